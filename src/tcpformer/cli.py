@@ -1,0 +1,250 @@
+"""The command line: each verb is a typed function, and the parser is made from it.
+
+The only module that prints. Results go to stdout, progress and errors to stderr; bad input ends in
+one sentence and exit code 2.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+from tqdm import tqdm
+
+from .train import Plan
+
+if TYPE_CHECKING:
+    from .motion import Motion2D, Motion3D
+    from .video import Video
+
+
+def lift(
+    source: tyro.conf.Positional[Path],
+    *,
+    out: Path = Path("out"),
+    height: float | None = None,
+    focal: float | None = None,
+    weights: str = "default",
+    device: str = "auto",
+    trained_on: Literal["h36m", "3dhp"] | None = None,
+    heads: int = 8,
+    landmarks: Literal["heavy", "full"] = "heavy",
+    flip: bool = True,
+    overlay: bool = True,
+) -> None:
+    """Lift the person in a video, or 2D keypoints, to 3D.
+
+    Writes person_<id>/motion.npz and person_<id>/motion.bvh into the output folder and, for a
+    video, overlay.mp4.
+
+    Args:
+        source: A video, or an .npz of keypoints (xy, confidence, joints, fps, size).
+        out: Folder for the results; made if missing.
+        height: Height of the person in metres; sets the scale. By default 1.70.
+        focal: Focal length of the camera in pixels. By default from the video's metadata, else
+            that of a camera that sees 60 degrees across the longer side.
+        weights: A packaged name, a folder, or a released checkpoint.
+        device: "auto", "cpu", "cuda" or "mps".
+        trained_on: What a released checkpoint was trained on; it does not say so itself.
+        heads: Attention heads of a released checkpoint.
+        landmarks: Size of the 2D network; "full" is three times as fast and less exact.
+        flip: Average with the lifted mirror image.
+        overlay: Write overlay.mp4.
+    """
+    from .lift import Lifter
+
+    start = time.monotonic()
+    _writable(out)
+    lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
+    video, people = _seen(source, landmarks)
+    motions = [lifter(person, height=height, focal=focal) for person in people]
+    for i, motion in enumerate(motions):
+        _write(motion, out / f"person_{i}")
+    if video is not None and overlay:
+        from .view.overlay import write_overlay
+
+        with _bar("drawing") as progress:
+            write_overlay(video, motions, out / "overlay.mp4", progress)
+        print(f"{out / 'overlay.mp4'}")
+    print(f"done in {time.monotonic() - start:.1f} s")
+
+
+def _seen(source: Path, landmarks: str) -> "tuple[Video | None, list[Motion2D]]":
+    """The people in a video, or the one in a keypoint file."""
+    from .detect import detect
+    from .motion import load_keypoints
+    from .video import open_video
+
+    if source.suffix == ".npz":
+        return None, [load_keypoints(source)]
+    video = open_video(source)
+    with _bar("detecting") as progress:
+        return video, detect(video, landmarks=landmarks, progress=progress)
+
+
+def _write(motion: "Motion3D", folder: Path) -> None:
+    from .export import save
+
+    folder.mkdir(exist_ok=True)
+    for name in ("motion.npz", "motion.bvh"):
+        save(motion, folder / name)
+        print(folder / name)
+    seen, all_ = int(motion.valid.sum()), len(motion)
+    print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
+    print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
+    print("  world: the camera is taken to be level; the lowest ankle is at z = 0")
+
+
+def _writable(folder: Path) -> None:
+    """Find out before the work, not after it.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+    from .files import replacing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".writable"
+    with replacing(probe):
+        pass
+    probe.unlink()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with the time left, as a callback (done, total)."""
+    with tqdm(desc=what, unit="frame", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = max(done, total)
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def info() -> None:
+    """Say versions, devices, weights, and which extras are missing."""
+    import platform
+    from importlib.metadata import metadata, version
+
+    import torch
+
+    from . import __version__
+    from .weights import load_weights, packaged
+
+    print(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    for name in ("torch", "onnxruntime", "av", "opencv-python-headless", "numpy"):
+        print(f"  {name} {version(name)}")
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no"
+    print(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}, ", end="")
+    print(f"mps: {'yes' if torch.backends.mps.is_available() else 'no'}")
+    for name in packaged():
+        weights = load_weights(name)
+        count = sum(p.numel() for p in weights.model.parameters())
+        print(f"weights {weights.name}: {count:,} parameters")
+        print(f"  {weights.model.config}")
+        print(f"  {weights.convention}")
+    extras = metadata("tcpformer").get_all("Provides-Extra") or []
+    missing = [extra for extra in extras if not _has(extra)]
+    print(f"extras missing: {', '.join(missing) or 'none'}")
+
+
+def _has(extra: str) -> bool:
+    """Whether everything that an extra asks for is installed."""
+    import re
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    marker = re.compile(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]")
+    for line in requires("tcpformer") or []:
+        if marker.search(line):
+            try:
+                version(re.split(r"[^\w.-]", line, maxsplit=1)[0])
+            except PackageNotFoundError:
+                return False
+    return True
+
+
+def evaluate(
+    dataset: tyro.conf.Positional[Literal["open"]],
+    *,
+    data: Path,
+    weights: str = "default",
+    device: str = "auto",
+    trained_on: Literal["h36m", "3dhp"] | None = None,
+    heads: int = 8,
+    flip: bool = True,
+    know_focal: bool = True,
+) -> None:
+    """Score weights on a data set and print its table, for exact and for noisy 2D.
+
+    Args:
+        dataset: "open": the open benchmark.
+        data: Its file.
+        weights: A packaged name, a folder, or a released checkpoint.
+        device: "auto", "cpu", "cuda" or "mps".
+        trained_on: What a released checkpoint was trained on.
+        heads: Attention heads of a released checkpoint.
+        flip: Average with the lifted mirror image.
+        know_focal: Use each camera's focal length; else assume 60 degrees across.
+    """
+    from .evaluate import evaluate_open
+    from .lift import Lifter
+
+    lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
+    print(f"{dataset}: {lifter.name}, flip averaging {'on' if flip else 'off'}")
+    for name in ("clean", "noisy"):
+        with _bar(name) as progress:
+            report = evaluate_open(
+                lifter, data, noisy=name == "noisy", know_focal=know_focal, progress=progress
+            )
+        print(f"\n{name} 2D\n\n{report.table()}")
+
+
+def train(
+    out: tyro.conf.Positional[Path],
+    *,
+    data: Path,
+    plan: Plan,
+    device: str = "cpu",
+    threads: int = 0,
+    bf16: bool = True,
+) -> None:
+    """Train weights on motion capture; a run folder with a checkpoint is gone on with.
+
+    Args:
+        out: Run folder.
+        data: Motion capture (npz: relative, root, offsets, split, fps, joints).
+        plan: What to do.
+        device: "cpu", "cuda" or "mps".
+        threads: CPU threads; 0 takes them all.
+        bf16: Compute linear maps in bfloat16.
+    """
+    import torch
+
+    from .train import train as run
+
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    run(plan, data, out, device=device, bf16=bf16, report=lambda row: print(row, flush=True))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; bad input ends in one sentence and exit code 2."""
+    verbs = {"lift": lift, "info": info, "evaluate": evaluate, "train": train}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            verbs, prog="tcpformer", description=_ABOUT, args=arguments
+        )
+    except (ValueError, OSError, ImportError) as error:
+        print(f"tcpformer: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("tcpformer: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+_ABOUT = "Turns the 2D joints of a video into 3D motion."

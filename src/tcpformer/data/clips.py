@@ -1,0 +1,85 @@
+"""Training clips without end: motion capture, seen by random cameras and an imperfect detector."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ..normalize import aim, flat_pose, to_aimed
+from ..skeleton import H36M, stature
+from .cameras import mirrored, other_bodies, random_views
+from .mocap import Mocap
+from .noise import detected
+
+STATURE = 1.70
+"""Metres. Every target is scaled to this: a picture does not tell how tall somebody is."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A batch, as the network meets it.
+
+    Attributes:
+        xyc: Aimed x, y (see `normalize`) and confidence.
+        flat: The aimed pose as a flat one, metres; the network's output is added to it.
+        xyz: The truth: root-relative, metres, axes of the virtual camera of each frame.
+    """
+
+    xyc: Float[np.ndarray, "b t 17 3"]
+    flat: Float[np.ndarray, "b t 17 3"]
+    xyz: Float[np.ndarray, "b t 17 3"]
+
+
+def clips(
+    mocap: Mocap, *, frames: int, batch: int, spacing: tuple[int, int], seed: int
+) -> Iterator[Clips]:
+    """Draw batches for ever; the same seed gives the same batches.
+
+    Args:
+        mocap: Where the motion comes from. Sequences are drawn by the square root of their length.
+        frames: Frames of a clip.
+        batch: Clips of a batch.
+        spacing: Fewest and most capture frames from one frame of a clip to the next.
+        seed: Of the random numbers.
+    """
+    rng = np.random.default_rng(seed)
+    while True:
+        index, gap = _draw(mocap, frames, batch, spacing, rng)
+        bodies = other_bodies(mocap.xyz[index], rng)
+        bodies = np.where(rng.random((batch, 1, 1, 1)) < 0.5, mirrored(bodies), bodies)
+        camera = random_views(_to_stature(bodies), rng).astype(np.float32)
+        yield see(camera, gap / mocap.fps, rng)
+
+
+def see(
+    camera: Float[np.ndarray, "b t 17 3"],
+    seconds: Float[np.ndarray, " b"],
+    rng: np.random.Generator,
+) -> Clips:
+    """Project, detect and normalise clips given in camera coordinates, metres."""
+    rays = camera[..., :2] / camera[..., 2:]
+    rays, confidence = detected(rays, seconds, rng)
+    rotation = aim(rays)
+    aimed = to_aimed(rays, rotation)
+    truth = np.einsum("btxy,btjy->btjx", rotation, camera - camera[:, :, :1])
+    xyc = np.concatenate([aimed, confidence[..., None]], axis=-1)
+    return Clips(*(x.astype(np.float32) for x in (xyc, flat_pose(aimed, H36M.root), truth)))
+
+
+def _draw(
+    mocap: Mocap, frames: int, batch: int, spacing: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frame numbers (b, t) of random clips, and the gap in each; short sequences get small gaps."""
+    chance = np.sqrt(mocap.lengths)
+    which = rng.choice(len(chance), batch, p=chance / chance.sum())
+    length = mocap.lengths[which]
+    gap = np.minimum(rng.integers(spacing[0], spacing[1] + 1, batch), (length - 1) // (frames - 1))
+    gap = np.maximum(gap, 1)
+    first = rng.integers(0, np.maximum(length - gap * (frames - 1), 1))
+    local = first[:, None] + gap[:, None] * np.arange(frames)
+    return mocap.starts[which][:, None] + np.minimum(local, length[:, None] - 1), gap
+
+
+def _to_stature(bodies: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 17 3"]:
+    return bodies * (STATURE / stature(bodies).mean(axis=1))[:, None, None, None]

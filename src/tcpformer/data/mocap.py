@@ -1,0 +1,47 @@
+"""Motion capture in one npz file: many sequences, one skeleton, world axes with z up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..skeleton import H36M
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Mocap:
+    """Sequences of one skeleton, laid end to end.
+
+    Attributes:
+        xyz: Joints in metres; world axes, right-handed, z up, floor at 0.
+        starts: Index of the first frame of each sequence.
+        lengths: Frames of each sequence.
+        fps: Frames per second.
+    """
+
+    xyz: Float[np.ndarray, "n 17 3"]
+    starts: Int[np.ndarray, " s"]
+    lengths: Int[np.ndarray, " s"]
+    fps: float
+
+
+def load_mocap(path: str | Path, split: str) -> Mocap:
+    """Read the sequences of one split ("train", "val", "test", or several joined by "+").
+
+    Raises:
+        ValueError: If a split is unknown or the joints are not those of Human3.6M.
+    """
+    wanted = split.split("+")
+    if not set(wanted) <= set(SPLITS):
+        raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
+    with np.load(path, allow_pickle=False) as data:
+        if tuple(data["joints"]) != H36M.joints:
+            raise ValueError(f"{path}: expected the joints {H36M.joints}, got {data['joints']}.")
+        xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
+        xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
+        keep = np.isin(data["split"], wanted)
+        starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
+        return Mocap(xyz, starts, lengths, float(data["fps"]))

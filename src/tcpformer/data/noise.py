@@ -1,0 +1,110 @@
+"""Errors as a 2D pose network makes them, with a confidence that knows about them.
+
+Everything is in units of the person's torso in the image (pelvis to thorax, mean over the clip).
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..skeleton import H36M
+
+_HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
+_LEFT = [i for i, joint in enumerate(H36M.joints) if joint[0] == "L"]
+_LEGS = [i for i in _LEFT if H36M.joints[i][1:] in ("Hip", "Knee", "Ankle")]
+_ARMS = [i for i in _LEFT if i not in _LEGS]
+
+CORRELATION = 0.7
+"""Seconds after which the slow part of the error has forgotten 1 - 1/e of itself."""
+
+
+def detected(
+    xy: Float[np.ndarray, "b t 17 2"], seconds: Float[np.ndarray, " b"], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "b t 17 2"], Float[np.ndarray, "b t 17"]]:
+    """Make exact projections look detected.
+
+    A quarter of the clips stay exact, with full confidence. The others get, each with its own
+    strength: a constant offset per joint, a slow wander, a little white noise, joints that jump
+    away for a while, and legs or arms whose left and right are exchanged for a while.
+
+    Args:
+        xy: Projected joints, in any unit.
+        seconds: Time from one frame of a clip to the next, per clip.
+        rng: Source of all chance.
+
+    Returns:
+        The joints as detected, and their confidence in (0, 1].
+    """
+    b, t = xy.shape[:2]
+    torso = np.linalg.norm(xy[:, :, _THORAX] - xy[:, :, _HIP], axis=-1).mean(axis=1) + 1e-6
+    torso = np.maximum(torso, 0.35 * _height(xy))[:, None, None, None]
+    spread = 0.6 + rng.gamma(2.0, 0.35, (b, 1, 17, 1))
+    error = rng.normal(0, 0.035, (b, 1, 17, 2))
+    error = error + spread * 0.035 * _wander(seconds, t, rng)
+    error = error + spread * 0.004 * rng.normal(size=xy.shape)
+    error = error + _jumps(seconds, t, rng)
+    strength = np.exp(rng.normal(0.0, 0.4, b)) * (rng.random(b) > 0.25)
+    out = xy + torso * error * strength[:, None, None, None]
+    _exchange_sides(out, seconds, strength, rng)
+    wrong = np.linalg.norm(out - xy, axis=-1) / torso[..., 0]
+    confidence = np.clip(np.exp(-wrong / 0.25) + rng.normal(0, 0.05, wrong.shape), 0.01, 1.0)
+    exact = (strength == 0)[:, None, None]
+    return out.astype(xy.dtype), np.where(exact, 1.0, confidence).astype(xy.dtype)
+
+
+def _height(xy: Float[np.ndarray, "b t 17 2"]) -> Float[np.ndarray, " b"]:
+    """A third of a body's extent: keeps the unit sane when the torso points at the camera."""
+    extent = xy.max(axis=2) - xy.min(axis=2)
+    return np.linalg.norm(extent, axis=-1).mean(axis=1) / 3
+
+
+def _wander(
+    seconds: Float[np.ndarray, " b"], t: int, rng: np.random.Generator
+) -> Float[np.ndarray, "b t 17 2"]:
+    """An Ornstein-Uhlenbeck process of unit variance per joint and axis."""
+    keep = np.exp(-seconds / CORRELATION)[:, None, None]
+    steps = rng.normal(size=(len(seconds), t, 17, 2))
+    for i in range(1, t):
+        steps[:, i] = keep * steps[:, i - 1] + np.sqrt(1 - keep**2) * steps[:, i]
+    return steps
+
+
+def _spells(
+    rate: Float[np.ndarray, "b #k"],
+    length: tuple[float, float],
+    seconds: Float[np.ndarray, " b"],
+    t: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "b t k"]:
+    """1 during a spell, else 0: spells begin ``rate`` times a second and last ``length`` s."""
+    b, k = rate.shape
+    duration = rng.uniform(*length, (b, k))
+    chance = rate * (duration + t * seconds[:, None])
+    start = rng.uniform(-duration, t * seconds[:, None], (b, k))
+    time = np.arange(t)[None, :, None] * seconds[:, None, None]
+    on = (time >= start[:, None]) & (time < (start + duration)[:, None])
+    return on * (rng.random((b, 1, k)) < chance[:, None])
+
+
+def _jumps(
+    seconds: Float[np.ndarray, " b"], t: int, rng: np.random.Generator
+) -> Float[np.ndarray, "b t 17 2"]:
+    """Each joint, once in ten seconds, is elsewhere for a moment."""
+    b = len(seconds)
+    on = _spells(np.full((b, 17), 0.12), (0.04, 0.3), seconds, t, rng)
+    return on[..., None] * rng.normal(0, 0.35, (b, 1, 17, 2))
+
+
+def _exchange_sides(
+    xy: Float[np.ndarray, "b t 17 2"],
+    seconds: Float[np.ndarray, " b"],
+    strength: Float[np.ndarray, " b"],
+    rng: np.random.Generator,
+) -> None:
+    """Exchange left and right of legs or arms for a while, in place."""
+    mirror = np.array(H36M.mirror)
+    rate = np.repeat(0.025 * (strength > 0)[:, None], 2, axis=1)
+    on = _spells(rate, (0.06, 0.4), seconds, xy.shape[1], rng).astype(bool)
+    for k, limb in enumerate((_LEGS, _ARMS)):
+        both = np.array(limb + [int(mirror[i]) for i in limb])
+        i, f = np.nonzero(on[..., k])
+        xy[i[:, None], f[:, None], both] = xy[i[:, None], f[:, None], mirror[both]]

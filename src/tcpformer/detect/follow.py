@@ -1,0 +1,108 @@
+"""The second pass over a video: one person's joints, in every frame."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..motion import Motion2D
+from ..skeleton import BLAZEPOSE
+from ..track import Sighting, Track, distance
+from ..video import Frame, Video
+from .blazepose import FLOOR, LandmarkNetwork, Pose, steady
+from .regions import around
+
+STRAY = 1.0  # radii that a person may be from where the track has them
+DRIFT = 2.0  # and how much further for each second to the track's nearest sighting
+BEYOND = 0.5  # seconds before the first and after the last sighting in which to look
+
+
+def follow(
+    video: Video,
+    track: Track,
+    others: Sequence[Track],
+    network: LandmarkNetwork,
+    progress: Callable[[int], None] | None = None,
+) -> Motion2D:
+    """Read the joints of one person in every frame.
+
+    Each frame is cut where the person was in the frame before. Whoever is lost, or taken for
+    somebody else, is looked for where the track has them.
+
+    Args:
+        video: The video.
+        track: Where the person is, here and there in time.
+        others: Where other people are.
+        network: Reads the joints.
+        progress: Called with the number of frames read.
+
+    Raises:
+        ValueError: If the video has no frames.
+    """
+    pursuit = Pursuit(track, others, network)
+    poses: list[Pose | None] = []
+    times: list[float] = []
+    for frame in video.frames():
+        poses.append(pursuit.step(frame))
+        times.append(frame.time)
+        if progress is not None:
+            progress(len(times))
+    if not times:
+        raise ValueError(f"{video.path} has no frames that can be read.")
+    nothing = np.zeros((len(BLAZEPOSE.joints), 2))
+    return Motion2D(
+        xy=np.array([nothing if pose is None else pose.xy for pose in poses]),
+        confidence=np.array([nothing[:, 0] if p is None else p.visible for p in poses]),
+        size=video.size,
+        fps=video.fps,
+        skeleton=BLAZEPOSE,
+        valid=np.array([pose is not None for pose in poses]),
+        times=np.array(times),
+        focal=video.focal,
+    )
+
+
+@dataclass
+class Pursuit:
+    """Follows one person from frame to frame.
+
+    Attributes:
+        track: Where the person is, here and there in time.
+        others: Where other people are.
+        network: Reads the joints.
+        last: Where the person was in the frame before; None if not seen there.
+    """
+
+    track: Track
+    others: Sequence[Track]
+    network: LandmarkNetwork
+    last: Sighting | None = field(default=None)
+
+    def step(self, frame: Frame) -> Pose | None:
+        """The person's pose in the next frame, or None."""
+        expected = self.track.at(frame.time, BEYOND)
+        pose = None
+        if self.last is not None:
+            pose = self._accept(self.network(frame.image, around(self.last)), frame, expected)
+        if pose is None and expected is not None:
+            pose = self._accept(steady(self.network, frame.image, expected), frame, expected)
+        self.last = None if pose is None else pose.sighting(frame.index, frame.time)
+        return pose
+
+    def _accept(self, pose: Pose, frame: Frame, expected: Sighting | None) -> Pose | None:
+        """The pose, unless nobody is there or it is somebody else."""
+        if pose.score < FLOOR:
+            return None
+        if expected is None:
+            return pose
+        here = pose.sighting(frame.index, frame.time)
+        off = distance(here, expected)
+        if off > STRAY + DRIFT * self._unseen(frame.time):
+            return None
+        rivals = [other.at(frame.time) for other in self.others]
+        nearest = min((distance(here, r) for r in rivals if r is not None), default=np.inf)
+        return None if nearest < off / 2 and off > STRAY / 2 else pose
+
+    def _unseen(self, time: float) -> float:
+        """Seconds to the nearest sighting of the track."""
+        return min(abs(sighting.time - time) for sighting in self.track.sightings)

@@ -1,0 +1,115 @@
+"""The first pass over a video: everybody, in a few frames a second."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..track import SAME, Sighting, Track, distance, link, match
+from ..video import Frame, Video
+from .blazepose import LandmarkNetwork, PersonDetector
+from .regions import Tile, around, tiles, whole
+
+RATE = 3.0  # frames looked at each second
+MANY = 12  # squares a frame, from which on fewer frames are looked at
+SHARES = (1.0, 0.6, 0.36)  # sides of squares over the shorter side of the picture
+CERTAIN = 0.75  # the detector's score of people who fill a third of a square is rarely lower
+SURE = 0.75  # likewise that of the landmark network
+CARRIED = 0.9  # trust in someone who is not found anew but still stands where they were
+
+Seen = list[list[Sighting]]
+
+
+def people(video: Video, progress: Callable[[int], None] | None = None) -> list[Track]:
+    """Everybody in a video; if nobody is certain, in smaller and smaller squares of it.
+
+    Args:
+        video: The video.
+        progress: Called with the number of frames passed at first sight.
+    """
+    doubtful: list[Track] = []
+    for share in SHARES:
+        squares = tiles(video.size, share)
+        if share == SHARES[1]:
+            squares += whole(video.size)  # someone may fill more than the shorter side
+        tracks = link(scan(video, squares, progress))
+        certain = [t for t in tracks if max(s.score for s in t.sightings) >= CERTAIN]
+        if certain:
+            return certain
+        doubtful, progress = doubtful or tracks, None
+    return doubtful
+
+
+def scan(
+    video: Video, squares: Sequence[Tile], progress: Callable[[int], None] | None = None
+) -> Seen:
+    """Find the people in a few frames a second.
+
+    Args:
+        video: The video.
+        squares: Where to look in each frame.
+        progress: Called with the number of frames passed.
+
+    Returns:
+        For each frame looked at, everybody in it.
+    """
+    seek, look = PersonDetector(), LandmarkNetwork("full")
+    seen: Seen = []
+    before: list[Sighting] = []
+    for frame in video.frames(every=interval(video, len(squares))):
+        found = [
+            Sighting(frame.index, frame.time, c.centre, c.tip, c.score)
+            for c in seek(frame.image, squares)
+        ]
+        before = _verify(frame, found, before, look)
+        seen.append(before)
+        if progress is not None:
+            progress(frame.index + 1)
+    return seen
+
+
+def interval(video: Video, squares: int) -> int:
+    """Frames from one look to the next; short videos are looked at ten times at least."""
+    often = max(1, min(round(video.fps / RATE), video.length // 10))
+    return often * -(-squares // MANY)
+
+
+def _verify(
+    frame: Frame, found: Sequence[Sighting], before: Sequence[Sighting], look: LandmarkNetwork
+) -> list[Sighting]:
+    """Those of the places where someone's joints can be read.
+
+    Whoever was there before and is not found anew is looked for where they were: they may have
+    stood still. Were those who are found looked for there too, their shadows would follow them.
+    """
+    anew = _read(frame, sorted(found, key=lambda s: -s.score), [], look)
+    moved = {track for track, _ in match([[person] for person in before], anew)}
+    still = [
+        replace(person, score=person.score * CARRIED)
+        for i, person in enumerate(before)
+        if i not in moved
+    ]
+    return anew + _read(frame, still, anew, look)
+
+
+def _read(
+    frame: Frame, starts: Sequence[Sighting], known: Sequence[Sighting], look: LandmarkNetwork
+) -> list[Sighting]:
+    """People at some places, other than those who are known.
+
+    The landmark network alone would also see people in huge regions that lie mostly outside the
+    picture; so the hips must be inside, and a person counts for no more than the detector says.
+    """
+    height, width = frame.image.shape[:2]
+    new: list[Sighting] = []
+    for start in starts:
+        if _known(start, [*known, *new]):
+            continue
+        pose = look(frame.image, around(start))
+        person = pose.sighting(frame.index, frame.time, start.score)
+        inside = 0 <= person.centre[0] < width and 0 <= person.centre[1] < height
+        if pose.score >= SURE and inside and not _known(person, [*known, *new]):
+            new.append(person)
+    return new
+
+
+def _known(sighting: Sighting, people: Sequence[Sighting]) -> bool:
+    return any(distance(sighting, other) < SAME for other in people)

@@ -1,0 +1,308 @@
+"""TCPFormer: lifts a sequence of 2D poses to 3D through a learned implicit pose proxy.
+
+Liu, Liu, Liu, Li: "TCPFormer: Learning Temporal Correlation with Implicit Pose Proxy for 3D Human
+Pose Estimation", AAAI 2025, arXiv 2501.01770. The network is exactly the released one.
+
+Two things travel through the layers: the pose, one token per frame and joint, and the proxy, a
+third as many learned frames. Every layer mixes the pose over joints and time (`DualStream`), then
+lets pose and proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
+
+Notable:
+- No temporal position enters anywhere: permute the frames and the output is permuted likewise.
+- The frame-by-frame map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v), and attention is
+  fused, so memory grows linearly with the number of frames.
+- Each residual branch has a learned gain per channel (`LayerScale`), all but closed at the start.
+
+Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of a head.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+JOINTS = 17
+MLP_RATIO = 4
+LOCAL_SCALE = 1e-5  # constant in the released code: its six vectors were never trained nor saved
+
+Axis = Literal["time", "joint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that shapes the network. Every field changes the output."""
+
+    frames: int = 243
+    """Clip length T; the proxy has a third as many frames."""
+    depth: int = 16
+    """Number of layers."""
+    width: int = 128
+    """Channels of a token."""
+    heads: int = 8
+    """Attention heads; the one size that the shapes of a checkpoint do not tell."""
+    representation: int = 512
+    """Channels of the feature that the last linear map turns into 3D."""
+    local_branch: bool = False
+    """The three local attentions of the released checkpoints, all but without effect there."""
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "depth", "width", "heads", "representation"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.frames % 3:
+            raise ValueError(f"frames must be a multiple of 3, got {self.frames}.")
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
+
+
+class TCPFormer(nn.Module):
+    """The whole network: 2D joints with confidence in, root-relative 3D joints out."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        c = config.width
+        self.embed = nn.Linear(3, c)
+        self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
+        self.proxy = nn.Parameter(torch.randn(config.frames // 3, JOINTS, c))
+        self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
+        self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
+        self.exchanges = nn.ModuleList(ProxyBlock(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(c)
+        self.features = nn.Linear(c, config.representation)
+        self.head = nn.Linear(config.representation, 3)
+
+    def forward(
+        self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
+    ) -> Float[Tensor, "b t j 3"]:
+        """Lift clips of exactly `config.frames` frames.
+
+        Args:
+            xyc: Normalised x, y and the detector's confidence.
+            skip_local: Leave out the local branch, where there is one: faster, and the output of a
+                released checkpoint moves by some 1e-5 of its range.
+        """
+        return self.head(self.represent(xyc, skip_local=skip_local))
+
+    def represent(
+        self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
+    ) -> Float[Tensor, "b t j r"]:
+        """The feature of every joint in every frame, in (-1, 1), before the last linear map."""
+        if xyc.shape[1:] != (self.config.frames, JOINTS, 3):
+            raise ValueError(
+                f"expected clips of shape (batch, {self.config.frames}, {JOINTS}, 3), "
+                f"got {tuple(xyc.shape)}."
+            )
+        x = self.embed(xyc) + self.joint_position
+        proxy = (self.proxy + self.proxy_position).expand(x.shape[0], -1, -1, -1)
+        for mix, exchange in zip(self.mixers, self.exchanges, strict=True):
+            x, proxy = exchange(mix(x), proxy, skip_local)
+        return self.features(self.norm(x)).tanh()
+
+
+class DualStream(nn.Module):
+    """Two streams, joints-then-time and time-then-joints, weighed against each other per token."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.joint_first = nn.Sequential(block(config, "joint"), block(config, "time"))
+        self.time_first = nn.Sequential(block(config, "time"), block(config, "joint"))
+        self.fusion = nn.Linear(2 * config.width, 2)
+        nn.init.zeros_(self.fusion.weight)
+        nn.init.constant_(self.fusion.bias, 0.5)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        a, b = self.joint_first(x), self.time_first(x)
+        weight = self.fusion(torch.cat([a, b], dim=-1)).softmax(dim=-1)
+        return a * weight[..., :1] + b * weight[..., 1:]
+
+
+class ProxyBlock(nn.Module):
+    """Pose and proxy exchange what they know, over time, each joint for itself."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.local = LocalBranch(config) if config.local_branch else None
+        self.norm_pose = nn.LayerNorm(config.width)
+        self.norm_proxy = nn.LayerNorm(config.width)
+        self.pum = CrossAttention(config)
+        self.pim = CrossAttention(config)
+        self.self_attention = block(config, "time")
+        self.pam = ProxyAttention(config)
+
+    def forward(
+        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"], skip_local: bool
+    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+        if self.local is not None and not skip_local:
+            x = self.local(x)
+        pose = self.norm_pose(x)
+        proxy, a1 = self.pum(proxy, asking=self.norm_proxy(proxy), telling=pose)
+        x, a2 = self.pim(x, asking=pose, telling=self.norm_proxy(proxy))
+        x = self.self_attention(x)
+        return self.pam(x, a1, a2), proxy
+
+
+class CrossAttention(nn.Module):
+    """One side asks the other: the proxy update (PUM) and invocation (PIM) modules alike.
+
+    Returns what asked, enriched, and the attention map A, which PAM applies once more.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        c = config.width
+        self.heads = config.heads
+        self.query = nn.Linear(c, c, bias=False)
+        self.key = nn.Linear(c, c, bias=False)
+        self.value = nn.Linear(c, c, bias=False)
+        self.proj = nn.Linear(c, c)
+        self.scale = LayerScale(c)
+        self.mlp = Residual(c, Mlp(c))
+
+    def forward(
+        self,
+        x: Float[Tensor, "b q j c"],
+        *,
+        asking: Float[Tensor, "b q j c"],
+        telling: Float[Tensor, "b k j c"],
+    ) -> tuple[Float[Tensor, "b q j c"], "AttentionMap"]:
+        q, k, v = (
+            rearrange(y, "b t j (h d) -> (b j) h t d", h=self.heads)
+            for y in (self.query(asking), self.key(telling), self.value(telling))
+        )
+        attention = AttentionMap(q, k)
+        y = rearrange(attention.apply(v), "(b j) h t d -> b t j (h d)", b=x.shape[0])
+        return self.mlp(x + self.scale(self.proj(y))), attention
+
+
+class ProxyAttention(nn.Module):
+    """PAM: temporal self-attention guided by the way through the proxy.
+
+    The map is w softmax(q k^T) + (1 - w) A2 A1, with A1 from PUM and A2 from PIM.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        c = config.width
+        self.heads = config.heads
+        self.norm = nn.LayerNorm(c)
+        self.qkv = nn.Linear(c, 3 * c, bias=False)
+        self.trust = nn.Parameter(torch.rand(1))
+        self.proj = nn.Linear(c, c)
+        self.scale = LayerScale(c)
+        self.mlp = Residual(c, Mlp(c))
+
+    def forward(
+        self, x: Float[Tensor, "b t j c"], a1: "AttentionMap", a2: "AttentionMap"
+    ) -> Float[Tensor, "b t j c"]:
+        split = "b t j (n h d) -> n (b j) h t d"
+        q, k, v = rearrange(self.qkv(self.norm(x)), split, n=3, h=self.heads).unbind()
+        w = self.trust.sigmoid()
+        y = w * AttentionMap(q, k).apply(v) + (1 - w) * a2.apply(a1.apply(v))
+        y = rearrange(y, "(b j) h t d -> b t j (h d)", b=x.shape[0])
+        return self.mlp(x + self.scale(self.proj(y)))
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """softmax(q k^T / sqrt d), kept as its two factors."""
+
+    q: Float[Tensor, "n h q d"]
+    k: Float[Tensor, "n h k d"]
+
+    def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
+        """Fused, so that the map is never formed; except when training on a CPU.
+
+        There the fused backward pass is slow, in bfloat16 very: the plain products in float32 took
+        0.7 of its time at 27 frames.
+        """
+        if not (v.requires_grad and v.device.type == "cpu"):
+            return F.scaled_dot_product_attention(self.q, self.k, v)
+        with torch.autocast("cpu", enabled=False):
+            q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
+            return (q @ k.transpose(-1, -2)).softmax(dim=-1) @ v.float()
+
+
+class LocalBranch(nn.Module):
+    """Attention within each third of the clip, at a constant scale of 1e-5.
+
+    Part of the released checkpoints, not of the design: kept so that they load and compute alike.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        c = config.width
+        self.norms = nn.ModuleList(nn.LayerNorm(c) for _ in range(6))
+        self.attentions = nn.ModuleList(Attention(config, "time") for _ in range(3))
+        self.mlps = nn.ModuleList(Mlp(c) for _ in range(3))
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        thirds = []
+        for i, y in enumerate(x.chunk(3, dim=1)):
+            y = y + LOCAL_SCALE * self.attentions[i](self.norms[i](y))
+            thirds.append(y + LOCAL_SCALE * self.mlps[i](self.norms[i + 3](y)))
+        return torch.cat(thirds, dim=1)
+
+
+def block(config: Config, axis: Axis) -> nn.Sequential:
+    """A transformer block: self-attention along one axis, then an MLP."""
+    c = config.width
+    return nn.Sequential(Residual(c, Attention(config, axis)), Residual(c, Mlp(c)))
+
+
+class Residual(nn.Module):
+    """x + scale * body(norm x)."""
+
+    def __init__(self, width: int, body: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.body = body
+        self.scale = LayerScale(width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return x + self.scale(self.body(self.norm(x)))
+
+
+class LayerScale(nn.Module):
+    """A learned gain per channel that starts at 1e-5: each residual branch opens on its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((width,), 1e-5))
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return x * self.gain
+
+
+class Attention(nn.Module):
+    """Self-attention along one axis; the other axis rides along as batch."""
+
+    def __init__(self, config: Config, axis: Axis) -> None:
+        super().__init__()
+        self.axis = axis
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.proj = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
+        split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
+        q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
+        y = AttentionMap(q, k).apply(v)
+        return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
+
+
+class Mlp(nn.Module):
+    """Two linear maps with an exact GELU between them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(width, MLP_RATIO * width)
+        self.contract = nn.Linear(MLP_RATIO * width, width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return self.contract(F.gelu(self.expand(x)))

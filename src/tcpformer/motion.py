@@ -1,0 +1,268 @@
+"""The two nouns of the package: a person's motion in the image, and the same in space.
+
+Both are frozen and checked once, when made; every function between them may trust them.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .files import replacing
+from .skeleton import H36M, Skeleton, conversion, identify
+
+WORLD_AXES = "x right, y away from the camera, z up"
+CAMERA_AXES = "x right, y down, z forward"
+
+
+@dataclass(frozen=True)
+class Motion2D:
+    """One person, over time, in the image.
+
+    Attributes:
+        xy: Joint positions in pixels; origin top-left, x right, y down.
+        confidence: Detector score per joint, 0 (unseen) to 1 (certain).
+        size: Image (width, height) in pixels.
+        fps: Frames per second.
+        skeleton: The joints, in the order of axis ``j``.
+        valid: False where nobody was seen; such frames were filled in or are to be. By default
+            True where any joint has confidence.
+        times: Seconds since the first frame of the video. By default evenly spaced.
+        focal: Focal length of the camera in pixels, where it is known; the principal point is
+            the middle of the image.
+
+    Raises:
+        ValueError: If shapes disagree, numbers are not finite, or a size or rate is not positive.
+    """
+
+    xy: Float[np.ndarray, "t j 2"]
+    confidence: Float[np.ndarray, "t j"]
+    size: tuple[int, int]
+    fps: float
+    skeleton: Skeleton
+    valid: Bool[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
+    times: Float[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
+    focal: float | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, "xy", np.asarray(self.xy, dtype=np.float64))
+        _set(self, "confidence", np.asarray(self.confidence, dtype=np.float64))
+        _check_2d(self)
+        t = len(self.xy)
+        valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
+        times = np.arange(t) / self.fps if self.times is None else self.times
+        _set(self, "valid", np.asarray(valid, dtype=bool))
+        _set(self, "times", np.asarray(times, dtype=np.float64))
+        _check_time(self.valid, self.times, t)
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+
+@dataclass(frozen=True)
+class Motion3D:
+    """One person, over time, in space.
+
+    Attributes:
+        xyz: Joints in the world: x right, y away from the camera, z up; the lowest foot of the
+            clip is at z = 0. Metres.
+        camera_xyz: The same joints seen from the camera: x right, y down, z forward. Metres.
+        xy: The joints in the image that were lifted, in pixels.
+        confidence: The detector's score per joint, 0 to 1.
+        valid: False where nobody was seen and the motion was bridged.
+        times: Seconds since the first frame of the video.
+        fps: Frames per second.
+        skeleton: The joints, in the order of axis ``j``.
+        size: Image (width, height) in pixels.
+        focal: Focal length of the camera in pixels; principal point in the middle of the image.
+        focal_source: Where the focal length comes from, in words.
+        scale_source: Where the metres come from, in words.
+        weights: Name and fingerprint of the weights that lifted it.
+
+    Raises:
+        ValueError: If shapes disagree or numbers are not finite.
+    """
+
+    xyz: Float[np.ndarray, "t j 3"]
+    camera_xyz: Float[np.ndarray, "t j 3"]
+    xy: Float[np.ndarray, "t j 2"]
+    confidence: Float[np.ndarray, "t j"]
+    valid: Bool[np.ndarray, " t"]
+    times: Float[np.ndarray, " t"]
+    fps: float
+    skeleton: Skeleton
+    size: tuple[int, int]
+    focal: float
+    focal_source: str
+    scale_source: str
+    weights: str
+
+    def __post_init__(self) -> None:
+        t, j = self.xyz.shape[:2]
+        if j != len(self.skeleton.joints):
+            raise ValueError(f"xyz has {j} joints, skeleton {self.skeleton.name!r} another number.")
+        shapes = (self.camera_xyz.shape, self.xy.shape, self.confidence.shape)
+        if shapes != ((t, j, 3), (t, j, 2), (t, j)):
+            raise ValueError(f"camera_xyz, xy, confidence must fit xyz {(t, j, 3)}, got {shapes}.")
+        if not (np.isfinite(self.xyz).all() and np.isfinite(self.camera_xyz).all()):
+            raise ValueError("xyz and camera_xyz must be finite.")
+        _check_time(self.valid, self.times, t)
+
+    def __len__(self) -> int:
+        return len(self.xyz)
+
+
+def _set(motion: object, name: str, value: object) -> None:
+    object.__setattr__(motion, name, value)
+
+
+def _check_2d(motion: Motion2D) -> None:
+    t, j = motion.xy.shape[:2]
+    if t == 0:
+        raise ValueError("a motion needs at least one frame, got none.")
+    if motion.xy.shape != (t, j, 2) or motion.confidence.shape != (t, j):
+        raise ValueError(
+            f"expected xy (t, j, 2) and confidence (t, j), got {motion.xy.shape} and "
+            f"{motion.confidence.shape}."
+        )
+    if j != len(motion.skeleton.joints):
+        raise ValueError(
+            f"xy has {j} joints but skeleton {motion.skeleton.name!r} has "
+            f"{len(motion.skeleton.joints)}; convert it first with `to_skeleton(motion, ...)`."
+        )
+    for name in ("xy", "confidence"):
+        bad = ~np.isfinite(getattr(motion, name))
+        if bad.any():
+            raise ValueError(
+                f"{name} must be finite, but {bad.sum()} numbers are NaN or infinite, the first in "
+                f"frame {int(np.argwhere(bad)[0][0])}; set the confidence of a missing joint to 0 "
+                "and its position to any number."
+            )
+    if motion.confidence.min() < 0 or motion.confidence.max() > 1:
+        raise ValueError(
+            f"confidence must lie in 0 to 1, got {motion.confidence.min():.3g} to "
+            f"{motion.confidence.max():.3g}."
+        )
+    if min(motion.size) <= 0 or not (np.isfinite(motion.fps) and motion.fps > 0):
+        raise ValueError(f"size and fps must be positive, got {motion.size} and {motion.fps}.")
+
+
+def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
+    if valid.shape != (t,) or times.shape != (t,):
+        raise ValueError(f"valid and times need {t} entries, got {valid.shape} and {times.shape}.")
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise ValueError("times must be finite and increase from frame to frame.")
+
+
+def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
+    """Express a motion with the joints of another skeleton, by name.
+
+    A joint made of several has the confidence of the least certain of them.
+
+    Raises:
+        ValueError: If no conversion between the two skeletons is known.
+    """
+    weights = conversion(motion.skeleton, target)
+    parts = np.where(weights[None] != 0, motion.confidence[:, None, :], np.inf)
+    return replace(
+        motion,
+        xy=np.einsum("js,tsx->tjx", weights, motion.xy),
+        confidence=parts.min(axis=-1),
+        skeleton=target,
+    )
+
+
+def load_keypoints(path: str | Path) -> Motion2D:
+    """Read 2D keypoints from an npz file.
+
+    Keys: ``xy`` (t, k, 2) pixels, ``confidence`` (t, k), ``joints`` (k,) names in any order,
+    ``fps``, ``size`` (width, height). Joints must make up one of the known skeletons.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no npz, a key is missing, or the content is not a motion.
+    """
+    data = _read_npz(path, ("xy", "confidence", "joints", "fps", "size"))
+    xy, confidence = data["xy"], data["confidence"]
+    k = len(data["joints"])
+    if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
+        raise ValueError(
+            f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
+            f"{xy.shape} and {confidence.shape}."
+        )
+    if data["size"].shape != (2,) or data["fps"].shape != ():
+        raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
+    skeleton, order = identify([str(joint) for joint in data["joints"]])
+    return Motion2D(
+        xy=xy[:, order].astype(np.float64),
+        confidence=confidence[:, order].astype(np.float64),
+        size=(int(data["size"][0]), int(data["size"][1])),
+        fps=float(data["fps"]),
+        skeleton=skeleton,
+    )
+
+
+def save_motion(motion: Motion3D, path: str | Path) -> None:
+    """Write a motion as npz, readable without pickle; `load_motion` is the inverse."""
+    arrays = {
+        "xyz": motion.xyz,
+        "camera_xyz": motion.camera_xyz,
+        "xy": motion.xy,
+        "confidence": motion.confidence,
+        "valid": motion.valid,
+        "times": motion.times,
+        "fps": np.float64(motion.fps),
+        "joints": np.array(motion.skeleton.joints),
+        "unit": np.array("m"),
+        "axes": np.array(f"xyz: world, {WORLD_AXES}; camera_xyz: camera, {CAMERA_AXES}"),
+        "size": np.array(motion.size),
+        "focal": np.float64(motion.focal),
+        "focal_source": np.array(motion.focal_source),
+        "scale_source": np.array(motion.scale_source),
+        "weights": np.array(motion.weights),
+    }
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load_motion(path: str | Path) -> Motion3D:
+    """Read a motion that `save_motion` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not such a file.
+    """
+    keys = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times", "fps", "joints")
+    data = _read_npz(path, (*keys, "size", "focal", "focal_source", "unit", "scale_source", "weights"))
+    if str(data["unit"]) != "m":
+        raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
+    skeleton, order = identify([str(joint) for joint in data["joints"]])
+    return Motion3D(
+        xyz=data["xyz"][:, order],
+        camera_xyz=data["camera_xyz"][:, order],
+        xy=data["xy"][:, order],
+        confidence=data["confidence"][:, order],
+        valid=data["valid"],
+        times=data["times"],
+        fps=float(data["fps"]),
+        skeleton=skeleton,
+        size=(int(data["size"][0]), int(data["size"][1])),
+        focal=float(data["focal"]),
+        focal_source=str(data["focal_source"]),
+        scale_source=str(data["scale_source"]),
+        weights=str(data["weights"]),
+    )
+
+
+def _read_npz(path: str | Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            missing = [key for key in keys if key not in data]
+            if missing:
+                raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
+            return {key: data[key] for key in keys}
+    except (OSError, EOFError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path}: not an npz file of plain arrays ({error}).") from error

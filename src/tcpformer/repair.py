@@ -1,0 +1,73 @@
+"""Makes a detected motion whole: gaps bridged, frames evenly spaced in time."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.interpolate import make_interp_spline
+
+from .motion import Motion2D
+
+
+def fill_gaps(motion: Motion2D) -> Motion2D:
+    """Give unseen joints a place: on the line in time between their last and next sighting.
+
+    A joint is unseen where its frame is not valid or its confidence is 0; its confidence is 0
+    afterwards. Before the first and after the last sighting it stays where it was. A joint that is
+    never seen goes to the mean of the others. ``valid`` stays as it is.
+
+    Raises:
+        ValueError: If no joint is ever seen.
+    """
+    seen = (motion.confidence > 0) & motion.valid[:, None]
+    if not seen.any():
+        raise ValueError("nobody is visible in this motion: no frame is valid with confidence > 0.")
+    xy = motion.xy.copy()
+    for j in np.flatnonzero(seen.any(axis=0) & ~seen.all(axis=0)):
+        xy[:, j] = _bridged(motion.xy[:, j], motion.times, seen[:, j])
+    never = ~seen.any(axis=0)
+    xy[:, never] = xy[:, ~never].mean(axis=1, keepdims=True)
+    return replace(motion, xy=xy, confidence=np.where(seen, motion.confidence, 0.0))
+
+
+def _bridged(
+    x: Float[np.ndarray, "t d"], times: Float[np.ndarray, " t"], seen: Bool[np.ndarray, " t"]
+) -> Float[np.ndarray, "t d"]:
+    """Linear interpolation over what was not seen; constant at the ends."""
+    return np.stack([np.interp(times, times[seen], x[seen, i]) for i in range(x.shape[1])], axis=-1)
+
+
+def resample(motion: Motion2D, fps: float) -> Motion2D:
+    """Sample a motion evenly in time; `at_times` with its old times is the way back.
+
+    A motion that is already even at this rate, within half a frame over its whole length, is
+    returned as it is.
+    """
+    count = round((motion.times[-1] - motion.times[0]) * fps) + 1
+    times = motion.times[0] + np.arange(count) / fps
+    if count == len(motion) and np.abs(times - motion.times).max() < 0.5 / fps:
+        return motion
+    nearest = np.abs(motion.times[:, None] - times[None]).argmin(axis=0)
+    confidence = at_times(motion.confidence[..., None], motion.times, times, smooth=False)[..., 0]
+    return replace(
+        motion,
+        xy=at_times(motion.xy, motion.times, times),
+        confidence=np.clip(confidence, 0.0, 1.0),
+        valid=motion.valid[nearest],
+        times=times,
+        fps=fps,
+    )
+
+
+def at_times(
+    x: Float[np.ndarray, "t j d"],
+    times: Float[np.ndarray, " t"],
+    wanted: Float[np.ndarray, " s"],
+    *,
+    smooth: bool = True,
+) -> Float[np.ndarray, "s j d"]:
+    """Values between frames: a cubic spline, or straight lines; outside, the first or last value."""
+    degree = min(3 if smooth else 1, len(times) - 1)
+    if degree == 0:
+        return np.repeat(x, len(wanted), axis=0)
+    return make_interp_spline(times, x, k=degree)(np.clip(wanted, times[0], times[-1]))

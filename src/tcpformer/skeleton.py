@@ -1,0 +1,240 @@
+"""Anatomy, written once: joint names and parents; mirror, bones and conversions follow from them.
+
+Left and right are the person's own. A name starts with L or R where the joint has a twin. Names
+written by others ("left_hip", "LHip", "hip.L") are brought to this form by `canonical`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A set of joints in a fixed order.
+
+    Attributes:
+        name: How messages and files call it.
+        joints: Joint names, in the order of axis ``j`` of every array.
+        parents: For each joint the index of its parent, -1 for the root.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The place of each joint, by name."""
+        return {joint: i for i, joint in enumerate(self.joints)}
+
+    @cached_property
+    def mirror(self) -> tuple[int, ...]:
+        """For each joint, the index of its left-right twin (itself if it lies on the midline)."""
+        return tuple(self.index.get(_twin(joint), i) for i, joint in enumerate(self.joints))
+
+    @cached_property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """(parent, child) for every joint but the root."""
+        return tuple((p, i) for i, p in enumerate(self.parents) if p >= 0)
+
+    @cached_property
+    def root(self) -> int:
+        """The joint without a parent."""
+        return self.parents.index(-1)
+
+
+def _tree(name: str, *links: tuple[str, str]) -> Skeleton:
+    """A skeleton from (joint, parent) pairs; the root names no parent."""
+    joints = tuple(joint for joint, _ in links)
+    return Skeleton(name, joints, tuple(joints.index(p) if p else -1 for _, p in links))
+
+
+# fmt: off
+H36M = _tree(
+    "h36m",
+    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
+    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
+    ("Spine", "Hip"), ("Thorax", "Spine"), ("Neck", "Thorax"), ("Head", "Neck"),
+    ("LShoulder", "Thorax"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
+    ("RShoulder", "Thorax"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
+)
+MPI_INF_3DHP = _tree(
+    "mpi-inf-3dhp",
+    ("HeadTop", "Head"), ("Neck", "Spine"),
+    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
+    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
+    ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
+    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
+    ("Hip", ""), ("Spine", "Hip"), ("Head", "Neck"),
+)
+COCO = _tree(
+    "coco",
+    ("Nose", ""), ("LEye", "Nose"), ("REye", "Nose"), ("LEar", "LEye"), ("REar", "REye"),
+    ("LShoulder", "Nose"), ("RShoulder", "Nose"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
+    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LHip", "LShoulder"), ("RHip", "RShoulder"),
+    ("LKnee", "LHip"), ("RKnee", "RHip"), ("LAnkle", "LKnee"), ("RAnkle", "RKnee"),
+)
+HALPE26 = _tree(
+    "halpe26",
+    ("Nose", "Neck"), ("LEye", "Nose"), ("REye", "Nose"), ("LEar", "LEye"), ("REar", "REye"),
+    ("LShoulder", "Neck"), ("RShoulder", "Neck"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
+    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LHip", "Hip"), ("RHip", "Hip"),
+    ("LKnee", "LHip"), ("RKnee", "RHip"), ("LAnkle", "LKnee"), ("RAnkle", "RKnee"),
+    ("Head", "Neck"), ("Neck", "Hip"), ("Hip", ""),
+    ("LBigToe", "LAnkle"), ("RBigToe", "RAnkle"), ("LSmallToe", "LAnkle"),
+    ("RSmallToe", "RAnkle"), ("LHeel", "LAnkle"), ("RHeel", "RAnkle"),
+)
+BLAZEPOSE = _tree(
+    "blazepose",
+    ("Nose", ""), ("LEyeInner", "Nose"), ("LEye", "LEyeInner"), ("LEyeOuter", "LEye"),
+    ("REyeInner", "Nose"), ("REye", "REyeInner"), ("REyeOuter", "REye"),
+    ("LEar", "LEyeOuter"), ("REar", "REyeOuter"), ("LMouth", "Nose"), ("RMouth", "Nose"),
+    ("LShoulder", "Nose"), ("RShoulder", "Nose"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
+    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LPinky", "LWrist"), ("RPinky", "RWrist"),
+    ("LIndex", "LWrist"), ("RIndex", "RWrist"), ("LThumb", "LWrist"), ("RThumb", "RWrist"),
+    ("LHip", "LShoulder"), ("RHip", "RShoulder"), ("LKnee", "LHip"), ("RKnee", "RHip"),
+    ("LAnkle", "LKnee"), ("RAnkle", "RKnee"), ("LHeel", "LAnkle"), ("RHeel", "RAnkle"),
+    ("LFootIndex", "LHeel"), ("RFootIndex", "RHeel"),
+)
+# fmt: on
+KNOWN = (H36M, MPI_INF_3DHP, COCO, HALPE26, BLAZEPOSE)
+
+_MID_HIP = {"LHip": 0.5, "RHip": 0.5}
+_MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
+_MIDDLE = {"LHip": 0.25, "RHip": 0.25, "LShoulder": 0.25, "RShoulder": 0.25}
+_EARS_TO_SHOULDERS = {"LEar": 0.4, "REar": 0.4, "LShoulder": 0.1, "RShoulder": 0.1}
+_ABOVE_EARS = {"LEar": 0.7, "REar": 0.7, "LShoulder": -0.2, "RShoulder": -0.2}
+_TRUNK = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Thorax": _MID_SHOULDER}
+_FROM_EARS = {**_TRUNK, "Neck": _EARS_TO_SHOULDERS, "Head": _ABOVE_EARS}
+
+RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
+    ("coco", "h36m"): _FROM_EARS,
+    ("blazepose", "h36m"): _FROM_EARS,
+    ("halpe26", "h36m"): {
+        "Spine": {"Hip": 0.5, "Neck": 0.5},
+        "Thorax": {"Neck": 1.0},
+        "Neck": _EARS_TO_SHOULDERS,
+    },
+    ("mpi-inf-3dhp", "h36m"): {
+        "Thorax": {"Neck": 1.0},
+        "Neck": {"Head": 1.0},
+        "Head": {"HeadTop": 1.0},
+    },
+    ("h36m", "mpi-inf-3dhp"): {
+        "Neck": {"Thorax": 1.0},
+        "Head": {"Neck": 1.0},
+        "HeadTop": {"Head": 1.0},
+    },
+}
+"""(from, to): how to make the joints that do not carry over by name, as weights that sum to 1.
+
+The Human3.6M joint 9 ("Neck") is the base of the skull: a fifth of the way from the ears to the
+shoulders. "Head" is the top of the head, two fifths of that way up from the ears. Both fractions
+are ours, from the mean neck and head of the motion capture that the packaged weights saw. The
+spine joint lies halfway up the trunk.
+"""
+
+
+def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target source"]:
+    """The linear map from joints of one skeleton to those of another; rows sum to 1.
+
+    Raises:
+        ValueError: If no recipe says how to make some joint of ``target``.
+    """
+    if source == target:
+        return np.eye(len(source.joints))
+    recipe = _recipe(source, target)
+    weights = np.zeros((len(target.joints), len(source.joints)))
+    for i, joint in enumerate(target.joints):
+        for part, weight in recipe.get(joint, {joint: 1.0}).items():
+            weights[i, source.index[part]] = weight
+    return weights
+
+
+def _recipe(source: Skeleton, target: Skeleton) -> dict[str, dict[str, float]]:
+    """The joints of ``target`` that need making; by way of Human3.6M where no direct recipe is."""
+    recipe = RECIPES.get((source.name, target.name))
+    if recipe is not None:
+        return recipe
+    first, second = RECIPES.get((source.name, "h36m")), RECIPES.get(("h36m", target.name))
+    if first is None or second is None:
+        raise ValueError(f"no conversion from skeleton {source.name!r} to {target.name!r} is known.")
+    result: dict[str, dict[str, float]] = {}
+    for joint in target.joints:
+        parts: dict[str, float] = {}
+        for middle, share in second.get(joint, {joint: 1.0}).items():
+            for part, weight in first.get(middle, {middle: 1.0}).items():
+                parts[part] = parts.get(part, 0.0) + share * weight
+        result[joint] = parts
+    return result
+
+
+def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
+    """Find the known skeleton that a list of joint names describes.
+
+    Returns:
+        The largest known skeleton all of whose joints are named, and the place of each of its
+        joints in ``names``.
+
+    Raises:
+        ValueError: If a name is unknown or given twice, or no known skeleton is complete.
+    """
+    canon = [canonical(name) for name in names]
+    vocabulary = {joint for skeleton in KNOWN for joint in skeleton.joints}
+    unknown = [n for n, c in zip(names, canon, strict=True) if c not in vocabulary]
+    if unknown:
+        raise ValueError(
+            f"unknown joint names {unknown}; expected the joints of one of "
+            f"{[s.name for s in KNOWN]}, such as {list(COCO.joints[5:9])}."
+        )
+    if len(set(canon)) < len(canon):
+        twice = sorted({name for name in canon if canon.count(name) > 1})
+        raise ValueError(f"joint names must differ, but {twice} come twice.")
+    complete = [s for s in KNOWN if set(s.joints) <= set(canon)]
+    if not complete:
+        nearest = min(KNOWN, key=lambda s: len(set(s.joints) - set(canon)))
+        missing = sorted(set(nearest.joints) - set(canon))
+        raise ValueError(f"no known skeleton is complete; nearest is {nearest.name}, without {missing}.")
+    best = max(complete, key=lambda s: len(s.joints))
+    return best, tuple(canon.index(joint) for joint in best.joints)
+
+
+def canonical(name: str) -> str:
+    """Bring a joint name to the form used here: "left_hip", "hip.L", "LeftHip" become "LHip"."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
+    sides = {"left": "L", "l": "L", "right": "R", "r": "R"}
+    side = "".join(sides[w.lower()] for w in words if w.lower() in sides)
+    rest = "".join(w.capitalize() for w in words if w.lower() not in sides)
+    return side + _ALIASES.get(rest, rest)
+
+
+_ALIASES = {"Pelvis": "Hip", "Root": "Hip", "Belly": "Spine", "TopOfHead": "HeadTop"}
+
+
+_STATURE_BONES = ("LKnee", "RKnee", "LAnkle", "RAnkle", "Spine", "Thorax", "Neck", "Head")
+STATURE_PER_BONE_SUM = 1.07
+"""Body height over leg + trunk + neck + head: what is below the ankle and above the head joint."""
+
+
+def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"]:
+    """Body height that a pose of the Human3.6M joints implies, in its own unit, however bent.
+
+    Seven hundredths are added to the bones' sum, our estimate for the foot's height and the crown.
+    """
+    total = 0.0
+    for joint in _STATURE_BONES:
+        child = H36M.index[joint]
+        bone = np.linalg.norm(xyz[..., child, :] - xyz[..., H36M.parents[child], :], axis=-1)
+        total = total + bone * (0.5 if joint[0] in "LR" else 1.0)
+    return STATURE_PER_BONE_SUM * np.asarray(total)
+
+
+def _twin(joint: str) -> str:
+    """The name on the other side, or the name itself on the midline."""
+    other = {"L": "R", "R": "L"}.get(joint[0])
+    return other + joint[1:] if other and joint[1:2].isupper() else joint

@@ -1,0 +1,98 @@
+"""What a figure looks like, in the image and in space: colours, widths, the stroke of a bone.
+
+Left is blue, right is orange, the midline is neutral: a pair that people with any of the common
+colour blindnesses tell apart. Colours are RGB.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int32, UInt8
+
+from ..skeleton import Skeleton
+
+Colour = tuple[float, float, float]
+
+LEFT: Colour = (36.0, 124.0, 204.0)
+RIGHT: Colour = (238.0, 126.0, 30.0)
+MIDLINE: Colour = (92.0, 98.0, 112.0)
+SUBPIXEL = 4  # OpenCV takes coordinates in 1/16 pixels: smooth motion instead of jitter
+
+_RADIUS = {  # metres, by joint without its side
+    "Hip": 0.060,
+    "Spine": 0.062,
+    "Thorax": 0.056,
+    "Neck": 0.042,
+    "Knee": 0.046,
+    "Ankle": 0.034,
+    "Shoulder": 0.046,
+    "Elbow": 0.037,
+    "Wrist": 0.028,
+}
+_OTHER_RADIUS = 0.030
+
+
+def colours(skeleton: Skeleton, midline: Colour = MIDLINE) -> list[Colour]:
+    """The colour of the bone that ends in each joint, by the side the joint is on."""
+    sides = {"L": LEFT, "R": RIGHT}
+    return [
+        sides[joint[0]] if twin != i else midline
+        for i, (joint, twin) in enumerate(zip(skeleton.joints, skeleton.mirror, strict=True))
+    ]
+
+
+def radii(skeleton: Skeleton) -> Float[np.ndarray, " j"]:
+    """How thick a body is at each joint, in metres."""
+    names = [
+        joint[1:] if twin != i else joint
+        for i, (joint, twin) in enumerate(zip(skeleton.joints, skeleton.mirror, strict=True))
+    ]
+    return np.array([_RADIUS.get(name, _OTHER_RADIUS) for name in names])
+
+
+def mix(colour: Colour, other: Colour, share: float) -> Colour:
+    """``colour`` with a share of another one in it."""
+    r, g, b = (float(c + (o - c) * share) for c, o in zip(colour, other, strict=True))
+    return r, g, b
+
+
+def capsule(
+    image: UInt8[np.ndarray, "h w *channels"],
+    ends: Float[np.ndarray, "2 2"],
+    radius: Float[np.ndarray, "2"],
+    colour: Colour | int,
+) -> None:
+    """Fill the hull of two discs, in pixels: a bone that is thicker at one end than the other."""
+    limit = 8 * max(image.shape[:2])  # far outside; OpenCV's integers would overflow beyond
+    ends, radius = np.clip(ends, -limit, limit), np.clip(radius, 0, limit)
+    paint = colour if isinstance(colour, tuple) else (colour,)
+    for (x, y), r in zip(fixed(ends).tolist(), fixed(radius).tolist(), strict=True):
+        cv2.circle(image, (x, y), r, paint, -1, cv2.LINE_AA, SUBPIXEL)
+    corners = _tangents(ends, radius)
+    if len(corners):
+        cv2.fillConvexPoly(image, fixed(corners), paint, cv2.LINE_AA, SUBPIXEL)
+
+
+def fixed(pixels: Float[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*shape"]:
+    """Pixels as the fixed-point numbers that OpenCV draws with."""
+    return np.round(pixels * (1 << SUBPIXEL)).astype(np.int32)
+
+
+def _tangents(ends: np.ndarray, radius: np.ndarray) -> Float[np.ndarray, "n 2"]:
+    """Where the two outer tangents touch the discs; empty where one disc holds the other."""
+    along = ends[1] - ends[0]
+    length = float(np.hypot(*along))
+    if length <= abs(radius[0] - radius[1]):
+        return np.zeros((0, 2))
+    along = along / length
+    lean = (radius[0] - radius[1]) / length
+    across = np.array([-along[1], along[0]]) * np.sqrt(1 - lean**2)
+    one, other = along * lean + across, along * lean - across
+    first, last = ends
+    return np.stack(
+        [
+            first + radius[0] * one,
+            last + radius[1] * one,
+            last + radius[1] * other,
+            first + radius[0] * other,
+        ]
+    )

@@ -1,0 +1,167 @@
+"""The video with the joints drawn in, and beside it the figures in space from another side.
+
+People are matched to the video by frame index: a motion that is longer than the video is cut off,
+and once one that is shorter has ended, its figure is gone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+
+from ..motion import Motion3D
+from ..video import Frame, Video, write_video
+from .figure import Colour, capsule, colours, mix, radii
+from .scene import Figure, View, draw_scene
+
+_TALLEST = 1080  # larger videos are shown smaller; players of H.264 end not far above
+_SWING, _PERIOD = 28.0, 12.0  # degrees to either side, seconds
+_CALM = 0.6  # seconds over which the view follows
+_SMALLEST = 0.95  # metres around the target that are always in view
+_MIDLINE: Colour = (236.0, 238.0, 242.0)
+_RIM: Colour = (22.0, 24.0, 30.0)
+_SLIM = 0.42  # strokes over the image are so much thinner than the body, to let it show
+
+
+def write_overlay(
+    video: Video,
+    people: Sequence[Motion3D],
+    path: str | Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a video of the same frames and times: the joints in the image, the figures in space.
+
+    Args:
+        video: The video that the motions were lifted from.
+        people: One motion a person; none is allowed.
+        path: Where; .mp4, .m4v, .mov or .mkv.
+        progress: Called after each frame with the number done and the number expected.
+
+    Raises:
+        ValueError: If the video breaks off, or a motion was made from a video of another size.
+    """
+    for person in people:
+        if tuple(person.size) != video.size:
+            raise ValueError(
+                f"the motion was lifted from a picture of {person.size}, {video.path} has "
+                f"{video.size}; give the video that the motion came from."
+            )
+    write_video(path, _pictures(video, people, progress), video.fps)
+
+
+def draw_2d(
+    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Give the image with one person's joints of one frame drawn in; the image itself stays.
+
+    A bone is as faint as the less certain of its ends; nothing is drawn where nobody was seen.
+    """
+    if index >= len(person) or not person.valid[index]:
+        return image
+    xy, confidence = person.xy[index], person.confidence[index]
+    thick = _SLIM * radii(person.skeleton) * _pixels_a_metre(person, index)
+    paint = colours(person.skeleton, _MIDLINE)
+    strokes = image.copy()
+    opacity = np.zeros(image.shape[:2], np.uint8)
+    for parent, child in person.skeleton.bones:
+        both = [parent, child]
+        certain = min(float(confidence[both].min()), 1.0)
+        if certain <= 0 or not np.isfinite(xy[both]).all():
+            continue
+        rim = np.maximum(0.35 * thick[both], 1.0)
+        capsule(opacity, xy[both], thick[both] + rim, round(255 * _opacity(certain)))
+        capsule(strokes, xy[both], thick[both] + rim, mix(paint[child], _RIM, 0.8))
+        capsule(strokes, xy[both], thick[both], paint[child])
+    return _blend(image, strokes, opacity)
+
+
+def _pixels_a_metre(person: Motion3D, index: int) -> float:
+    """How large the person appears; within bounds that keep strokes visible and modest."""
+    depth = float(person.camera_xyz[index, person.skeleton.root, 2])
+    longer = max(person.size)
+    return float(np.clip(person.focal / max(depth, 0.1), 0.045 * longer, 0.35 * longer))
+
+
+def _opacity(confidence: float) -> float:
+    return float(np.clip(0.15 + 1.5 * (confidence - 0.1), 0.15, 1.0))
+
+
+def _blend(image: np.ndarray, strokes: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(opacity.any(axis=1))[0], np.nonzero(opacity.any(axis=0))[0]
+    result = image.copy()
+    if len(rows):
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        share = opacity[box][..., None] / np.float32(255)
+        mixed = image[box] * (1 - share) + strokes[box] * share
+        result[box] = np.round(mixed).astype(np.uint8)
+    return result
+
+
+def _pictures(
+    video: Video, people: Sequence[Motion3D], progress: Callable[[int, int], None] | None
+) -> Iterator[Frame]:
+    targets, reach = _follow(people, video.fps)
+    width, height = _shown(video.size)
+    panel = (min(width, height), height)
+    for frame in video.frames():
+        image = frame.image
+        for person in people:
+            image = draw_2d(image, person, frame.index)
+        if (width, height) != video.size:
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        now = min(frame.index, len(targets) - 1)
+        x, y, z = targets[now].tolist()
+        azimuth = View.azimuth - _SWING * np.cos(2 * np.pi * frame.time / _PERIOD)
+        view = View((x, y, z), float(reach[now]), float(azimuth))
+        scene = draw_scene(_present(people, frame.index), view, panel)
+        yield Frame(frame.index, frame.time, np.hstack([image, scene]))
+        if progress is not None:
+            progress(frame.index + 1, max(video.length, frame.index + 1))
+
+
+def _shown(size: tuple[int, int]) -> tuple[int, int]:
+    share = min(1.0, _TALLEST / max(size[1], 1))
+    return round(size[0] * share), round(size[1] * share)
+
+
+def _present(people: Sequence[Motion3D], index: int) -> list[Figure]:
+    return [
+        Figure(person.xyz[index], person.skeleton, ghost=not bool(person.valid[index]))
+        for person in people
+        if index < len(person)
+    ]
+
+
+def _follow(
+    people: Sequence[Motion3D], fps: float
+) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, " t"]]:
+    """What to look at in each frame, and how much around it: calmly, everyone seen in view."""
+    length = max((len(person) for person in people), default=1)
+    low, high = np.full((length, 3), np.inf), np.full((length, 3), -np.inf)
+    for person in people:
+        seen = np.nonzero(person.valid)[0]
+        low[seen] = np.minimum(low[seen], person.xyz[seen].min(axis=1))
+        high[seen] = np.maximum(high[seen], person.xyz[seen].max(axis=1))
+    some = np.nonzero(np.isfinite(low[:, 0]))[0]
+    if not len(some):
+        return np.array([[0.0, 0.0, 0.9]]), np.array([_SMALLEST])
+    low[:, 2] = 0.0  # the floor below a jump stays in view
+    calm = max(_CALM * fps, 1.0)
+    low = _calmed(low, some, calm, minimum_filter1d)
+    high = _calmed(high, some, calm, maximum_filter1d)
+    across, tall = np.linalg.norm((high - low)[:, :2], axis=1), high[:, 2]
+    reach = np.maximum(0.5 * across + 0.2, 0.57 * tall)  # joints have flesh around them
+    return 0.5 * (low + high), np.maximum(reach, _SMALLEST)
+
+
+def _calmed(
+    bound: np.ndarray, some: np.ndarray, calm: float, extreme: Callable[..., np.ndarray]
+) -> np.ndarray:
+    """Bridge the frames without anyone, widen by the extreme nearby, then smooth."""
+    every = np.arange(len(bound))
+    bridged = np.stack([np.interp(every, some, column[some]) for column in bound.T], axis=1)
+    wide = extreme(bridged, size=2 * round(calm) + 1, axis=0, mode="nearest")
+    return gaussian_filter1d(wide, calm / 2, axis=0, mode="nearest")

@@ -1,0 +1,64 @@
+"""Split <-> stitch: a motion of any length as clips of the length that a network takes.
+
+A window is ``frames * spacing`` frames of the motion. It holds ``spacing`` clips that take turns:
+the first has its frames 0, s, 2s, ..., the next 1, s + 1, ..., so every frame is in one of them.
+Windows overlap, and where they do, `stitch` blends them, each weighted less toward its ends.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+
+def layout(
+    total: int, frames: int, *, spacing: int = 1, overlap: float = 0.5
+) -> Int[np.ndarray, "n t"]:
+    """Frame numbers of every clip of a motion of ``total`` frames.
+
+    Numbers below 0 or from ``total`` on stand for the motion's first or last frame; they occur
+    only where the motion is shorter than one window.
+
+    Args:
+        total: Frames of the motion, at least 1.
+        frames: Frames of a clip.
+        spacing: Frames of the motion from one frame of a clip to the next.
+        overlap: Share of a window that the next one covers again, 0 up to but not 1.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+    if min(total, frames, spacing) < 1 or not 0 <= overlap < 1:
+        raise ValueError(
+            "expected total, frames, spacing of at least 1 and overlap in [0, 1), got "
+            f"{total}, {frames}, {spacing}, {overlap}."
+        )
+    span = frames * spacing
+    if total <= span:
+        starts = np.array([(total - span) // 2])
+    else:
+        hop = max(round(span * (1 - overlap)), 1)
+        starts = np.append(np.arange(0, total - span, hop), total - span)
+    phases = np.arange(spacing)[:, None] + spacing * np.arange(frames)
+    return (starts[:, None, None] + phases).reshape(-1, frames)
+
+
+def split(
+    x: Shaped[np.ndarray, "total *shape"], clips: Int[np.ndarray, "n t"]
+) -> Shaped[np.ndarray, "n t *shape"]:
+    """Cut a motion into the clips that `layout` named."""
+    return x[np.clip(clips, 0, len(x) - 1)]
+
+
+def stitch(
+    parts: Float[np.ndarray, "n t *shape"], clips: Int[np.ndarray, "n t"], total: int
+) -> Float[np.ndarray, "total *shape"]:
+    """Put a motion together from its clips: the inverse of `split`."""
+    n, t = clips.shape
+    taper = np.sin(np.pi * (np.arange(t) + 0.5) / t) ** 2
+    inside = (clips >= 0) & (clips < total)
+    weight = np.where(inside, taper, 0.0)
+    at = np.clip(clips, 0, total - 1).ravel()
+    whole = np.bincount(at, weight.ravel(), minlength=total)
+    flat = (parts.reshape(n * t, -1) * weight.reshape(-1, 1)).astype(np.float64)
+    out = np.zeros((total, flat.shape[1]))
+    np.add.at(out, at, flat)
+    return (out / whole[:, None]).reshape(total, *parts.shape[2:])

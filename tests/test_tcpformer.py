@@ -1,0 +1,167 @@
+"""The network: equal to the released one, equal to its textbook twin, and its symmetries."""
+
+import numpy as np
+import pytest
+import textbook
+import torch
+from conftest import GOLDEN
+from torch import nn
+
+from tcpformer.models.tcpformer import (
+    Config,
+    DualStream,
+    LocalBranch,
+    ProxyBlock,
+    Residual,
+    TCPFormer,
+)
+from tcpformer.weights import _filled, config_of, rename
+
+COUNTS = {9: 34_948_531, 27: 34_961_587, 81: 35_000_755, 243: 35_118_259}
+
+
+def golden(frames: int) -> tuple[TCPFormer, dict[str, torch.Tensor]]:
+    path = GOLDEN / f"tcpformer_L2_d32_T{frames}.npz"
+    with np.load(path) as data:
+        arrays = {key: torch.from_numpy(data[key]) for key in data}
+    state = {rename(k[6:]): v for k, v in arrays.items() if k.startswith("state/")}
+    config = config_of(state, int(arrays["config/num_heads"]), path)
+    own = TCPFormer(config).state_dict()
+    state = {k: v.reshape(own[k].shape) for k, v in state.items()}
+    return _filled(config, state, path).eval(), arrays
+
+
+def open_gains(model: TCPFormer, gain: float = 0.1) -> TCPFormer:
+    """Let every residual branch speak: at 1e-5 hardly any does."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(".gain"):
+            nn.init.constant_(parameter, gain)
+    return model.eval()
+
+
+@pytest.mark.parametrize("frames", [9, 27])
+@torch.inference_mode()
+def test_equals_the_released_network(frames: int) -> None:
+    model, arrays = golden(frames)
+    x = arrays["input"]
+    torch.testing.assert_close(model(x), arrays["output"], atol=5e-6, rtol=0)
+    torch.testing.assert_close(model.represent(x), arrays["representation"], atol=5e-6, rtol=0)
+
+
+@pytest.mark.parametrize("frames", COUNTS)
+def test_has_the_released_number_of_parameters(frames: int) -> None:
+    with torch.device("meta"):
+        model = TCPFormer(Config(frames=frames, local_branch=True))
+    assert sum(p.numel() for p in model.parameters()) == COUNTS[frames]
+
+
+def sublayers(model: TCPFormer) -> list[str]:
+    """Everything that adds to its input: residual branches, cross-attentions, local ones."""
+    names = [n for n, m in model.named_modules() if isinstance(m, Residual)]
+    for n, m in model.named_modules():
+        if isinstance(m, ProxyBlock):
+            names += [f"{n}.{part}" for part in ("pum", "pim", "pam")]
+        if isinstance(m, LocalBranch):
+            names += [f"{n}.{part}.{i}" for part in ("attentions", "mlps") for i in range(3)]
+        if isinstance(m, DualStream):
+            names += [f"{n}.joint_first", f"{n}.time_first"]
+    return names
+
+
+SUBLAYERS = sublayers(TCPFormer(Config(frames=9, depth=2, width=8, heads=1, local_branch=True)))
+
+
+@pytest.mark.parametrize("name", SUBLAYERS)
+@torch.inference_mode()
+def test_every_sublayer_matters(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take one away, and the network is no longer the released one."""
+    model, arrays = golden(9)
+    part = model.get_submodule(name)
+    if isinstance(part, Residual):
+        part.scale.gain.zero_()
+    elif name.endswith(("pum", "pim", "pam")):
+        part.scale.gain.zero_()  # type: ignore[union-attr]  # its attention; its MLP is a Residual
+    elif ".local." in name:
+        for parameter in part.parameters():
+            parameter.zero_()
+    else:
+        monkeypatch.setattr(part, "forward", lambda x: torch.zeros_like(x))
+    wrong = model.represent(arrays["input"]) - arrays["representation"]
+    assert wrong.abs().max() > (1e-5 if ".local." not in name else 5e-6)
+
+
+@pytest.mark.parametrize("local_branch", [False, True])
+@torch.inference_mode()
+def test_equals_its_textbook_twin(local_branch: bool) -> None:
+    torch.manual_seed(0)
+    config = Config(
+        frames=27, depth=3, width=32, heads=4, representation=64, local_branch=local_branch
+    )
+    model = open_gains(TCPFormer(config))
+    x = torch.randn(2, 27, 17, 3)
+    torch.testing.assert_close(model(x), textbook.forward(model, x), atol=2e-6, rtol=0)
+
+
+def test_training_on_a_cpu_computes_the_same() -> None:
+    """There attention is not fused; see `AttentionMap.apply`."""
+    torch.manual_seed(0)
+    model = open_gains(TCPFormer(Config(frames=9, depth=2, width=16, heads=2)))
+    x = torch.randn(2, 9, 17, 3)
+    with torch.no_grad():
+        fused = model(x)
+    torch.testing.assert_close(model(x).detach(), fused, atol=2e-6, rtol=0)
+
+
+@torch.inference_mode()
+def test_permuted_frames_give_permuted_poses() -> None:
+    torch.manual_seed(0)
+    model = open_gains(TCPFormer(Config(frames=9, depth=2, width=16, heads=2)))
+    x, order = torch.randn(2, 9, 17, 3), torch.randperm(9)
+    torch.testing.assert_close(model(x[:, order]), model(x)[:, order], atol=1e-6, rtol=0)
+
+
+@torch.inference_mode()
+def test_skipping_the_local_branch_moves_the_output_by_next_to_nothing() -> None:
+    model, arrays = golden(27)
+    moved = (model(arrays["input"], skip_local=True) - arrays["output"]).abs().max()
+    assert 5e-6 < moved < 5e-5
+
+
+@torch.inference_mode()
+def test_the_map_over_all_frames_is_never_formed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No product, nor any other tensor, has two axes as long as the clip."""
+    frames = 81
+    model = TCPFormer(Config(frames=frames, depth=1, width=8, heads=1))
+    shapes: list[tuple[int, ...]] = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN202
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor):
+                shapes.append(tuple(out.shape))
+            return out
+
+    with Watch():
+        model(torch.randn(1, frames, 17, 3))
+    assert shapes
+    assert not [s for s in shapes if s.count(frames) > 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"frames": 10}, "multiple of 3"),
+        ({"frames": 0}, "at least 1"),
+        ({"width": 30, "heads": 4}, "must divide width"),
+        ({"depth": 0}, "depth must be at least 1"),
+    ],
+)
+def test_config_refuses(fields: dict[str, int], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Config(**fields)
+
+
+def test_refuses_clips_of_another_length() -> None:
+    model = TCPFormer(Config(frames=9, depth=1, width=8, heads=1))
+    with pytest.raises(ValueError, match=r"\(batch, 9, 17, 3\), got \(1, 27, 17, 3\)"):
+        model(torch.zeros(1, 27, 17, 3))

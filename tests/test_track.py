@@ -1,0 +1,168 @@
+"""Tracking: laws on made-up circles, then the crossings and gaps that occur in videos."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tcpformer.track import GAP, Sighting, Track, choose, distance, link, match
+
+STEP = 1 / 3  # seconds between the frames looked at
+
+
+def person(i: int, x: float, y: float = 300.0, radius: float = 100.0) -> Sighting:
+    x, y = float(x), float(y)
+    return Sighting(10 * i, i * STEP, (x, y), (x, y - radius), 1.0)
+
+
+def walk(start: float, speed: float, times: range, **place: float) -> list[Sighting]:
+    """Somebody at x = start + speed * i, at the moments i given."""
+    return [person(i, start + speed * i, **place) for i in times]
+
+
+def film(*walks: list[Sighting], seed: int = 0) -> list[list[Sighting]]:
+    """What is seen at each moment, in random order."""
+    rng = np.random.default_rng(seed)
+    frames = sorted({s.frame for w in walks for s in w})
+    seen = [[s for w in walks for s in w if s.frame == frame] for frame in frames]
+    return [[people[i] for i in rng.permutation(len(people))] for people in seen]
+
+
+def as_sets(tracks: list[Track]) -> set[frozenset[Sighting]]:
+    return {frozenset(track.sightings) for track in tracks}
+
+
+# laws
+
+
+def test_every_sighting_is_in_exactly_one_track() -> None:
+    rng = np.random.default_rng(1)
+    scans = []
+    for i in range(30):
+        numbers = rng.uniform((0, 0, 40), (900, 900, 200), (rng.integers(0, 6), 3)).tolist()
+        scans.append([person(i, x, y, radius) for x, y, radius in numbers])
+    tracks = link(scans)
+    seen = [s for people in scans for s in people]
+    assert sorted(map(id, seen)) == sorted(id(s) for track in tracks for s in track.sightings)
+    for track in tracks:
+        times = [s.time for s in track.sightings]
+        assert (np.diff(times) > 0).all()
+        assert (np.diff(times) <= GAP).all()
+
+
+@pytest.mark.parametrize("factor", [0.1, 7.0])
+def test_scale_of_the_picture_does_not_matter(factor: float) -> None:
+    walks = (walk(0, 40, range(12)), walk(500, -40, range(12), y=330.0))
+    large = [
+        [
+            replace(
+                s,
+                centre=(s.centre[0] * factor, s.centre[1] * factor),
+                tip=(s.tip[0] * factor, s.tip[1] * factor),
+            )
+            for s in people
+        ]
+        for people in film(*walks)
+    ]
+    sizes = [[s.frame for s in track.sightings] for track in link(film(*walks))]
+    assert [[s.frame for s in track.sightings] for track in link(large)] == sizes
+
+
+def test_order_within_a_frame_does_not_matter() -> None:
+    walks = (walk(0, 40, range(12)), walk(450, -40, range(12)), walk(200, 5, range(12), y=700.0))
+    assert as_sets(link(film(*walks, seed=1))) == as_sets(link(film(*walks, seed=2)))
+
+
+def test_distance_is_symmetric_and_counts_in_radii() -> None:
+    a, b = person(0, 0.0), person(0, 150.0, radius=50.0)
+    assert distance(a, b) == distance(b, a) == pytest.approx(1.5)
+    assert distance(a, a) == 0
+
+
+def test_match_is_one_to_one() -> None:
+    people = [person(1, x) for x in (0.0, 60.0, 120.0)]
+    pairs = match([[person(0, x)] for x in (10.0, 70.0)], people)
+    assert sorted(pairs) == [(0, 0), (1, 1)]
+    assert match([], people) == []
+    assert match([[person(0, 0.0)]], []) == []
+
+
+# what happens in videos
+
+
+def test_people_who_cross_keep_their_tracks() -> None:
+    right, left = walk(0, 40, range(16)), walk(580, -40, range(16))
+    assert as_sets(link(film(right, left))) == {frozenset(right), frozenset(left)}
+
+
+def test_a_gap_is_bridged_and_a_long_absence_is_not() -> None:
+    moments = range(4), range(4 + 4, 12)  # unseen for five steps, 1.7 s
+    seen = [s for part in moments for s in walk(0, 30, part)]
+    assert as_sets(link(film(seen))) == {frozenset(seen)}
+    away = walk(0, 0, range(4)) + walk(0, 0, range(4 + 8, 16))
+    assert len(link(film(away))) == 2
+
+
+def test_far_away_and_other_sizes_are_other_people() -> None:
+    near, far = person(0, 0.0), person(1, 900.0)
+    assert len(link([[near], [far]])) == 2
+    child = person(1, 0.0, radius=45.0)
+    assert len(link([[near], [child]])) == 2
+
+
+def test_a_passer_by_does_not_take_over_a_gap() -> None:
+    still = walk(300, 0, range(5)) + walk(300, 0, range(8, 14))
+    passing = walk(-400, 90, range(14), y=420.0)
+    assert frozenset(still) in as_sets(link(film(still, passing)))
+
+
+# the place between sightings
+
+
+def test_track_passes_through_its_sightings_and_straight_between() -> None:
+    track = Track(tuple(walk(100, 30, range(4))))
+    for sighting in track.sightings:
+        place = track.at(sighting.time)
+        assert place is not None
+        assert place.centre == pytest.approx(sighting.centre)
+        assert place.radius == pytest.approx(sighting.radius)
+    middle = track.at(1.5 * STEP)
+    assert middle is not None
+    assert middle.centre == pytest.approx((145.0, 300.0))
+    assert middle.tip == pytest.approx((145.0, 200.0))
+
+
+def test_track_ends_but_may_be_asked_a_little_beyond() -> None:
+    track = Track(tuple(walk(100, 30, range(2, 4))))
+    start, end = track.sightings[0], track.sightings[-1]
+    assert track.at(start.time - 0.1) is None
+    assert track.at(end.time + 0.1) is None
+    before, after = track.at(start.time - 0.1, 0.2), track.at(end.time + 0.1, 0.2)
+    assert before is not None
+    assert after is not None
+    assert (before.centre, after.centre) == (start.centre, end.centre)
+    assert before.score < start.score
+
+
+# the choice
+
+
+def test_the_larger_the_longer_and_the_surer_is_chosen() -> None:
+    def track(count: int, radius: float, score: float = 1.0) -> Track:
+        sightings = walk(0, 10, range(count), radius=radius)
+        return Track(tuple(replace(s, score=score) for s in sightings))
+
+    usual = track(10, 100.0)
+    for lesser in (track(10, 60.0), track(6, 100.0), track(10, 100.0, 0.5)):
+        assert choose([usual, lesser]) is choose([lesser, usual]) is usual
+
+
+def test_gaps_do_not_count_against_a_person() -> None:
+    gappy = Track((*walk(0, 5, range(3)), *walk(0, 5, range(6, 12))))
+    assert gappy.weight == pytest.approx(Track(tuple(walk(0, 5, range(12)))).weight)
+    assert Track((person(0, 0.0),)).weight > 0
+
+
+def test_choosing_among_nobody_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one track"):
+        choose([])

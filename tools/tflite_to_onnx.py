@@ -1,0 +1,274 @@
+"""Translate a TFLite network to ONNX: just the operators that BlazePose uses.
+
+Used by ``convert_blazepose.py``. TFLite keeps channels last, ONNX here first; float16 weights stay
+float16 in the file and are cast on loading; padding of the picture moves into the convolutions.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+import tflite
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from onnx import TensorProto, helper, numpy_helper
+
+Output = tuple[str, str, tuple[int, ...] | None]
+"""Its name there, its name here, the shape a picture gets; None: picture-like, channels first."""
+
+
+@dataclass
+class Graph:
+    """A TFLite graph on its way to ONNX.
+
+    Attributes:
+        model: The flatbuffer.
+        constants: Values of all tensors that do not depend on the input.
+        nodes: ONNX nodes so far.
+        weights: ONNX initializers so far, by name.
+        padding: Spatial zero padding that the next convolution will take over, by tensor.
+    """
+
+    model: tflite.Model
+    constants: dict[int, np.ndarray]
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    padding: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
+
+    def add(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def store(self, name: str, value: np.ndarray) -> str:
+        self.weights[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def half(self, name: str, value: np.ndarray) -> str:
+        """Store as float16, use as float32; refuse what float16 cannot hold exactly."""
+        if not np.array_equal(value.astype(np.float16).astype(np.float32), value):
+            raise ValueError(f"{name}: the original holds more than float16; store it as float32.")
+        if f"{name}_16" in self.weights:
+            return name
+        stored = self.store(f"{name}_16", value.astype(np.float16))
+        return self.add("Cast", [stored], name, to=TensorProto.FLOAT)
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.model.Subgraphs(0).Tensors(tensor).ShapeAsNumpy())
+
+    def activate(self, activation: int, value: str, output: str) -> str:
+        """Rename ``value`` to ``output``, through the fused activation if there is one."""
+        if activation == tflite.ActivationFunctionType.NONE:
+            self.nodes[-1].output[0] = output
+            return output
+        assert activation == tflite.ActivationFunctionType.RELU6
+        zero, six = self.store("zero", np.float32(0)), self.store("six", np.float32(6))
+        return self.add("Clip", [value, zero, six], output)
+
+
+def convert(path: Path, low: float, kept: tuple[Output, ...], credit: str) -> onnx.ModelProto:
+    """Translate a TFLite file.
+
+    Args:
+        path: The file.
+        low: The network sees black as this value and white as 1; ours takes uint8.
+        kept: The outputs to keep.
+        credit: Written into the file as its producer.
+    """
+    model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
+    subgraph = model.Subgraphs(0)
+    graph = Graph(model, _constants(path, model))
+    names = {subgraph.Tensors(i).Name().decode(): i for i in range(subgraph.TensorsLength())}
+    size = graph.shape(subgraph.Inputs(0))[1]
+    _read_picture(graph, f"t{subgraph.Inputs(0)}", low)
+    for i in range(subgraph.OperatorsLength()):
+        _operator(graph, subgraph.Operators(i))
+    outputs = []
+    for theirs, ours, shape in kept:
+        if shape is None:
+            graph.add("Identity", [f"t{names[theirs]}"], ours)
+            shape = tuple(graph.shape(names[theirs])[i] for i in (3, 1, 2))
+        else:
+            to = graph.store(f"{ours}_shape", np.array([0, *shape], np.int64))
+            graph.add("Reshape", [f"t{names[theirs]}", to], ours)
+        outputs.append(helper.make_tensor_value_info(ours, TensorProto.FLOAT, ["n", *shape]))
+    picture = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])
+    result = _finish(graph, picture, outputs)
+    result.producer_name = credit
+    return result
+
+
+def _constants(path: Path, model: tflite.Model) -> dict[int, np.ndarray]:
+    """Let LiteRT unpack stored tensors: half floats and sparse matrices alike."""
+    interpreter = Interpreter(
+        str(path),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    subgraph = model.Subgraphs(0)
+    known = {
+        i
+        for i in range(subgraph.TensorsLength())
+        if model.Buffers(subgraph.Tensors(i).Buffer()).DataLength()
+    }
+    for i in range(subgraph.OperatorsLength()):
+        operator = subgraph.Operators(i)
+        if set(operator.InputsAsNumpy().tolist()) <= known:
+            known |= set(operator.OutputsAsNumpy().tolist())
+    return {i: interpreter.get_tensor(i) for i in known if not subgraph.Tensors(i).Sparsity()}
+
+
+def _read_picture(graph: Graph, output: str, low: float) -> None:
+    """uint8, channels last -> the floats the network was trained on, channels first."""
+    graph.add("Transpose", ["image"], "planes", perm=[0, 3, 1, 2])
+    graph.add("Cast", ["planes"], "levels", to=TensorProto.FLOAT)
+    graph.store("per_level", np.float32((1 - low) / 255))
+    graph.add("Mul", ["levels", "per_level"], "scaled" if low else output)
+    if low:
+        graph.add("Add", ["scaled", graph.store("black", np.float32(low))], output)
+
+
+def _operator(graph: Graph, operator: tflite.Operator) -> None:
+    """Translate one operator, unless its result is a constant."""
+    output = int(operator.Outputs(0))
+    if output in graph.constants:
+        return
+    inputs = [int(i) for i in operator.InputsAsNumpy()]
+    code = graph.model.OperatorCodes(operator.OpcodeIndex())
+    kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if kind not in TRANSLATORS:
+        raise ValueError(f"no translation for TFLite operator {kind}; write one.")
+    TRANSLATORS[kind](graph, operator, inputs, output)
+
+
+def _options(operator: tflite.Operator, kind: type) -> object:
+    options, table = kind(), operator.BuiltinOptions()
+    options.Init(table.Bytes, table.Pos)
+    return options
+
+
+def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's SAME padding along one axis; the odd one goes to the end."""
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _pads(shape: tuple[int, ...], kernel: tuple[int, int], options: object) -> list[int]:
+    if options.Padding() == tflite.Padding.VALID:
+        return [0, 0, 0, 0]
+    top, bottom = _same(shape[1], kernel[0], options.StrideH())
+    left, right = _same(shape[2], kernel[1], options.StrideW())
+    return [top, left, bottom, right]
+
+
+def _convolution(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
+    weight = graph.constants[inputs[1]]
+    depthwise = operator.BuiltinOptionsType() == tflite.BuiltinOptions.DepthwiseConv2DOptions
+    kind = tflite.DepthwiseConv2DOptions if depthwise else tflite.Conv2DOptions
+    options = _options(operator, kind)
+    # depthwise weights are (1, h, w, c), full ones (out, h, w, in); ONNX wants (out, in, h, w)
+    weight = weight.transpose((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
+    source = f"t{inputs[0]}"
+    pads = _pads(graph.shape(inputs[0]), weight.shape[2:], options)
+    if source in graph.padding:
+        assert not any(pads)
+        source, pads = graph.padding[source]
+    bias = graph.half(f"t{inputs[2]}", graph.constants[inputs[2]])
+    terms = [graph.half(f"t{inputs[1]}", weight), bias]
+    value = graph.add(
+        "Conv",
+        [source, *terms],
+        f"t{output}_linear",
+        kernel_shape=weight.shape[2:],
+        strides=[options.StrideH(), options.StrideW()],
+        pads=pads,
+        group=len(weight) if depthwise else 1,
+    )
+    graph.activate(options.FusedActivationFunction(), value, f"t{output}")
+
+
+def _addition(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
+    value = graph.add("Add", [f"t{i}" for i in inputs], f"t{output}_linear")
+    activation = _options(operator, tflite.AddOptions).FusedActivationFunction()
+    graph.activate(activation, value, f"t{output}")
+
+
+def _padding(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    """Padding of the picture becomes part of the convolutions behind it; of channels, a Pad."""
+    (_, _), (top, bottom), (left, right), (first, last) = graph.constants[inputs[1]].tolist()
+    if not first and not last:
+        graph.padding[f"t{output}"] = (f"t{inputs[0]}", [top, left, bottom, right])
+        return
+    pads = np.array([0, first, top, left, 0, last, bottom, right], np.int64)
+    graph.add("Pad", [f"t{inputs[0]}", graph.store(f"t{output}_pads", pads)], f"t{output}")
+
+
+def _resize(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
+    options = _options(operator, tflite.ResizeBilinearOptions)
+    assert options.HalfPixelCenters()
+    assert not options.AlignCorners()
+    (_, h, w, _), (_, high, wide, _) = graph.shape(inputs[0]), graph.shape(output)
+    scales = graph.store(f"t{output}_scales", np.array([1, 1, high / h, wide / w], np.float32))
+    graph.add("Resize", [f"t{inputs[0]}", "", scales], f"t{output}", mode="linear")
+
+
+def _pool(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
+    options = _options(operator, tflite.Pool2DOptions)
+    kernel = (options.FilterHeight(), options.FilterWidth())
+    graph.add(
+        "MaxPool",
+        [f"t{inputs[0]}"],
+        f"t{output}",
+        kernel_shape=kernel,
+        strides=[options.StrideH(), options.StrideW()],
+        pads=_pads(graph.shape(inputs[0]), kernel, options),
+    )
+
+
+def _reshape(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    """Channels go last again first: the order of the numbers is part of the meaning."""
+    graph.add("Transpose", [f"t{inputs[0]}"], f"t{output}_last", perm=[0, 2, 3, 1])
+    shape = graph.store(f"t{output}_shape", np.array([0, *graph.shape(output)[1:]], np.int64))
+    graph.add("Reshape", [f"t{output}_last", shape], f"t{output}")
+
+
+def _join(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    graph.add("Concat", [f"t{i}" for i in inputs], f"t{output}", axis=1)
+
+
+def _depth_to_space(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    block = graph.shape(output)[1] // graph.shape(inputs[0])[1]
+    graph.add("DepthToSpace", [f"t{inputs[0]}"], f"t{output}", blocksize=block, mode="DCR")
+
+
+def _logistic(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    graph.add("Sigmoid", [f"t{inputs[0]}"], f"t{output}")
+
+
+TRANSLATORS = {
+    tflite.BuiltinOperator.CONV_2D: _convolution,
+    tflite.BuiltinOperator.DEPTHWISE_CONV_2D: _convolution,
+    tflite.BuiltinOperator.ADD: _addition,
+    tflite.BuiltinOperator.PAD: _padding,
+    tflite.BuiltinOperator.RESIZE_BILINEAR: _resize,
+    tflite.BuiltinOperator.MAX_POOL_2D: _pool,
+    tflite.BuiltinOperator.RESHAPE: _reshape,
+    tflite.BuiltinOperator.CONCATENATION: _join,
+    tflite.BuiltinOperator.DEPTH_TO_SPACE: _depth_to_space,
+    tflite.BuiltinOperator.LOGISTIC: _logistic,
+}
+
+
+def _finish(graph: Graph, picture: object, outputs: list) -> onnx.ModelProto:
+    """Keep only what the outputs need, and check the result."""
+    needed, nodes = {output.name for output in outputs}, []
+    for node in reversed(graph.nodes):
+        if node.output[0] in needed:
+            nodes.append(node)
+            needed |= set(node.input)
+    weights = [tensor for name, tensor in graph.weights.items() if name in needed]
+    body = helper.make_graph(nodes[::-1], "blazepose", [picture], outputs, weights)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return model

@@ -272,6 +272,19 @@ def test_the_two_people_of_the_sample_are_told_apart_and_the_man_is_chosen() -> 
     assert (np.diff([s.centre[0] for s in woman.sightings]) < 0).all()  # she walks to the left
 
 
+def test_a_small_person_is_found_in_smaller_squares() -> None:
+    images = []
+    for image in sample(0, 2).images:
+        canvas = np.full((360, 640, 3), 140, np.uint8)
+        man = image[:190, 150:320]  # 160 pixels tall there, 64 here
+        canvas[200:276, 400:468] = cv2.resize(man, (68, 76), interpolation=cv2.INTER_AREA)
+        images.append(canvas)
+    person = choose(people(clip(images))).sightings[0]
+    expected = np.array([400 + (236 - 150) * 0.4, 200 + 98 * 0.4])
+    assert np.linalg.norm(person.centre - expected) < 10
+    assert 20 < person.radius < 45
+
+
 def test_one_person_is_followed_in_the_sample() -> None:
     video = sample(50, 81)
     calls: list[tuple[int, int]] = []

@@ -1,0 +1,36 @@
+# The commands a newcomer types. `make demo` and `make test` set up everything they need in .venv.
+
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/demo
+	.venv/bin/tcpformer lift assets/sample.mp4 --out out
+
+test: .venv/test
+	.venv/bin/python -m pytest --quiet --cov --cov-report=term:skip-covered
+
+lint: .venv/lint
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/basedpyright
+
+bench: .venv/demo
+	.venv/bin/python benchmarks/pipeline.py
+
+clean:
+	rm -rf .venv out
+
+.venv/demo: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	$(PIP) -e .
+	touch $@
+
+.venv/test: .venv/demo
+	$(PIP) -e .[test]
+	touch $@
+
+.venv/lint: .venv/test
+	$(PIP) -e .[test,lint]
+	touch $@

@@ -106,10 +106,13 @@ def _writable(folder: Path) -> None:
     """
     from .files import replacing
 
-    folder.mkdir(parents=True, exist_ok=True)
     probe = folder / ".writable"
-    with replacing(probe):
-        pass
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(probe):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error
     probe.unlink()
 
 
@@ -240,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             verbs, prog="tcpformer", description=_ABOUT, args=arguments
         )
     except (ValueError, OSError, ImportError) as error:
-        print(f"tcpformer: {error}", file=sys.stderr)
+        print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("tcpformer: stopped", file=sys.stderr)

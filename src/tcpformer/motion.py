@@ -3,8 +3,10 @@
 Both are frozen and checked once, when made; every function between them may trust them.
 """
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -259,10 +261,11 @@ def _read_npz(path: str | Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        with np.load(path, allow_pickle=False) as data:
-            missing = [key for key in keys if key not in data]
-            if missing:
-                raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
-            return {key: data[key] for key in keys}
-    except (OSError, EOFError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: not an npz file of plain arrays ({error}).") from error
+        with np.load(path, allow_pickle=False) as file:
+            data = {key: file[key] for key in file}
+    except (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error) as wrong:
+        raise ValueError(f"{path}: not an npz file of plain arrays.") from wrong
+    missing = [key for key in keys if key not in data]
+    if missing:
+        raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
+    return {key: data[key] for key in keys}

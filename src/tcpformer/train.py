@@ -86,7 +86,7 @@ def train(
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
-    step = _resume(out, model, mean, optimizer)
+    step = _resume(out, plan, model, mean, optimizer)
     batches = _batches(plan, load_mocap(data, plan.split), seed=plan.seed + 1_000_003 * step)
     tests = _validation(plan, data)
     seen, clock, saved = [], time.monotonic(), time.monotonic()
@@ -213,13 +213,23 @@ def _save(
 
 
 def _resume(
-    out: Path, model: TCPFormer, mean: TCPFormer, optimizer: torch.optim.Optimizer
+    out: Path, plan: Plan, model: TCPFormer, mean: TCPFormer, optimizer: torch.optim.Optimizer
 ) -> int:
-    """Restore what an earlier run left; the step to go on from."""
+    """Restore what an earlier run left; the step to go on from.
+
+    Raises:
+        ValueError: If that run's network has other sizes.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "checkpoint.pt").exists():
         return 0
     state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
+    sizes = ("frames", "depth", "width", "heads", "representation")
+    differ = [size for size in sizes if state["plan"][size] != getattr(plan, size)]
+    if differ:
+        raise ValueError(
+            f"{out} holds a run with other {', '.join(differ)}; give its plan or another folder."
+        )
     model.load_state_dict(state["model"])
     mean.load_state_dict(state["mean"])
     optimizer.load_state_dict(state["optimizer"])

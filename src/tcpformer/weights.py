@@ -6,6 +6,7 @@
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +39,18 @@ class Convention:
     """Frame rate of the motion that the weights were trained on."""
     spacing: int = 1
     """Frames, at that rate, from one frame of a clip to the next."""
+
+    def __post_init__(self) -> None:
+        known = {
+            "skeleton": ("h36m", "mpi-inf-3dhp"),
+            "rule": ("aimed", "screen"),
+            "unit": ("metres", "screen"),
+        }
+        for name, allowed in known.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}.")
+        if not (self.fps > 0 and self.spacing >= 1):
+            raise ValueError(f"fps and spacing must be positive, got {self.fps}, {self.spacing}.")
 
 
 RELEASED = {
@@ -135,10 +148,10 @@ def _load_ours(folder: Path) -> tuple[TCPFormer, Convention | None]:
         said = about["convention"]
         convention = Convention(**said) if said is not None else None
         state = load_file(folder / WEIGHTS_FILE)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(
             f"{folder}: expected {WEIGHTS_FILE} and {CONFIG_FILE} as save_model writes them "
-            f"({error})."
+            f"({type(error).__name__}: {error})."
         ) from error
     return _filled(config, {k: v.float() for k, v in state.items()}, folder), convention
 
@@ -147,9 +160,13 @@ def _load_released(path: Path, heads: int) -> TCPFormer:
     if path.suffix not in PICKLED:
         raise ValueError(f"{path}: expected a checkpoint file ({', '.join(PICKLED)}) or a folder.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles it then refuses
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the pickled bytes make it raise
-        raise ValueError(f"{path}: not a checkpoint of plain tensors ({error}).") from error
+        raise ValueError(  # and its words tell how to run them
+            f"{path}: not a checkpoint of plain tensors; nothing in it was run. If a trusted tool "
+            "reads it, save its state dict alone with torch.save."
+        ) from error
     state = {rename(key): value for key, value in _bare(content, path).items()}
     config = config_of(state, heads, path)
     shapes = {key: value.shape for key, value in TCPFormer(config).state_dict().items()}
@@ -178,23 +195,27 @@ def config_of(state: Mapping[str, Tensor], heads: int, path: str | Path) -> Conf
     """Read the sizes of a network from the shapes of its weights.
 
     Raises:
-        ValueError: If the keys are not those of a TCPFormer.
+        ValueError: If the keys are not those of a TCPFormer, or the heads cannot be so many.
     """
+    layers = {key.split(".")[1] for key in state if key.startswith("mixers.")}
+    least = {"proxy": 3, "embed.weight": 2, "features.weight": 2}
+    lacking = [key for key, axes in least.items() if key not in state or state[key].ndim < axes]
+    if not layers or lacking:
+        raise ValueError(
+            f"{path}: not the weights of a TCPFormer; without {lacking or 'layers'}. Its first "
+            f"keys are {list(state)[:3]}."
+        )
     try:
-        depth = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("mixers."))
         return Config(
             frames=3 * state["proxy"].shape[-3],
-            depth=depth,
+            depth=len(layers),
             width=state["embed.weight"].shape[0],
             heads=heads,
             representation=state["features.weight"].shape[0],
             local_branch=any(".local." in key for key in state),
         )
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError(
-            f"{path}: not a TCPFormer of {heads} heads ({error}); its first keys are "
-            f"{list(state)[:3]}."
-        ) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} Say how many heads it has (--heads).") from error
 
 
 def _filled(config: Config, state: Mapping[str, Tensor], path: Path) -> TCPFormer:
@@ -209,10 +230,15 @@ def _filled(config: Config, state: Mapping[str, Tensor], path: Path) -> TCPForme
         ),
     }
     if any(differ.values()):
-        what = "; ".join(f"{say}: {', '.join(keys)}" for say, keys in differ.items() if keys)
+        what = "; ".join(f"{say}: {_few(keys)}" for say, keys in differ.items() if keys)
         raise ValueError(f"{path}: the keys are not those of {config}. {what}.")
     model.load_state_dict(dict(state))
     return model
+
+
+def _few(keys: list[str]) -> str:
+    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+    return ", ".join(keys[:5]) + more
 
 
 def rename(key: str) -> str:

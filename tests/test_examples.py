@@ -1,0 +1,25 @@
+"""The examples run, and give what they promise."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tcpformer import H36M, load_motion
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_a_raised_arm_is_raised_in_space_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "arm.npz"
+    monkeypatch.setattr("sys.argv", ["lift_keypoints.py", str(path)])
+    runpy.run_path(str(EXAMPLES / "lift_keypoints.py"), run_name="__main__")
+    motion = load_motion(path)
+    wrist = motion.xyz[:, H36M.index["RWrist"]] - motion.xyz[:, H36M.index["RShoulder"]]
+    other = motion.xyz[:, H36M.index["LWrist"]] - motion.xyz[:, H36M.index["LShoulder"]]
+    assert wrist[0, 2] < -0.3
+    assert wrist[-1, 2] > 0.3
+    assert np.abs(other[:, 2] + 0.4).max() < 0.25

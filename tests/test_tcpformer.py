@@ -1,5 +1,7 @@
 """The network: equal to the released one, equal to its textbook twin, and its symmetries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import textbook
@@ -135,7 +137,7 @@ def test_the_map_over_all_frames_is_never_formed(monkeypatch: pytest.MonkeyPatch
     shapes: list[tuple[int, ...]] = []
 
     class Watch(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN202
+        def __torch_function__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
             if isinstance(out, torch.Tensor):
                 shapes.append(tuple(out.shape))
@@ -156,7 +158,7 @@ def test_the_map_over_all_frames_is_never_formed(monkeypatch: pytest.MonkeyPatch
         ({"depth": 0}, "depth must be at least 1"),
     ],
 )
-def test_config_refuses(fields: dict[str, int], words: str) -> None:
+def test_config_refuses(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Config(**fields)
 

@@ -10,6 +10,7 @@ from tcpformer.models.tcpformer import (
     LOCAL_SCALE,
     Attention,
     CrossAttention,
+    DualStream,
     LocalBranch,
     ProxyAttention,
     ProxyBlock,
@@ -22,6 +23,8 @@ def forward(model: TCPFormer, x: Tensor) -> Tensor:
     x = model.embed(x) + model.joint_position
     proxy = (model.proxy + model.proxy_position).expand(len(x), -1, -1, -1)
     for mix, exchange in zip(model.mixers, model.exchanges, strict=True):
+        assert isinstance(mix, DualStream)
+        assert isinstance(exchange, ProxyBlock)
         a, b = residuals(mix.joint_first, x), residuals(mix.time_first, x)
         w = mix.fusion(torch.cat([a, b], dim=-1)).softmax(dim=-1)
         x, proxy = proxy_block(exchange, w[..., 0:1] * a + w[..., 1:2] * b, proxy)
@@ -66,7 +69,11 @@ def attention(module: Attention, x: Tensor) -> Tensor:
 
 def residuals(blocks: nn.Sequential, x: Tensor) -> Tensor:
     for block in blocks:
-        x = residuals(block, x) if isinstance(block, nn.Sequential) else residual(block, x)
+        if isinstance(block, nn.Sequential):
+            x = residuals(block, x)
+        else:
+            assert isinstance(block, Residual)
+            x = residual(block, x)
     return x
 
 
@@ -81,7 +88,9 @@ def local(module: LocalBranch, x: Tensor) -> Tensor:
     parts = []
     for i in range(3):
         y = x[:, i * third : (i + 1) * third]
-        y = y + LOCAL_SCALE * attention(module.attentions[i], module.norms[i](y))
+        attend = module.attentions[i]
+        assert isinstance(attend, Attention)
+        y = y + LOCAL_SCALE * attention(attend, module.norms[i](y))
         parts.append(y + LOCAL_SCALE * module.mlps[i](module.norms[i + 3](y)))
     return torch.cat(parts, dim=1)
 

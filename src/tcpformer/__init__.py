@@ -1,9 +1,9 @@
 """Turns the 2D joints of a video into 3D motion.
 
-    from tcpformer import Lifter, detect, open_video, save
+from tcpformer import Lifter, detect, open_video, save
 
-    for i, person in enumerate(detect(open_video("dance.mp4"))):
-        save(Lifter("default")(person), f"dance_{i}.bvh")
+for i, person in enumerate(detect(open_video("dance.mp4"))):
+    save(Lifter("default")(person), f"dance_{i}.bvh")
 """
 
 from .detect import detect

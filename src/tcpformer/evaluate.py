@@ -1,4 +1,4 @@
-"""Scores weights on the open benchmark: motion capture seen by fixed cameras, 2D exact and noisy."""
+"""Scores weights on the open benchmark: motion capture seen by fixed cameras, exact and noisy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

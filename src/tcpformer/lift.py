@@ -188,9 +188,7 @@ def pick_device(name: str) -> str:
     return name
 
 
-def _convention(
-    said: Convention | None, trained_on: str | None, weights: str | Path
-) -> Convention:
+def _convention(said: Convention | None, trained_on: str | None, weights: str | Path) -> Convention:
     """What the weights say, or else what the caller says; never a guess."""
     if said is not None:
         if trained_on is not None:

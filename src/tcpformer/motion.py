@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from .files import replacing
-from .skeleton import H36M, Skeleton, conversion, identify
+from .skeleton import Skeleton, conversion, identify
 
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
@@ -236,7 +236,9 @@ def load_motion(path: str | Path) -> Motion3D:
         ValueError: If it is not such a file.
     """
     keys = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times", "fps", "joints")
-    data = _read_npz(path, (*keys, "size", "focal", "focal_source", "unit", "scale_source", "weights"))
+    data = _read_npz(
+        path, (*keys, "size", "focal", "focal_source", "unit", "scale_source", "weights")
+    )
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
     skeleton, order = identify([str(joint) for joint in data["joints"]])
@@ -262,10 +264,15 @@ def _read_npz(path: str | Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"no such file: {path}")
     try:
         with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file}
-    except (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error) as wrong:
-        raise ValueError(f"{path}: not an npz file of plain arrays.") from wrong
-    missing = [key for key in keys if key not in data]
+            found = list(file)
+            data = {key: file[key] for key in keys if key in found}
+    except _UNREADABLE as error:
+        raise ValueError(f"{path}: not an npz file of plain arrays.") from error
+    missing = [key for key in keys if key not in found]
     if missing:
-        raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
-    return {key: data[key] for key in keys}
+        raise ValueError(f"{path}: keys {missing} are missing; found {found}.")
+    return data
+
+
+# What numpy raises of a file that is no archive, is cut off, or holds pickled objects.
+_UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)

@@ -82,7 +82,7 @@ def root_path(
     confidence: Float[np.ndarray, "t j"],
     fps: float,
 ) -> Float[np.ndarray, "t 3"]:
-    """Where the root is, in the camera frame, so that the joints fall on the rays they were seen on.
+    """Where the root is, in the camera frame, so that joints fall on the rays they were seen on.
 
     Each frame is solved by least squares, (X + x) = u (Z + z) and (Y + y) = v (Z + z) for every
     joint, weighted by confidence. Depth is then smoothed over time, most where it is least

@@ -66,7 +66,7 @@ def at_times(
     *,
     smooth: bool = True,
 ) -> Float[np.ndarray, "s j d"]:
-    """Values between frames: a cubic spline, or straight lines; outside, the first or last value."""
+    """Values between frames: a cubic spline, or straight lines; outside, the nearest value."""
     degree = min(3 if smooth else 1, len(times) - 1)
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)

@@ -163,7 +163,9 @@ def _recipe(source: Skeleton, target: Skeleton) -> dict[str, dict[str, float]]:
         return recipe
     first, second = RECIPES.get((source.name, "h36m")), RECIPES.get(("h36m", target.name))
     if first is None or second is None:
-        raise ValueError(f"no conversion from skeleton {source.name!r} to {target.name!r} is known.")
+        raise ValueError(
+            f"no conversion from skeleton {source.name!r} to {target.name!r} is known."
+        )
     result: dict[str, dict[str, float]] = {}
     for joint in target.joints:
         parts: dict[str, float] = {}
@@ -199,7 +201,9 @@ def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
     if not complete:
         nearest = min(KNOWN, key=lambda s: len(set(s.joints) - set(canon)))
         missing = sorted(set(nearest.joints) - set(canon))
-        raise ValueError(f"no known skeleton is complete; nearest is {nearest.name}, without {missing}.")
+        raise ValueError(
+            f"no known skeleton is complete; nearest is {nearest.name}, without {missing}."
+        )
     best = max(complete, key=lambda s: len(s.joints))
     return best, tuple(canon.index(joint) for joint in best.joints)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .data.clips import Clips, clips
 from .data.mocap import load_mocap
@@ -192,8 +192,8 @@ def _validation(plan: Plan, data: Path) -> dict[str, Clips]:
 @torch.no_grad()
 def _follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights a little toward the present ones."""
-    pairs = list(zip(mean.parameters(), model.parameters(), strict=True))
-    torch._foreach_lerp_([a for a, _ in pairs], [b.detach() for _, b in pairs], 1 - decay)
+    for kept, present in zip(mean.parameters(), model.parameters(), strict=True):
+        kept.lerp_(present, 1 - decay)
 
 
 def _save(

@@ -42,15 +42,15 @@ def layout(
 
 
 def split(
-    x: Shaped[np.ndarray, "total *shape"], clips: Int[np.ndarray, "n t"]
-) -> Shaped[np.ndarray, "n t *shape"]:
+    x: Shaped[np.ndarray, "total ..."], clips: Int[np.ndarray, "n t"]
+) -> Shaped[np.ndarray, "n t ..."]:
     """Cut a motion into the clips that `layout` named."""
     return x[np.clip(clips, 0, len(x) - 1)]
 
 
 def stitch(
-    parts: Float[np.ndarray, "n t *shape"], clips: Int[np.ndarray, "n t"], total: int
-) -> Float[np.ndarray, "total *shape"]:
+    parts: Float[np.ndarray, "n t ..."], clips: Int[np.ndarray, "n t"], total: int
+) -> Float[np.ndarray, "total ..."]:
     """Put a motion together from its clips: the inverse of `split`."""
     n, t = clips.shape
     taper = np.sin(np.pi * (np.arange(t) + 0.5) / t) ** 2

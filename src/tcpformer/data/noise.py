@@ -4,7 +4,7 @@ Everything is in units of the person's torso in the image (pelvis to thorax, mea
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ..skeleton import H36M
 
@@ -69,7 +69,7 @@ def _wander(
 
 
 def _spells(
-    rate: Float[np.ndarray, "b #k"],
+    rate: Float[np.ndarray, "b k"],
     length: tuple[float, float],
     seconds: Float[np.ndarray, " b"],
     t: int,

@@ -9,8 +9,8 @@ import numpy as np
 from .lift import Lifter
 from .metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
 from .motion import Motion2D
-from .place import DEFAULT_HEIGHT, choose_focal, to_height
-from .skeleton import H36M
+from .place import choose_focal
+from .skeleton import H36M, STANDARD_HEIGHT
 
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
@@ -87,8 +87,7 @@ def _score_view(
     motion = Motion2D(xy, confidence, size, float(content["fps"]), H36M)
     focal, _ = choose_focal(float(content["focal"][view]) if know_focal else None, None, size)
     fps = motion.fps
-    slow = fps if lifter.convention.unit == "screen" else None
-    pred = to_height(lifter.relative(motion, focal), DEFAULT_HEIGHT, valid=motion.valid, fps=slow)
+    pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
     true = content["relative"][part] * 1e-4
     return {
         "mpjpe": 1000 * mpjpe(pred, true),

@@ -14,13 +14,23 @@ from jaxtyping import Float
 
 from .motion import Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
-from .place import choose_focal, choose_height, root_path, to_height, to_world
-from .repair import at_times, fill_gaps, resample
+from .place import (
+    choose_focal,
+    choose_height,
+    constant_bones,
+    root_path,
+    to_height,
+    to_world,
+)
+from .repair import at_times, fill_gaps, resample, steadied
 from .skeleton import H36M, MPI_INF_3DHP, conversion
 from .weights import RELEASED, Convention, load_weights
 from .windows import layout, split, stitch
 
 CLIPS_AT_ONCE = 32
+STEADY_SECONDS = 0.02
+"""Where clips take turns, neighbouring frames come from different ones and differ a little: that is
+averaged away. It keeps 97 % of a movement at 2 Hz and 82 % at 5 Hz."""
 _SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, MPI_INF_3DHP)}
 
 
@@ -88,9 +98,7 @@ class Lifter:
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size)
         seen = fill_gaps(to_skeleton(motion, H36M))
-        relative = self.relative(motion, focal)
-        slow = motion.fps if self.convention.unit == "screen" else None
-        relative = to_height(relative, height, valid=motion.valid, fps=slow)
+        relative = self.pose(motion, height=height, focal=focal)
         rays = to_rays(seen.xy, motion.size, focal)
         root = root_path(relative, rays, seen.confidence, motion.fps)
         camera = relative + root[:, None]
@@ -110,8 +118,21 @@ class Lifter:
             weights=self.name,
         )
 
+    def pose(self, motion: Motion2D, *, height: float, focal: float) -> Float[np.ndarray, "t 17 3"]:
+        """The Human3.6M joints relative to the pelvis, in camera axes: metres, bones constant.
+
+        Args:
+            motion: As for a call.
+            height: Of the person, in metres.
+            focal: In pixels.
+        """
+        relative = self.relative(motion, focal)
+        slow = motion.fps if self.convention.unit == "screen" else None
+        relative = to_height(relative, height, valid=motion.valid, fps=slow)
+        return to_height(constant_bones(relative, motion.valid), height, valid=motion.valid)
+
     def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
-        """The Human3.6M joints relative to the pelvis, in camera axes and the weights' own unit.
+        """What the network says: joints relative to the pelvis, camera axes, the weights' unit.
 
         Args:
             motion: As for a call.
@@ -127,7 +148,10 @@ class Lifter:
         seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
         pose = seen.flat + self._infer(seen.xyc)
         pose = np.einsum("ntyx,ntjy->ntjx", seen.rotation, pose)
-        pose = at_times(stitch(pose, clips, len(even)), even.times, motion.times)
+        pose = stitch(pose, clips, len(even))
+        if self.convention.spacing > 1:
+            pose = steadied(pose, STEADY_SECONDS, self.convention.fps)
+        pose = at_times(pose, even.times, motion.times)
         pose = conversion(self.skeleton, H36M) @ pose
         return pose - pose[:, H36M.root, None]
 

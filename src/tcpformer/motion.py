@@ -35,7 +35,8 @@ class Motion2D:
             the middle of the image.
 
     Raises:
-        ValueError: If shapes disagree, numbers are not finite, or a size or rate is not positive.
+        ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
+            not positive.
     """
 
     xy: Float[np.ndarray, "t j 2"]
@@ -51,6 +52,7 @@ class Motion2D:
         _set(self, "xy", np.asarray(self.xy, dtype=np.float64))
         _set(self, "confidence", np.asarray(self.confidence, dtype=np.float64))
         _check_2d(self)
+        _check_camera(self)
         t = len(self.xy)
         valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
         times = np.arange(t) / self.fps if self.times is None else self.times
@@ -83,7 +85,8 @@ class Motion3D:
         weights: Name and fingerprint of the weights that lifted it.
 
     Raises:
-        ValueError: If shapes disagree or numbers are not finite.
+        ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
+            not positive.
     """
 
     xyz: Float[np.ndarray, "t j 3"]
@@ -101,14 +104,17 @@ class Motion3D:
     weights: str
 
     def __post_init__(self) -> None:
-        t, j = self.xyz.shape[:2]
-        if j != len(self.skeleton.joints):
-            raise ValueError(f"xyz has {j} joints, skeleton {self.skeleton.name!r} another number.")
-        shapes = (self.camera_xyz.shape, self.xy.shape, self.confidence.shape)
-        if shapes != ((t, j, 3), (t, j, 2), (t, j)):
-            raise ValueError(f"camera_xyz, xy, confidence must fit xyz {(t, j, 3)}, got {shapes}.")
+        t, j = len(self.valid), len(self.skeleton.joints)
+        arrays = (self.xyz, self.camera_xyz, self.xy, self.confidence)
+        shapes = tuple(array.shape for array in arrays)
+        if shapes != ((t, j, 3), (t, j, 3), (t, j, 2), (t, j)):
+            raise ValueError(
+                f"for {t} frames and skeleton {self.skeleton.name!r} of {j} joints, expected xyz "
+                f"and camera_xyz (t, j, 3), xy (t, j, 2) and confidence (t, j), got {shapes}."
+            )
         if not (np.isfinite(self.xyz).all() and np.isfinite(self.camera_xyz).all()):
             raise ValueError("xyz and camera_xyz must be finite.")
+        _check_camera(self)
         _check_time(self.valid, self.times, t)
 
     def __len__(self) -> int:
@@ -120,14 +126,14 @@ def _set(motion: object, name: str, value: object) -> None:
 
 
 def _check_2d(motion: Motion2D) -> None:
-    t, j = motion.xy.shape[:2]
-    if t == 0:
-        raise ValueError("a motion needs at least one frame, got none.")
+    t, j = (*motion.confidence.shape, 0, 0)[:2]
     if motion.xy.shape != (t, j, 2) or motion.confidence.shape != (t, j):
         raise ValueError(
             f"expected xy (t, j, 2) and confidence (t, j), got {motion.xy.shape} and "
             f"{motion.confidence.shape}."
         )
+    if t == 0:
+        raise ValueError("a motion needs at least one frame, got none.")
     if j != len(motion.skeleton.joints):
         raise ValueError(
             f"xy has {j} joints but skeleton {motion.skeleton.name!r} has "
@@ -146,8 +152,13 @@ def _check_2d(motion: Motion2D) -> None:
             f"confidence must lie in 0 to 1, got {motion.confidence.min():.3g} to "
             f"{motion.confidence.max():.3g}."
         )
-    if min(motion.size) <= 0 or not (np.isfinite(motion.fps) and motion.fps > 0):
+
+
+def _check_camera(motion: Motion2D | Motion3D) -> None:
+    if min(motion.size) <= 0 or not 0 < motion.fps < np.inf:
         raise ValueError(f"size and fps must be positive, got {motion.size} and {motion.fps}.")
+    if motion.focal is not None and not 0 < motion.focal < np.inf:
+        raise ValueError(f"focal must be positive pixels, got {motion.focal}.")
 
 
 def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
@@ -185,17 +196,18 @@ def load_keypoints(path: str | Path) -> Motion2D:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
-    data = _read_npz(path, ("xy", "confidence", "joints", "fps", "size"))
+    numbers = ("xy", "confidence", "fps", "size")
+    data = _read_npz(path, numbers, ("joints",))
     xy, confidence = data["xy"], data["confidence"]
-    k = len(data["joints"])
+    k = data["joints"].size
     if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
         raise ValueError(
             f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
             f"{xy.shape} and {confidence.shape}."
         )
-    if data["size"].shape != (2,) or data["fps"].shape != ():
+    if data["size"].shape != (2,) or data["fps"].shape != () or not np.isfinite(data["size"]).all():
         raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
-    skeleton, order = identify([str(joint) for joint in data["joints"]])
+    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
     return Motion2D(
         xy=xy[:, order].astype(np.float64),
         confidence=confidence[:, order].astype(np.float64),
@@ -235,13 +247,15 @@ def load_motion(path: str | Path) -> Motion3D:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not such a file.
     """
-    keys = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times", "fps", "joints")
-    data = _read_npz(
-        path, (*keys, "size", "focal", "focal_source", "unit", "scale_source", "weights")
-    )
+    arrays = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times")
+    texts = ("joints", "unit", "focal_source", "scale_source", "weights")
+    data = _read_npz(path, (*arrays, "fps", "size", "focal"), texts)
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
-    skeleton, order = identify([str(joint) for joint in data["joints"]])
+    k = data["joints"].size
+    if any(data[key].ndim < 2 or data[key].shape[1] != k for key in arrays[:4]):
+        raise ValueError(f"{path}: expected {k} joints in axis 1 of {arrays[:4]}.")
+    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
     return Motion3D(
         xyz=data["xyz"][:, order],
         camera_xyz=data["camera_xyz"][:, order],
@@ -259,18 +273,23 @@ def load_motion(path: str | Path) -> Motion3D:
     )
 
 
-def _read_npz(path: str | Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _read_npz(
+    path: str | Path, numbers: tuple[str, ...], texts: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = list(file)
-            data = {key: file[key] for key in keys if key in found}
+            data = {key: file[key] for key in (*numbers, *texts) if key in found}
     except _UNREADABLE as error:
         raise ValueError(f"{path}: not an npz file of plain arrays.") from error
-    missing = [key for key in keys if key not in found]
+    missing = [key for key in (*numbers, *texts) if key not in found]
     if missing:
         raise ValueError(f"{path}: keys {missing} are missing; found {found}.")
+    wrong = {key: str(data[key].dtype) for key in numbers if data[key].dtype.kind not in "biuf"}
+    if wrong:
+        raise ValueError(f"{path}: expected real numbers, got {wrong}.")
     return data
 
 

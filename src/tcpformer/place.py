@@ -8,9 +8,8 @@ from jaxtyping import Bool, Float
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 
-from .skeleton import H36M, stature
+from .skeleton import H36M, STANDARD_HEIGHT, stature
 
-DEFAULT_HEIGHT = 1.70
 ASSUMED_VIEW = 60.0
 """Degrees across the longer side of the picture, where nothing tells the focal length."""
 SCALE_SECONDS = 0.5
@@ -29,7 +28,7 @@ def choose_focal(
         ValueError: If the given one is not positive.
     """
     if given is not None:
-        if not given > 0:
+        if not 0 < given < np.inf:
             raise ValueError(f"the focal length must be positive pixels, got {given}.")
         return float(given), "given"
     if known is not None:
@@ -45,7 +44,7 @@ def choose_height(given: float | None) -> tuple[float, str]:
         ValueError: If the given one is not a height in metres.
     """
     if given is None:
-        return DEFAULT_HEIGHT, f"body height, assumed: {DEFAULT_HEIGHT:.2f} m"
+        return STANDARD_HEIGHT, f"body height, assumed: {STANDARD_HEIGHT:.2f} m"
     if not 0.3 <= given <= 3.0:
         raise ValueError(f"the height must be metres, from 0.3 to 3.0, got {given:g}.")
     return float(given), f"body height, given: {given:.2f} m"
@@ -71,9 +70,25 @@ def to_height(
     if fps is None:
         return relative * (height / np.median(measured[valid]))
     sigma = SCALE_SECONDS * fps
-    weight = gaussian_filter1d(valid.astype(float), sigma, mode="nearest") + 1e-12
-    size = gaussian_filter1d(np.where(valid, measured, 0.0), sigma, mode="nearest") / weight
-    return relative * (height / np.maximum(size, 1e-9))[:, None, None]
+    size = gaussian_filter1d(_bridged(measured, valid), sigma, mode="nearest")
+    return relative * (height / size)[:, None, None]
+
+
+def constant_bones(
+    relative: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]
+) -> Float[np.ndarray, "t 17 3"]:
+    """Give every bone its median length over the clip, the same left and right.
+
+    Directions stay as they are, and the pelvis stays at the origin.
+    """
+    bone = {child: relative[:, child] - relative[:, parent] for parent, child in H36M.bones}
+    length = {child: np.linalg.norm(vector, axis=-1) for child, vector in bone.items()}
+    result = relative.copy()
+    for parent, child in H36M.bones:
+        median = np.median([length[child][valid], length[H36M.mirror[child]][valid]])
+        direction = bone[child] / np.maximum(length[child], 1e-9)[:, None]
+        result[:, child] = result[:, parent] + median * direction
+    return result
 
 
 def root_path(
@@ -91,8 +106,11 @@ def root_path(
     Args:
         relative: Root-relative joints, metres, camera axes.
         rays: (u, v) = (x / z, y / z) of every joint.
-        confidence: 0 where nothing was seen; such frames are bridged.
+        confidence: 0 where nothing was seen; such frames are bridged by straight lines.
         fps: Frames per second.
+
+    Raises:
+        ValueError: If no frame shows two joints apart from each other.
     """
     w = confidence**2
     total = w.sum(axis=1)
@@ -105,10 +123,16 @@ def root_path(
     usable = (total > 1e-6) & (spread > 1e-12)
     if not usable.any():
         raise ValueError("no frame shows joints apart from each other; the path cannot be solved.")
-    depth = np.where(usable, -joint / np.maximum(spread, 1e-12), 0.0)
+    depth = _bridged(-joint / np.maximum(spread, 1e-12), usable)
     trust = np.where(usable, total * spread, 0.0)
     depth = np.maximum(_smoothed(depth, trust / trust.max(), DEPTH_SECONDS * fps), NEAREST)
-    return np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
+    root = np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
+    return np.stack([_bridged(x, total > 1e-6) for x in root.T], axis=1)
+
+
+def _bridged(x: Float[np.ndarray, " t"], good: Bool[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+    """Straight lines over what is not good; constant at the ends."""
+    return np.interp(np.arange(len(x)), np.flatnonzero(good), x[good])
 
 
 def _smoothed(
@@ -116,7 +140,7 @@ def _smoothed(
 ) -> Float[np.ndarray, " t"]:
     """The smoothest curve near x: least sum of w (y - x)^2 + frames^4 (second difference of y)^2.
 
-    Whittaker, 1923. Where the weight is 0 the curve runs on.
+    Whittaker, 1923. Where the weight is next to nothing the curve runs on.
     """
     t = len(x)
     if t < 3:
@@ -127,8 +151,9 @@ def _smoothed(
         for k in range(3 - i):
             banded[2 - i, i + k : i + k + t - 2] += second[k] * second[k + i]
     banded *= frames**4
-    banded[2] += weight + 1e-9
-    return solveh_banded(banded, weight * x + 1e-9 * np.average(x, weights=weight))
+    weight = np.maximum(weight, 1e-13 * frames**4)  # else rounding makes the system singular
+    banded[2] += weight
+    return solveh_banded(banded, weight * x)
 
 
 def to_world(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.interpolate import make_interp_spline
+from scipy.ndimage import gaussian_filter1d
 
 from .motion import Motion2D
 
@@ -47,7 +48,7 @@ def resample(motion: Motion2D, fps: float) -> Motion2D:
     times = motion.times[0] + np.arange(count) / fps
     if count == len(motion) and np.abs(times - motion.times).max() < 0.5 / fps:
         return motion
-    nearest = np.abs(motion.times[:, None] - times[None]).argmin(axis=0)
+    nearest = np.rint(np.interp(times, motion.times, np.arange(len(motion)))).astype(int)
     confidence = at_times(motion.confidence[..., None], motion.times, times, smooth=False)[..., 0]
     return replace(
         motion,
@@ -71,3 +72,10 @@ def at_times(
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)
     return make_interp_spline(times, x, k=degree)(np.clip(wanted, times[0], times[-1]))
+
+
+def steadied(
+    x: Float[np.ndarray, "t j d"], seconds: float, fps: float
+) -> Float[np.ndarray, "t j d"]:
+    """A Gaussian mean over time, of this standard deviation; ends are continued as they are."""
+    return gaussian_filter1d(x, seconds * fps, axis=0, mode="nearest")

@@ -220,6 +220,9 @@ def canonical(name: str) -> str:
 _ALIASES = {"Pelvis": "Hip", "Root": "Hip", "Belly": "Spine", "TopOfHead": "HeadTop"}
 
 
+STANDARD_HEIGHT = 1.70
+"""Metres. A picture does not tell how tall somebody is: weights are trained on people of this
+height, and it is what is assumed of a person of whom nothing is known."""
 _STATURE_BONES = ("LKnee", "RKnee", "LAnkle", "RAnkle", "Spine", "Thorax", "Neck", "Head")
 STATURE_PER_BONE_SUM = 1.07
 """Body height over leg + trunk + neck + head: what is below the ankle and above the head joint."""
@@ -235,7 +238,7 @@ def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"
         child = H36M.index[joint]
         bone = np.linalg.norm(xyz[..., child, :] - xyz[..., H36M.parents[child], :], axis=-1)
         total = total + bone * (0.5 if joint[0] in "LR" else 1.0)
-    return STATURE_PER_BONE_SUM * np.asarray(total)
+    return np.asarray(STATURE_PER_BONE_SUM * total)
 
 
 def _twin(joint: str) -> str:

@@ -30,8 +30,6 @@ def other_bodies(
     some = rng.random((b, 3)) < [0.5, 0.5, 0.33]
     hips = np.where(some[:, 0], rng.uniform(1.0, 1.5, b), 1.0)
     shoulders = np.where(some[:, 1], rng.uniform(0.75, 1.0, b), 1.0)
-    for joint, value in (("RHip", hips), ("RShoulder", shoulders)):
-        factor[:, _JOINT[joint]] = value
     for i, twin in enumerate(_MIRROR):
         factor[:, max(i, twin)] = factor[:, min(i, twin)]
     factor[:, _JOINT["LShoulder"]] = factor[:, _JOINT["RShoulder"]] = shoulders

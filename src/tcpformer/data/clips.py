@@ -7,13 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..normalize import aim, flat_pose, to_aimed
-from ..skeleton import H36M, stature
+from ..skeleton import H36M, STANDARD_HEIGHT, stature
 from .cameras import mirrored, other_bodies, random_views
 from .mocap import Mocap
 from .noise import detected
-
-STATURE = 1.70
-"""Metres. Every target is scaled to this: a picture does not tell how tall somebody is."""
 
 
 @dataclass(frozen=True)
@@ -82,4 +79,4 @@ def _draw(
 
 
 def _to_stature(bodies: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 17 3"]:
-    return bodies * (STATURE / stature(bodies).mean(axis=1))[:, None, None, None]
+    return bodies * (STANDARD_HEIGHT / stature(bodies).mean(axis=1))[:, None, None, None]

@@ -4,7 +4,7 @@ Everything is in units of the person's torso in the image (pelvis to thorax, mea
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..skeleton import H36M
 
@@ -74,15 +74,15 @@ def _spells(
     seconds: Float[np.ndarray, " b"],
     t: int,
     rng: np.random.Generator,
-) -> Float[np.ndarray, "b t k"]:
-    """1 during a spell, else 0: spells begin ``rate`` times a second and last ``length`` s."""
+) -> Bool[np.ndarray, "b t k"]:
+    """True during a spell: spells begin ``rate`` times a second and last ``length`` s."""
     b, k = rate.shape
     duration = rng.uniform(*length, (b, k))
     chance = rate * (duration + t * seconds[:, None])
     start = rng.uniform(-duration, t * seconds[:, None], (b, k))
     time = np.arange(t)[None, :, None] * seconds[:, None, None]
     on = (time >= start[:, None]) & (time < (start + duration)[:, None])
-    return on * (rng.random((b, 1, k)) < chance[:, None])
+    return on & (rng.random((b, 1, k)) < chance[:, None])
 
 
 def _jumps(
@@ -103,7 +103,7 @@ def _exchange_sides(
     """Exchange left and right of legs or arms for a while, in place."""
     mirror = np.array(H36M.mirror)
     rate = np.repeat(0.025 * (strength > 0)[:, None], 2, axis=1)
-    on = _spells(rate, (0.06, 0.4), seconds, xy.shape[1], rng).astype(bool)
+    on = _spells(rate, (0.06, 0.4), seconds, xy.shape[1], rng)
     for k, limb in enumerate((_LEGS, _ARMS)):
         both = np.array(limb + [int(mirror[i]) for i in limb])
         i, f = np.nonzero(on[..., k])

@@ -1,0 +1,330 @@
+"""The two nouns: what they refuse, how they are written and read, and skeletons by name."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import fields, replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from motions import walk
+
+from tcpformer import motion
+from tcpformer.motion import (
+    Motion2D,
+    load_keypoints,
+    load_motion,
+    save_motion,
+    to_skeleton,
+)
+from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP
+
+J = len(COCO.joints)
+
+
+def seen(frames: int = 6) -> Motion2D:
+    rng = np.random.default_rng(3)
+    xy, confidence = rng.uniform(0, 700, (frames, J, 2)), rng.uniform(0.1, 1, (frames, J))
+    return Motion2D(xy, confidence, (1280, 720), 30.0, COCO)
+
+
+@pytest.fixture
+def unchecked() -> ModuleType:
+    """The module as users import it: without the shape check that these tests switch on."""
+    spec = spec_from_file_location("tcpformer.unchecked", motion.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def keypoints(**changes: Any) -> dict[str, Any]:
+    m = seen()
+    content = {"xy": m.xy, "confidence": m.confidence, "joints": np.array(COCO.joints)}
+    return content | {"fps": 30.0, "size": np.array([1280, 720])} | changes
+
+
+# what a motion in the image may be
+
+
+def test_by_default_frames_are_even_and_valid_where_anything_was_seen() -> None:
+    confidence = np.full((6, J), 0.5)
+    confidence[[1, 5]] = 0
+    confidence[2, 1:] = 0
+    m = Motion2D(seen().xy, confidence, (1280, 720), 30.0, COCO)
+    np.testing.assert_array_equal(m.valid, [True, False, True, True, True, False])
+    np.testing.assert_allclose(m.times, np.arange(6) / 30)
+    assert len(m) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"xy": np.full((6, J, 2), np.nan)}, "xy must be finite, but 204 numbers.*frame 0"),
+        ({"confidence": np.full((6, J), np.inf)}, "confidence must be finite"),
+        ({"confidence": np.full((6, J), 1.001)}, "confidence must lie in 0 to 1"),
+        ({"confidence": np.full((6, J), -0.1)}, "confidence must lie in 0 to 1"),
+        ({"size": (0, 720)}, "size and fps must be positive"),
+        ({"fps": 0.0}, "size and fps must be positive"),
+        ({"fps": float("nan")}, "size and fps must be positive"),
+        ({"fps": float("inf")}, "size and fps must be positive"),
+        ({"focal": 0.0}, "focal must be positive"),
+        ({"focal": float("nan")}, "focal must be positive"),
+        ({"times": np.zeros(6)}, "times must be finite and increase"),
+        ({"times": np.arange(6.0)[::-1]}, "times must be finite and increase"),
+        ({"times": np.array([0, 1, 2, 3, 4, np.inf])}, "times must be finite and increase"),
+    ],
+)
+def test_a_motion_refuses(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(seen(), **change)
+
+
+def test_a_motion_needs_a_frame_and_as_many_joints_as_its_skeleton() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        Motion2D(np.zeros((0, J, 2)), np.zeros((0, J)), (9, 9), 30.0, COCO)
+    with pytest.raises(ValueError, match=r"16 joints.*'coco' has 17.*to_skeleton"):
+        Motion2D(np.zeros((3, 16, 2)), np.zeros((3, 16)), (9, 9), 30.0, COCO)
+
+
+@pytest.mark.parametrize(
+    ("xy", "confidence"),
+    [((5,), (5, J)), ((5, J, 3), (5, J)), ((5, J, 2), (5,)), ((5, J, 2), (4, J))],
+)
+def test_shapes_that_disagree_are_shown(
+    unchecked: ModuleType, xy: tuple[int, ...], confidence: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"expected xy \(t, j, 2\) and confidence"):
+        unchecked.Motion2D(np.zeros(xy), np.zeros(confidence), (9, 9), 30.0, COCO)
+
+
+# what a motion in space may be
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("xyz", np.full((4, 17, 3), np.nan), "must be finite"),
+        ("camera_xyz", np.full((4, 17, 3), np.inf), "must be finite"),
+        ("fps", 0.0, "size and fps"),
+        ("focal", -1.0, "focal must be positive"),
+        ("times", np.zeros(4), "times must be finite and increase"),
+    ],
+)
+def test_a_motion_in_space_refuses(name: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(walk(4), **{name: value})
+
+
+# another skeleton
+
+
+def test_converted_confidence_is_that_of_the_least_certain_part() -> None:
+    m = seen()
+    confidence = np.ones((6, J))
+    confidence[:, COCO.index["LHip"]] = 0.2
+    confidence[3, COCO.index["REar"]] = 0.0
+    there = to_skeleton(replace(m, confidence=confidence), H36M)
+    for joint in ("LHip", "Hip", "Spine"):
+        np.testing.assert_array_equal(there.confidence[:, H36M.index[joint]], 0.2)
+    for joint in ("Neck", "Head"):
+        np.testing.assert_array_equal(there.confidence[:, H36M.index[joint]], [1, 1, 1, 0, 1, 1])
+    for joint in ("RHip", "Thorax", "LWrist"):
+        np.testing.assert_array_equal(there.confidence[:, H36M.index[joint]], 1)
+    np.testing.assert_array_equal(there.times, m.times)
+
+
+def test_converting_commutes_with_moving_and_mirroring_the_picture() -> None:
+    m, flip = seen(), np.array([-1.0, 1.0])
+
+    def mirror(x: Motion2D) -> Motion2D:
+        order = list(x.skeleton.mirror)
+        xy = x.xy[:, order] * flip + np.array([x.size[0], 0])
+        return replace(x, xy=xy, confidence=x.confidence[:, order])
+
+    for target in (H36M, MPI_INF_3DHP):
+        there = to_skeleton(m, target)
+        shifted = to_skeleton(replace(m, xy=3 * m.xy + 40), target)
+        np.testing.assert_allclose(shifted.xy, 3 * there.xy + 40, rtol=0, atol=1e-9)
+        one, other = to_skeleton(mirror(m), target), mirror(there)
+        np.testing.assert_allclose(one.xy, other.xy, rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
+# keypoint files
+
+
+def test_keypoints_are_read_in_any_order_and_any_spelling(tmp_path: Path) -> None:
+    m, order = seen(), np.random.default_rng(5).permutation(J)
+    for sides in ({"L": "left_", "R": "right_"}, {"L": "Left", "R": "Right"}):
+        names = [sides[j[0]] + j[1:] if j[0] in "LR" else j for j in COCO.joints]
+        content = keypoints(
+            xy=m.xy[:, order].astype(np.float32),
+            confidence=m.confidence[:, order],
+            joints=np.array(names)[order],
+        )
+        np.savez(tmp_path / "a.npz", **content)
+        read = load_keypoints(tmp_path / "a.npz")
+        assert read.skeleton == COCO
+        assert (read.size, read.fps) == (m.size, m.fps)
+        np.testing.assert_allclose(read.xy, m.xy, rtol=1e-6)
+        np.testing.assert_array_equal(read.confidence, m.confidence)
+
+
+def test_whole_numbers_are_numbers_too(tmp_path: Path) -> None:
+    content = keypoints(
+        xy=np.ones((6, J, 2), dtype=np.int32), confidence=np.ones((6, J), dtype=int)
+    )
+    np.savez(tmp_path / "a.npz", **content | {"fps": 25, "size": np.array([64.0, 48.0])})
+    read = load_keypoints(tmp_path / "a.npz")
+    assert (read.size, read.fps, read.xy.max()) == ((64, 48), 25.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"xy": np.zeros((6, J))}, r"expected xy \(t, 17, 2\)"),
+        ({"xy": np.zeros((6, J, 3))}, r"expected xy \(t, 17, 2\)"),
+        ({"xy": np.float64(3)}, r"expected xy \(t, 17, 2\)"),
+        ({"confidence": np.ones((5, J))}, r"expected xy \(t, 17, 2\)"),
+        ({"xy": np.zeros((0, J, 2)), "confidence": np.zeros((0, J))}, "at least one frame"),
+        ({"joints": np.array(COCO.joints[1:])}, r"for 16 joint names"),
+        ({"joints": np.array("LHip")}, r"for 1 joint names"),
+        ({"joints": np.array(["tail", *COCO.joints[1:]])}, "unknown joint names.*tail"),
+        ({"joints": np.array(["LHip", *COCO.joints[1:]])}, "LHip.*twice"),
+        ({"joints": np.array(["Neck", *COCO.joints[1:]])}, "nearest is coco, without.*Nose"),
+        ({"xy": np.full((6, J, 2), np.nan)}, "xy must be finite"),
+        ({"xy": np.full((6, J, 2), "a")}, "expected real numbers.*xy"),
+        ({"xy": np.full((6, J, 2), 1j)}, "expected real numbers.*xy"),
+        ({"xy": np.full((6, J, 2), None)}, "not an npz file of plain arrays"),
+        ({"confidence": np.full((6, J), 95.0)}, "confidence must lie in 0 to 1"),
+        ({"fps": np.array([30.0])}, "one number for fps"),
+        ({"fps": "thirty"}, "expected real numbers.*fps"),
+        ({"fps": np.nan}, "size and fps must be positive"),
+        ({"size": np.array([1280, 720, 3])}, "expected size"),
+        ({"size": np.array([1280, np.inf])}, "expected size"),
+        ({"size": np.array([1280, 0])}, "size and fps must be positive"),
+    ],
+)
+def test_a_bad_keypoint_file_gives_one_clear_error(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "a.npz", **keypoints(**change), allow_pickle=True)
+    with pytest.raises(ValueError, match=message):
+        load_keypoints(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("key", ["xy", "confidence", "joints", "fps", "size"])
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    np.savez(tmp_path / "a.npz", **{k: v for k, v in keypoints().items() if k != key})
+    with pytest.raises(ValueError, match=rf"a\.npz: keys \['{key}'\] are missing; found"):
+        load_keypoints(tmp_path / "a.npz")
+
+
+def _damaged(path: Path) -> None:
+    np.savez_compressed(path, **keypoints())
+    content = bytearray(path.read_bytes())
+    content[100:300] = bytes(200)
+    path.write_bytes(bytes(content))
+
+
+def _cut(path: Path) -> None:
+    np.savez(path, **keypoints())
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("frame,joint,x,y\n"),
+        lambda path: path.write_bytes(pickle.dumps({"xy": 1})),
+        lambda path: path.write_bytes(b"PK\x03\x04 no archive"),
+        lambda path: np.save(path.with_suffix(".npy"), np.zeros(3)) or _rename(path),
+        _damaged,
+        _cut,
+    ],
+    ids=["empty", "text", "pickle", "not a zip", "npy", "damaged", "cut off"],
+)
+@pytest.mark.parametrize("load", [load_keypoints, load_motion])
+def test_what_is_no_npz_file_is_said_to_be_none(
+    tmp_path: Path, write: Callable[[Path], Any], load: Callable[[Path], Any]
+) -> None:
+    write(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"a\.npz: (not an npz file|keys)"):
+        load(tmp_path / "a.npz")
+
+
+def _rename(path: Path) -> None:
+    path.with_suffix(".npy").rename(path)
+
+
+@pytest.mark.parametrize("load", [load_keypoints, load_motion])
+def test_a_file_that_is_not_there(tmp_path: Path, load: Callable[[Path], Any]) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        load(tmp_path / "none.npz")
+
+
+# motion files
+
+
+@pytest.mark.parametrize("frames", [1, 20])
+def test_a_saved_motion_is_read_back_exactly(tmp_path: Path, frames: int) -> None:
+    m = walk(frames)
+    m = replace(m, valid=np.arange(frames) % 3 == 0, weights="größer")
+    path = tmp_path / "motion.npz"
+    save_motion(m, path)
+    assert list(tmp_path.iterdir()) == [path]
+    back = load_motion(path)
+    for field in fields(m):
+        one, other = getattr(m, field.name), getattr(back, field.name)
+        assert type(one) is type(other)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_motion_file_needs_no_pickle_and_names_unit_axes_joints(tmp_path: Path) -> None:
+    save_motion(walk(3), tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        content = {key: file[key] for key in file}
+    assert str(content["unit"]) == "m"
+    assert "z up" in str(content["axes"])
+    assert tuple(content["joints"]) == H36M.joints
+    assert all(array.dtype != object for array in content.values())
+
+
+def test_a_motion_file_with_its_joints_in_another_order_is_the_same_motion(tmp_path: Path) -> None:
+    m, order = walk(3), np.random.default_rng(1).permutation(17)
+    save_motion(m, tmp_path / "a.npz")
+    content = dict(np.load(tmp_path / "a.npz"))
+    for key in ("xyz", "camera_xyz", "xy", "confidence"):
+        content[key] = content[key][:, order]
+    np.savez(tmp_path / "a.npz", **content | {"joints": content["joints"][order]})
+    np.testing.assert_array_equal(load_motion(tmp_path / "a.npz").xyz, m.xyz)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"unit": "mm"}, "expected metres, got unit 'mm'"),
+        ({"xyz": np.zeros(5)}, "expected 17 joints"),
+        ({"xyz": np.zeros((3, 16, 3))}, "expected 17 joints"),
+        ({"xyz": np.zeros((3, 17, 4))}, "for 3 frames .* of 17 joints, expected xyz"),
+        ({"xy": np.zeros((2, 17, 2))}, "expected xyz"),
+        ({"confidence": np.zeros((3, 17, 1))}, "expected xyz"),
+        ({"xyz": np.full((3, 17, 3), np.nan)}, "must be finite"),
+        ({"times": np.array([0.0, 0.1])}, "times need 3 entries"),
+    ],
+)
+def test_a_bad_motion_file_gives_one_clear_error(
+    tmp_path: Path, unchecked: ModuleType, change: dict[str, Any], message: str
+) -> None:
+    save_motion(walk(3), tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", **dict(np.load(tmp_path / "a.npz")) | change)
+    with pytest.raises(ValueError, match=message):
+        unchecked.load_motion(tmp_path / "a.npz")

@@ -1,0 +1,321 @@
+"""Into the world: paths known in closed form come back from their exact projections."""
+
+import numpy as np
+import pytest
+from motions import FOCAL, SIZE, walk
+from scipy.spatial.transform import Rotation
+
+from tcpformer.normalize import to_rays
+from tcpformer.place import (
+    DEFAULT_HEIGHT,
+    NEAREST,
+    _smoothed,
+    choose_focal,
+    choose_height,
+    constant_bones,
+    root_path,
+    to_height,
+    to_world,
+)
+from tcpformer.skeleton import H36M, stature
+
+MIRROR = list(H36M.mirror)
+FPS = 30.0
+
+
+def pose(frames: int) -> np.ndarray:
+    """A moving body, pelvis at the origin, camera axes."""
+    camera = walk(frames, FPS, speed=0.0).camera_xyz
+    return camera - camera[:, :1]
+
+
+def path(frames: int) -> np.ndarray:
+    """Straight and even, off the axis: x right, y down, z forward."""
+    time = np.arange(frames)[:, None] / FPS
+    return np.array([-1.0, 0.3, 4.0]) + time * np.array([0.5, -0.1, 0.8])
+
+
+def project(relative: np.ndarray, root: np.ndarray) -> np.ndarray:
+    camera = relative + root[:, None]
+    return camera[..., :2] / camera[..., 2:]
+
+
+def solved(
+    relative: np.ndarray, root: np.ndarray, confidence: np.ndarray | None = None
+) -> np.ndarray:
+    seen = np.ones(relative.shape[:2]) if confidence is None else confidence
+    return root_path(relative, project(relative, root), seen, FPS)
+
+
+# path
+
+
+@pytest.mark.parametrize("frames", [3, 4, 10, 300])
+def test_an_even_path_is_recovered_exactly(frames: int) -> None:
+    root = path(frames)
+    np.testing.assert_allclose(solved(pose(frames), root), root, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_one_or_two_frames_are_enough_for_somebody_at_rest(frames: int) -> None:
+    root = np.repeat(path(1), frames, axis=0)
+    np.testing.assert_allclose(solved(pose(frames), root), root, rtol=0, atol=1e-9)
+
+
+def test_a_slowly_curved_path_is_recovered_but_for_smoothing() -> None:
+    time = np.arange(240) / FPS
+    root = path(1) + np.stack([np.sin(time), 0.1 * np.cos(time), 0.5 * np.cos(0.8 * time)], axis=1)
+    found = solved(pose(240), root)
+    np.testing.assert_allclose(found[20:-20], root[20:-20], rtol=0, atol=0.06)
+    np.testing.assert_allclose(
+        (found / found[:, 2:])[20:-20], (root / root[:, 2:])[20:-20], rtol=0, atol=0.01
+    )
+
+
+def test_confidence_says_which_joints_to_believe(rng: np.random.Generator) -> None:
+    relative, root = pose(60), path(60)
+    rays, confidence = project(relative, root), np.ones((60, 17))
+    for joint in (3, 9, 16):
+        rays[:, joint] += rng.normal(0, 1, (60, 2))
+        confidence[:, joint] = 0
+    found = root_path(relative, rays, confidence, FPS)
+    np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
+
+
+def test_a_gap_in_an_even_path_is_bridged_exactly_whatever_stands_there() -> None:
+    # the image moves unevenly when somebody comes nearer, but x and y in metres do not
+    relative, root = pose(90), path(90)
+    rays, confidence = project(relative, root), np.ones((90, 17))
+    rays[30:70], confidence[30:70] = 7.0, 0.0
+    found = root_path(relative, rays, confidence, FPS)
+    np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
+
+
+def test_before_and_after_all_sightings_the_root_stays_where_it_was() -> None:
+    relative, root, confidence = pose(90), path(90), np.ones((90, 17))
+    confidence[:20], confidence[-30:] = 0.0, 0.0
+    found = solved(relative, root, confidence)
+    expected = np.concatenate([root[[20] * 20], root[20:60], root[[59] * 30]])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [10.0, 60.0, 240.0, 1000.0])
+def test_a_single_sighting_in_a_long_clip_is_enough(fps: float) -> None:
+    relative, root, confidence = pose(600), path(600), np.zeros((600, 17))
+    confidence[400] = 1
+    found = root_path(relative, project(relative, root), confidence, fps)
+    np.testing.assert_allclose(found, root[[400] * 600], rtol=0, atol=0.02)
+
+
+def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
+    relative, flip = pose(40), np.array([-1.0, 1.0, 1.0])
+    rng = np.random.default_rng(2)
+    rays = project(relative, path(40)) + rng.normal(0, 0.003, (40, 17, 2))
+    seen = rng.uniform(0.3, 1, (40, 17))
+    found = root_path(relative, rays, seen, FPS)
+    np.testing.assert_allclose(root_path(2 * relative, rays, seen, FPS), 2 * found, rtol=1e-9)
+    mirrored = root_path(
+        relative[:, MIRROR] * flip, rays[:, MIRROR] * flip[:2], seen[:, MIRROR], FPS
+    )
+    np.testing.assert_allclose(mirrored, found * flip, rtol=1e-9)
+
+
+def test_nobody_stands_in_or_behind_the_camera() -> None:
+    relative = pose(20)
+    rays = -project(relative, path(20))  # as if seen upside down: the best depth is negative
+    found = root_path(relative, rays, np.ones((20, 17)), FPS)
+    assert found[:, 2].min() >= NEAREST
+    assert np.isfinite(found).all()
+
+
+def test_a_path_that_cannot_be_solved_is_refused() -> None:
+    relative = pose(5)
+    for rays, seen in ((np.full((5, 17, 2), 0.2), 1.0), (project(relative, path(5)), 0.0)):
+        with pytest.raises(ValueError, match="no frame shows joints apart"):
+            root_path(relative, rays, np.full((5, 17), seen), FPS)
+
+
+# Whittaker's smoother
+
+
+@pytest.mark.parametrize("frames", [0.5, 7.5, 60.0])
+@pytest.mark.parametrize("t", [3, 4, 50, 1000])
+def test_smoothing_keeps_straight_lines(t: int, frames: float, rng: np.random.Generator) -> None:
+    line = 3.0 + 0.01 * np.arange(t)
+    np.testing.assert_allclose(_smoothed(line, np.ones(t), frames), line, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        _smoothed(line, rng.uniform(0.1, 1, t), frames), line, rtol=0, atol=1e-6
+    )
+
+
+def test_smoothing_solves_the_stated_least_squares(rng: np.random.Generator) -> None:
+    x, weight, frames = rng.normal(size=40), rng.uniform(0, 1, 40), 3.0
+    weight[10:20] = 0
+    second = np.diff(np.eye(40), n=2, axis=0)
+    expected = np.linalg.solve(np.diag(weight) + frames**4 * second.T @ second, weight * x)
+    np.testing.assert_allclose(_smoothed(x, weight, frames), expected, rtol=0, atol=1e-6)
+
+
+def test_smoothing_is_linear_and_keeps_the_weighted_mean(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(2, 60))
+    weight = rng.uniform(0.2, 1, 60)
+    both = _smoothed(x + 3 * y, weight, 5.0)
+    np.testing.assert_allclose(
+        both, _smoothed(x, weight, 5.0) + 3 * _smoothed(y, weight, 5.0), atol=1e-9
+    )
+    assert np.average(both, weights=weight) == pytest.approx(np.average(x + 3 * y, weights=weight))
+
+
+# world
+
+
+def test_world_is_the_camera_turned_and_moved_only_up_or_down() -> None:
+    camera = walk(20).camera_xyz
+    world = to_world(camera, np.ones(20, dtype=bool))
+    span = world - world[:, :1]
+    solution = np.linalg.lstsq((camera - camera[:, :1]).reshape(-1, 3), span.reshape(-1, 3))[0]
+    assert np.linalg.det(solution) == pytest.approx(1)  # right-handed: no mirror image
+    right, down, forward = np.round(solution, 9)
+    np.testing.assert_array_equal([right, down, forward], [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+def test_the_closed_form_walk_comes_back_but_for_where_the_camera_stands() -> None:
+    motion = walk(60)
+    world = to_world(motion.camera_xyz, motion.valid)
+    np.testing.assert_allclose(world, motion.xyz - np.array([0, -5.0, 0]), rtol=0, atol=1e-12)
+
+
+def test_the_lowest_foot_of_the_valid_frames_is_on_the_floor() -> None:
+    camera = walk(30).camera_xyz.copy()
+    camera[10] += [0.0, 2.0, 0.0]  # an invalid frame far too low
+    valid = np.arange(30) != 10
+    feet = to_world(camera, valid)[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
+    assert feet[valid].min() == pytest.approx(0, abs=1e-12)
+    assert feet[10].min() < -1
+
+
+# size
+
+
+def test_height_is_that_of_the_bones_and_poses_keep_their_shape() -> None:
+    relative = 123.0 * pose(50)
+    valid = np.arange(50) % 2 == 0
+    for fps in (None, FPS):
+        scaled = to_height(relative, 1.80, valid=valid, fps=fps)
+        np.testing.assert_allclose(stature(scaled), 1.80, rtol=1e-9)
+        ratio = scaled[:, 3, 1] / relative[:, 3, 1]
+        np.testing.assert_allclose(scaled, relative * ratio[:, None, None], rtol=1e-9)
+        again = to_height(scaled, 1.80, valid=valid, fps=fps)
+        np.testing.assert_allclose(again, scaled, rtol=1e-9)
+
+
+def test_invalid_frames_do_not_tell_the_size() -> None:
+    relative, valid = pose(40), np.arange(40) < 15
+    wrong = np.where(valid[:, None, None], relative, 9 * relative)
+    for fps in (None, FPS):
+        scaled = to_height(wrong, 1.70, valid=valid, fps=fps)
+        np.testing.assert_allclose(stature(scaled[:15]), 1.70, rtol=1e-9)
+
+
+def test_a_unit_that_changes_slowly_is_followed_and_a_jitter_is_not() -> None:
+    grows = np.linspace(1, 3, 300)[:, None, None]
+    rng = np.random.default_rng(4)
+    jitter = np.exp(rng.normal(0, 0.05, (300, 1, 1)))
+    found = stature(to_height(pose(300) * grows * jitter, 1.70, valid=np.ones(300, bool), fps=FPS))
+    np.testing.assert_allclose(found[40:-40] / jitter[40:-40, 0, 0], 1.70, rtol=0.04)
+    assert np.abs(found / jitter[:, 0, 0] - 1.70).max() < 0.2
+
+
+def test_a_long_gap_does_not_blow_anybody_up() -> None:
+    valid = (np.arange(600) < 40) | (np.arange(600) > 560)
+    scaled = to_height(pose(600), 1.70, valid=valid, fps=FPS)
+    np.testing.assert_allclose(stature(scaled), 1.70, rtol=1e-9)
+
+
+def test_a_pose_without_extent_stays_finite() -> None:
+    nothing = np.zeros((5, 17, 3))
+    for fps in (None, FPS):
+        assert np.isfinite(to_height(nothing, 1.7, valid=np.ones(5, bool), fps=fps)).all()
+    np.testing.assert_array_equal(constant_bones(nothing, np.ones(5, bool)), nothing)
+
+
+# bones
+
+
+def lengths(xyz: np.ndarray) -> np.ndarray:
+    return np.stack([np.linalg.norm(xyz[:, c] - xyz[:, p], axis=-1) for p, c in H36M.bones], axis=1)
+
+
+def test_bones_that_are_constant_and_even_sided_stay(rng: np.random.Generator) -> None:
+    relative, valid = pose(30), np.ones(30, dtype=bool)
+    np.testing.assert_allclose(constant_bones(relative, valid), relative, rtol=0, atol=1e-12)
+    rough = relative + rng.normal(0, 0.02, relative.shape)
+    rough -= rough[:, :1]
+    once = constant_bones(rough, valid)
+    np.testing.assert_allclose(constant_bones(once, valid), once, rtol=0, atol=1e-12)
+    assert np.ptp(lengths(once), axis=0).max() < 1e-12
+    children = [child for _, child in H36M.bones]
+    twin = [children.index(MIRROR[child]) for child in children]
+    np.testing.assert_allclose(lengths(once)[0], lengths(once)[0, twin], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(once[:, 0], 0)
+
+
+def test_constant_bones_keep_directions_and_commute_with_turning_and_mirroring(
+    rng: np.random.Generator,
+) -> None:
+    rough = pose(30) + rng.normal(0, 0.02, (30, 17, 3))
+    rough -= rough[:, :1]
+    valid = rng.random(30) < 0.7
+    once = constant_bones(rough, valid)
+    for parent, child in H36M.bones:
+        one, other = rough[:, child] - rough[:, parent], once[:, child] - once[:, parent]
+        np.testing.assert_allclose(np.cross(one, other), 0, atol=1e-12)
+        assert ((one * other).sum(axis=-1) > 0).all()
+    turn = Rotation.from_rotvec([1.0, 2.0, 0.5]).as_matrix()
+    np.testing.assert_allclose(constant_bones(rough @ turn, valid), once @ turn, atol=1e-12)
+    flip = np.array([-1.0, 1.0, 1.0])
+    mirrored = constant_bones(rough[:, MIRROR] * flip, valid)
+    np.testing.assert_allclose(mirrored, once[:, MIRROR] * flip, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(constant_bones(3 * rough, valid), 3 * once, rtol=0, atol=1e-12)
+
+
+def test_bones_of_invalid_frames_do_not_count() -> None:
+    relative, valid = pose(9), np.arange(9) < 4
+    wrong = np.where(valid[:, None, None], relative, 5 * relative)
+    np.testing.assert_allclose(constant_bones(wrong, valid), relative, rtol=0, atol=1e-12)
+
+
+# what the caller says
+
+
+def test_focal_given_beats_known_beats_assumed() -> None:
+    assert choose_focal(900.0, 800.0, SIZE) == (900.0, "given")
+    assert choose_focal(None, 800.0, SIZE) == (800.0, "metadata of the video")
+    for size in ((1280, 720), (720, 1280)):
+        focal, words = choose_focal(None, None, size)
+        assert 2 * np.degrees(np.arctan(640 / focal)) == pytest.approx(60.0)
+        assert "60 degrees" in words
+    with pytest.raises(ValueError, match="focal length must be positive"):
+        choose_focal(0.0, None, SIZE)
+
+
+@pytest.mark.parametrize("focal", [-1.0, float("nan"), float("inf")])
+def test_a_focal_length_that_is_none_is_refused(focal: float) -> None:
+    with pytest.raises(ValueError, match="focal length must be positive"):
+        choose_focal(focal, None, SIZE)
+
+
+def test_height_given_or_assumed() -> None:
+    assert choose_height(None)[0] == DEFAULT_HEIGHT
+    assert choose_height(1.85) == (1.85, "body height, given: 1.85 m")
+    for height in (0.0, 185.0, float("nan")):
+        with pytest.raises(ValueError, match=r"metres, from 0\.3 to 3\.0"):
+            choose_height(height)
+
+
+def test_the_whole_way_from_pixels_to_the_walk() -> None:
+    motion = walk(60)
+    rays = to_rays(motion.xy, SIZE, FOCAL)
+    relative = to_height(pose(60) / 7.0, float(stature(motion.xyz)[0]), valid=motion.valid)
+    camera = relative + root_path(relative, rays, motion.confidence, FPS)[:, None]
+    np.testing.assert_allclose(camera, motion.camera_xyz, rtol=0, atol=1e-6)

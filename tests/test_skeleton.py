@@ -1,0 +1,231 @@
+"""Anatomy: laws that hold for every known skeleton, then the conversions between them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from motions import walk
+from scipy.spatial.transform import Rotation
+
+from tcpformer.skeleton import (
+    BLAZEPOSE,
+    COCO,
+    H36M,
+    HALPE26,
+    KNOWN,
+    MPI_INF_3DHP,
+    STATURE_PER_BONE_SUM,
+    Skeleton,
+    canonical,
+    conversion,
+    identify,
+    stature,
+)
+
+CONVERTIBLE = [(s, t) for s, t in product(KNOWN, (H36M, MPI_INF_3DHP))]
+every = pytest.mark.parametrize("skeleton", KNOWN, ids=lambda s: s.name)
+pairs = pytest.mark.parametrize(
+    ("source", "target"), CONVERTIBLE, ids=[f"{s.name}-{t.name}" for s, t in CONVERTIBLE]
+)
+
+
+def mirrored(skeleton: Skeleton, xyz: np.ndarray) -> np.ndarray:
+    return xyz[..., list(skeleton.mirror), :] * np.array([-1.0, 1.0, 1.0])
+
+
+@every
+def test_mirror_twice_is_identity_and_exchanges_names(skeleton: Skeleton) -> None:
+    mirror = skeleton.mirror
+    assert [mirror[i] for i in mirror] == list(range(len(skeleton.joints)))
+    for i, joint in enumerate(skeleton.joints):
+        twin = skeleton.joints[mirror[i]]
+        if joint[0] in "LR":
+            assert {joint[0], twin[0]} == {"L", "R"}
+            assert joint[1:] == twin[1:]
+        else:
+            assert twin == joint
+
+
+@every
+def test_tree_has_one_root_and_no_loop(skeleton: Skeleton) -> None:
+    assert skeleton.parents.count(-1) == 1
+    assert skeleton.parents[skeleton.root] == -1
+    assert len(skeleton.bones) == len(skeleton.joints) - 1 == len(set(skeleton.joints)) - 1
+    for joint in range(len(skeleton.joints)):
+        for _ in skeleton.joints:
+            joint = skeleton.parents[joint] if joint != skeleton.root else joint
+        assert joint == skeleton.root
+
+
+@pytest.mark.parametrize("skeleton", [H36M, MPI_INF_3DHP], ids=lambda s: s.name)
+def test_mirror_keeps_the_tree(skeleton: Skeleton) -> None:
+    # not so for the detectors' trees: their root is the nose, and COCO's ears hang on the eyes
+    mirror = skeleton.mirror
+    bones = {(mirror[parent], mirror[child]) for parent, child in skeleton.bones}
+    assert bones == set(skeleton.bones)
+
+
+def test_orders_of_the_data_sets() -> None:
+    assert [H36M.index[f"R{j}"] for j in ("Hip", "Knee", "Ankle")] == [1, 2, 3]
+    assert [H36M.index[f"L{j}"] for j in ("Shoulder", "Elbow", "Wrist")] == [11, 12, 13]
+    assert MPI_INF_3DHP.root == 14
+    assert (MPI_INF_3DHP.index["RShoulder"], MPI_INF_3DHP.index["RHip"]) == (2, 8)
+    assert [len(s.joints) for s in KNOWN] == [17, 17, 17, 26, 33]
+    assert COCO.joints[5:7] == ("LShoulder", "RShoulder")
+    assert BLAZEPOSE.joints[31] == "LFootIndex"
+    assert HALPE26.joints[17:20] == ("Head", "Neck", "Hip")
+
+
+@pairs
+def test_conversion_rows_sum_to_one(source: Skeleton, target: Skeleton) -> None:
+    weights = conversion(source, target)
+    assert weights.shape == (len(target.joints), len(source.joints))
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=0, atol=1e-12)
+
+
+@pairs
+def test_conversion_commutes_with_similarity(
+    source: Skeleton, target: Skeleton, rng: np.random.Generator
+) -> None:
+    x, weights = rng.normal(size=(len(source.joints), 3)), conversion(source, target)
+    turn, shift = Rotation.from_rotvec([0.3, -1.2, 0.7]).as_matrix(), np.array([3.0, -2.0, 1.0])
+    moved = 1.7 * x @ turn.T + shift
+    np.testing.assert_allclose(weights @ moved, 1.7 * (weights @ x) @ turn.T + shift, atol=1e-12)
+
+
+@pairs
+def test_conversion_commutes_with_mirroring(
+    source: Skeleton, target: Skeleton, rng: np.random.Generator
+) -> None:
+    x, weights = rng.normal(size=(len(source.joints), 3)), conversion(source, target)
+    there, back = weights @ mirrored(source, x), mirrored(target, weights @ x)
+    np.testing.assert_allclose(there, back, atol=1e-12)
+
+
+@pairs
+def test_joints_that_both_name_alike_on_the_limbs_carry_over(
+    source: Skeleton, target: Skeleton
+) -> None:
+    weights = conversion(source, target)
+    for joint in target.joints:
+        if joint[0] in "LR":
+            row = np.zeros(len(source.joints))
+            row[source.index[joint]] = 1
+            np.testing.assert_array_equal(weights[target.index[joint]], row)
+
+
+@every
+def test_conversion_to_itself_changes_nothing(skeleton: Skeleton) -> None:
+    np.testing.assert_array_equal(conversion(skeleton, skeleton), np.eye(len(skeleton.joints)))
+
+
+def test_h36m_survives_3dhp_and_back_exactly() -> None:
+    there, back = conversion(H36M, MPI_INF_3DHP), conversion(MPI_INF_3DHP, H36M)
+    np.testing.assert_array_equal(back @ there, np.eye(17))
+    np.testing.assert_array_equal(there @ back, np.eye(17))
+
+
+def test_skull_of_a_detector_lies_where_the_recipe_says() -> None:
+    x = np.zeros((17, 2))
+    x[[COCO.index["LShoulder"], COCO.index["RShoulder"]]] = [[20, 100], [-20, 100]]
+    x[[COCO.index["LHip"], COCO.index["RHip"]]] = [[10, 200], [-10, 200]]
+    x[[COCO.index["LEar"], COCO.index["REar"]]] = [[8, 50], [-8, 50]]
+    y = conversion(COCO, H36M) @ x
+    middle = {"Hip": 200, "Spine": 150, "Thorax": 100, "Neck": 60, "Head": 30}
+    for joint, height in middle.items():
+        np.testing.assert_allclose(y[H36M.index[joint]], [0, height], atol=1e-12)
+
+
+@pytest.mark.parametrize("target", [COCO, BLAZEPOSE, HALPE26], ids=lambda s: s.name)
+def test_unknown_conversion_names_both(target: Skeleton) -> None:
+    with pytest.raises(ValueError, match=f"'h36m' to '{target.name}'"):
+        conversion(H36M, target)
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("left_hip", "LHip"),
+        ("hip.L", "LHip"),
+        ("LeftHip", "LHip"),
+        ("LHip", "LHip"),
+        ("l_hip", "LHip"),
+        ("LEFT_HIP", "LHip"),
+        ("Left Hip", "LHip"),
+        ("right-big-toe", "RBigToe"),
+        ("mouth_left", "LMouth"),
+        ("left_eye_inner", "LEyeInner"),
+        ("right_foot_index", "RFootIndex"),
+        ("pelvis", "Hip"),
+        ("root", "Hip"),
+        ("top_of_head", "HeadTop"),
+        ("nose", "Nose"),
+    ],
+)
+def test_names_that_others_write(written: str, name: str) -> None:
+    assert canonical(written) == name
+
+
+@every
+def test_own_names_are_canonical_and_identified(
+    skeleton: Skeleton, rng: np.random.Generator
+) -> None:
+    assert tuple(canonical(joint) for joint in skeleton.joints) == skeleton.joints
+    shuffled = rng.permutation(len(skeleton.joints))
+    found, order = identify([skeleton.joints[i] for i in shuffled])
+    assert found == skeleton
+    np.testing.assert_array_equal(shuffled[list(order)], np.arange(len(skeleton.joints)))
+
+
+def test_the_largest_complete_skeleton_wins_and_rest_is_left_out() -> None:
+    assert identify(BLAZEPOSE.joints)[0] == BLAZEPOSE  # though all of COCO is in it
+    found, order = identify(["neck", *(f"{j}" for j in COCO.joints)])
+    assert found == COCO
+    assert order == tuple(range(1, 18))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([*COCO.joints, "tail"], "unknown joint names.*tail"),
+        ([*COCO.joints, "left_hip"], "LHip.*twice"),
+        (COCO.joints[:-1], "nearest is coco, without.*RAnkle"),
+        ([], "no known skeleton is complete"),
+    ],
+)
+def test_bad_names_say_what_is_wrong(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        identify(names)
+
+
+# stature
+
+
+def test_stature_is_the_same_however_bent(rng: np.random.Generator) -> None:
+    pose = walk(1).xyz[0]
+    bent = np.zeros((50, 17, 3))
+    turns = Rotation.from_quat(rng.normal(size=(50 * 17, 4))).as_matrix().reshape(50, 17, 3, 3)
+    for parent, child in H36M.bones:
+        bent[:, child] = bent[:, parent] + turns[:, child] @ (pose[child] - pose[parent])
+    np.testing.assert_allclose(stature(bent), stature(pose), rtol=1e-12)
+
+
+def test_stature_is_linear_in_size_symmetric_and_in_closed_form() -> None:
+    xyz = walk(7).xyz
+    np.testing.assert_allclose(stature(2.5 * xyz + 4.0), 2.5 * stature(xyz), rtol=1e-12)
+    np.testing.assert_allclose(stature(mirrored(H36M, xyz)), stature(xyz), rtol=1e-12)
+    bones = 0.45 + 0.44 + np.hypot(0.01, 0.23) + 0.26 + np.hypot(0.06, 0.10) + 0.12
+    np.testing.assert_allclose(stature(xyz), STATURE_PER_BONE_SUM * bones, rtol=1e-12)
+    assert stature(xyz[None, :3]).shape == (1, 3)
+
+
+def test_stature_of_legs_of_two_lengths_takes_their_mean() -> None:
+    pose = walk(1).xyz[0]
+    longer = pose.copy()
+    longer[H36M.index["RAnkle"]] += 0.10 * (
+        (pose[H36M.index["RAnkle"]] - pose[H36M.index["RKnee"]]) / 0.44
+    )
+    assert stature(longer) - stature(pose) == pytest.approx(STATURE_PER_BONE_SUM * 0.05)

@@ -9,10 +9,10 @@ import pytest
 from motions import walk
 
 from tcpformer.data.cameras import mirrored, other_bodies, random_views
-from tcpformer.data.clips import STATURE, Clips, _draw, clips, see
+from tcpformer.data.clips import Clips, _draw, clips, see
 from tcpformer.data.mocap import Mocap, load_mocap
 from tcpformer.normalize import aim, to_aimed
-from tcpformer.skeleton import COCO, H36M, stature
+from tcpformer.skeleton import COCO, H36M, STANDARD_HEIGHT, stature
 
 MIRROR, JOINT = list(H36M.mirror), H36M.index
 LENGTHS, SPLIT = (40, 5, 60, 30), ("train", "val", "train", "test")
@@ -230,7 +230,7 @@ def test_truth_is_root_relative_of_standard_stature(file: Path) -> None:
     assert batch.xyc.shape == batch.flat.shape == batch.xyz.shape == (64, 9, 17, 3)
     assert batch.xyc.dtype == batch.flat.dtype == batch.xyz.dtype == np.float32
     np.testing.assert_array_equal(batch.xyz[:, :, 0], 0)
-    np.testing.assert_allclose(stature(batch.xyz).mean(axis=1), STATURE, rtol=1e-5)
+    np.testing.assert_allclose(stature(batch.xyz).mean(axis=1), STANDARD_HEIGHT, rtol=1e-5)
     # constant but for the moved skull, which turns with the chest and not with the neck
     assert np.ptp(stature(batch.xyz), axis=1).max() < 0.03
     np.testing.assert_array_equal(batch.flat[..., 2], 0)

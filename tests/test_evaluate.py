@@ -12,8 +12,7 @@ from tcpformer.evaluate import SCORES, Report, evaluate_open
 from tcpformer.lift import Lifter
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D
-from tcpformer.place import DEFAULT_HEIGHT
-from tcpformer.skeleton import H36M, stature
+from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.weights import Convention, save_model
 
 FPS = 50.0
@@ -28,7 +27,7 @@ def views(size: float = 1.0) -> list[np.ndarray]:
     result = []
     for i, length in enumerate(LENGTHS):
         xyz = walk(length, FPS, speed=1.0 + 0.3 * i).camera_xyz
-        result.append(xyz * (size * DEFAULT_HEIGHT / np.median(stature(xyz))))
+        result.append(xyz * (size * STANDARD_HEIGHT / np.median(stature(xyz))))
     return result
 
 

@@ -14,9 +14,8 @@ from torch import nn
 from tcpformer.lift import Lifter, pick_device
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D, Motion3D
-from tcpformer.place import DEFAULT_HEIGHT
 from tcpformer.repair import fill_gaps
-from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, conversion, stature
+from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, STANDARD_HEIGHT, conversion, stature
 from tcpformer.weights import Convention, save_model
 from tcpformer.windows import layout
 
@@ -305,7 +304,7 @@ def test_the_world_stands_on_the_lowest_ankle(walked: tuple[Motion3D, Motion3D])
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_the_stature_is_the_height_given(tmp_path: Path, name: str, height: float | None) -> None:
     motion = lifter(tmp_path, CONVENTIONS[name])(seen(walk(40)), height=height)
-    wanted = DEFAULT_HEIGHT if height is None else height
+    wanted = STANDARD_HEIGHT if height is None else height
     assert np.median(stature(motion.xyz)) == pytest.approx(wanted, rel=1e-9)
     assert f"{wanted:.2f} m" in motion.scale_source
     assert ("given" in motion.scale_source) == (height is not None)

@@ -7,7 +7,6 @@ from scipy.spatial.transform import Rotation
 
 from tcpformer.normalize import to_rays
 from tcpformer.place import (
-    DEFAULT_HEIGHT,
     NEAREST,
     _smoothed,
     choose_focal,
@@ -17,7 +16,7 @@ from tcpformer.place import (
     to_height,
     to_world,
 )
-from tcpformer.skeleton import H36M, stature
+from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 
 MIRROR = list(H36M.mirror)
 FPS = 30.0
@@ -306,7 +305,7 @@ def test_a_focal_length_that_is_none_is_refused(focal: float) -> None:
 
 
 def test_height_given_or_assumed() -> None:
-    assert choose_height(None)[0] == DEFAULT_HEIGHT
+    assert choose_height(None)[0] == STANDARD_HEIGHT
     assert choose_height(1.85) == (1.85, "body height, given: 1.85 m")
     for height in (0.0, 185.0, float("nan")):
         with pytest.raises(ValueError, match=r"metres, from 0\.3 to 3\.0"):

@@ -6,8 +6,8 @@ Two rules are known:
   the output is root-relative in half image widths.
 - ``aimed``: ours. In every frame a virtual camera turns, by the smallest rotation, to look at the
   person; what it sees is scaled to unit size over the clip. Where in the picture the person stands
-  and how large, and the distortion that comes with it, are all but gone. The output is root-relative, in
-  metres of a person of standard stature, and is turned back to the real camera.
+  and how large, and the distortion that comes with it, are all but gone. The output is
+  root-relative, in metres of a person of standard stature, and is turned back to the real camera.
 
 Everything is numpy and takes any number of leading batch dimensions.
 """

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from .data.clips import Clips, clips
-from .data.mocap import load_mocap
+from .data.mocap import Mocap, load_mocap
 from .files import replacing
 from .losses import position_loss, scaled_position_loss, velocity_loss
 from .metrics import mpjpe, n_mpjpe, p_mpjpe
@@ -87,7 +87,7 @@ def train(
     groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     step = _resume(out, plan, model, mean, optimizer)
-    batches = _batches(plan, load_mocap(data, plan.split), seed=plan.seed + 1_000_003 * step)
+    batches = _batches(plan, load_mocap(data, plan.split), first=step)
     tests = _validation(plan, data)
     seen, clock, saved = [], time.monotonic(), time.monotonic()
 
@@ -174,9 +174,9 @@ def _start(plan: Plan) -> TCPFormer:
     return longer(load_model(plan.init), config)
 
 
-def _batches(plan: Plan, mocap: Any, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
-    source = clips(mocap, frames=plan.frames, batch=plan.batch, spacing=plan.spacing, seed=seed)
-    for c in source:
+def _batches(plan: Plan, mocap: Mocap, first: int) -> Iterator[tuple[np.ndarray, ...]]:
+    how = {"frames": plan.frames, "batch": plan.batch, "spacing": plan.spacing}
+    for c in clips(mocap, **how, seed=plan.seed, first=first):
         yield c.xyc, c.flat, c.xyz
 
 

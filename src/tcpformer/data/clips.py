@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from jaxtyping import Float
@@ -29,9 +30,9 @@ class Clips:
 
 
 def clips(
-    mocap: Mocap, *, frames: int, batch: int, spacing: tuple[int, int], seed: int
+    mocap: Mocap, *, frames: int, batch: int, spacing: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[Clips]:
-    """Draw batches for ever; the same seed gives the same batches.
+    """Draw batches for ever; each depends on nothing but the seed and its number.
 
     Args:
         mocap: Where the motion comes from. Sequences are drawn by the square root of their length.
@@ -39,9 +40,10 @@ def clips(
         batch: Clips of a batch.
         spacing: Fewest and most capture frames from one frame of a clip to the next.
         seed: Of the random numbers.
+        first: Number of the first batch: a run goes on where it stopped.
     """
-    rng = np.random.default_rng(seed)
-    while True:
+    for number in count(first):
+        rng = np.random.default_rng([seed, number])
         index, gap = _draw(mocap, frames, batch, spacing, rng)
         bodies = other_bodies(mocap.xyz[index], rng)
         bodies = np.where(rng.random((batch, 1, 1, 1)) < 0.5, mirrored(bodies), bodies)

@@ -4,8 +4,10 @@ Phones store pictures as the sensor sees them, with a note how to turn them, and
 varies. Both are undone here, so that nobody downstream needs to know.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -27,6 +29,7 @@ _FILM_WIDTH = 36.0  # millimetres, the long side of the 35 mm film that focal le
 _CLOCK = 90_000  # ticks per second of a written file; whole numbers of them for all usual rates
 _SOONEST = 0.05  # mean intervals; a frame that follows sooner has the same timestamp, but rounded
 _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
+_AHEAD = 4  # frames decoded before they are asked for
 _QUALITY = {"crf": "19", "preset": "veryfast"}
 
 
@@ -77,6 +80,9 @@ class Video:
         """
         if every < 1:
             raise ValueError(f"every must be 1 or more, got {every}.")
+        return _ahead(self._read(every))
+
+    def _read(self, every: int) -> Generator[Frame, None, None]:
         start, time = None, -1.0
         for index, decoded in enumerate(_decode(self.path)):
             if start is None and decoded.time is not None:
@@ -181,6 +187,15 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
             found = "only audio" if container.streams.audio else "nothing that can be shown"
             raise ValueError(f"{path} has no video stream, {found}; a video was expected.")
         yield container, moving[0]
+
+
+def _ahead(frames: Generator[Frame, None, None]) -> Iterator[Frame]:
+    """The same frames, decoded by another thread a few ahead of whoever works on them."""
+    with closing(frames), ThreadPoolExecutor(max_workers=1) as thread:
+        pending = deque(thread.submit(next, frames, None) for _ in range(_AHEAD))
+        while (frame := pending.popleft().result()) is not None:
+            pending.append(thread.submit(next, frames, None))
+            yield frame
 
 
 def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:

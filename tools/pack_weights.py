@@ -1,0 +1,29 @@
+"""Put the weights of a training run into the package, in float16, with their log.
+
+usage: python tools/pack_weights.py RUN [NAME]     RUN is the folder that `tcpformer train` wrote
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from tcpformer.weights import PACKAGED, load_weights, save_model
+
+
+def main() -> None:
+    run, name = Path(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "default")
+    loaded = load_weights(run / "weights")
+    exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
+    save_model(loaded.model.half(), PACKAGED / name, convention=loaded.convention)
+    packed = load_weights(name)
+    worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
+    shutil.copy(run / "log.jsonl", Path("docs") / f"training_{run.name}.jsonl")
+    size = (PACKAGED / name / "model.safetensors").stat().st_size
+    print(f"{packed.name}: {size / 1e6:.1f} MB, largest change of a weight {worst:.1e}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()

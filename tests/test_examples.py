@@ -1,14 +1,25 @@
 """The examples run, and give what they promise."""
 
 import runpy
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tcpformer import H36M, load_motion
+from tcpformer import H36M, load_motion, open_video
+from tcpformer.video import write_video
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+
+
+def test_a_video_becomes_a_bvh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = open_video(ROOT / "assets" / "sample.mp4")
+    write_video(tmp_path / "dance.mp4", islice(video.frames(), 20), video.fps)
+    monkeypatch.setattr("sys.argv", ["lift_video.py", str(tmp_path / "dance.mp4")])
+    runpy.run_path(str(EXAMPLES / "lift_video.py"), run_name="__main__")
+    assert (tmp_path / "dance_0.bvh").read_text().splitlines().count("Frames: 20") == 1
 
 
 def test_a_raised_arm_is_raised_in_space_too(

@@ -92,14 +92,15 @@ def test_every_sublayer_matters(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert wrong.abs().max() > (1e-5 if ".local." not in name else 5e-6)
 
 
+@pytest.mark.parametrize("gain", [1e-5, 0.1])
 @pytest.mark.parametrize("local_branch", [False, True])
 @torch.inference_mode()
-def test_equals_its_textbook_twin(local_branch: bool) -> None:
+def test_equals_its_textbook_twin(local_branch: bool, gain: float) -> None:
     torch.manual_seed(0)
     config = Config(
         frames=27, depth=3, width=32, heads=4, representation=64, local_branch=local_branch
     )
-    model = open_gains(TCPFormer(config))
+    model = open_gains(TCPFormer(config), gain)
     x = torch.randn(2, 27, 17, 3)
     torch.testing.assert_close(model(x), textbook.forward(model, x), atol=2e-6, rtol=0)
 

@@ -34,6 +34,7 @@ def lift(
     landmarks: Literal["heavy", "full"] = "heavy",
     flip: bool = True,
     overlay: bool = True,
+    threads: int = 0,
 ) -> None:
     """Lift the person in a video, or 2D keypoints, to 3D.
 
@@ -53,36 +54,39 @@ def lift(
         landmarks: Size of the 2D network; "full" is three times as fast and less exact.
         flip: Average with the lifted mirror image.
         overlay: Write overlay.mp4.
+        threads: CPU threads of the lifter; 0 takes them all. On a machine busy with other work,
+            1 is many times faster.
     """
+    import torch
+
+    from .detect import detect
     from .lift import Lifter
 
     start = time.monotonic()
+    if threads:
+        torch.set_num_threads(threads)
+    video, people = _source(source)
     _writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
-    video, people = _seen(source, landmarks)
+    if video is not None:
+        with _bar("detecting") as progress:
+            people = detect(video, landmarks=landmarks, progress=progress)
     motions = [lifter(person, height=height, focal=focal) for person in people]
     for i, motion in enumerate(motions):
         _write(motion, out / f"person_{i}")
     if video is not None and overlay:
-        from .view.overlay import write_overlay
-
-        with _bar("drawing") as progress:
-            write_overlay(video, motions, out / "overlay.mp4", progress)
-        print(f"{out / 'overlay.mp4'}")
+        _draw(video, motions, out / "overlay.mp4")
     print(f"done in {time.monotonic() - start:.1f} s")
 
 
-def _seen(source: Path, landmarks: str) -> "tuple[Video | None, list[Motion2D]]":
-    """The people in a video, or the one in a keypoint file."""
-    from .detect import detect
+def _source(path: Path) -> "tuple[Video | None, list[Motion2D]]":
+    """A video in which people are yet to be found, or the one person of a keypoint file."""
     from .motion import load_keypoints
     from .video import open_video
 
-    if source.suffix == ".npz":
-        return None, [load_keypoints(source)]
-    video = open_video(source)
-    with _bar("detecting") as progress:
-        return video, detect(video, landmarks=landmarks, progress=progress)
+    if path.suffix == ".npz":
+        return None, [load_keypoints(path)]
+    return open_video(path), []
 
 
 def _write(motion: "Motion3D", folder: Path) -> None:
@@ -96,6 +100,14 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
     print("  world: the camera is taken to be level; the lowest ankle is at z = 0")
+
+
+def _draw(video: "Video", motions: "Sequence[Motion3D]", path: Path) -> None:
+    from .view.overlay import write_overlay
+
+    with _bar("drawing") as progress:
+        write_overlay(video, motions, path, progress)
+    print(path)
 
 
 def _writable(folder: Path) -> None:

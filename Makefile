@@ -23,6 +23,7 @@ clean:
 	rm -rf .venv out
 
 .venv/demo: pyproject.toml constraints.txt
+	@echo "installing into .venv (PyTorch, ONNX Runtime, OpenCV, FFmpeg: some minutes the first time)"
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	$(PIP) -e .
 	touch $@

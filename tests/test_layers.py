@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": set(),
     "normalize": set(),
     "windows": set(),
-    # Files appear whole or not at all: whoever writes one may import `files`.
+    # Files appear whole or not at all: whoever writes or reads one may import `files`.
     "video": {"files"},
     "motion": {"skeleton", "files"},
     "track": NUMBERS,
@@ -36,8 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "weights": {"models", "files"},
     "lift": NUMBERS | {"normalize", "windows", "repair", "place", "models", "weights"},
     "deploy": {"models", "weights"},
-    "data": NUMBERS | {"normalize", "windows"},
-    "evaluate": {"lift", "data", "metrics", "models", "weights"},
+    "data": NUMBERS | {"normalize", "windows", "files"},
+    "evaluate": {"lift", "data", "metrics", "models", "weights", "files"},
     "train": {"models", "weights", "losses", "data", "evaluate", "files"},
     "ablate": {"models", "train", "evaluate"},
     # The names that a user imports.

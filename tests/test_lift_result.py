@@ -13,7 +13,15 @@ from motions import FOCAL, walk
 
 from tcpformer.lift import Lifter, pick_device
 from tcpformer.motion import Motion2D, Motion3D
-from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, STANDARD_HEIGHT, conversion, stature
+from tcpformer.skeleton import (
+    COCO,
+    H36M,
+    H36M_NOSE,
+    MPI_INF_3DHP,
+    STANDARD_HEIGHT,
+    conversion,
+    stature,
+)
 from tcpformer.weights import Convention, save_model
 
 # What comes out
@@ -129,7 +137,7 @@ def test_a_released_checkpoint_lifts_once_told_what_it_saw(
     motion = lift(seen(walk(20)))
     assert motion.weights.startswith("a.pth.tr sha256:")
     assert np.isfinite(motion.xyz).all()
-    assert lift.skeleton == {"h36m": H36M, "3dhp": MPI_INF_3DHP}[trained_on]
+    assert lift.skeleton == {"h36m": H36M_NOSE, "3dhp": MPI_INF_3DHP}[trained_on]
 
 
 def test_a_released_checkpoint_must_be_told_what_it_saw(tmp_path: Path) -> None:
@@ -174,7 +182,8 @@ def test_auto_takes_the_best_device_there_is(
         ("cuda", "no cuda device on this machine; there is cpu"),
         ("cuda:1", "no cuda device"),
         ("mps", "no mps device"),
-        ("gpu", "device must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
+        ("gpu", "device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got 'gpu'"),
+        ("cpu:x", "device must be"),
         ("", "device must be"),
     ],
 )

@@ -123,11 +123,25 @@ def test_a_motion_in_space_refuses(name: str, value: Any, message: str) -> None:
 # another skeleton
 
 
+def test_one_ear_stands_for_both() -> None:
+    """In profile the far ear is hidden: the head stays where it is, and as certain."""
+    m = seen()
+    ears = [COCO.index["LEar"], COCO.index["REar"]]
+    together = m.xy.copy()
+    together[:, ears[0]] = together[:, ears[1]]
+    hidden, confidence = together.copy(), m.confidence.copy()
+    hidden[2:4, ears[0]], confidence[2:4, ears[0]] = 0.0, 0.0
+    a = to_skeleton(replace(m, xy=together), H36M)
+    b = to_skeleton(replace(m, xy=hidden, confidence=confidence), H36M)
+    np.testing.assert_array_equal(a.xy, b.xy)
+    assert (b.confidence[:, H36M.index["Head"]] > 0).all()
+
+
 def test_converted_confidence_is_that_of_the_least_certain_part() -> None:
     m = seen()
     confidence = np.ones((6, J))
     confidence[:, COCO.index["LHip"]] = 0.2
-    confidence[3, COCO.index["REar"]] = 0.0
+    confidence[3, [COCO.index["LEar"], COCO.index["REar"]]] = 0.0
     there = to_skeleton(replace(m, confidence=confidence), H36M)
     for joint in ("LHip", "Hip", "Spine"):
         np.testing.assert_array_equal(there.confidence[:, H36M.index[joint]], 0.2)

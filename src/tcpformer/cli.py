@@ -61,10 +61,12 @@ def lift(
 
     from .detect import detect
     from .lift import Lifter
+    from .place import choose_height
 
     start = time.monotonic()
     if threads:
         torch.set_num_threads(threads)
+    choose_height(height)
     video, people = _source(source)
     _writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import read_npz
 from .lift import Lifter
 from .metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
 from .motion import Motion2D
 from .place import choose_focal
 from .skeleton import H36M, STANDARD_HEIGHT
 
+_NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "fps")
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
 
@@ -65,10 +67,9 @@ def evaluate_open(
     Raises:
         ValueError: If the file is not of this format.
     """
-    with np.load(data, allow_pickle=False) as file:
-        if "noisy_xy" not in file or tuple(file["joints"]) != H36M.joints:
-            raise ValueError(f"{data}: expected an open-benchmark file, found keys {list(file)}.")
-        content = {key: file[key] for key in file}
+    content = read_npz(data, _NUMBERS, ("joints", "activity"))
+    if tuple(content["joints"]) != H36M.joints:
+        raise ValueError(f"{data}: expected the joints {H36M.joints}, got {content['joints']}.")
     offsets, scores = content["offsets"], []
     for view in range(len(offsets) - 1):
         scores.append(_score_view(lifter, content, view, noisy=noisy, know_focal=know_focal))

@@ -1,10 +1,14 @@
-"""Files appear whole or not at all: written beside their place, then renamed."""
+"""Files appear whole or not at all, written beside their place; and are read without pickle."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
+from zipfile import BadZipFile
+
+import numpy as np
 
 
 @contextmanager
@@ -33,3 +37,48 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def read_npz(
+    path: str | Path,
+    numbers: tuple[str, ...],
+    texts: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+) -> dict[str, np.ndarray]:
+    """Read named arrays of an npz file, without pickle.
+
+    Args:
+        path: The file.
+        numbers: Keys of real numbers that must be there.
+        texts: Keys of any kind that must be there.
+        optional: Keys of real numbers that may be there.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no npz, a key is missing, or not of its kind.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            found = list(file)
+            data = {key: file[key] for key in (*numbers, *texts, *optional) if key in found}
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{path}: not an npz file of plain arrays (texts must be of dtype str, not object)."
+        ) from error
+    missing = [key for key in (*numbers, *texts) if key not in found]
+    if missing:
+        raise ValueError(f"{path}: keys {missing} are missing; found {found}.")
+    wrong = {
+        key: str(data[key].dtype)
+        for key in (*numbers, *optional)
+        if key in data and data[key].dtype.kind not in "biuf"
+    }
+    if wrong:
+        raise ValueError(f"{path}: expected real numbers, got {wrong}.")
+    return data
+
+
+# What numpy raises of a file that is no archive, is cut off, or holds pickled objects.
+_UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)

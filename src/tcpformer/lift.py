@@ -23,7 +23,7 @@ from .place import (
     to_world,
 )
 from .repair import at_times, fill_gaps, resample, steadied
-from .skeleton import H36M, MPI_INF_3DHP, conversion
+from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from .weights import RELEASED, Convention, load_weights
 from .windows import layout, split, stitch
 
@@ -31,7 +31,7 @@ CLIPS_AT_ONCE = 32
 STEADY_SECONDS = 0.02
 """Where clips take turns, neighbouring frames come from different ones and differ a little: that is
 averaged away. It keeps 97 % of a movement at 2 Hz and 82 % at 5 Hz."""
-_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, MPI_INF_3DHP)}
+_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, H36M_NOSE, MPI_INF_3DHP)}
 
 
 @dataclass(frozen=True)
@@ -203,9 +203,9 @@ def pick_device(name: str) -> str:
     }
     if name == "auto":
         return next(device for device, found in there.items() if found)
-    kind = name.split(":")[0]
-    if kind not in there:
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'mps', got {name!r}.")
+    kind, _, number = name.partition(":")
+    if kind not in there or (number and not (kind == "cuda" and number.isdecimal())):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got {name!r}.")
     if not there[kind]:
         found = [device for device, yes in there.items() if yes]
         raise ValueError(f"no {kind} device on this machine; there is {', '.join(found)}.")

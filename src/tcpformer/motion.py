@@ -3,15 +3,13 @@
 Both are frozen and checked once, when made; every function between them may trust them.
 """
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .files import replacing
+from .files import read_npz, replacing
 from .skeleton import Skeleton, conversion, identify
 
 WORLD_AXES = "x right, y away from the camera, z up"
@@ -171,12 +169,14 @@ def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
 def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     """Express a motion with the joints of another skeleton, by name.
 
-    A joint made of several has the confidence of the least certain of them.
+    A joint made of several has the confidence of the least certain of them. Of two ears one is
+    hidden in profile: the other then stands for both.
 
     Raises:
         ValueError: If no conversion between the two skeletons is known.
     """
     weights = conversion(motion.skeleton, target)
+    motion = _with_both_ears(motion)
     parts = np.where(weights[None] != 0, motion.confidence[:, None, :], np.inf)
     return replace(
         motion,
@@ -186,18 +186,30 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     )
 
 
+def _with_both_ears(motion: Motion2D) -> Motion2D:
+    """Put an ear of confidence 0 where the other one is, where that is seen."""
+    ears = [motion.skeleton.index[ear] for ear in ("LEar", "REar") if ear in motion.skeleton.index]
+    xy, confidence = motion.xy.copy(), motion.confidence.copy()
+    for ear, other in zip(ears, ears[::-1], strict=True):
+        hidden = motion.confidence[:, ear] == 0
+        xy[hidden, ear] = motion.xy[hidden, other]
+        confidence[hidden, ear] = motion.confidence[hidden, other]
+    return replace(motion, xy=xy, confidence=confidence)
+
+
 def load_keypoints(path: str | Path) -> Motion2D:
     """Read 2D keypoints from an npz file.
 
     Keys: ``xy`` (t, k, 2) pixels, ``confidence`` (t, k), ``joints`` (k,) names in any order,
-    ``fps``, ``size`` (width, height). Joints must make up one of the known skeletons.
+    ``fps``, ``size`` (width, height); and, where they are known, ``times`` (t,) seconds and
+    ``focal`` pixels. Joints must make up one of the known skeletons.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
     numbers = ("xy", "confidence", "fps", "size")
-    data = _read_npz(path, numbers, ("joints",))
+    data = read_npz(path, numbers, ("joints",), optional=("times", "focal"))
     xy, confidence = data["xy"], data["confidence"]
     k = data["joints"].size
     if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
@@ -214,6 +226,8 @@ def load_keypoints(path: str | Path) -> Motion2D:
         size=(int(data["size"][0]), int(data["size"][1])),
         fps=float(data["fps"]),
         skeleton=skeleton,
+        focal=float(data["focal"]) if "focal" in data else None,
+        **({"times": data["times"]} if "times" in data else {}),
     )
 
 
@@ -249,7 +263,7 @@ def load_motion(path: str | Path) -> Motion3D:
     """
     arrays = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times")
     texts = ("joints", "unit", "focal_source", "scale_source", "weights")
-    data = _read_npz(path, (*arrays, "fps", "size", "focal"), texts)
+    data = read_npz(path, (*arrays, "fps", "size", "focal"), texts)
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
     k = data["joints"].size
@@ -271,27 +285,3 @@ def load_motion(path: str | Path) -> Motion3D:
         scale_source=str(data["scale_source"]),
         weights=str(data["weights"]),
     )
-
-
-def _read_npz(
-    path: str | Path, numbers: tuple[str, ...], texts: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = list(file)
-            data = {key: file[key] for key in (*numbers, *texts) if key in found}
-    except _UNREADABLE as error:
-        raise ValueError(f"{path}: not an npz file of plain arrays.") from error
-    missing = [key for key in (*numbers, *texts) if key not in found]
-    if missing:
-        raise ValueError(f"{path}: keys {missing} are missing; found {found}.")
-    wrong = {key: str(data[key].dtype) for key in numbers if data[key].dtype.kind not in "biuf"}
-    if wrong:
-        raise ValueError(f"{path}: expected real numbers, got {wrong}.")
-    return data
-
-
-# What numpy raises of a file that is no archive, is cut off, or holds pickled objects.
-_UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)

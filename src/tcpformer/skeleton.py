@@ -63,6 +63,14 @@ H36M = _tree(
     ("LShoulder", "Thorax"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
     ("RShoulder", "Thorax"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
 )
+H36M_NOSE = _tree(
+    "h36m-nose",
+    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
+    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
+    ("Spine", "Hip"), ("Neck", "Spine"), ("Nose", "Neck"), ("Head", "Nose"),
+    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
+    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
+)
 MPI_INF_3DHP = _tree(
     "mpi-inf-3dhp",
     ("HeadTop", "Head"), ("Neck", "Spine"),
@@ -102,7 +110,7 @@ BLAZEPOSE = _tree(
     ("LFootIndex", "LHeel"), ("RFootIndex", "RHeel"),
 )
 # fmt: on
-KNOWN = (H36M, MPI_INF_3DHP, COCO, HALPE26, BLAZEPOSE)
+KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BLAZEPOSE)
 
 _MID_HIP = {"LHip": 0.5, "RHip": 0.5}
 _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
@@ -111,6 +119,8 @@ _EARS_TO_SHOULDERS = {"LEar": 0.4, "REar": 0.4, "LShoulder": 0.1, "RShoulder": 0
 _ABOVE_EARS = {"LEar": 0.7, "REar": 0.7, "LShoulder": -0.2, "RShoulder": -0.2}
 _TRUNK = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Thorax": _MID_SHOULDER}
 _FROM_EARS = {**_TRUNK, "Neck": _EARS_TO_SHOULDERS, "Head": _ABOVE_EARS}
+_MID_EYES = {"LEye": 0.5, "REye": 0.5}
+_FROM_EYES = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Neck": _MID_SHOULDER, "Head": _MID_EYES}
 
 RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     ("coco", "h36m"): _FROM_EARS,
@@ -125,6 +135,11 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "Neck": {"Head": 1.0},
         "Head": {"HeadTop": 1.0},
     },
+    ("coco", "h36m-nose"): _FROM_EYES,
+    ("blazepose", "h36m-nose"): _FROM_EYES,
+    ("halpe26", "h36m-nose"): {"Spine": {"Hip": 0.5, "Neck": 0.5}},
+    ("h36m", "h36m-nose"): {"Neck": {"Thorax": 1.0}, "Nose": {"Neck": 1.0}},
+    ("h36m-nose", "h36m"): {"Thorax": {"Neck": 1.0}, "Neck": {"Nose": 1.0}},
     ("h36m", "mpi-inf-3dhp"): {
         "Neck": {"Thorax": 1.0},
         "Head": {"Neck": 1.0},
@@ -137,6 +152,10 @@ The Human3.6M joint 9 ("Neck") is the base of the skull: a fifth of the way from
 shoulders. "Head" is the top of the head, two fifths of that way up from the ears. Both fractions
 are ours, from the mean neck and head of the motion capture that the packaged weights saw. The
 spine joint lies halfway up the trunk.
+
+"h36m-nose" is Human3.6M as the released checkpoints met it, with the names that MotionBERT gives
+its joints: number 9 is the nose, number 8 the neck, and from a detector without the top of the head
+the middle of the eyes stands for it, as in MotionBERT.
 """
 
 

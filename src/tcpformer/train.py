@@ -87,7 +87,9 @@ def train(
     groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     step = _resume(out, plan, model, mean, optimizer)
-    batches = _batches(plan, load_mocap(data, plan.split), first=step)
+    mocap = load_mocap(data, plan.split)
+    batches = _batches(plan, mocap, first=step)
+    convention = Convention(fps=mocap.fps, spacing=(plan.spacing[0] + plan.spacing[1]) // 2)
     tests = _validation(plan, data)
     seen, clock, saved = [], time.monotonic(), time.monotonic()
 
@@ -119,7 +121,9 @@ def train(
             _log(out, row)
             report(row)
         if time.monotonic() - saved > 180 or step == plan.steps:
-            _save(out, plan, model, mean, optimizer, step)
+            state = {"step": step, "plan": asdict(plan), "model": model.state_dict()}
+            state |= {"mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
+            _save(out, state, mean, convention)
             saved = time.monotonic()
     return mean
 
@@ -196,20 +200,11 @@ def _follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
         kept.lerp_(present, 1 - decay)
 
 
-def _save(
-    out: Path,
-    plan: Plan,
-    model: TCPFormer,
-    mean: TCPFormer,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-) -> None:
-    state: dict[str, Any] = {"step": step, "plan": asdict(plan), "model": model.state_dict()}
-    state |= {"mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
+def _save(out: Path, state: dict[str, Any], mean: TCPFormer, convention: Convention) -> None:
+    """The checkpoint to go on from, and the averaged weights to lift with."""
     with replacing(out / "checkpoint.pt") as beside:
         torch.save(state, beside)
-    spacing = (plan.spacing[0] + plan.spacing[1]) // 2
-    save_model(mean, out / "weights", convention=Convention(spacing=spacing))
+    save_model(mean, out / "weights", convention=convention)
 
 
 def _resume(
@@ -218,14 +213,17 @@ def _resume(
     """Restore what an earlier run left; the step to go on from.
 
     Raises:
-        ValueError: If that run's network has other sizes.
+        ValueError: If that run had another plan (more steps are allowed), or the file is broken.
     """
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "checkpoint.pt").exists():
         return 0
-    state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
-    sizes = ("frames", "depth", "width", "heads", "representation")
-    differ = [size for size in sizes if state["plan"][size] != getattr(plan, size)]
+    try:
+        state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever broken bytes make it raise
+        raise ValueError(f"{out / 'checkpoint.pt'} is broken; delete it to start anew.") from error
+    wanted = asdict(plan)
+    differ = [k for k, v in state["plan"].items() if v != wanted[k] and k != "steps"]
     if differ:
         raise ValueError(
             f"{out} holds a run with other {', '.join(differ)}; give its plan or another folder."

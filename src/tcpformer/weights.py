@@ -29,7 +29,7 @@ WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 class Convention:
     """What some weights expect and what they give."""
 
-    skeleton: Literal["h36m", "mpi-inf-3dhp"] = "h36m"
+    skeleton: Literal["h36m", "h36m-nose", "mpi-inf-3dhp"] = "h36m"
     """The joints, in and out."""
     rule: Literal["aimed", "screen"] = "aimed"
     """How pixels become input; see `normalize`."""
@@ -42,7 +42,7 @@ class Convention:
 
     def __post_init__(self) -> None:
         known = {
-            "skeleton": ("h36m", "mpi-inf-3dhp"),
+            "skeleton": ("h36m", "h36m-nose", "mpi-inf-3dhp"),
             "rule": ("aimed", "screen"),
             "unit": ("metres", "screen"),
         }
@@ -54,7 +54,7 @@ class Convention:
 
 
 RELEASED = {
-    "h36m": Convention(rule="screen", unit="screen"),
+    "h36m": Convention(skeleton="h36m-nose", rule="screen", unit="screen"),
     "3dhp": Convention(skeleton="mpi-inf-3dhp", rule="screen"),
 }
 """What the released checkpoints were trained on, which they do not say themselves. The 3DHP ones

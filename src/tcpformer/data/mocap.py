@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..files import read_npz
 from ..skeleton import H36M
 
 SPLITS = ("train", "val", "test")
-_KEYS = ("relative", "root", "offsets", "split", "joints", "fps")
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,13 @@ def load_mocap(path: str | Path, split: str) -> Mocap:
     wanted = split.split("+")
     if not set(wanted) <= set(SPLITS):
         raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
-    with np.load(path, allow_pickle=False) as data:
-        missing = [key for key in _KEYS if key not in data]
-        if missing:
-            raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
-        if tuple(data["joints"]) != H36M.joints:
-            raise ValueError(f"{path}: expected the joints {H36M.joints}, got {data['joints']}.")
-        xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
-        xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
-        keep = np.isin(data["split"], wanted)
-        if not keep.any():
-            raise ValueError(f"{path}: no sequence belongs to {split!r}.")
-        starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
-        return Mocap(xyz, starts, lengths, float(data["fps"]))
+    data = read_npz(path, ("relative", "root", "offsets", "fps"), ("split", "joints"))
+    if tuple(data["joints"]) != H36M.joints:
+        raise ValueError(f"{path}: expected the joints {H36M.joints}, got {data['joints']}.")
+    xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
+    xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
+    keep = np.isin(data["split"], wanted)
+    if not keep.any():
+        raise ValueError(f"{path}: no sequence belongs to {split!r}.")
+    starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
+    return Mocap(xyz, starts, lengths, float(data["fps"]))

@@ -36,7 +36,7 @@ def detected(
     """
     b, t = xy.shape[:2]
     torso = np.linalg.norm(xy[:, :, _THORAX] - xy[:, :, _HIP], axis=-1).mean(axis=1) + 1e-6
-    torso = np.maximum(torso, 0.35 * _height(xy))[:, None, None, None]
+    torso = np.maximum(torso, 0.12 * _extent(xy))[:, None, None, None]
     spread = 0.6 + rng.gamma(2.0, 0.35, (b, 1, 17, 1))
     error = rng.normal(0, 0.035, (b, 1, 17, 2))
     error = error + spread * 0.035 * _wander(seconds, t, rng)
@@ -51,10 +51,10 @@ def detected(
     return out.astype(xy.dtype), np.where(exact, 1.0, confidence).astype(xy.dtype)
 
 
-def _height(xy: Float[np.ndarray, "b t 17 2"]) -> Float[np.ndarray, " b"]:
-    """A third of a body's extent: keeps the unit sane when the torso points at the camera."""
+def _extent(xy: Float[np.ndarray, "b t 17 2"]) -> Float[np.ndarray, " b"]:
+    """Diagonal of a body's box: keeps the unit sane when the torso points at the camera."""
     extent = xy.max(axis=2) - xy.min(axis=2)
-    return np.linalg.norm(extent, axis=-1).mean(axis=1) / 3
+    return np.linalg.norm(extent, axis=-1).mean(axis=1)
 
 
 def _wander(

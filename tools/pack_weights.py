@@ -1,10 +1,14 @@
 """Put the weights of a training run into the package, in float16, with their log.
 
 usage: python tools/pack_weights.py RUN [NAME]     RUN is the folder that `tcpformer train` wrote
+
+Packaged weights lift at half the rate of the capture, with half the frames between those of a clip:
+the same seconds in a clip, half the work, and the same error (docs/weights.md).
 """
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +20,11 @@ def main() -> None:
     run, name = Path(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "default")
     loaded = load_weights(run / "weights")
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
-    save_model(loaded.model.half(), PACKAGED / name, convention=loaded.convention)
+    trained = loaded.convention
+    if trained is None or trained.spacing % 2:
+        raise SystemExit(f"{run}: expected weights with an even spacing, got {trained}.")
+    half = replace(trained, fps=trained.fps / 2, spacing=trained.spacing // 2)
+    save_model(loaded.model.half(), PACKAGED / name, convention=half)
     packed = load_weights(name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
     shutil.copy(run / "log.jsonl", Path("docs") / f"training_{run.name}.jsonl")

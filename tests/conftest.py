@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commands import keypoint_file, tiny_weights
 
 # The networks of most tests are tiny: a second thread gains nothing on an idle machine, and waits
 # for a core on a busy one.
@@ -16,3 +17,13 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def walking(tmp_path: Path) -> Path:
+    return keypoint_file()(tmp_path).rename(tmp_path / "keypoints.npz")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_weights(tmp_path_factory.mktemp("tiny"))

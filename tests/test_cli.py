@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import SAMPLE, keypoint_file, run, tiny_weights, written
+from commands import SAMPLE, run, written
 from motions import walk
 
 from tcpformer import __version__, load_motion, open_video
@@ -36,16 +36,6 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "scale_source": ("U", ()),
     "weights": ("U", ()),
 }
-
-
-@pytest.fixture
-def walking(tmp_path: Path) -> Path:
-    return keypoint_file()(tmp_path).rename(tmp_path / "keypoints.npz")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_weights(tmp_path_factory.mktemp("tiny"))
 
 
 def bvh_frames(path: Path) -> np.ndarray:

@@ -8,20 +8,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from commands import SAMPLE, keypoint_file, keypoints, run, tiny_weights, written
+from commands import SAMPLE, keypoint_file, keypoints, run, written
 
 from tcpformer.skeleton import H36M
 from tcpformer.video import Frame, write_video
-
-
-@pytest.fixture
-def walking(tmp_path: Path) -> Path:
-    return keypoint_file()(tmp_path).rename(tmp_path / "keypoints.npz")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_weights(tmp_path_factory.mktemp("tiny"))
 
 
 def _text(folder: Path) -> Path:

@@ -82,10 +82,7 @@ def train(
     torch.manual_seed(plan.seed)
     model = _start(plan).to(device)
     mean = deepcopy(model).requires_grad_(False).eval()
-    decays = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
+    optimizer = _optimizer(model, plan)
     step = _resume(out, plan, model, mean, optimizer)
     mocap = load_mocap(data, plan.split)
     batches = _batches(plan, mocap, first=step)
@@ -176,6 +173,14 @@ def _start(plan: Plan) -> TCPFormer:
     if plan.init is None:
         return TCPFormer(config)
     return longer(load_model(plan.init), config)
+
+
+def _optimizer(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    """AdamW; biases, norms and gains do not decay."""
+    decays = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
 
 
 def _batches(plan: Plan, mocap: Mocap, first: int) -> Iterator[tuple[np.ndarray, ...]]:

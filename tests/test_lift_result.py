@@ -142,7 +142,7 @@ def test_a_released_checkpoint_lifts_once_told_what_it_saw(
 
 def test_a_released_checkpoint_must_be_told_what_it_saw(tmp_path: Path) -> None:
     path = _released(tmp_path / "a.pth.tr")
-    with pytest.raises(ValueError, match=r"--trained-on\), one of \['h36m', '3dhp'\]"):
+    with pytest.raises(ValueError, match=r"--trained-on\), one of \['h36m', 'h36m-cpn', '3dhp'\]"):
         Lifter(path, "cpu", heads=4)
 
 

@@ -1,6 +1,8 @@
 """The network: equal to the released one, equal to its textbook twin, and its symmetries."""
 
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,25 +14,26 @@ from torch import nn
 from tcpformer.models.tcpformer import (
     Config,
     DualStream,
+    JoinedBlock,
     LocalBranch,
+    Modules,
     ProxyBlock,
     Residual,
     TCPFormer,
 )
-from tcpformer.weights import _filled, config_of, rename
+from tcpformer.weights import load_model
 
+STAGES: tuple[Modules, ...] = get_args(Modules)
 COUNTS = {9: 34_948_531, 27: 34_961_587, 81: 35_000_755, 243: 35_118_259}
 
 
 def golden(frames: int) -> tuple[TCPFormer, dict[str, torch.Tensor]]:
-    path = GOLDEN / f"tcpformer_L2_d32_T{frames}.npz"
-    with np.load(path) as data:
+    with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
         arrays = {key: torch.from_numpy(data[key]) for key in data}
-    state = {rename(k[6:]): v for k, v in arrays.items() if k.startswith("state/")}
-    config = config_of(state, int(arrays["config/num_heads"]), path)
-    own = TCPFormer(config).state_dict()
-    state = {k: v.reshape(own[k].shape) for k, v in state.items()}
-    return _filled(config, state, path).eval(), arrays
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "released.pth"
+        torch.save({k[6:]: v for k, v in arrays.items() if k.startswith("state/")}, path)
+        return load_model(path, heads=int(arrays["config/num_heads"])), arrays
 
 
 def open_gains(model: TCPFormer, gain: float = 0.1) -> TCPFormer:
@@ -115,12 +118,88 @@ def test_training_on_a_cpu_computes_the_same() -> None:
     torch.testing.assert_close(model(x).detach(), fused, atol=2e-6, rtol=0)
 
 
+@pytest.mark.parametrize("modules", STAGES)
 @torch.inference_mode()
-def test_permuted_frames_give_permuted_poses() -> None:
-    torch.manual_seed(0)
-    model = open_gains(TCPFormer(Config(frames=9, depth=2, width=16, heads=2)))
+def test_permuted_frames_give_permuted_poses(modules: Modules) -> None:
+    model = tiny(modules)
     x, order = torch.randn(2, 9, 17, 3), torch.randperm(9)
     torch.testing.assert_close(model(x[:, order]), model(x)[:, order], atol=1e-6, rtol=0)
+
+
+def tiny(
+    modules: Modules = "all", *, frames: int = 9, proxy_frames: int | None = None
+) -> TCPFormer:
+    torch.manual_seed(0)
+    config = Config(
+        frames=frames, depth=2, width=16, heads=2, modules=modules, proxy_frames=proxy_frames
+    )
+    return open_gains(TCPFormer(config))
+
+
+@pytest.mark.parametrize("modules", STAGES)
+def test_every_stage_trains_all_that_it_builds(modules: Modules) -> None:
+    model = tiny(modules)
+    model(torch.randn(2, 9, 17, 3)).pow(2).sum().backward()
+    dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not dead
+
+
+@torch.inference_mode()
+def test_a_closed_pum_is_none() -> None:
+    whole, without, x = tiny("pum"), tiny("none"), torch.randn(2, 9, 17, 3)
+    state = {k: v for k, v in whole.state_dict().items() if k in without.state_dict()}
+    without.load_state_dict(state)
+    assert not torch.allclose(whole(x), without(x), atol=1e-4)
+    for name, parameter in whole.named_parameters():
+        if ".pum." in name and name.endswith(".gain"):
+            parameter.zero_()
+    torch.testing.assert_close(whole(x), without(x), atol=0, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_pam_that_trusts_itself_alone_is_none() -> None:
+    """And the plain attention in its place has as many weights, but for the mixing scalar."""
+    whole, without, x = tiny("all"), tiny("pum+pim"), torch.randn(2, 9, 17, 3)
+    places = (("norm.", "0.norm."), ("qkv.", "0.body.qkv."), ("proj.", "0.body.proj."),
+              ("scale.", "0.scale."), ("mlp.", "1."))  # fmt: skip
+    state = {k: v for k, v in whole.state_dict().items() if not k.endswith("trust")}
+    for ours, plain in places:
+        state = {k.replace(f".pam.{ours}", f".pam.{plain}"): v for k, v in state.items()}
+    without.load_state_dict(state)
+    assert not torch.allclose(whole(x), without(x), atol=1e-4)
+    for name, parameter in whole.named_parameters():
+        if name.endswith("trust"):
+            parameter.fill_(100.0)
+    torch.testing.assert_close(whole(x), without(x), atol=1e-6, rtol=0)
+
+
+@torch.inference_mode()
+def test_without_pim_the_proxy_is_found_among_the_frames() -> None:
+    """A proxy that repeats the frames changes no attention over them; any other does."""
+    block = tiny("none").exchanges[0]
+    assert isinstance(block, JoinedBlock)
+    x = torch.randn(2, 9, 17, 16)
+    alone = block.plain(block.self_attention(x))
+    torch.testing.assert_close(block(x, x, False)[0], alone, atol=1e-5, rtol=0)
+    assert not torch.allclose(block(x, torch.randn(2, 3, 17, 16), False)[0], alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("modules", STAGES)
+@pytest.mark.parametrize("length", [1, 5, 20])
+@torch.inference_mode()
+def test_the_proxy_has_any_length(modules: Modules, length: int) -> None:
+    model = tiny(modules, frames=10, proxy_frames=length)
+    assert model.proxy.shape[0] == length
+    x = torch.randn(1, 10, 17, 3)
+    before = model(x)
+    model.proxy[-1] += torch.randn(16)
+    assert (model(x) - before).abs().max() > 1e-5
+
+
+@torch.inference_mode()
+def test_a_third_is_the_released_length() -> None:
+    x = torch.randn(1, 9, 17, 3)
+    torch.testing.assert_close(tiny()(x), tiny(proxy_frames=3)(x), atol=0, rtol=0)
 
 
 @torch.inference_mode()
@@ -157,11 +236,21 @@ def test_the_map_over_all_frames_is_never_formed(monkeypatch: pytest.MonkeyPatch
         ({"frames": 0}, "at least 1"),
         ({"width": 30, "heads": 4}, "must divide width"),
         ({"depth": 0}, "depth must be at least 1"),
+        ({"frames": 10, "proxy_frames": 3, "local_branch": True}, "multiple of 3"),
+        ({"proxy_frames": 0}, "proxy_length must be at least 1"),
+        ({"modules": "pum+pim", "local_branch": True}, "local_branch needs all modules"),
     ],
 )
 def test_config_refuses(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Config(**fields)
+
+
+def test_config_knows_its_modules() -> None:
+    config = Config()
+    object.__setattr__(config, "modules", "pam")  # around the type check of the tests
+    with pytest.raises(ValueError, match=r"'pum\+pim', 'all'\), got 'pam'"):
+        config.__post_init__()
 
 
 def test_refuses_clips_of_another_length() -> None:

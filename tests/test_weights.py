@@ -1,17 +1,15 @@
-"""Weights: what loads loads whole, what does not says so in one error, and nothing in it runs."""
+"""Weights of ours: what is saved loads whole, what does not load says so in one error."""
 
 import json
-import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from conftest import GOLDEN
 from safetensors.torch import load_file, save_file
+from test_models import TINY as TINY_MODELS
 
+from tcpformer.models import MODELS, build, inputs_of
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.weights import (
     CONFIG_FILE,
@@ -25,19 +23,7 @@ from tcpformer.weights import (
 )
 
 State = dict[str, torch.Tensor]
-HEADS = 4
 TINY = Config(frames=9, depth=1, width=8, heads=2, representation=12)
-
-
-def released(frames: int) -> State:
-    """The state of a checkpoint, under the names and in the shapes of the released code."""
-    with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
-        return {key[6:]: torch.from_numpy(data[key]) for key in data if key.startswith("state/")}
-
-
-def golden(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
-        return torch.from_numpy(data["input"]), torch.from_numpy(data["output"])
 
 
 def files(folder: Path) -> list[str]:
@@ -48,60 +34,6 @@ def files(folder: Path) -> list[str]:
 def ours(tmp_path: Path) -> Path:
     save_model(TCPFormer(TINY), tmp_path / "ours", convention=Convention(spacing=5))
     return tmp_path / "ours"
-
-
-# Released checkpoints
-
-
-@pytest.mark.parametrize("under", ["model", "state_dict", ""])
-@pytest.mark.parametrize("prefix", ["module.", ""])
-@pytest.mark.parametrize("suffix", [".pth.tr", ".pth", ".pt", ".bin"])
-@torch.inference_mode()
-def test_a_released_checkpoint_gives_its_own_output(
-    tmp_path: Path, under: str, prefix: str, suffix: str
-) -> None:
-    state = {prefix + key: value for key, value in released(9).items()}
-    content = {"epoch": 3, "lr": 1e-4, under: state, "optimizer": None} if under else state
-    torch.save(content, tmp_path / f"best{suffix}")
-    model = load_model(tmp_path / f"best{suffix}", heads=HEADS)
-    given, output = golden(9)
-    assert not model.training
-    torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
-
-
-@pytest.mark.parametrize("frames", [9, 27])
-@torch.inference_mode()
-def test_sizes_are_read_from_shapes(tmp_path: Path, frames: int) -> None:
-    torch.save(released(frames), tmp_path / "a.pth")
-    wanted = Config(
-        frames=frames, depth=2, width=32, heads=HEADS, representation=64, local_branch=True
-    )
-    model = load_model(tmp_path / "a.pth", heads=HEADS)
-    assert model.config == wanted
-    given, output = golden(frames)
-    torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
-
-
-def test_a_checkpoint_without_local_branch_has_none(tmp_path: Path) -> None:
-    state = {k: v for k, v in released(9).items() if "local_" not in k and "loacl_" not in k}
-    torch.save(state, tmp_path / "a.pth")
-    assert len(state) < len(released(9))
-    assert not load_model(tmp_path / "a.pth", heads=HEADS).config.local_branch
-
-
-@torch.inference_mode()
-def test_heads_are_believed_and_matter(tmp_path: Path) -> None:
-    torch.save(released(9), tmp_path / "a.pth")
-    given, output = golden(9)
-    other = load_model(tmp_path / "a.pth", heads=2 * HEADS)
-    assert (other(given) - output).abs().max() > 1e-4
-
-
-def test_a_released_checkpoint_does_not_say_what_it_expects(tmp_path: Path) -> None:
-    torch.save(released(9), tmp_path / "a.pth")
-    weights = load_weights(tmp_path / "a.pth", heads=HEADS)
-    assert weights.convention is None
-    assert weights.name.startswith("a.pth sha256:")
 
 
 def test_the_name_tells_two_files_apart(tmp_path: Path) -> None:
@@ -115,122 +47,6 @@ def test_the_name_tells_two_files_apart(tmp_path: Path) -> None:
         save_file(state, tmp_path / WEIGHTS_FILE)
         names.append(load_weights(tmp_path).name)
     assert names[0] == names[1] != names[2]
-
-
-def _without(state: State) -> State:
-    del state["layers.1.att_temporal.mlp.fc1.bias"]
-    return state
-
-
-def _with_extra(state: State) -> State:
-    return state | {"layers.1.gcn.bias": torch.zeros(3)}
-
-
-def _reshaped(state: State) -> State:
-    return state | {"head.weight": torch.zeros(3, 65)}
-
-
-def _another(state: State) -> State:
-    """Names as other lifting networks have them."""
-    return {
-        "joints_embed.weight": state["joints_embed.weight"],
-        "blocks_st.0.fc.bias": state["norm.bias"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (_without, r"missing: mixers\.1\.joint_first\.1\.1\.body\.expand\.bias\.$"),
-        (_with_extra, r"not known: mixers\.1\.gcn\.bias\.$"),
-        (_reshaped, r"of another shape: head\.weight\.$"),
-        (_another, r"not the weights of a TCPFormer.*blocks_st"),
-    ],
-)
-def test_other_keys_are_named(tmp_path: Path, change: Callable[[State], State], words: str) -> None:
-    torch.save({"model": change(released(9))}, tmp_path / "a.pth.tr")
-    with pytest.raises(ValueError, match=words) as caught:
-        load_model(tmp_path / "a.pth.tr", heads=HEADS)
-    assert str(tmp_path / "a.pth.tr") in str(caught.value)
-
-
-def test_when_very_many_keys_differ_a_few_are_named(tmp_path: Path) -> None:
-    state = {k: v for k, v in released(9).items() if not k.startswith("temporal_layers.")}
-    torch.save(state, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=r"missing: exchanges\.0.* and \d+ more") as caught:
-        load_model(tmp_path / "a.pth", heads=HEADS)
-    assert len(str(caught.value)) < 700
-
-
-@pytest.mark.parametrize("heads", [5, 3, 0, -1, 64])
-def test_heads_that_cannot_be_are_refused(tmp_path: Path, heads: int) -> None:
-    torch.save(released(9), tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=rf"heads.*{heads}.*--heads"):
-        load_model(tmp_path / "a.pth", heads=heads)
-
-
-class Code:
-    """Runs when it is unpickled, and leaves a trace."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return os.mkdir, (str(self.trace),)
-
-
-@pytest.mark.parametrize("how", ["torch", "pickle"])
-def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, how: str) -> None:
-    path, trace = tmp_path / "a.pth", tmp_path / "ran"
-    content = {"model": released(9), "code": Code(trace)}
-    if how == "torch":
-        torch.save(content, path)
-    else:
-        path.write_bytes(pickle.dumps(content))
-        pickle.loads(pickle.dumps(Code(trace)))  # it would run
-        trace.rmdir()
-    with pytest.raises(ValueError, match="nothing in it was run") as caught:
-        load_model(path)
-    assert "weights_only" not in str(caught.value)  # torch's advice is to run it
-    assert not trace.exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"these are no weights\n", b"PK\x03\x04 cut off"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.pth").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.pth: not a checkpoint of plain tensors"):
-        load_model(tmp_path / "a.pth")
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ([torch.zeros(3)], "expected a dictionary of tensors, got list"),
-        ({}, "expected a dictionary of tensors"),
-        ({"model": {"proxy": "three"}}, r"tensors only, but \['proxy'\]"),
-        (torch.zeros(3), "expected a dictionary of tensors, got Tensor"),
-    ],
-)
-def test_a_checkpoint_of_something_else_is_refused(
-    tmp_path: Path, content: object, words: str
-) -> None:
-    torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(ValueError, match=words):
-        load_model(tmp_path / "a.pt")
-
-
-def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "weights.zip").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"expected a checkpoint file \(\.tr, \.pth"):
-        load_model(tmp_path / "weights.zip")
-
-
-def test_nothing_there_says_what_there_could_be(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no weights at .*'default'.*model\.safetensors"):
-        load_model(tmp_path / "nowhere")
-
-
-# Ours
 
 
 @pytest.mark.parametrize(
@@ -253,6 +69,32 @@ def test_load_undoes_save(tmp_path: Path, convention: Convention | None, local: 
     x = torch.randn(2, 9, 17, 3)
     assert torch.equal(loaded.model(x), model.eval()(x))
     assert files(tmp_path) == [CONFIG_FILE, WEIGHTS_FILE]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@torch.inference_mode()
+def test_every_kind_of_network_is_saved_and_loaded(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    model = build(MODELS[name].config(**TINY_MODELS[name]))
+    x = torch.randn(8, 9, 17, inputs_of(model))
+    model.train()(x)  # a batch norm counts what it has seen, and that is kept too
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path, frames=9)
+    assert loaded.config == model.config
+    assert torch.equal(loaded(x), model.eval()(x))
+    assert all(torch.equal(a, model.state_dict()[k]) for k, a in loaded.state_dict().items())
+
+
+def test_an_architecture_that_is_not_said_is_the_first_there_was(ours: Path) -> None:
+    about = json.loads((ours / CONFIG_FILE).read_text())
+    assert about.pop("architecture") == "tcpformer"
+    (ours / CONFIG_FILE).write_text(json.dumps(about))
+    assert load_model(ours).config == TINY
+
+
+def test_clips_of_another_length_than_said_are_refused(ours: Path) -> None:
+    with pytest.raises(ValueError, match="frames are 9, but 27 was said; leave it out"):
+        load_model(ours, frames=27)
 
 
 def test_a_folder_and_the_file_in_it_are_the_same_weights(ours: Path) -> None:
@@ -293,6 +135,9 @@ def _about(ours: Path, part: str, **changes: object) -> str:
         lambda ours: "[1, 2]",
         lambda ours: "{}",
         lambda ours: (ours / CONFIG_FILE).read_text().replace('"convention"', '"conviction"'),
+        lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '"videopose3d"'),
+        lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '["tcpformer"]'),
+        lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '"poseformerv2"'),
         lambda ours: _about(ours, "model", dropout=0.1),
         lambda ours: _about(ours, "model", frames=10),
         lambda ours: _about(ours, "model", depth="two"),

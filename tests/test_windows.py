@@ -1,9 +1,9 @@
-"""Split <-> stitch: the round trip, for many lengths, spacings and overlaps."""
+"""Split <-> stitch: the round trip, for many lengths and spacings; and a clip around each frame."""
 
 import numpy as np
 import pytest
 
-from tcpformer.windows import layout, split, stitch
+from tcpformer.windows import centred, layout, split, stitch
 
 LENGTHS = [1, 2, 5, 26, 27, 28, 53, 54, 55, 81, 100, 201]
 
@@ -90,3 +90,25 @@ def test_numbers_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="at least 1 and overlap in"):
         layout(total, frames, spacing=spacing, overlap=overlap)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 8, 27])
+@pytest.mark.parametrize("spacing", [1, 4])
+@pytest.mark.parametrize("total", [1, 2, 30])
+def test_every_frame_is_the_centre_of_its_clip(total: int, spacing: int, frames: int) -> None:
+    clips = centred(total, frames, spacing=spacing)
+    assert clips.shape == (total, frames)
+    np.testing.assert_array_equal(clips[:, frames // 2], np.arange(total))
+    assert (np.diff(clips, axis=1) == spacing).all()
+
+
+def test_beyond_the_ends_the_first_and_last_frame_stand() -> None:
+    x = np.array([10, 20, 30])
+    wanted = [[10, 10, 10, 20, 30], [10, 10, 20, 30, 30], [10, 20, 30, 30, 30]]
+    np.testing.assert_array_equal(split(x, centred(3, 5)), wanted)
+
+
+@pytest.mark.parametrize(("total", "frames", "spacing"), [(0, 3, 1), (3, 0, 1), (3, 3, 0)])
+def test_clips_around_nothing_are_refused(total: int, frames: int, spacing: int) -> None:
+    with pytest.raises(ValueError, match=f"at least 1, got {total}, {frames}, {spacing}"):
+        centred(total, frames, spacing=spacing)

@@ -2,16 +2,20 @@
 
 The way: joints by name -> gaps bridged -> the weights' frame rate -> overlapping clips -> what the
 network sees -> the network -> back through all of these -> metres -> the pelvis' path -> the world.
+
+A network that answers for the centre frame of a clip gets a clip around every frame instead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from .models import Network, inputs_of, only_centre
 from .motion import Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
 from .place import (
@@ -22,12 +26,16 @@ from .place import (
     to_height,
     to_world,
 )
+from .released import RELEASED, Convention
 from .repair import at_times, fill_gaps, resample, steadied
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
-from .weights import RELEASED, Convention, load_weights
-from .windows import layout, split, stitch
+from .weights import Weights, load_weights
+from .windows import centred, layout, split, stitch
 
 CLIPS_AT_ONCE = 32
+CLIPS_IN_MEMORY = 256
+"""With a clip around every frame, a long motion becomes as many frames as a clip has, times over:
+so many clips are prepared at a time."""
 STEADY_SECONDS = 0.02
 """Where clips take turns, neighbouring frames come from different ones and differ a little: that is
 averaged away. It keeps 97 % of a movement at 2 Hz and 82 % at 5 Hz."""
@@ -47,12 +55,14 @@ class Lifter:
     """Lifts one person's 2D motion to 3D.
 
     Args:
-        weights: A packaged name, a folder that `save_model` wrote, or a released checkpoint.
+        weights: A packaged name, a folder that `save_model` wrote, or a released checkpoint; or
+            what `load_weights` gave, whose network then goes to the device.
         device: "auto" takes CUDA, then MPS, then the CPU; or name one.
         flip: Average with the lifted mirror image: twice the work, a little more exact.
-        trained_on: "h36m" or "3dhp" for a released checkpoint, which does not say; None for ours.
-        heads: Attention heads of a released checkpoint.
+        trained_on: For a released checkpoint, which does not say: a key of `RELEASED`.
+        heads: Attention heads of a released checkpoint; not of weights already loaded.
         overlap: Share of each window that the next one covers again; 0 is fastest but has seams.
+            Of no matter to a network that answers for the centre frame.
 
     Raises:
         FileNotFoundError: If there are no such weights.
@@ -61,18 +71,20 @@ class Lifter:
 
     def __init__(
         self,
-        weights: str | Path = "default",
+        weights: str | Path | Weights = "default",
         device: str = "auto",
         flip: bool = True,
         *,
-        trained_on: Literal["h36m", "3dhp"] | None = None,
+        trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
         heads: int = 8,
         overlap: float = 0.5,
     ) -> None:
-        loaded = load_weights(weights, heads=heads, device=pick_device(device))
-        self.model = loaded.model
-        self.name = loaded.name
-        self.convention = _convention(loaded.convention, trained_on, weights)
+        device = pick_device(device)
+        if not isinstance(weights, Weights):
+            weights = load_weights(weights, heads=heads)
+        self.convention = _convention(weights, trained_on)
+        self.model = weights.model.to(device)
+        self.name = weights.name
         self.skeleton = _SKELETONS[self.convention.skeleton]
         self.flip = flip
         self.overlap = overlap
@@ -139,21 +151,50 @@ class Lifter:
             focal: Focal length in pixels.
         """
         even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
-        clips = layout(
-            len(even),
-            self.model.config.frames,
-            spacing=self.convention.spacing,
-            overlap=self.overlap,
-        )
-        seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
-        pose = seen.flat + self._infer(seen.xyc)
-        pose = np.einsum("ntyx,ntjy->ntjx", seen.rotation, pose)
-        pose = stitch(pose, clips, len(even))
-        if self.convention.spacing > 1:
-            pose = steadied(pose, STEADY_SECONDS, self.convention.fps)
+        pose = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
         pose = at_times(pose, even.times, motion.times)
         pose = conversion(self.skeleton, H36M) @ pose
         return pose - pose[:, H36M.root, None]
+
+    def clip_at(
+        self, motion: Motion2D, focal: float, start: float = 0.0
+    ) -> Float[np.ndarray, "t j 3"]:
+        """The network's input for one clip: normalised x, y and confidence.
+
+        Args:
+            motion: As for a call.
+            focal: Focal length in pixels.
+            start: Second of the motion at which the clip begins; past its end, the last frame is
+                repeated.
+        """
+        even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
+        frames = self.convention.spacing * np.arange(self.model.config.frames)
+        clip = round(start * even.fps) + frames[None]
+        seen = self._see(split(even.xy, clip), split(even.confidence, clip), even.size, focal)
+        return seen.xyc[0].astype(np.float32)
+
+    def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j 3"]:
+        """Overlapping clips, lifted whole and blended."""
+        spacing = self.convention.spacing
+        clips = layout(len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap)
+        pose = stitch(self._poses(even, clips, focal), clips, len(even))
+        return steadied(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose
+
+    def _centred(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j 3"]:
+        """A clip around every frame, of which the centre is lifted."""
+        clips = centred(len(even), self.model.config.frames, spacing=self.convention.spacing)
+        parts = (clips[i : i + CLIPS_IN_MEMORY] for i in range(0, len(clips), CLIPS_IN_MEMORY))
+        return np.concatenate([self._poses(even, part, focal)[:, 0] for part in parts])
+
+    def _poses(
+        self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
+    ) -> Float[np.ndarray, "n s j 3"]:
+        """What the network says of clips, in camera axes: of every frame, or of the centre."""
+        seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
+        pose = predict(self.model, seen.xyc, self.skeleton.mirror, flip=self.flip)
+        first = (clips.shape[1] - pose.shape[1]) // 2
+        answered = np.s_[:, first : first + pose.shape[1]]
+        return np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], seen.flat[answered] + pose)
 
     def _see(
         self,
@@ -174,20 +215,33 @@ class Lifter:
             flat = flat_pose(seen, self.skeleton.root)
         return _Seen(np.concatenate([seen, confidence[..., None]], axis=-1), flat, rotation)
 
-    @torch.inference_mode()
-    def _infer(self, xyc: Float[np.ndarray, "n t j 3"]) -> Float[np.ndarray, "n t j 3"]:
-        """Run the network over all clips, with the mirror image if asked for."""
-        device = next(self.model.parameters()).device
-        mirror = list(self.skeleton.mirror)
-        sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
-        results = []
-        for part in torch.from_numpy(xyc.astype(np.float32)).split(CLIPS_AT_ONCE):
-            x = part.to(device)
-            y = self.model(x)
-            if self.flip:
-                y = (y + self.model(x[:, :, mirror] * sign)[:, :, mirror] * sign) / 2
-            results.append(y.float().cpu())
-        return torch.cat(results).numpy().astype(np.float64)
+
+@torch.inference_mode()
+def predict(
+    model: Network, xyc: Float[np.ndarray, "n t j 3"], mirror: Sequence[int], *, flip: bool
+) -> Float[np.ndarray, "n s j 3"]:
+    """Run a network over any number of clips; it stays in the mode that it is in.
+
+    Args:
+        model: Any of `MODELS`; it gets as many of the channels as it takes.
+        xyc: Normalised x, y and confidence.
+        mirror: For each joint, the index of its left-right twin.
+        flip: Average with what it says of the mirror image, mirrored back.
+
+    Returns:
+        What it says, in float32: s is 1 if it lifts the centre frame alone, else t.
+    """
+    device, swap = next(model.parameters()).device, list(mirror)
+    sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
+    inputs = inputs_of(model)
+    results = []
+    for part in torch.from_numpy(xyc[..., :inputs].astype(np.float32)).split(CLIPS_AT_ONCE):
+        x = part.to(device)
+        y = model(x)
+        if flip:
+            y = (y + model(x[:, :, swap] * sign[:inputs])[:, :, swap] * sign) / 2
+        results.append(y.float().cpu())
+    return torch.cat(results).numpy()
 
 
 def pick_device(name: str) -> str:
@@ -212,16 +266,16 @@ def pick_device(name: str) -> str:
     return name
 
 
-def _convention(said: Convention | None, trained_on: str | None, weights: str | Path) -> Convention:
+def _convention(weights: Weights, trained_on: str | None) -> Convention:
     """What the weights say, or else what the caller says; never a guess."""
-    if said is not None:
+    if weights.convention is not None:
         if trained_on is not None:
-            raise ValueError(f"{weights} says what it was trained on; leave trained_on out.")
-        return said
+            raise ValueError(f"{weights.name} says what it was trained on; leave trained_on out.")
+        return weights.convention
     if trained_on not in RELEASED:
         raise ValueError(
-            f"{weights} does not say what it was trained on, and the data sets differ in joint "
-            f"order, normalisation and unit: say trained_on (--trained-on), one of "
+            f"{weights.name} does not say what it was trained on, and the data sets differ in "
+            f"joint order, normalisation and unit: say trained_on (--trained-on), one of "
             f"{list(RELEASED)}, got {trained_on!r}."
         )
     return RELEASED[trained_on]

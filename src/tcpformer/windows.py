@@ -1,5 +1,8 @@
 """Split <-> stitch: a motion of any length as clips of the length that a network takes.
 
+`layout` names the clips for networks that answer for every frame of a clip, `centred` for those
+that answer for its centre.
+
 A window is ``frames * spacing`` frames of the motion. It holds ``spacing`` clips that take turns:
 the first has its frames 0, s, 2s, ..., the next 1, s + 1, ..., so every frame is in one of them.
 Windows overlap, and where they do, `stitch` blends them, each weighted less toward its ends.
@@ -39,6 +42,26 @@ def layout(
         starts = np.append(np.arange(0, total - span, hop), total - span)
     phases = np.arange(spacing)[:, None] + spacing * np.arange(frames)
     return (starts[:, None, None] + phases).reshape(-1, frames)
+
+
+def centred(total: int, frames: int, *, spacing: int = 1) -> Int[np.ndarray, "total frames"]:
+    """Frame numbers of a clip around each frame of a motion, with it as number ``frames // 2``.
+
+    Numbers below 0 or from ``total`` on stand for the motion's first or last frame.
+
+    Args:
+        total: Frames of the motion, at least 1.
+        frames: Frames of a clip.
+        spacing: Frames of the motion from one frame of a clip to the next.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+    if min(total, frames, spacing) < 1:
+        raise ValueError(
+            f"expected total, frames and spacing of at least 1, got {total}, {frames}, {spacing}."
+        )
+    return np.arange(total)[:, None] + spacing * (np.arange(frames) - frames // 2)
 
 
 def split(

@@ -1,1 +1,75 @@
-"""Networks, one file each; they know tensors and nothing else of the package."""
+"""Networks, one file each; they know tensors and nothing else of the package.
+
+A new one is its file and a line in `MODELS`. It has a frozen dataclass `Config` with `frames`, and
+a network that is made from it, keeps it as `config`, and lifts clips (batch, frames, 17, inputs) to
+root-relative 3D: of every frame, or of the centre frame alone. Where `Config` has no `inputs`, they
+are three: x, y and confidence.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from . import poseformerv2, strided_transformer, tcpformer
+
+Network = Any
+"""An `nn.Module` with `config`, of one of the classes in `MODELS`."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What there is to know of a kind of network without reading its file."""
+
+    config: type[Any]
+    network: type[nn.Module]
+    centre: bool = False
+    """Whether it lifts the centre frame alone."""
+
+
+MODELS = {
+    "tcpformer": Model(tcpformer.Config, tcpformer.TCPFormer),
+    "poseformerv2": Model(poseformerv2.Config, poseformerv2.PoseFormerV2, centre=True),
+    "strided-transformer": Model(
+        strided_transformer.Config, strided_transformer.StridedTransformer, centre=True
+    ),
+}
+
+
+def build(config: Any) -> Network:
+    """The network that a config describes, its weights random.
+
+    Raises:
+        ValueError: If it is the config of none of `MODELS`.
+    """
+    return MODELS[name_of(config)].network(config)
+
+
+def name_of(config: Any) -> str:
+    """The name in `MODELS` of the kind of network that a config describes.
+
+    Raises:
+        ValueError: If it is of none of them.
+    """
+    for name, model in MODELS.items():
+        if type(config) is model.config:
+            return name
+    raise ValueError(
+        f"expected the Config of one of {list(MODELS)}, got {type(config).__qualname__} of "
+        f"{type(config).__module__}; a new model needs its line in MODELS."
+    )
+
+
+def inputs_of(model: Network) -> int:
+    """How many channels a network takes: 2 for x, y; 3 with the detector's confidence."""
+    return getattr(model.config, "inputs", 3)
+
+
+def only_centre(model: Network) -> bool:
+    """Whether a network lifts the centre frame of a clip alone."""
+    return MODELS[name_of(model.config)].centre
+
+
+def answers(model: Network, x: Tensor) -> tuple[Tensor, ...]:
+    """Everything that training supervises: what the network says, and what it says on the way."""
+    return model.both(x) if hasattr(model, "both") else (model(x),)

@@ -17,7 +17,7 @@ Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
@@ -30,6 +30,7 @@ MLP_RATIO = 4
 LOCAL_SCALE = 1e-5  # constant in the released code: its six vectors were never trained nor saved
 
 Axis = Literal["time", "joint"]
+Modules = Literal["none", "pum", "pum+pim", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Config:
     """Everything that shapes the network. Every field changes the output."""
 
     frames: int = 243
-    """Clip length T; the proxy has a third as many frames."""
+    """Clip length T."""
     depth: int = 16
     """Number of layers."""
     width: int = 128
@@ -48,15 +49,29 @@ class Config:
     """Channels of the feature that the last linear map turns into 3D."""
     local_branch: bool = False
     """The three local attentions of the released checkpoints, all but without effect there."""
+    modules: Modules = "all"
+    """Those of PUM, PIM and PAM that there are: the stages of the paper's Table 4, which does not
+    say what a stage has instead. Here: no PAM, a plain attention over time in its place; no PIM,
+    the plain attention before it finds the proxy among the frames; no PUM, the proxy as learned."""
+    proxy_frames: int | None = None
+    """Length of the proxy; None is a third of the clip, as released."""
 
     def __post_init__(self) -> None:
-        for name in ("frames", "depth", "width", "heads", "representation"):
+        if self.frames % 3 and (self.proxy_frames is None or self.local_branch):
+            raise ValueError(f"frames must be a multiple of 3 here, got {self.frames}.")
+        for name in ("frames", "depth", "width", "heads", "representation", "proxy_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.frames % 3:
-            raise ValueError(f"frames must be a multiple of 3, got {self.frames}.")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
+        if self.modules not in get_args(Modules):
+            raise ValueError(f"modules must be one of {get_args(Modules)}, got {self.modules!r}.")
+        if self.local_branch and self.modules != "all":
+            raise ValueError(f"local_branch needs all modules, got modules={self.modules!r}.")
+
+    @property
+    def proxy_length(self) -> int:
+        return self.frames // 3 if self.proxy_frames is None else self.proxy_frames
 
 
 class TCPFormer(nn.Module):
@@ -68,10 +83,11 @@ class TCPFormer(nn.Module):
         c = config.width
         self.embed = nn.Linear(3, c)
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
-        self.proxy = nn.Parameter(torch.randn(config.frames // 3, JOINTS, c))
+        self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
-        self.exchanges = nn.ModuleList(ProxyBlock(config) for _ in range(config.depth))
+        exchange = ProxyBlock if config.modules in ("pum+pim", "all") else JoinedBlock
+        self.exchanges = nn.ModuleList(exchange(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
         self.head = nn.Linear(config.representation, 3)
@@ -132,7 +148,7 @@ class ProxyBlock(nn.Module):
         self.pum = CrossAttention(config)
         self.pim = CrossAttention(config)
         self.self_attention = block(config, "time")
-        self.pam = ProxyAttention(config)
+        self.pam = ProxyAttention(config) if config.modules == "all" else block(config, "time")
 
     def forward(
         self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"], skip_local: bool
@@ -143,7 +159,29 @@ class ProxyBlock(nn.Module):
         proxy, a1 = self.pum(proxy, asking=self.norm_proxy(proxy), telling=pose)
         x, a2 = self.pim(x, asking=pose, telling=self.norm_proxy(proxy))
         x = self.self_attention(x)
-        return self.pam(x, a1, a2), proxy
+        return self.pam(x, a1, a2) if isinstance(self.pam, ProxyAttention) else self.pam(x), proxy
+
+
+class JoinedBlock(nn.Module):
+    """A proxy block without PIM, for Table 4: the proxy stands among the frames attended to."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.pum = None
+        if config.modules == "pum":
+            self.norm_pose = nn.LayerNorm(config.width)
+            self.norm_proxy = nn.LayerNorm(config.width)
+            self.pum = CrossAttention(config)
+        self.self_attention = block(config, "time")
+        self.plain = block(config, "time")
+
+    def forward(
+        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"], skip_local: bool
+    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+        if self.pum is not None:
+            proxy, _ = self.pum(proxy, asking=self.norm_proxy(proxy), telling=self.norm_pose(x))
+        joined = self.self_attention(torch.cat([x, proxy], dim=1))
+        return self.plain(joined[:, : x.shape[1]]), proxy
 
 
 class CrossAttention(nn.Module):
@@ -223,8 +261,12 @@ class AttentionMap:
         if not (v.requires_grad and v.device.type == "cpu"):
             return F.scaled_dot_product_attention(self.q, self.k, v)
         with torch.autocast("cpu", enabled=False):
-            q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
-            return (q @ k.transpose(-1, -2)).softmax(dim=-1) @ v.float()
+            return self.matrix() @ v.float()
+
+    def matrix(self) -> Float[Tensor, "n h q k"]:
+        """The map itself, in float32."""
+        q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
+        return (q @ k.transpose(-1, -2)).softmax(dim=-1)
 
 
 class LocalBranch(nn.Module):

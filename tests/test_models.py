@@ -1,0 +1,97 @@
+"""The list of models: every line of it keeps what the others rely on."""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tcpformer import models
+from tcpformer.models import MODELS, answers, build, inputs_of, name_of, only_centre
+
+TINY: dict[str, dict[str, Any]] = {
+    "tcpformer": {"frames": 9, "depth": 1, "width": 8, "heads": 2, "representation": 8},
+    "poseformerv2": {
+        "frames": 9, "kept_frames": 3, "kept_coefficients": 1, "depth": 1, "width": 4, "heads": 2,
+    },
+    "strided-transformer": {
+        "frames": 9, "strides": (3, 3), "depth": 1, "width": 8, "hidden": 8, "heads": 2,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_build_and_name_of_are_of_one_kind(name: str) -> None:
+    config = MODELS[name].config(**TINY[name])
+    model = build(config)
+    assert type(model) is MODELS[name].network
+    assert model.config == config
+    assert name_of(config) == name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_configs_are_frozen_and_say_what_every_field_is(name: str) -> None:
+    config = MODELS[name].config
+    assert is_dataclass(config)
+    assert replace(config(), frames=config().frames) == config()
+    source = Path(models.__file__).with_name(name.replace("-", "_") + ".py").read_text()
+    body = source[source.index("class Config") : source.index("def __post_init__")]
+    assert body.count('"""') == 2 * (len(fields(config)) + 1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@torch.inference_mode()
+def test_a_network_lifts_every_frame_or_the_centre_as_its_line_says(name: str) -> None:
+    model = build(MODELS[name].config(**TINY[name])).eval()
+    answer = model(torch.randn(2, 9, 17, inputs_of(model)))
+    assert only_centre(model) == MODELS[name].centre
+    assert answer.shape == (2, 1 if only_centre(model) else 9, 17, 3)
+
+
+@pytest.mark.parametrize("name", ["poseformerv2", "strided-transformer"])
+@torch.inference_mode()
+def test_the_confidence_is_a_third_input_where_asked_for(name: str) -> None:
+    assert inputs_of(build(MODELS[name].config(**TINY[name]))) == 2
+    model = build(MODELS[name].config(**TINY[name], inputs=3)).eval()
+    x = torch.rand(2, 9, 17, 3)
+    less_certain = x * torch.tensor([1.0, 1.0, 0.5])
+    assert inputs_of(model) == 3
+    assert (model(x) - model(less_certain)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("change", ["frames", "joints", "inputs"])
+def test_clips_of_another_shape_are_refused(name: str, change: str) -> None:
+    model = build(MODELS[name].config(**TINY[name]))
+    inputs = inputs_of(model)
+    shape = {"frames": (1, 27, 17, inputs), "joints": (1, 9, 16, inputs), "inputs": (1, 9, 17, 4)}
+    # A shape that the annotations refuse never gets as far as the words; either is an error.
+    with pytest.raises((ValueError, TypeError)):
+        model(torch.zeros(shape[change]))
+    if change == "frames":
+        with pytest.raises(ValueError, match=rf"\(batch, 9, 17, {inputs}\), got \(1, 27, 17"):
+            model(torch.zeros(shape[change]))
+
+
+@torch.inference_mode()
+def test_answers_are_all_that_is_supervised() -> None:
+    for name, lengths in (
+        ("tcpformer", [9]),
+        ("poseformerv2", [1]),
+        ("strided-transformer", [9, 1]),
+    ):
+        model = build(MODELS[name].config(**TINY[name])).eval()
+        x = torch.randn(2, 9, 17, inputs_of(model))
+        given = answers(model, x)
+        assert [answer.shape[1] for answer in given] == lengths
+        assert torch.equal(given[-1], model(x))
+
+
+def test_an_unknown_config_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Config:
+        frames: int = 9
+
+    with pytest.raises(ValueError, match=r"one of \['tcpformer', .*a new model needs its line"):
+        build(Config())

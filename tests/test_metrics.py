@@ -1,20 +1,28 @@
 """Errors: what they do not depend on, then closed forms, then the released numbers."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from conftest import GOLDEN
 from scipy.spatial.transform import Rotation
 
 from tcpformer.metrics import (
+    AUC_MILLIMETRES,
     acceleration_error,
+    acceleration_error_released,
     aligned,
     auc,
+    bone_deviation,
+    jitter,
+    joint_errors,
     mpjpe,
     mpjve,
     n_mpjpe,
     p_mpjpe,
     pck,
 )
+from tcpformer.skeleton import H36M
 
 TURN = Rotation.from_rotvec([0.4, -2.0, 1.1]).as_matrix()
 
@@ -36,6 +44,7 @@ def test_no_error_where_nothing_differs(poses: tuple[np.ndarray, np.ndarray]) ->
     for rate in (mpjve, acceleration_error):
         assert rate(true, true, 50.0).max() == 0
     assert pck(true, true).min() == 1
+    assert joint_errors(true, true).max() == 0
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
@@ -109,6 +118,7 @@ def test_n_mpjpe_does_not_depend_on_one_scale_but_on_one_a_frame(
     pred, true = poses
     np.testing.assert_allclose(n_mpjpe(37.0 * pred, true), n_mpjpe(pred, true), rtol=1e-12)
     np.testing.assert_allclose(n_mpjpe(0.2 * true, true), 0, atol=1e-14)
+    np.testing.assert_allclose(n_mpjpe(1e-9 * pred, true), n_mpjpe(pred, true), rtol=1e-12)
     uneven = np.linspace(0.5, 2, 9)[:, None, None] * true
     assert n_mpjpe(uneven, true).mean() > 0.1
     np.testing.assert_allclose(n_mpjpe(pred, true)[1], n_mpjpe(pred[1], true[1]), rtol=1e-12)
@@ -125,6 +135,28 @@ def test_rates_do_not_see_a_constant_offset_nor_acceleration_a_drift(
     )
 
 
+def test_jitter_does_not_see_a_parabola_nor_bones_a_rigid_motion(
+    poses: tuple[np.ndarray, np.ndarray],
+) -> None:
+    _, true = poses
+    frame = np.arange(9.0)[:, None, None]
+    parabola = true[:, :1] + 3.0 - 0.7 * frame + 0.2 * frame**2
+    np.testing.assert_allclose(jitter(parabola, 25.0), 0, atol=1e-9)
+    turns = Rotation.from_rotvec(np.arange(9)[:, None] * [0.1, -0.2, 0.3]).as_matrix()
+    rigid = true[:, :1] @ turns + 0.2 * frame**2
+    np.testing.assert_allclose(bone_deviation(rigid, H36M.bones), 0, atol=1e-12)
+    assert bone_deviation(true, H36M.bones).min() > 0.01
+
+
+def test_jitter_is_per_second_cubed_and_bones_scale_with_the_unit(
+    poses: tuple[np.ndarray, np.ndarray],
+) -> None:
+    pred, true = poses
+    np.testing.assert_allclose(jitter(true, 50.0), 8 * jitter(true, 25.0))
+    mm = bone_deviation(1000 * pred, H36M.bones)
+    np.testing.assert_allclose(mm, 1000 * bone_deviation(pred, H36M.bones))
+
+
 def test_every_metric_is_the_same_in_another_frame_of_reference(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -136,6 +168,64 @@ def test_every_metric_is_the_same_in_another_frame_of_reference(
         np.testing.assert_allclose(rate(*there, 25.0), rate(pred, true, 25.0), rtol=1e-9)
 
 
+# what cannot be scored
+
+Scored = Callable[[np.ndarray, np.ndarray], np.ndarray]
+SCORED: dict[str, Scored] = {
+    "joint_errors": joint_errors,
+    "mpjpe": mpjpe,
+    "n_mpjpe": n_mpjpe,
+    "p_mpjpe": p_mpjpe,
+    "mpjve": lambda pred, true: mpjve(pred, true, 25.0),
+    "acceleration_error": lambda pred, true: acceleration_error(pred, true, 25.0),
+    "acceleration_error_released": acceleration_error_released,
+    "pck": pck,
+    "auc": auc,
+    "jitter": lambda pred, true: jitter(pred + true, 25.0),
+    "bone_deviation": lambda pred, true: bone_deviation(pred + true, H36M.bones),
+}
+
+
+@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_is_not_finite_is_refused(
+    name: str, bad: float, side: int, poses: tuple[np.ndarray, np.ndarray]
+) -> None:
+    poses[side][1, 3, 16, 1] = bad
+    with pytest.raises(ValueError, match=r"finite positions.* 1 joints that are NaN or infinite"):
+        SCORED[name](*poses)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_no_poses_at_all_are_refused(name: str) -> None:
+    nothing = np.zeros((2, 5, 0, 3)) if name != "bone_deviation" else np.zeros((0, 5, 17, 3))
+    with pytest.raises(ValueError, match="at least one joint and frame"):
+        SCORED[name](nothing, nothing)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [("mpjve", 2), ("acceleration_error", 3), ("acceleration_error_released", 3), ("jitter", 4)],
+)
+def test_rates_need_frames_enough(
+    name: str, needed: int, poses: tuple[np.ndarray, np.ndarray]
+) -> None:
+    pred, true = poses
+    assert SCORED[name](pred[:, :needed], true[:, :needed]).shape == (2, 1)
+    for frames in range(1, needed):
+        with pytest.raises(ValueError, match=rf"at least {needed} frames.*got {frames}"):
+            SCORED[name](pred[:, :frames], true[:, :frames])
+
+
+def test_a_single_frame_is_scored_where_no_rate_is_asked(
+    poses: tuple[np.ndarray, np.ndarray],
+) -> None:
+    one = (poses[0][:, :1], poses[1][:, :1])
+    assert all(SCORED[name](*one).shape == (2, 1) for name in ("mpjpe", "n_mpjpe", "p_mpjpe"))
+    np.testing.assert_array_equal(bone_deviation(one[0], H36M.bones), np.zeros((2, 1)))
+
+
 # closed forms
 
 
@@ -143,6 +233,26 @@ def test_mpjpe_of_one_joint_three_four_five() -> None:
     pred = np.zeros((2, 17, 3))
     pred[1, 4] = [3.0, 0.0, 4.0]
     np.testing.assert_allclose(mpjpe(pred, np.zeros_like(pred)), [0, 5 / 17])
+
+
+def test_errors_of_joints_are_the_parts_of_mpjpe() -> None:
+    pred = np.zeros((2, 17, 3))
+    pred[1, 4], pred[0, 2] = [3.0, 0.0, 4.0], [0.0, -2.0, 0.0]
+    errors = np.zeros((2, 17))
+    errors[1, 4], errors[0, 2] = 5.0, 2.0
+    np.testing.assert_allclose(joint_errors(pred, np.zeros_like(pred)), errors)
+
+
+def test_jitter_of_a_cubic_and_deviation_of_a_breathing_bone() -> None:
+    fps, time = 50.0, np.arange(11) / 50.0
+    cubic = np.zeros((11, 17, 3))
+    cubic[..., 2] = 2.0 * time[:, None] ** 3
+    np.testing.assert_allclose(jitter(cubic, fps), np.full(8, 12.0))
+    breathing = np.zeros((4, 3, 3))
+    breathing[:, 1, 0] = [1.0, 3.0, 1.0, 3.0]  # from joint 0 to 1: 1 off its mean of 2
+    breathing[:, 2, 0] = breathing[:, 1, 0] + 5.0
+    deviation = bone_deviation(breathing, [(0, 1), (1, 2)])
+    np.testing.assert_allclose(deviation, np.full(4, 0.5))
 
 
 def test_rates_of_uniform_and_falling_motion_are_in_metres_and_seconds() -> None:
@@ -154,6 +264,8 @@ def test_rates_of_uniform_and_falling_motion_are_in_metres_and_seconds() -> None
     np.testing.assert_allclose(mpjve(moving, still, fps), np.full(10, 2.0))
     np.testing.assert_allclose(acceleration_error(moving, still, fps), np.zeros(9), atol=1e-9)
     np.testing.assert_allclose(acceleration_error(falling, still, fps), np.full(9, 9.81))
+    released = acceleration_error_released(falling, still)
+    np.testing.assert_allclose(released, np.full(9, 9.81 / fps**2))
 
 
 def test_pck_counts_strictly_below_150_mm() -> None:
@@ -161,6 +273,25 @@ def test_pck_counts_strictly_below_150_mm() -> None:
     pred[0, :, 0] = [0.0, np.nextafter(0.150, 0), 0.150, 0.151]
     np.testing.assert_array_equal(pck(pred, np.zeros_like(pred)), [0.5])
     np.testing.assert_array_equal(pck(pred, np.zeros_like(pred), threshold=0.2), [1.0])
+
+
+def test_pck_in_millimetres_over_chosen_joints() -> None:
+    pred = np.zeros((2, 4, 3), dtype=np.float32)
+    pred[:, :, 2] = [[149.75, 150.0, 500.0, 0.0], [150.25, 150.0, 0.0, 500.0]]
+    zero = np.zeros_like(pred)
+    np.testing.assert_array_equal(pck(pred, zero, 150.0, joints=(0, 1)), [0.5, 0.0])
+    np.testing.assert_array_equal(pck(pred, zero, 150.0, joints=(2, 3)), [0.5, 0.5])
+    np.testing.assert_array_equal(auc(pred, zero, AUC_MILLIMETRES, joints=[2]), [0.0, 30 / 31])
+
+
+def test_auc_of_errors_on_the_thresholds_counts_none_of_them() -> None:
+    """An error of 5 k mm is below the thresholds k + 1 to 30 only."""
+    pred = np.zeros((1, 31, 3))
+    pred[0, :, 0] = AUC_MILLIMETRES
+    zero = np.zeros_like(pred)
+    for k in range(31):
+        assert auc(pred, zero, AUC_MILLIMETRES, joints=[k]) == pytest.approx([(30 - k) / 31])
+    assert pck(pred, zero, 150.0) == pytest.approx([30 / 31])
 
 
 def test_auc_has_31_thresholds_the_first_of_which_nobody_passes() -> None:
@@ -179,7 +310,7 @@ def test_released_numbers_per_frame() -> None:
     np.testing.assert_allclose(p_mpjpe(pred, true), golden["p_mpjpe_per_frame"], rtol=0, atol=1e-2)
     # the last two frames of a clip, which the released code counts as 0, are not in the file
     np.testing.assert_allclose(
-        acceleration_error(pred, true, 1.0), golden["acceleration"], rtol=0, atol=1e-2
+        acceleration_error_released(pred, true), golden["acceleration"], rtol=0, atol=1e-2
     )
 
 

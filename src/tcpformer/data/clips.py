@@ -19,14 +19,15 @@ class Clips:
     """A batch, as the network meets it.
 
     Attributes:
-        xyc: Aimed x, y (see `normalize`) and confidence.
-        flat: The aimed pose as a flat one, metres; the network's output is added to it.
-        xyz: The truth: root-relative, metres, axes of the virtual camera of each frame.
+        xyc: Normalised x, y (see `normalize`) and confidence.
+        flat: What the network's output is added to: the aimed pose as a flat one, metres; or zeros.
+        xyz: The truth: root-relative; by the rule "aimed" in metres and in the axes of the virtual
+            camera of each frame, else in the data set's unit and the camera's axes.
     """
 
-    xyc: Float[np.ndarray, "b t 17 3"]
-    flat: Float[np.ndarray, "b t 17 3"]
-    xyz: Float[np.ndarray, "b t 17 3"]
+    xyc: Float[np.ndarray, "b t j 3"]
+    flat: Float[np.ndarray, "b t j 3"]
+    xyz: Float[np.ndarray, "b t j 3"]
 
 
 def clips(
@@ -59,11 +60,26 @@ def see(
     """Project, detect and normalise clips given in camera coordinates, metres."""
     rays = camera[..., :2] / camera[..., 2:]
     rays, confidence = detected(rays, seconds, rng)
+    return aimed(rays, confidence, camera - camera[:, :, H36M.root, None])
+
+
+def aimed(
+    rays: Float[np.ndarray, "b t 17 2"],
+    confidence: Float[np.ndarray, "b t 17"],
+    relative: Float[np.ndarray, "b t 17 3"],
+) -> Clips:
+    """Normalise by the rule "aimed" what a camera sees, and turn the truth along.
+
+    Args:
+        rays: Joints as x / z and y / z.
+        confidence: Of the detector.
+        relative: The truth, root-relative, camera axes, metres of a person of standard height.
+    """
     rotation = aim(rays)
-    aimed = to_aimed(rays, rotation)
-    truth = np.einsum("btxy,btjy->btjx", rotation, camera - camera[:, :, :1])
-    xyc = np.concatenate([aimed, confidence[..., None]], axis=-1)
-    return Clips(*(x.astype(np.float32) for x in (xyc, flat_pose(aimed, H36M.root), truth)))
+    seen = to_aimed(rays, rotation)
+    truth = np.einsum("btxy,btjy->btjx", rotation, relative)
+    xyc = np.concatenate([seen, confidence[..., None]], axis=-1)
+    return Clips(*(x.astype(np.float32) for x in (xyc, flat_pose(seen, H36M.root), truth)))
 
 
 def _draw(

@@ -133,8 +133,12 @@ def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
         for offset, key in ((0.2, "mpjpe"), (-0.2, "p_mpjpe")):
             if key in report.scores:
                 values = [rows[row].get(key, 0.0) for row in order]
-                axes.barh([i + offset for i in range(len(order))], values, 0.4, label=LABELS[key][0])
-        axes.set(yticks=range(len(order)), yticklabels=order, xlabel="mm", title=f"{name}, by {kind}")
+                axes.barh(
+                    [i + offset for i in range(len(order))], values, 0.4, label=LABELS[key][0]
+                )
+        axes.set(
+            yticks=range(len(order)), yticklabels=order, xlabel="mm", title=f"{name}, by {kind}"
+        )
         for who, row in report.published.items():
             if "mpjpe" in row:
                 axes.axvline(row["mpjpe"], color="grey", linestyle=":", label=f"{who}, published")

@@ -1,0 +1,174 @@
+"""Acclaim's pair of files, read: ASF is the figure, AMC its motion. CMU's database comes so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from .capture import Capture, placed, turned
+
+AMC_FPS = 120.0
+"""Frames per second of nearly all AMC files; neither file says it."""
+
+Lines = list[list[str]]
+
+
+@dataclass(frozen=True)
+class _Bone:
+    """A bone that ends in the joint of its name; ``axes`` are those that it turns about."""
+
+    name: str
+    step: Float[np.ndarray, "3"]
+    axes: Float[np.ndarray, "3 3"]
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Figure:
+    bones: tuple[_Bone, ...]
+    parents: tuple[int, ...]
+    scale: float
+    degrees: bool
+
+
+def read_acclaim(asf: str | Path, amc: str | Path, fps: float = AMC_FPS) -> Capture:
+    """Read a motion and its figure.
+
+    Lengths are divided by the scale that the ASF states, as its format asks (CMU: inches come
+    out). Joints bear the names of the bones that end there; the first is "root". Limits are not
+    enforced: captured motion exceeds them now and then.
+
+    Args:
+        asf: The figure.
+        amc: The motion.
+        fps: Frames per second.
+
+    Raises:
+        ValueError: If a file is not well-formed, or the two do not belong together.
+    """
+    try:
+        figure = _figure(_sections(asf))
+    except (ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"{asf}: not a well-formed ASF file ({error!r}).") from error
+    try:
+        values = _frames(amc, figure)
+    except (ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"{amc}: not a motion of the figure {asf} ({error!r}).") from error
+    local = [_local(b, v, figure.degrees) for b, v in zip(figure.bones, values, strict=True)]
+    world = turned(figure.parents, np.stack(local, axis=1))
+    steps = np.einsum("tnxy,ny->tnx", world, np.stack([bone.step for bone in figure.bones]))
+    steps[:, 0] = figure.bones[0].step + _travel(figure.bones[0], values[0])
+    names = tuple(bone.name for bone in figure.bones)
+    xyz = placed(figure.parents, steps) / figure.scale
+    return Capture(names, figure.parents, xyz, world, fps)
+
+
+def _sections(path: str | Path) -> dict[str, Lines]:
+    """The words of the lines under each ":keyword"; a keyword that comes again takes over."""
+    sections: dict[str, Lines] = {}
+    lines: Lines = []
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split("#")[0].split()
+        if words and words[0].startswith(":"):
+            lines = sections[words[0][1:].lower()] = []
+        elif words:
+            lines.append(words)
+    return sections
+
+
+def _figure(sections: dict[str, Lines]) -> _Figure:
+    units = _entry(sections["units"])
+    degrees = units.get("angle", ["deg"])[0].lower() == "deg"
+    bones = {"root": _root(_entry(sections["root"]), degrees)}
+    for entry in _blocks(sections["bonedata"]):
+        bones[entry["name"][0]] = _bone(entry, degrees)
+    parent = {child: up for up, *down in sections["hierarchy"] for child in down}
+    order = ["root"]
+    for name in order:  # grows while it is read: parents come first
+        order += [child for child, up in parent.items() if up == name]
+    place = {name: i for i, name in enumerate(order)}
+    parents = (-1, *(place[parent[name]] for name in order[1:]))
+    scale = float(units.get("length", ["1"])[0])
+    return _Figure(tuple(bones[name] for name in order), parents, scale, degrees)
+
+
+def _entry(lines: Lines) -> dict[str, list[str]]:
+    return {key.lower(): words for key, *words in lines}
+
+
+def _blocks(lines: Lines) -> list[dict[str, list[str]]]:
+    """What stands between each "begin" and its "end"."""
+    starts = [i for i, words in enumerate(lines) if words == ["begin"]]
+    ends = [i for i, words in enumerate(lines) if words == ["end"]]
+    return [_entry(lines[a + 1 : b]) for a, b in zip(starts, ends, strict=True)]
+
+
+def _root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
+    """The root as a bone that leads from the world's origin to where the figure starts."""
+    axes = _turn(entry["axis"][0], _numbers(entry["orientation"]), degrees)
+    channels = tuple(word.lower() for word in entry["order"])
+    return _Bone("root", _numbers(entry["position"]), axes, channels)
+
+
+def _bone(entry: dict[str, list[str]], degrees: bool) -> _Bone:
+    name, channels = entry["name"][0], tuple(word.lower() for word in entry.get("dof", []))
+    if not set(channels) <= {"rx", "ry", "rz"}:
+        raise ValueError(f"bone {name} has dof {channels}; only rx, ry and rz can be read")
+    step = float(entry["length"][0]) * _numbers(entry["direction"])
+    *angles, order = entry["axis"]
+    return _Bone(name, step, _turn(order, _numbers(angles), degrees), channels)
+
+
+def _numbers(words: Sequence[str]) -> Float[np.ndarray, "3"]:
+    return np.array([float(word) for word in words]).reshape(3)
+
+
+def _turn(
+    order: str, angles: Float[np.ndarray, "*t axes"], degrees: bool
+) -> Float[np.ndarray, "*t 3 3"]:
+    """Turn about resting axes, the first named first."""
+    return Rotation.from_euler(order.lower(), angles, degrees=degrees).as_matrix()
+
+
+def _frames(path: str | Path, figure: _Figure) -> list[Float[np.ndarray, "t c"]]:
+    """The channels of each bone in every frame."""
+    values: list[list[list[float]]] = [[] for _ in figure.bones]
+    place = {bone.name: i for i, bone in enumerate(figure.bones)}
+    count = 0
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if len(words) == 1 and words[0].isdigit():
+            count += 1
+        elif words and words[0][0] not in "#:":
+            values[place[words[0]]].append([float(word) for word in words[1:]])
+    if count == 0:
+        raise ValueError("it has no frames")
+    arrays = [
+        np.array(rows, dtype=np.float64).reshape(count, len(bone.channels))
+        for bone, rows in zip(figure.bones, values, strict=True)
+    ]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("numbers must be finite")
+    return arrays
+
+
+def _local(
+    bone: _Bone, values: Float[np.ndarray, "t c"], degrees: bool
+) -> Float[np.ndarray, "t 3 3"]:
+    """The bone's rotation relative to its parent; the channels are about the bone's own axes."""
+    which = [i for i, channel in enumerate(bone.channels) if channel[0] == "r"]
+    order = "".join(bone.channels[i][1] for i in which)
+    turn = _turn(order, values[:, which], degrees) if which else np.eye(3)
+    return np.broadcast_to(bone.axes @ turn @ bone.axes.T, (len(values), 3, 3))
+
+
+def _travel(root: _Bone, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
+    """Where the root goes."""
+    way = np.zeros((len(values), 3))
+    for i, channel in enumerate(root.channels):
+        if channel[0] == "t":
+            way[:, "xyz".index(channel[1])] = values[:, i]
+    return way

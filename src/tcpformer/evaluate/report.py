@@ -16,6 +16,7 @@ LABELS = {
     "mpjpe": ("MPJPE", 1),
     "n_mpjpe": ("N-MPJPE", 1),
     "p_mpjpe": ("P-MPJPE", 1),
+    "p_mpjpe_published": ("P-MPJPE of TCPFormer", 1),
     "mpjve": ("MPJVE mm/s", 0),
     "acceleration_error": ("acc. err. mm/s²", 0),
     "acceleration_error_released": ("acc. err. as released", 2),

@@ -5,6 +5,7 @@ into plain arrays in a folder beside it, which are memory-mapped from then on.
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -71,8 +72,9 @@ def load_h36m_sh(
         path: The pickle.
         split: Subjects 1, 5, 6, 7, 8 or subjects 9, 11.
         ground_truth: Put the true x, y in place of the detected ones, with confidence 1.
-        cache: A folder for the arrays; without it, one beside the pickle. A gigabyte stays in it,
-            up to four are used while it is made.
+        cache: A folder for the arrays; without it, one beside the pickle or, where nothing can be
+            written, in ~/.cache/tcpformer. A gigabyte stays in it, up to four are used while it
+            is made.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -141,7 +143,10 @@ def _arrays(path: Path, cache: str | Path | None) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     state = path.stat()
-    root = path.with_suffix(".cache") if cache is None else Path(cache)
+    usual = path.with_suffix(".cache")
+    if not os.access(path.parent, os.W_OK):
+        usual = Path.home() / ".cache" / "tcpformer"
+    root = usual if cache is None else Path(cache)
     folder = root / f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
     if not folder.is_dir():
         _convert(path, folder)

@@ -56,8 +56,8 @@ class Report:
         if self.published or not self.tables:
             columns = [key for key in LABELS if key in self.scores]
             parts.append(_markdown("system", {"this one": self.scores, **self.published}, columns))
-        parts += [f"- {note}" for note in self.notes]
-        return "\n\n".join(parts)
+        parts.append("\n".join(f"- {note}" for note in self.notes))
+        return "\n\n".join(part for part in parts if part)
 
 
 def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Path]:
@@ -143,7 +143,7 @@ def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
         for who, row in report.published.items():
             if "mpjpe" in row:
                 axes.axvline(row["mpjpe"], color="grey", linestyle=":", label=f"{who}, published")
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120)
     return path

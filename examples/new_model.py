@@ -55,4 +55,4 @@ MODELS["time-mixer"] = Model(Config, TimeMixer)
 
 if __name__ == "__main__":
     plan = Plan(network=Config(), spacing=(2, 6), steps=20)
-    train(plan, sys.argv[1], sys.argv[2], Machine(score_every=10), report=print)
+    train(plan, sys.argv[1], sys.argv[2], Machine(device="cpu"), report=print)

@@ -106,7 +106,9 @@ def test_info_names_versions_devices_and_weights(capsys: pytest.CaptureFixture[s
         ((), ["lift", "info", "evaluate", "train"]),
         (("lift",), ["--out", "--height", "--trained-on", "A video, or an .npz of keypoints"]),
         (("evaluate",), ["--data", "--know-focal"]),
-        (("train",), ["--plan.frames", "Clip length"]),
+        (("train",), ["--plan.network.frames", "Clip length", "h36m-243", "--machine.device"]),
+        (("data",), ["check", "mocap", "open"]),
+        (("data", "check"), ["one npz per sequence"]),
     ],
 )
 def test_help_is_made_of_the_docstrings(

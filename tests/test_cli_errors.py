@@ -153,7 +153,7 @@ def _no_weights(folder: Path) -> Path:
     ("make", "words"),
     [
         (lambda folder: folder / "none", "no weights at"),
-        (_another_network, r"not the weights of a TCPFormer.*backbone\.conv1"),
+        (_another_network, r"no known network.*backbone\.conv1"),
         (_code, "nothing in it was run"),
         (_no_weights, "not a checkpoint"),
         (lambda folder: folder, r"expected model\.safetensors and config\.json"),
@@ -230,5 +230,5 @@ def test_other_verbs_refuse_in_one_sentence_too(
         said = refused(capsys, verb, "open", "--data", walking, "--weights", tiny)
         assert "keys" in said
     else:
-        said = refused(capsys, verb, tmp_path / "run", "--data", walking)
+        said = refused(capsys, verb, "open", "--out", tmp_path / "run", "--data", walking)
         assert "keypoints.npz" in said

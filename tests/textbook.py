@@ -40,6 +40,7 @@ def proxy_block(block: ProxyBlock, x: Tensor, proxy: Tensor) -> tuple[Tensor, Te
     a2, out = cross(block.pim, pose, block.norm_proxy(proxy))
     x = residual(block.pim.mlp, x + block.pim.scale.gain * out)
     x = residuals(block.self_attention, x)
+    assert isinstance(block.pam, ProxyAttention)
     return pam(block.pam, x, a1, a2), proxy
 
 

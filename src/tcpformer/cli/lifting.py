@@ -1,24 +1,17 @@
-"""The command line: each verb is a typed function, and the parser is made from it.
+"""Verbs for those who have a video: `lift` and `info`."""
 
-The only module that prints. Results go to stdout, progress and errors to stderr; bad input ends in
-one sentence and exit code 2.
-"""
-
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
-from tqdm import tqdm
 
-from .train import Plan
+from .bars import bar
 
 if TYPE_CHECKING:
-    from .motion import Motion2D, Motion3D
-    from .video import Video
+    from ..motion import Motion2D, Motion3D
+    from ..video import Video
 
 
 def lift(
@@ -29,7 +22,7 @@ def lift(
     focal: float | None = None,
     weights: str = "default",
     device: str = "auto",
-    trained_on: Literal["h36m", "3dhp"] | None = None,
+    trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     heads: int = 8,
     landmarks: Literal["heavy", "full"] = "heavy",
     flip: bool = True,
@@ -59,9 +52,8 @@ def lift(
     """
     import torch
 
-    from .detect import detect
-    from .lift import Lifter
-    from .place import choose_height
+    from ..lift import Lifter
+    from ..place import choose_height
 
     start = time.monotonic()
     if threads:
@@ -71,8 +63,7 @@ def lift(
     _writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
     if video is not None:
-        with _bar("detecting") as progress:
-            people = detect(video, landmarks=landmarks, progress=progress)
+        people = _found(video, landmarks)
     motions = [lifter(person, height=height, focal=focal) for person in people]
     for i, motion in enumerate(motions):
         _write(motion, out / f"person_{i}")
@@ -83,16 +74,29 @@ def lift(
 
 def _source(path: Path) -> "tuple[Video | None, list[Motion2D]]":
     """A video in which people are yet to be found, or the one person of a keypoint file."""
-    from .motion import load_keypoints
-    from .video import open_video
+    from ..motion import load_keypoints
+    from ..video import open_video
 
     if path.suffix == ".npz":
         return None, [load_keypoints(path)]
     return open_video(path), []
 
 
+def people_in(path: Path) -> "list[Motion2D]":
+    """The people of a video, found by the packaged detector, or of a keypoint file."""
+    video, people = _source(path)
+    return people if video is None else _found(video, "heavy")
+
+
+def _found(video: "Video", landmarks: Literal["heavy", "full"]) -> "list[Motion2D]":
+    from ..detect import detect
+
+    with bar("detecting") as progress:
+        return detect(video, landmarks=landmarks, progress=progress)
+
+
 def _write(motion: "Motion3D", folder: Path) -> None:
-    from .export import save
+    from ..export import save
 
     folder.mkdir(exist_ok=True)
     for name in ("motion.npz", "motion.bvh"):
@@ -105,9 +109,9 @@ def _write(motion: "Motion3D", folder: Path) -> None:
 
 
 def _draw(video: "Video", motions: "Sequence[Motion3D]", path: Path) -> None:
-    from .view.overlay import write_overlay
+    from ..view.overlay import write_overlay
 
-    with _bar("drawing") as progress:
+    with bar("drawing") as progress:
         write_overlay(video, motions, path, progress)
     print(path)
 
@@ -118,7 +122,7 @@ def _writable(folder: Path) -> None:
     Raises:
         OSError: If the folder cannot be made or written.
     """
-    from .files import replacing
+    from ..files import replacing
 
     probe = folder / ".writable"
     try:
@@ -130,18 +134,6 @@ def _writable(folder: Path) -> None:
     probe.unlink()
 
 
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the time left, as a callback (done, total)."""
-    with tqdm(desc=what, unit="frame", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = max(done, total)
-            bar.update(done - bar.n)
-
-        yield progress
-
-
 def info() -> None:
     """Say versions, devices, weights, and which extras are missing."""
     import platform
@@ -149,8 +141,8 @@ def info() -> None:
 
     import torch
 
-    from . import __version__
-    from .weights import load_weights, packaged
+    from .. import __version__
+    from ..weights import load_weights, packaged
 
     print(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "onnxruntime", "av", "opencv-python-headless", "numpy"):
@@ -182,86 +174,3 @@ def _has(extra: str) -> bool:
             except PackageNotFoundError:
                 return False
     return True
-
-
-def evaluate(
-    dataset: tyro.conf.Positional[Literal["open"]],
-    *,
-    data: Path,
-    weights: str = "default",
-    device: str = "auto",
-    trained_on: Literal["h36m", "3dhp"] | None = None,
-    heads: int = 8,
-    flip: bool = True,
-    know_focal: bool = True,
-) -> None:
-    """Score weights on a data set and print its table, for exact and for noisy 2D.
-
-    Args:
-        dataset: "open": the open benchmark.
-        data: Its file.
-        weights: A packaged name, a folder, or a released checkpoint.
-        device: "auto", "cpu", "cuda" or "mps".
-        trained_on: What a released checkpoint was trained on.
-        heads: Attention heads of a released checkpoint.
-        flip: Average with the lifted mirror image.
-        know_focal: Use each camera's focal length; else assume 60 degrees across.
-    """
-    from .evaluate import evaluate_open
-    from .lift import Lifter
-
-    lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
-    print(f"{dataset}: {lifter.name}, flip averaging {'on' if flip else 'off'}")
-    for name in ("clean", "noisy"):
-        with _bar(name) as progress:
-            report = evaluate_open(
-                lifter, data, noisy=name == "noisy", know_focal=know_focal, progress=progress
-            )
-        print(f"\n{name} 2D\n\n{report.table()}")
-
-
-def train(
-    out: tyro.conf.Positional[Path],
-    *,
-    data: Path,
-    plan: Plan,
-    device: str = "cpu",
-    threads: int = 0,
-    bf16: bool = True,
-) -> None:
-    """Train weights on motion capture; a run folder with a checkpoint is gone on with.
-
-    Args:
-        out: Run folder.
-        data: Motion capture (npz: relative, root, offsets, split, fps, joints).
-        plan: What to do.
-        device: "cpu", "cuda" or "mps".
-        threads: CPU threads; 0 takes them all.
-        bf16: Compute linear maps in bfloat16.
-    """
-    import torch
-
-    from .train import train as run
-
-    if threads:
-        torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-    run(plan, data, out, device=device, bf16=bf16, report=lambda row: print(row, flush=True))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; bad input ends in one sentence and exit code 2."""
-    verbs = {"lift": lift, "info": info, "evaluate": evaluate, "train": train}
-    try:
-        tyro.extras.subcommand_cli_from_dict(
-            verbs, prog="tcpformer", description=_ABOUT, args=arguments
-        )
-    except (ValueError, OSError, ImportError) as error:
-        print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("tcpformer: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
-_ABOUT = "Turns the 2D joints of a video into 3D motion."

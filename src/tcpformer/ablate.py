@@ -1,0 +1,271 @@
+"""The paper's experiments at a size that a CPU can train: its ablations, and systems side by side.
+
+Every network of a table is trained on the same motion capture with the same plan, once for each
+seed, and scored on the open benchmark. The rate is constant and what is scored is the moving
+average of the weights, so a run can be looked at early and then go on.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from .evaluate.open_benchmark import evaluate_open
+from .files import replacing
+from .lift import Lifter
+from .models import MODELS, build, name_of
+from .models.ablations import TABLES
+from .models.poseformerv2 import Config as PoseFormerV2
+from .models.strided_transformer import Config as Strided
+from .models.tcpformer import Config as TCPFormer
+from .recipes import Machine, Network, Plan
+from .train import train
+from .weights import Convention, Weights
+
+FRAMES_A_STEP = 432
+"""Supervised output frames of a step, whatever the network: 48 clips of 9, or 432 centre frames."""
+COLUMNS = {
+    "clean_n_mpjpe": "N-MPJPE clean",
+    "clean_p_mpjpe": "P-MPJPE clean",
+    "clean_mpjve": "MPJVE clean, mm/s",
+    "noisy_n_mpjpe": "N-MPJPE noisy",
+    "noisy_p_mpjpe": "P-MPJPE noisy",
+    "noisy_mpjve": "MPJVE noisy, mm/s",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What every network of a table is given."""
+
+    data: Path
+    """Motion capture to train on."""
+    benchmark: Path
+    """The open benchmark."""
+    frames: int = 1_000_000
+    """Output frames that are supervised."""
+    seeds: int = 2
+    every: int = 4
+    """Of the benchmark's views every so many are scored."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table: for every network, the scores of every seed.
+
+    Attributes:
+        name: Which table.
+        rows: Network -> one row of scores per seed.
+        about: Network -> what is known of it (parameters, published figures, time).
+    """
+
+    name: str
+    rows: dict[str, list[dict[str, float]]]
+    about: dict[str, dict[str, float]]
+
+    def table(self) -> str:
+        """Mean and, after ±, standard deviation over the seeds, as Markdown."""
+        extra = list(dict.fromkeys(key for about in self.about.values() for key in about))
+        head = ["network", *extra, *COLUMNS.values()]
+        lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        for name, seeds in self.rows.items():
+            known = [f"{self.about[name][k]:,.6g}" if k in self.about[name] else "" for k in extra]
+            values = [_spread([row[key] for row in seeds]) for key in COLUMNS]
+            lines.append(f"| {' | '.join([name, *known, *values])} |")
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> None:
+        """Write the table as Markdown, JSON and a chart.
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+        """
+        with replacing(folder / f"{self.name}.md") as beside:
+            beside.write_text(self.table() + "\n")
+        with replacing(folder / f"{self.name}.json") as beside:
+            beside.write_text(json.dumps({"rows": self.rows, "about": self.about}, indent=1) + "\n")
+        self._draw(folder / f"{self.name}.png")
+
+    def _draw(self, path: Path) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9, 1.2 + 0.55 * len(self.rows)), layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, key in zip(panels, ("clean_n_mpjpe", "noisy_n_mpjpe"), strict=True):
+            for y, seeds in enumerate(self.rows.values()):
+                values = [row[key] for row in seeds]
+                axes.barh(y, np.mean(values), color="#8fb8de", height=0.6)
+                axes.plot(values, [y] * len(values), "o", color="#1f3b57", markersize=4)
+            every = [row[key] for seeds in self.rows.values() for row in seeds]
+            axes.set(xlim=(0.9 * min(every), 1.03 * max(every)), xlabel=f"{COLUMNS[key]}, mm")
+        panels[0].set(yticks=range(len(self.rows)), yticklabels=list(self.rows))
+        panels[0].invert_yaxis()
+        with replacing(path) as beside:
+            figure.savefig(beside, dpi=120)
+
+
+def ablate(
+    name: str,
+    base: TCPFormer,
+    out: Path,
+    budget: Budget,
+    report: Callable[[str], None] = lambda line: None,
+) -> Result:
+    """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
+
+    Args:
+        name: A key of `models.ablations.TABLES`.
+        base: The size; a row changes in it what it is about.
+        out: A folder a network and seed; runs found there go on.
+        budget: What each is given.
+        report: Told of every network that is done.
+
+    Raises:
+        ValueError: If there is no such table.
+    """
+    if name not in TABLES:
+        raise ValueError(f"no table {name!r}: expected one of {list(TABLES)} or 'systems'.")
+    rows: dict[str, list[dict[str, float]]] = {}
+    about: dict[str, dict[str, float]] = {}
+    for row_name, row in TABLES[name].items():
+        network = row.config(base)
+        plan = replace(_plan(network, budget.frames), variant=row.variant)
+        about[row_name] = {"published P1": row.p1, "parameters": _size(network)}
+        for seed in range(budget.seeds):
+            run = replace(plan, seed=seed)
+            scores = _scores(run, budget, out / _slug(row_name, seed))
+            rows.setdefault(row_name, []).append(scores)
+            report(f"{row_name}, seed {seed}: {rows[row_name][-1]}")
+    return Result(name, rows, about)
+
+
+def compare(
+    networks: dict[str, Network],
+    out: Path,
+    budget: Budget,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Result]:
+    """Train and score systems with equally many supervised frames, and in equal time.
+
+    Time is that of the processor for one step, data included, with the first network's time for
+    the frames of the budget as the measure.
+
+    Args:
+        networks: Name -> config; the first is the measure.
+        out: A folder a network and seed; runs found there go on.
+        budget: What each is given; the time of the first is given to all.
+        report: Told of every network that is done.
+    """
+    by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
+    by_time: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
+    pace = {name: _pace(_plan(n, budget.frames), budget.data, out) for name, n in networks.items()}
+    steps = budget.frames // FRAMES_A_STEP
+    in_time = {name: round(steps * next(iter(pace.values())) / p) for name, p in pace.items()}
+    for seed, name in ((s, n) for s in range(budget.seeds) for n in networks):
+        plan = replace(_plan(networks[name], budget.frames), seed=seed)
+        for last, found in sorted(((steps, by_frames), (in_time[name], by_time)), key=_first):
+            run = replace(plan, steps=last)
+            found[name].append(_scores(run, budget, out / _slug(name, seed)))
+            report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
+    shared = {n: {"parameters": _size(c), "ms a step": 1000 * pace[n]} for n, c in networks.items()}
+    frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in networks}
+    times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in networks}
+    return [Result("equal_frames", by_frames, frames), Result("equal_time", by_time, times)]
+
+
+def small_systems() -> dict[str, Network]:
+    """The three systems at a quarter of a million parameters, clips of 9 frames.
+
+    All see the detector's confidence, and none drops anything in training: no clip comes twice.
+    """
+    return {
+        "TCPFormer": TCPFormer(frames=9, depth=2, width=32, heads=4, representation=512),
+        "PoseFormerV2": PoseFormerV2(
+            frames=9, kept_frames=3, kept_coefficients=3, width=8, depth=1, drop_path=0.0, inputs=3
+        ),
+        "StridedTransformer": Strided(
+            frames=9, strides=(3, 3), width=64, hidden=144, dropout=0.0, layer_dropout=0.0, inputs=3
+        ),
+    }
+
+
+def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
+    """Train, or find it done; and score."""
+    kept = out / f"scores_{plan.steps}_{budget.every}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    model = train(plan, budget.data, out, _MACHINE)
+    convention = Convention(spacing=sum(plan.spacing) // 2)
+    lifter = Lifter(Weights(model.eval(), convention, out.name), device="cpu")
+    row: dict[str, float] = {}
+    for kind in ("clean", "noisy"):
+        how = {"noisy": kind == "noisy", "every": budget.every}
+        scores = evaluate_open(lifter, budget.benchmark, **how).scores
+        row |= {f"{kind}_{key}": value for key, value in scores.items()}
+    with replacing(kept) as beside:
+        beside.write_text(json.dumps(row) + "\n")
+    return row
+
+
+_MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1000)
+
+
+def _plan(network: Network, frames: int) -> Plan:
+    clip = 1 if MODELS[name_of(network)].centre else network.frames
+    return Plan(
+        network=network,
+        spacing=(3, 12) if network.frames < 27 else (2, 6),
+        batch=FRAMES_A_STEP // clip,
+        steps=frames // FRAMES_A_STEP,
+        warmup=100,
+        rate=1e-3,
+        clip_gradient=1.0,
+        average=0.997,
+    )
+
+
+def _pace(plan: Plan, data: Path, out: Path) -> float:
+    """Seconds of processor time for a step: the median of 30, after 5."""
+    kept = out / f"pace_{name_of(plan.network)}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    times = [time.process_time()]
+    with TemporaryDirectory() as folder:
+        train(
+            replace(plan, steps=35, select="last"),
+            data,
+            folder,
+            _MACHINE,
+            progress=lambda done, total: times.append(time.process_time()),
+        )
+    pace = median(np.diff(times[5:-1]))
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(kept) as beside:
+        beside.write_text(json.dumps(pace))
+    return pace
+
+
+def _size(network: Network) -> float:
+    return float(sum(p.numel() for p in build(network).parameters()))
+
+
+def _slug(name: str, seed: int) -> str:
+    return f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}_{seed}"
+
+
+def _spread(values: list[float]) -> str:
+    return (
+        f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+        if values[1:]
+        else f"{values[0]:.1f}"
+    )
+
+
+def _first(pair: tuple[int, object]) -> int:
+    return pair[0]

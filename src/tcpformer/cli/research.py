@@ -1,0 +1,217 @@
+"""Verbs for research: `evaluate`, `ablate` and `attention`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from .bars import bar
+
+if TYPE_CHECKING:
+    from ..evaluate.report import Report
+    from ..weights import Weights
+
+Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
+TrainedOn = Literal["h36m", "h36m-cpn", "3dhp"] | None
+EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
+
+
+def evaluate(
+    dataset: tyro.conf.Positional[Dataset],
+    *,
+    data: Path,
+    weights: str = "default",
+    out: Path | None = None,
+    device: str = "auto",
+    heads: int = 8,
+    frames: int | None = None,
+    strides: tuple[int, ...] | None = None,
+    flip: bool = True,
+    ground_truth: Literal["no", "input", "overwrite"] = "no",
+    trained_on: TrainedOn = None,
+    know_focal: bool = True,
+) -> None:
+    """Score weights by a protocol of the field, and print its tables beside the published figures.
+
+    Args:
+        dataset: The data set, which means the protocol.
+        data: Its file or folder.
+        weights: A packaged name, a folder, or a released checkpoint.
+        out: Folder for report.json, a CSV per table and report.png.
+        device: "auto", "cpu", "cuda" or "mps".
+        heads: Attention heads of a released checkpoint.
+        frames: Clip length of a released PoseFormerV2 checkpoint.
+        strides: Strides of a released StridedTransformer checkpoint.
+        flip: Average with the lifted mirror image.
+        ground_truth: Exact 2D as input (Human3.6M); "overwrite" also takes x and y of the answer
+            from it, as MotionBERT's switch does, which lowers the error by itself.
+        trained_on: What a released checkpoint was trained on (open).
+        know_focal: Use each camera's focal length (open); else assume 60 degrees across.
+    """
+    from ..lift import pick_device
+    from ..weights import load_weights
+
+    loaded = load_weights(
+        weights, heads=heads, frames=frames, strides=strides, device=pick_device(device)
+    )
+    print(f"{dataset}: {loaded.name}, flip averaging {'on' if flip else 'off'}\n")
+    if dataset == "open":
+        reports = _open(loaded, data, trained_on, flip, know_focal)
+    else:
+        reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
+    for report in reports.values():
+        print(f"{report.table()}\n")
+    if out is not None:
+        from ..evaluate.report import write_reports
+
+        for path in write_reports(reports, out):
+            print(path)
+
+
+def _open(
+    loaded: "Weights", data: Path, trained_on: TrainedOn, flip: bool, know_focal: bool
+) -> "dict[str, Report]":
+    """The open benchmark, with exact and with noisy 2D."""
+    from ..evaluate.open_benchmark import evaluate_open
+    from ..lift import Lifter
+
+    lifter = Lifter(loaded, flip=flip, trained_on=trained_on)
+    reports = {}
+    for name in ("clean", "noisy"):
+        with bar(name, "view") as progress:
+            reports[name] = evaluate_open(
+                lifter, data, noisy=name == "noisy", know_focal=know_focal, progress=progress
+            )
+    return reports
+
+
+def _published(
+    dataset: str, loaded: "Weights", data: Path, flip: bool, ground_truth: str
+) -> "Report":
+    """A data set of the field.
+
+    Raises:
+        ValueError: If the weights say that they expect other input.
+    """
+    from ..released import RELEASED
+
+    expected, said = RELEASED[EXPECTED[dataset]], loaded.convention
+    if said is not None and (said.rule, said.skeleton) != (expected.rule, expected.skeleton):
+        raise ValueError(
+            f"{loaded.name} expects {said.skeleton} joints by the rule {said.rule!r}, but "
+            f"{dataset} has {expected.skeleton} by {expected.rule!r}; they cannot be scored there."
+        )
+    with bar(dataset, "clip") as progress:
+        if dataset == "h36m-sh":
+            from ..evaluate.human36m_sh import evaluate_h36m_sh
+
+            how = {"flip": flip, "ground_truth": ground_truth, "progress": progress}
+            return evaluate_h36m_sh(loaded.model, data, **how)
+        if dataset == "h36m-cpn":
+            from ..evaluate.human36m_cpn import evaluate_h36m_cpn
+
+            exact = ground_truth != "no"
+            return evaluate_h36m_cpn(
+                loaded.model, data, flip=flip, ground_truth=exact, progress=progress
+            )
+        from ..evaluate.mpi_inf_3dhp import evaluate_3dhp
+
+        return evaluate_3dhp(loaded.model, data, flip=flip, progress=progress)
+
+
+def ablate(
+    table: tyro.conf.Positional[Literal["modules", "proxy", "operators", "mixing", "systems"]],
+    *,
+    data: Path,
+    benchmark: Path,
+    out: Path,
+    seeds: int = 2,
+    frames: int = 1_000_000,
+    clip: int = 27,
+    depth: int = 2,
+    width: int = 32,
+    every: int = 4,
+    threads: int = 1,
+) -> None:
+    """Run one of the paper's ablations, or its comparison of systems, at a size for a CPU.
+
+    Writes the table as Markdown and JSON, and a chart. Runs that are found done are not done again.
+
+    Args:
+        table: Tables 4 to 7 of the paper, in this order; or TCPFormer against PoseFormerV2 and
+            StridedTransformer, all of a quarter of a million parameters and clips of 9 frames.
+        data: Motion capture to train on.
+        benchmark: The open benchmark.
+        out: Folder for the runs and the results.
+        seeds: Runs per network.
+        frames: Supervised output frames per run.
+        clip: Frames of a clip (not of systems, nor the next two).
+        depth: Layers.
+        width: Channels.
+        every: Of the benchmark's views, every so many are scored.
+        threads: CPU threads.
+    """
+    import torch
+
+    from ..ablate import Budget, compare, small_systems
+    from ..ablate import ablate as run
+    from ..models.tcpformer import Config
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    out.mkdir(parents=True, exist_ok=True)
+    budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
+    if table == "systems":
+        results = compare(small_systems(), out, budget, report=print)
+    else:
+        base = Config(frames=clip, depth=depth, width=width, heads=4, representation=256)
+        results = [run(table, base, out, budget, report=print)]
+    for result in results:
+        result.write(out)
+        print(f"\n{result.name}\n\n{result.table()}")
+
+
+def attention(
+    source: tyro.conf.Positional[Path],
+    *,
+    out: Path = Path("attention.png"),
+    weights: str = "default",
+    layers: tuple[int, ...] = (),
+    joint: str | None = None,
+    start: float = 0.0,
+) -> None:
+    """Draw which frames attend to which: self-attention, the way by the proxy, and their mix.
+
+    Args:
+        source: A video, or an .npz of keypoints.
+        out: The PNG to write.
+        weights: A packaged name, or a folder.
+        layers: Counted from 1; by default the first, the middle and the last.
+        joint: One joint by name; by default the mean over all.
+        start: Second of the motion at which the clip begins.
+    """
+    import torch
+
+    from ..lift import Lifter
+    from ..models.attention import attention_maps
+    from ..models.tcpformer import TCPFormer
+    from ..place import choose_focal
+    from ..view.attention import draw_attention
+    from .lifting import people_in
+
+    lifter = Lifter(weights, device="cpu")
+    if not isinstance(lifter.model, TCPFormer):
+        raise ValueError(f"{lifter.name} has no proxy: attention maps are TCPFormer's.")
+    if joint is not None and joint not in lifter.skeleton.index:
+        raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
+    person = people_in(source)[0]
+    focal, _ = choose_focal(None, person.focal, person.size)
+    clip = torch.from_numpy(lifter.clip_at(person, focal, start)[None])
+    depth = lifter.model.config.depth
+    picked = layers or tuple(sorted({1, (depth + 1) // 2, depth}))
+    if not set(picked) <= set(range(1, depth + 1)):
+        raise ValueError(f"layers go from 1 to {depth}, got {picked}.")
+    maps = attention_maps(lifter.model, clip)
+    at = None if joint is None else lifter.skeleton.index[joint]
+    draw_attention({i: maps[i - 1].averaged(at) for i in picked}, out)
+    print(out)

@@ -1,0 +1,78 @@
+"""The verb `train`: a plan by name gives the defaults, options change it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import tyro
+from tqdm import tqdm
+
+from ..recipes import PRESETS, Machine, Plan, read_plan
+from ..train import train
+from .bars import bar
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Read the arguments of `train`, and train.
+
+    Raises:
+        ValueError: If there is no such plan.
+    """
+    first = arguments[0] if arguments and not arguments[0].startswith("-") else "open"
+    usual, usually = read_plan(first, _model(arguments)), Machine()
+
+    def verb(
+        recipe: tyro.conf.Positional[str],
+        *,
+        data: Path,
+        out: Path,
+        model: str | None = None,
+        threads: int = 0,
+        plan: Plan = usual,
+        machine: Machine = usually,
+    ) -> None:
+        """Train weights; a run folder with a checkpoint is gone on with.
+
+        Args:
+            recipe: A plan's name, or a .toml or .json file with one.
+            data: What the plan's data are in: a file, or a folder.
+            out: Run folder: weights, checkpoint, log, curves.
+            model: Another network than the plan's: tcpformer, poseformerv2 or strided-transformer.
+            threads: CPU threads; 0 takes them all.
+            plan: What is done.
+            machine: How it is done.
+        """
+        if threads:
+            torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        with bar("training", "step") as progress:
+            train(
+                plan,
+                data,
+                out,
+                machine,
+                report=lambda row: tqdm.write(str(row)),
+                progress=progress,
+            )
+        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+            print(out / "weights")
+
+    plans = f"Plans: {', '.join(PRESETS)}."
+    tyro.cli(
+        verb,
+        prog="tcpformer train",
+        description=f"Train weights; a run folder with a checkpoint is gone on with. {plans}",
+        args=arguments,
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+
+
+def _model(arguments: Sequence[str]) -> str | None:
+    """The value of --model, which decides what other options there are."""
+    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if word == "--model":
+            return following
+        if word.startswith("--model="):
+            return word.removeprefix("--model=")
+    return None

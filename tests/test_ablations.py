@@ -124,12 +124,28 @@ def test_mixing_is_trained_unless_fixed(mixing: Mixing, moves: bool) -> None:
     assert (abs(weight - 0.5) > 1e-4) == moves
 
 
-@pytest.mark.parametrize("change", [{"proxy_init": "laplace"}, {"mixing": "0"}])
+@pytest.mark.parametrize(
+    "change", [{"proxy_init": "laplace"}, {"mixing": "0"}, {"joints": "apart"}]
+)
 def test_one_seed_gives_the_same_other_weights(change: dict[str, Any]) -> None:
     plain, changed = made(BASE, Variant()), made(BASE, Variant(**change))
-    own = {"proxy_init": "proxy", "mixing": "exchanges.0.pam.trust"}[next(iter(change))]
+    own = {
+        "proxy_init": "proxy",
+        "mixing": "exchanges.0.pam.trust",
+        "joints": "joint_position",
+    }[next(iter(change))]
     differ = {k for k, v in plain.state_dict().items() if not v.equal(changed.state_dict()[k])}
     assert differ == {own}
+
+
+@pytest.mark.parametrize(("joints", "alike"), [("alike", True), ("apart", False)])
+@torch.inference_mode()
+def test_joints_are_exchangeable_at_the_start_unless_told_apart(joints: Any, alike: bool) -> None:
+    """With proxies that are alike too: each joint draws its own."""
+    model, order = made(BASE, Variant(joints=joints)), torch.randperm(17)
+    model.proxy.data = model.proxy.data[:, :1].expand_as(model.proxy).clone()
+    gap = (model(X[:, :, order]) - model(X)[:, :, order]).abs().max()
+    assert (gap < 1e-4) == alike
 
 
 @pytest.mark.parametrize("operators", [{}, {"pum": "mlp"}, {"pim": "mlp"}])

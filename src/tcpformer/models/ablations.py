@@ -28,6 +28,7 @@ from .tcpformer import (
 
 Init = Literal["gaussian", "uniform", "laplace"]
 Operator = Literal["attention", "mlp"]
+Joints = Literal["alike", "apart"]
 Mixing = Literal["0 fixed", "0", "(0, 1)", "(-1, 0)", "(-1, 1)"]
 
 
@@ -43,9 +44,18 @@ class Variant:
     """How the pose is updated from the proxy."""
     mixing: Mixing = "(0, 1)"
     """Where PAM's mixing scalar starts, or between what it is drawn; trained unless fixed."""
+    joints: Joints = "alike"
+    """How the joints' position vectors start: all 0, as released, so that the network first has to
+    learn which joint is which; or drawn from a Gaussian, each its own. Ours, not the paper's."""
 
     def __post_init__(self) -> None:
-        allowed = {"proxy_init": Init, "pum": Operator, "pim": Operator, "mixing": Mixing}
+        allowed = {
+            "proxy_init": Init,
+            "pum": Operator,
+            "pim": Operator,
+            "mixing": Mixing,
+            "joints": Joints,
+        }
         for name, known in allowed.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(
@@ -75,6 +85,8 @@ def build(config: Config, variant: Variant = AS_RELEASED) -> TCPFormer:
     model = TCPFormer(config)
     if variant.proxy_init != AS_RELEASED.proxy_init:
         model.proxy.data.copy_(_INITS[variant.proxy_init](model.proxy.shape))
+    if variant.joints == "apart":
+        nn.init.normal_(model.joint_position)
     for module in list(model.modules()):
         if isinstance(module, ProxyBlock):
             _replace_operators(module, config, variant)

@@ -108,7 +108,7 @@ def test_info_names_versions_devices_and_weights(capsys: pytest.CaptureFixture[s
         (("evaluate",), ["--data", "--know-focal"]),
         (("train",), ["--plan.network.frames", "Clip length", "h36m-243", "--machine.device"]),
         (("data",), ["check", "mocap", "open"]),
-        (("data", "check"), ["one npz per sequence"]),
+        (("data", "check"), ["One npz per sequence"]),
     ],
 )
 def test_help_is_made_of_the_docstrings(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mocaps import mocap_file
 
 from tcpformer import H36M, load_motion, open_video
+from tcpformer.models import MODELS
 from tcpformer.video import write_video
 
 ROOT = Path(__file__).parents[1]
@@ -34,3 +36,16 @@ def test_a_raised_arm_is_raised_in_space_too(
     assert wrist[0, 2] < -0.3
     assert wrist[-1, 2] > 0.3
     assert np.abs(other[:, 2] + 0.4).max() < 0.25
+
+
+def test_a_new_model_trains_and_is_what_the_docs_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = EXAMPLES / "new_model.py"
+    assert f"```python\n{path.read_text()}```" in (ROOT / "docs" / "research.md").read_text()
+    monkeypatch.setattr("tcpformer.models.MODELS", MODELS.copy())
+    arguments = [path.name, str(mocap_file(tmp_path / "mocap.npz")), str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", arguments)
+    runpy.run_path(str(path), run_name="__main__")
+    assert "'step': 20" in capsys.readouterr().out
+    assert (tmp_path / "run" / "weights" / "model.safetensors").exists()

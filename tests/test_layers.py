@@ -33,26 +33,34 @@ ALLOWED: dict[str, set[str]] = {
     "view": NUMBERS | {"video", "files", "angles", "compare"},
     # Following a person is interleaved with detection.
     "detect": NUMBERS | {"video", "track"},
-    "weights": {"models", "files"},
-    "lift": NUMBERS | {"normalize", "windows", "repair", "place", "models", "weights"},
+    # Released checkpoints are described apart from the reading of files.
+    "released": {"models"},
+    "weights": {"models", "released", "files"},
+    "lift": NUMBERS | {"normalize", "windows", "repair", "place", "models", "released", "weights"},
     "deploy": {"models", "weights"},
-    "data": NUMBERS | {"normalize", "windows", "files"},
-    "evaluate": {"lift", "data", "metrics", "models", "weights", "files"},
-    "train": {"models", "weights", "losses", "data", "evaluate", "files"},
-    "ablate": {"models", "train", "evaluate"},
+    # Some data sets come as pickles, which are read without running them.
+    "pickles": set(),
+    "data": NUMBERS | {"normalize", "windows", "files", "pickles"},
+    # A protocol says how 2D is normalised, clips are cut and poses are placed.
+    "evaluate": NUMBERS
+    | {"lift", "data", "metrics", "models", "weights", "files", "normalize", "place", "windows"},
+    # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
+    "typed": set(),
+    "recipes": {"models", "typed"},
+    "record": {"recipes", "files"},
+    "sources": {"recipes", "data", "released", "skeleton"},
+    "begin": {"recipes", "models", "weights"},
+    "judge": {"recipes", "sources", "evaluate", "lift", "metrics"},
+    "train": {"recipes", "sources", "record", "begin", "judge", "models", "weights", "losses"},
+    "ablate": {"recipes", "train", "models", "lift", "weights", "evaluate", "files"},
     # The names that a user imports.
     "__init__": NUMBERS | {"detect", "export", "lift", "video", "weights"},
 }
-BEYOND: dict[str, set[str]] = {
-    "evaluate": {"motion", "place", "skeleton"},
-    "train": {"metrics"},
-}
-"""Arrows that stand without a place in the table, to be argued or removed; a new one fails, and so
-does one that is gone and still listed."""
 
 WITHOUT_TORCH = {
-    "data", "detect", "export", "files", "metrics", "motion", "normalize", "place", "repair",
-    "skeleton", "track", "video", "view", "windows", "angles", "compare", "quality",
+    "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
+    "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
+    "compare", "quality",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 
@@ -96,7 +104,7 @@ def there(module: str) -> bool:
 def test_imports_point_one_way(module: str) -> None:
     reached = {m for path in MODULES if name(path) == module for m in ours(path)}
     assert module in ALLOWED, "a new module needs a row in the table"
-    assert reached - ALLOWED[module] == BEYOND.get(module, set())
+    assert reached <= ALLOWED[module]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
@@ -111,17 +119,17 @@ def test_only_the_command_line_prints(path: Path) -> None:
     spoken = {node.id for node in tree if isinstance(node, ast.Name)} & {"print"}
     tree = ast.walk(ast.parse(path.read_text()))
     spoken |= {n.attr for n in tree if isinstance(n, ast.Attribute)} & {"stdout", "stderr"}
-    assert bool(spoken) == (name(path) == "cli")
+    assert not spoken or name(path) == "cli"
 
 
 def test_the_table_has_no_circles() -> None:
     """What a module may import may never import it back, however far around."""
     for module in ALLOWED:
         seen: set[str] = set()
-        to_see = set(ALLOWED[module] | BEYOND.get(module, set()))
+        to_see = set(ALLOWED[module])
         while to_see:
             seen |= to_see
-            to_see = set().union(*(ALLOWED[m] | BEYOND.get(m, set()) for m in to_see)) - seen
+            to_see = set().union(*(ALLOWED[m] for m in to_see)) - seen
         assert module not in seen
 
 

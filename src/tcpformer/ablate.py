@@ -20,7 +20,7 @@ from .evaluate.open_benchmark import evaluate_open
 from .files import replacing
 from .lift import Lifter
 from .models import MODELS, build, name_of
-from .models.ablations import TABLES
+from .models.ablations import AS_RELEASED, TABLES, Variant
 from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
@@ -53,6 +53,14 @@ class Budget:
     seeds: int = 2
     every: int = 4
     """Of the benchmark's views every so many are scored."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A network in a comparison."""
+
+    network: Network
+    variant: Variant = AS_RELEASED
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,8 @@ def ablate(
 ) -> Result:
     """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
 
+    Joints are told apart from the start (`Variant.joints`): half the steps lead as far.
+
     Args:
         name: A key of `models.ablations.TABLES`.
         base: The size; a row changes in it what it is about.
@@ -135,7 +145,7 @@ def ablate(
     about: dict[str, dict[str, float]] = {}
     for row_name, row in TABLES[name].items():
         network = row.config(base)
-        plan = replace(_plan(network, budget.frames), variant=row.variant)
+        plan = _plan(network, budget.frames, replace(row.variant, joints="apart"))
         about[row_name] = {"published P1": row.p1, "parameters": _size(network)}
         for seed in range(budget.seeds):
             run = replace(plan, seed=seed)
@@ -146,7 +156,7 @@ def ablate(
 
 
 def compare(
-    networks: dict[str, Network],
+    systems: dict[str, System],
     out: Path,
     budget: Budget,
     report: Callable[[str], None] = lambda line: None,
@@ -157,41 +167,49 @@ def compare(
     the frames of the budget as the measure.
 
     Args:
-        networks: Name -> config; the first is the measure.
+        systems: By name; the first is the measure.
         out: A folder a network and seed; runs found there go on.
         budget: What each is given; the time of the first is given to all.
         report: Told of every network that is done.
     """
-    by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
-    by_time: dict[str, list[dict[str, float]]] = {name: [] for name in networks}
-    pace = {name: _pace(_plan(n, budget.frames), budget.data, out) for name, n in networks.items()}
+    by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
+    by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
+    plans = {name: _plan(s.network, budget.frames, s.variant) for name, s in systems.items()}
+    pace = {name: _pace(plan, budget.data, out) for name, plan in plans.items()}
     steps = budget.frames // FRAMES_A_STEP
     in_time = {name: round(steps * next(iter(pace.values())) / p) for name, p in pace.items()}
-    for seed, name in ((s, n) for s in range(budget.seeds) for n in networks):
-        plan = replace(_plan(networks[name], budget.frames), seed=seed)
+    for seed, name in ((s, n) for s in range(budget.seeds) for n in systems):
         for last, found in sorted(((steps, by_frames), (in_time[name], by_time)), key=_first):
-            run = replace(plan, steps=last)
+            run = replace(plans[name], seed=seed, steps=last)
             found[name].append(_scores(run, budget, out / _slug(name, seed)))
             report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
-    shared = {n: {"parameters": _size(c), "ms a step": 1000 * pace[n]} for n, c in networks.items()}
-    frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in networks}
-    times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in networks}
+    shared = {
+        name: {"parameters": _size(s.network), "ms a step": 1000 * pace[name]}
+        for name, s in systems.items()
+    }
+    frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in systems}
+    times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in systems}
     return [Result("equal_frames", by_frames, frames), Result("equal_time", by_time, times)]
 
 
-def small_systems() -> dict[str, Network]:
+def small_systems() -> dict[str, System]:
     """The three systems at a quarter of a million parameters, clips of 9 frames.
 
     All see the detector's confidence, and none drops anything in training: no clip comes twice.
+    TCPFormer is there twice: as released, and with joints that are told apart from the start.
     """
+    ours = TCPFormer(frames=9, depth=2, width=32, heads=4, representation=512)
+    frequencies = PoseFormerV2(
+        frames=9, kept_frames=3, kept_coefficients=3, width=8, depth=1, drop_path=0.0, inputs=3
+    )
+    strided = Strided(
+        frames=9, strides=(3, 3), width=64, hidden=144, dropout=0.0, layer_dropout=0.0, inputs=3
+    )
     return {
-        "TCPFormer": TCPFormer(frames=9, depth=2, width=32, heads=4, representation=512),
-        "PoseFormerV2": PoseFormerV2(
-            frames=9, kept_frames=3, kept_coefficients=3, width=8, depth=1, drop_path=0.0, inputs=3
-        ),
-        "StridedTransformer": Strided(
-            frames=9, strides=(3, 3), width=64, hidden=144, dropout=0.0, layer_dropout=0.0, inputs=3
-        ),
+        "TCPFormer": System(ours),
+        "TCPFormer, joints apart": System(ours, Variant(joints="apart")),
+        "PoseFormerV2": System(frequencies),
+        "StridedTransformer": System(strided),
     }
 
 
@@ -216,10 +234,11 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
 _MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1000)
 
 
-def _plan(network: Network, frames: int) -> Plan:
+def _plan(network: Network, frames: int, variant: Variant) -> Plan:
     clip = 1 if MODELS[name_of(network)].centre else network.frames
     return Plan(
         network=network,
+        variant=variant,
         spacing=(3, 12) if network.frames < 27 else (2, 6),
         batch=FRAMES_A_STEP // clip,
         steps=frames // FRAMES_A_STEP,

@@ -1,244 +1,286 @@
-"""Trains weights on motion capture seen by random cameras: one visible loop.
+"""Trains weights: one visible loop, on accelerate for devices, precision and several processes.
 
-Everything that a run needs to go on is in its folder; a run that finds a checkpoint there resumes.
+Everything that a run needs to go on is in its folder; a run that finds a checkpoint there goes on
+from it, on one CPU to the very same bits.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from math import cos, inf, pi
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from .data.clips import Clips, clips
-from .data.mocap import Mocap, load_mocap
-from .files import replacing
+from .begin import accelerator_for, arrange, optimizer_for, start
+from .judge import BEST_BY, judge
 from .losses import position_loss, scaled_position_loss, velocity_loss
-from .metrics import mpjpe, n_mpjpe, p_mpjpe
-from .models.tcpformer import Config, TCPFormer
-from .weights import Convention, load_model, save_model
+from .models import answers, inputs_of
+from .recipes import Machine, Plan, as_data
+from .record import Record, Row
+from .sources import Source, open_source
+from .weights import save_model
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A training run. Every field changes the weights."""
-
-    frames: int = 27
-    """Clip length."""
-    depth: int = 4
-    width: int = 64
-    heads: int = 4
-    representation: int = 256
-    spacing: tuple[int, int] = (2, 6)
-    """Fewest and most capture frames from one frame of a clip to the next."""
-    batch: int = 16
-    """Clips per step."""
-    steps: int = 10_000
-    """Steps in all."""
-    warmup: int = 200
-    """Steps over which the rate rises from 0."""
-    cooldown: float = 0.3
-    """Share of the steps, at the end, over which the rate falls linearly to 0."""
-    rate: float = 1e-3
-    """Learning rate of AdamW between warm-up and cool-down."""
-    weight_decay: float = 0.01
-    scaled_weight: float = 0.5
-    """Weight of the scale-free position loss."""
-    velocity_weight: float = 0.5
-    """Weight of the loss on steps from frame to frame."""
-    average: float = 0.999
-    """Decay of the moving average of the weights, which is what is saved."""
-    seed: int = 0
-    split: str = "train"
-    """Part of the data trained on."""
-    init: str | None = None
-    """Weights to start from; their clips may be shorter by a whole factor."""
+LOG_EVERY = 100
+SCORE_EVERY = 500
 
 
 def train(
     plan: Plan,
-    data: Path,
-    out: Path,
+    data: str | Path,
+    out: str | Path,
+    machine: Machine | None = None,
     *,
-    device: str = "cpu",
-    bf16: bool = True,
-    report: Callable[[dict[str, Any]], None] = lambda row: None,
-) -> TCPFormer:
+    report: Callable[[Row], None] = lambda row: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> nn.Module:
     """Train, or go on training; returns the averaged network.
+
+    Started by `accelerate launch` or `torchrun`, several processes share every step: its batch is
+    ``plan.batch`` clips for each of them.
 
     Args:
         plan: What to do.
-        data: Motion capture in the format of `data.mocap`.
-        out: Run folder: checkpoint, weights and log live there.
-        device: Where to compute.
-        bf16: Compute the linear maps in bfloat16.
+        data: What ``plan.data`` names: a file, or a folder.
+        out: Run folder: checkpoint, weights, log and curves live there.
+        machine: How to do it.
         report: Called with each row of the log.
-    """
-    torch.manual_seed(plan.seed)
-    model = _start(plan).to(device)
-    mean = deepcopy(model).requires_grad_(False).eval()
-    optimizer = _optimizer(model, plan)
-    step = _resume(out, plan, model, mean, optimizer)
-    mocap = load_mocap(data, plan.split)
-    batches = _batches(plan, mocap, first=step)
-    convention = Convention(fps=mocap.fps, spacing=(plan.spacing[0] + plan.spacing[1]) // 2)
-    tests = _validation(plan, data)
-    seen, clock, saved = [], time.monotonic(), time.monotonic()
-
-    while step < plan.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * rate_at(step, plan)
-        xyc, flat, true = (torch.from_numpy(x).to(device) for x in next(batches))
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
-            out_xyz = model(xyc)
-        pred = flat + out_xyz.float()
-        loss = (
-            position_loss(pred, true)
-            + plan.scaled_weight * scaled_position_loss(pred, true)
-            + plan.velocity_weight * velocity_loss(pred, true)
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        _follow(mean, model, min(plan.average, step / (step + 10)))
-
-        seen.append(loss.item())
-        if step % 100 == 0 or step == plan.steps:
-            row = {"step": step, "loss": float(np.mean(seen)), "seconds": time.monotonic() - clock}
-            if step % 500 == 0 or step == plan.steps:
-                row |= {k: v for name, c in tests.items() for k, v in score(mean, c, name).items()}
-            seen = []
-            _log(out, row)
-            report(row)
-        if time.monotonic() - saved > 180 or step == plan.steps:
-            state = {"step": step, "plan": asdict(plan), "model": model.state_dict()}
-            state |= {"mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-            _save(out, state, mean, convention)
-            saved = time.monotonic()
-    return mean
-
-
-def rate_at(step: int, plan: Plan) -> float:
-    """Share of the full learning rate: up, level, and down to 0 at the end."""
-    down = max(plan.cooldown * plan.steps, 1)
-    return min(1.0, (step + 1) / max(plan.warmup, 1), (plan.steps - step) / down)
-
-
-def longer(model: TCPFormer, config: Config) -> TCPFormer:
-    """The same network for clips longer by a whole factor: its proxy frames are repeated.
-
-    Attention over repeated proxy frames gives what attention over one of them gives, so a clip
-    whose frames are repeated likewise is lifted as before.
+        progress: Called with the steps done and in all.
 
     Raises:
-        ValueError: If anything but the clip length differs, or the factor is not whole.
+        FileNotFoundError: If there are no such data.
+        ImportError: If the extra "research" is not installed.
+        ValueError: If data, folder, machine and plan do not fit each other.
     """
-    same = asdict(config) | {"frames": 0} == asdict(model.config) | {"frames": 0}
-    if not same or config.frames % model.config.frames:
-        raise ValueError(f"cannot start {config} from {model.config}.")
-    state = model.state_dict()
-    state["proxy"] = state["proxy"].repeat(config.frames // model.config.frames, 1, 1)
-    result = TCPFormer(config)
-    result.load_state_dict(state)
-    return result
+    run = _begin(plan, data, Path(out), machine or Machine())
+    accelerator, objective, optimizer = run.accelerator, run.objective, run.optimizer
+    while run.step < run.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate * rate_at(run.step, run.steps, plan, run.epoch(run.step))
+        for clips in _batches(run):
+            with accelerator.accumulate(objective):
+                loss = objective(*clips)
+                accelerator.backward(loss)
+                if accelerator.sync_gradients and plan.clip_gradient:
+                    accelerator.clip_grad_norm_(objective.parameters(), plan.clip_gradient)
+                optimizer.step()
+                optimizer.zero_grad()
+            run.losses.append(loss.detach())
+        run.step += 1
+        follow(run.mean, run.model, min(plan.average, run.step / (run.step + 10)))
+        _write_down(run, report)
+        if accelerator.is_main_process:
+            _save(run)
+            progress(run.step, run.steps)
+    accelerator.end_training()
+    if accelerator.is_main_process:
+        run.record.draw()
+    return run.mean
+
+
+@dataclass(kw_only=True)
+class Run:
+    """What a run consists of; the last few are what changes from step to step."""
+
+    plan: Plan
+    machine: Machine
+    data: str | Path
+    record: Record
+    accelerator: "Accelerator"
+    source: Source
+    model: nn.Module
+    mean: nn.Module
+    """The moving average of the model."""
+    objective: nn.Module
+    optimizer: Any
+    step: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    """Since the last row of the log."""
+    best: float = inf
+    """The lowest error so far."""
+    seconds: float = 0.0
+    """Spent before this process began."""
+    began: float = field(default_factory=time.monotonic)
+    saved: float = field(default_factory=time.monotonic)
+
+    @property
+    def steps(self) -> int:
+        return self.plan.steps or -(-self.plan.epochs * self.source.epoch // self._clips_a_step)
+
+    def epoch(self, step: int) -> int:
+        """Passes over the data that are done before a step."""
+        return step * self._clips_a_step // self.source.epoch
+
+    def state(self) -> Row:
+        """All that it takes to go on."""
+        return {
+            **{key: part.state_dict() for key, part in self.parts().items()},
+            "losses": [x.item() for x in self.losses],
+            "seconds": self.spent(),
+            **{key: getattr(self, key) for key in ("step", "best")},
+            "plan": as_data(self.plan),
+            "processes": self.accelerator.num_processes,
+        }
+
+    def restore(self, state: Row) -> None:
+        for key, part in self.parts().items():
+            part.load_state_dict(state[key])
+        self.losses = [torch.tensor(x, device=self.accelerator.device) for x in state["losses"]]
+        self.step, self.best, self.seconds = state["step"], state["best"], state["seconds"]
+
+    def parts(self) -> dict[str, Any]:
+        parts = {"model": self.model, "mean": self.mean, "optimizer": self.optimizer}
+        scaler = self.accelerator.scaler
+        return parts if scaler is None else parts | {"scaler": scaler}
+
+    def spent(self) -> float:
+        return self.seconds + time.monotonic() - self.began
+
+    @property
+    def _clips_a_step(self) -> int:
+        return self.plan.batch * self.plan.accumulate * self.accelerator.num_processes
+
+
+class Objective(nn.Module):
+    """A network together with what training minimises, so that processes share one forward."""
+
+    def __init__(self, network: nn.Module, plan: Plan) -> None:
+        super().__init__()
+        self.network = network
+        self.plan = plan
+
+    def forward(
+        self,
+        xyc: Float[Tensor, "b t j 3"],
+        flat: Float[Tensor, "b t j 3"],
+        true: Float[Tensor, "b t j 3"],
+    ) -> Float[Tensor, ""]:
+        """The loss of one batch; an answer for one frame is one for the middle of the clip."""
+        total = xyc.new_zeros(())
+        for answer in answers(self.network, xyc[..., : inputs_of(self.network)]):
+            middle = slice(xyc.shape[1] // 2, xyc.shape[1] // 2 + 1)
+            frames = middle if answer.shape[1] == 1 else slice(None)
+            pred, wanted = flat[:, frames] + answer.float(), true[:, frames]
+            total = total + position_loss(pred, wanted)
+            if self.plan.scaled_weight:
+                total = total + self.plan.scaled_weight * scaled_position_loss(pred, wanted)
+            if self.plan.velocity_weight:
+                total = total + self.plan.velocity_weight * velocity_loss(pred, wanted)
+        return total
+
+
+def rate_at(step: int, steps: int, plan: Plan, epoch: int = 0) -> float:
+    """Share of the full learning rate: up, level or falling by epoch, and down to 0 at the end."""
+    down = min(1.0, (steps - step) / max(plan.cooldown * steps, 1))
+    if plan.shape == "cosine":
+        down = (1 - cos(pi * down)) / 2
+    return min(1.0, (step + 1) / max(plan.warmup, 1)) * plan.decay**epoch * down
 
 
 @torch.no_grad()
-def score(model: TCPFormer, tests: Clips, name: str) -> dict[str, float]:
-    """Errors on validation clips, in mm; every clip has its own best scale for N-MPJPE."""
-    device = next(model.parameters()).device
-    parts = torch.from_numpy(tests.xyc).split(64)
-    out = torch.cat([model(part.to(device)).cpu() for part in parts]).numpy()
-    pred, true = tests.flat + out, tests.xyz
-    pred, true = pred - pred[:, :, :1], true - true[:, :, :1]
-    errors = {"mpjpe": mpjpe, "n_mpjpe": n_mpjpe, "p_mpjpe": p_mpjpe}
-    return {f"{name}_{k}": float(1000 * f(pred, true).mean()) for k, f in errors.items()}
-
-
-def _start(plan: Plan) -> TCPFormer:
-    config = Config(
-        frames=plan.frames,
-        depth=plan.depth,
-        width=plan.width,
-        heads=plan.heads,
-        representation=plan.representation,
-    )
-    if plan.init is None:
-        return TCPFormer(config)
-    return longer(load_model(plan.init), config)
-
-
-def _optimizer(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """AdamW; biases, norms and gains do not decay."""
-    decays = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decays}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
-
-
-def _batches(plan: Plan, mocap: Mocap, first: int) -> Iterator[tuple[np.ndarray, ...]]:
-    how = {"frames": plan.frames, "batch": plan.batch, "spacing": plan.spacing}
-    for c in clips(mocap, **how, seed=plan.seed, first=first):
-        yield c.xyc, c.flat, c.xyz
-
-
-def _validation(plan: Plan, data: Path) -> dict[str, Clips]:
-    """The same clips whatever the plan's seed: exact ones, and detected ones."""
-    mocap = load_mocap(data, "val")
-    drawn = next(clips(mocap, frames=plan.frames, batch=512, spacing=plan.spacing, seed=7))
-    exact = (drawn.xyc[..., 2] == 1).all(axis=(1, 2))
-    pick = {"clean": exact, "noisy": ~exact}
-    return {k: Clips(drawn.xyc[m], drawn.flat[m], drawn.xyz[m]) for k, m in pick.items()}
-
-
-@torch.no_grad()
-def _follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
+def follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights a little toward the present ones."""
     for kept, present in zip(mean.parameters(), model.parameters(), strict=True):
         kept.lerp_(present, 1 - decay)
+    for kept, present in zip(mean.buffers(), model.buffers(), strict=True):
+        if kept.is_floating_point():  # what a batch norm has seen belongs to its weights
+            kept.lerp_(present, 1 - decay)
+        else:
+            kept.copy_(present)
 
 
-def _save(out: Path, state: dict[str, Any], mean: TCPFormer, convention: Convention) -> None:
-    """The checkpoint to go on from, and the averaged weights to lift with."""
-    with replacing(out / "checkpoint.pt") as beside:
-        torch.save(state, beside)
-    save_model(mean, out / "weights", convention=convention)
+def _begin(plan: Plan, data: str | Path, out: Path, machine: Machine) -> Run:
+    """Set up all that a run needs, and put an earlier run's numbers back."""
+    record, accelerator = Record(out), accelerator_for(plan, machine, out)
+    state = record.left(plan, accelerator.num_processes)
+    with accelerator.main_process_first():  # which may have to unpack them
+        source = open_source(plan, data)
+    torch.manual_seed(plan.seed)
+    model = start(plan)
+    mean = deepcopy(model).requires_grad_(False).eval().to(accelerator.device)
+    arrange(model, machine)
+    objective, optimizer = accelerator.prepare(Objective(model, plan), optimizer_for(model, plan))
+    run = Run(
+        plan=plan,
+        machine=machine,
+        data=data,
+        record=record,
+        accelerator=accelerator,
+        source=source,
+        model=model,
+        mean=mean,
+        objective=objective,
+        optimizer=optimizer,
+    )
+    if state is not None:
+        run.restore(state)
+    if accelerator.is_main_process:
+        about = {"data": str(data), "processes": accelerator.num_processes}
+        record.begin(plan, machine, run.step, **about)
+    accelerator.init_trackers("tcpformer")
+    return run
 
 
-def _resume(
-    out: Path, plan: Plan, model: TCPFormer, mean: TCPFormer, optimizer: torch.optim.Optimizer
-) -> int:
-    """Restore what an earlier run left; the step to go on from.
+def _batches(run: Run) -> Iterator[tuple[Tensor, ...]]:
+    """The batches of one step; of each, every process takes its own part."""
+    plan, accelerator = run.plan, run.accelerator
+    size, mine = plan.batch * accelerator.num_processes, accelerator.process_index
+    part = slice(mine * plan.batch, (mine + 1) * plan.batch)
+    for number in range(run.step * plan.accumulate, (run.step + 1) * plan.accumulate):
+        seed = np.random.SeedSequence([plan.seed, number, mine]).generate_state(1)[0]
+        torch.manual_seed(int(seed))  # dropout, too, goes by number
+        clips = run.source.batch(number, size)
+        arrays = (clips.xyc[part], clips.flat[part], clips.xyz[part])
+        yield tuple(torch.from_numpy(x).to(accelerator.device) for x in arrays)
 
-    Raises:
-        ValueError: If that run had another plan (more steps are allowed), or the file is broken.
+
+def _write_down(run: Run, report: Callable[[Row], None]) -> None:
+    """Log every so often; and score, which decides on the best weights."""
+    last, scored = run.step == run.steps, _is_scored(run)
+    if not (last or scored or run.step % LOG_EVERY == 0):
+        return
+    mean: Any = run.accelerator.reduce(torch.stack(run.losses).mean(), "mean")
+    run.losses.clear()
+    if not run.accelerator.is_main_process:
+        return
+    row = {"step": run.step, "loss": mean.item(), "seconds": run.spent()}
+    if last or scored:
+        row |= judge(run.mean, run.plan, run.source, run.data)
+        errors = [row[key] for key in row if key in BEST_BY]
+        if errors and (error := sum(errors) / len(errors)) < run.best:
+            run.best = error
+            _save_weights(run, "best")
+    run.record.log(row)
+    run.accelerator.log(row, run.step)
+    report(row)
+
+
+def _is_scored(run: Run) -> bool:
+    if run.machine.score_every or not run.plan.epochs:
+        return run.step % (run.machine.score_every or SCORE_EVERY) == 0
+    return run.epoch(run.step) > run.epoch(run.step - 1)
+
+
+def _save(run: Run) -> None:
+    """Keep the weights of a step that is to be kept; every so often all that it takes to go on.
+
+    The weights come first: killed in between, the run goes on from an older checkpoint.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    if not (out / "checkpoint.pt").exists():
-        return 0
-    try:
-        state = torch.load(out / "checkpoint.pt", map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever broken bytes make it raise
-        raise ValueError(f"{out / 'checkpoint.pt'} is broken; delete it to start anew.") from error
-    wanted = asdict(plan)
-    differ = [k for k, v in state["plan"].items() if v != wanted[k] and k != "steps"]
-    if differ:
-        raise ValueError(
-            f"{out} holds a run with other {', '.join(differ)}; give its plan or another folder."
-        )
-    model.load_state_dict(state["model"])
-    mean.load_state_dict(state["mean"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"]
+    if run.machine.keep_every and run.step % run.machine.keep_every == 0:
+        _save_weights(run, f"step_{run.step:07}")
+    if run.step == run.steps or time.monotonic() - run.saved > run.machine.save_seconds:
+        _save_weights(run, "weights")
+        run.record.save(run.state())
+        run.saved = time.monotonic()
 
 
-def _log(out: Path, row: dict[str, Any]) -> None:
-    with (out / "log.jsonl").open("a") as file:
-        file.write(json.dumps(row) + "\n")
+def _save_weights(run: Run, name: str) -> None:
+    save_model(run.mean, run.record.folder / name, convention=run.source.convention)

@@ -78,8 +78,8 @@ def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Pat
     written = [_write_picture(reports, folder / "report.png")]
     content = {name: _as_json(report) for name, report in reports.items()}
     with replacing(folder / "report.json") as beside:
-        only = len(content) == 1
-        beside.write_text(json.dumps([*content.values()][0] if only else content, indent=1) + "\n")
+        alone = next(iter(content.values())) if len(content) == 1 else content
+        beside.write_text(json.dumps(alone, indent=1) + "\n")
     written.append(folder / "report.json")
     for name, report in reports.items():
         for kind, rows in report.tables.items():

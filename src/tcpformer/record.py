@@ -1,0 +1,122 @@
+"""The folder of a run: what it was, how it went, and all it needs to go on.
+
+Nothing in it is ever half written: files are written beside their place and renamed.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .files import replacing
+from .recipes import Machine, Plan, as_data
+
+Row = dict[str, Any]
+_PACKAGES = ("tcpformer", "torch", "numpy", "accelerate", "safetensors")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run's folder.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def left(self, plan: Plan, processes: int) -> Row | None:
+        """What an earlier run left to go on from: its checkpoint, or None.
+
+        Raises:
+            ValueError: If that run had another plan (more steps are allowed) or number of
+                processes, or cannot be read.
+        """
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return None
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            before = state["plan"] | {"processes": state["processes"]}
+        except Exception as error:  # torch raises whatever broken bytes make it raise
+            raise ValueError(f"{path} is broken; delete it to start anew.") from error
+        now = as_data(plan) | {"processes": processes}
+        differ = [k for k in now if before.get(k) != now[k] and k not in ("steps", "epochs")]
+        if differ:
+            raise ValueError(
+                f"{self.folder} holds a run with other {', '.join(differ)}; give its plan or "
+                "another folder."
+            )
+        return state
+
+    def begin(self, plan: Plan, machine: Machine, step: int, **more: Any) -> None:
+        """Say in run.json what begins, or goes on after a step, and forget what came after it."""
+        # What a killed run logged after its checkpoint will be done, and logged, again.
+        kept = [row for row in self.rows() if row["step"] <= step]
+        with replacing(self.folder / "log.jsonl") as beside:
+            beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        about = {
+            "plan": as_data(plan),
+            "machine": asdict(machine),
+            **more,
+            "command": sys.argv,
+            "git": _revision(),
+            "versions": {name: version(name) for name in _PACKAGES},
+        }
+        with replacing(self.folder / "run.json") as beside:
+            beside.write_text(json.dumps(about, indent=1) + "\n")
+
+    def save(self, state: Row) -> None:
+        """Keep a checkpoint, in the place of the one before."""
+        with replacing(self.folder / "checkpoint.pt") as beside:
+            torch.save(state, beside)
+
+    def log(self, row: Row) -> None:
+        """Add a line to log.jsonl."""
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rows(self) -> list[Row]:
+        """The lines of log.jsonl; one that was cut off is left out."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def draw(self) -> None:
+        """Draw the loss and the errors over the steps into curves.png."""
+        from matplotlib.figure import Figure
+
+        rows = self.rows()
+        figure = Figure(figsize=(11, 4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot([r["step"] for r in rows], [r["loss"] for r in rows])
+        left.set(xlabel="step", ylabel="loss", yscale="log", title="training")
+        scored = [r for r in rows if any(key.endswith("mpjpe") for key in r)]
+        for key in [k for k in (scored[-1] if scored else {}) if k.endswith("mpjpe")]:
+            at = [(r["step"], r[key]) for r in scored if key in r]
+            right.plot(*zip(*at, strict=True), marker=".", label=key)
+        right.set(xlabel="step", ylabel="mm", title="people held out")
+        if scored:
+            right.legend()
+        with replacing(self.folder / "curves.png") as beside:
+            figure.savefig(beside, dpi=120)
+
+
+def _revision() -> str | None:
+    """The git revision of the code, with "+" if it was changed since; None outside of git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    known = [*git, "ls-files", "--error-unmatch", Path(__file__).name]
+    describe = [*git, "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:  # a virtual environment may lie in somebody else's repository
+        subprocess.check_output(known, stderr=subprocess.DEVNULL)
+        return subprocess.check_output(describe, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

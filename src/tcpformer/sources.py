@@ -1,0 +1,143 @@
+"""What a run learns from: batches by number, and the clips that its weights are judged by."""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int
+
+from .data.clips import Clips, clips
+from .data.folder import load_folder
+from .data.footage import Footage, mirrored_clips
+from .data.human36m_cpn import load_h36m_cpn
+from .data.human36m_sh import load_h36m_sh
+from .data.mocap import load_mocap
+from .data.mpi_inf_3dhp import load_3dhp_train
+from .recipes import JUDGED_SPLIT, Plan
+from .released import RELEASED, Convention
+from .skeleton import H36M
+
+JUDGED_CLIPS = 512
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where clips come from. A batch depends on nothing but the plan, its number and size."""
+
+    convention: Convention
+    epoch: int
+    """Clips in one pass over the data."""
+    judges: dict[str, Clips]
+    """Clips of people held out, by kind; empty if nobody is."""
+    in_mm: float
+    """Millimetres per unit of the truth; for Human3.6M with SH detections, pixels."""
+    root: int
+    """The joint that all others are seen from."""
+
+    def batch(self, number: int, size: int) -> Clips:
+        """The clips of one batch; a run takes those of consecutive numbers."""
+        ...
+
+
+def open_source(plan: Plan, data: str | Path) -> Source:
+    """Open the data that a plan asks for.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it is of another format.
+    """
+    if plan.data == "mocap":
+        return Filmed(plan, data)
+    if plan.data == "own":
+        part = JUDGED_SPLIT.get(plan.select)
+        held_out = load_folder(data, part) if part else None
+        return Cut(plan, load_folder(data, plan.split), held_out)
+    if plan.data == "3dhp":
+        footage = load_3dhp_train(data)
+    else:
+        load = load_h36m_sh if plan.data == "h36m-sh" else load_h36m_cpn
+        footage = load(data, "train", ground_truth=plan.ground_truth)
+    if plan.select != "validation":
+        return Cut(plan, footage, None)
+    others = set(footage.subjects) - set(plan.holdout)
+    return Cut(plan, footage.of(others), footage.of(plan.holdout))
+
+
+class Filmed:
+    """Motion capture, filmed by virtual cameras: no clip comes twice."""
+
+    in_mm = 1000.0
+    root = H36M.root
+
+    def __init__(self, plan: Plan, data: str | Path) -> None:
+        self.plan = plan
+        self.mocap = load_mocap(data, plan.split)
+        self.convention = Convention(fps=self.mocap.fps, spacing=_middle(plan.spacing))
+        self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
+        self.judges = {}
+        if plan.select in JUDGED_SPLIT:
+            self.judges = self._judges(data, JUDGED_SPLIT[plan.select])
+
+    def batch(self, number: int, size: int) -> Clips:
+        how = {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
+        return next(clips(self.mocap, **how, batch=size, seed=self.plan.seed, first=number))
+
+    def _judges(self, data: str | Path, split: str) -> dict[str, Clips]:
+        """The same clips whatever the plan's seed: exact ones, and detected ones."""
+        how = {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
+        every = next(clips(load_mocap(data, split), **how, batch=JUDGED_CLIPS, seed=7))
+        exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
+        pick = {"clean": exact, "noisy": ~exact}
+        return {k: Clips(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+
+
+class Cut:
+    """Footage, cut into clips that are shuffled for every pass; half of them mirrored."""
+
+    def __init__(self, plan: Plan, footage: Footage, held_out: Footage | None) -> None:
+        self.plan = plan
+        self.footage = footage
+        self.root = footage.skeleton.root
+        self.in_mm = 1000.0 if plan.data in ("own", "h36m-cpn") else 1 / float(footage.units[0])
+        self.frames = plan.network.frames
+        self.cuts = self._cut(footage, plan.stride or max(self.frames // 3, 1), plan.spacing[1])
+        self.epoch = len(self.cuts)
+        self.convention = _convention(plan, footage.fps)
+        self.judges = {}
+        if held_out is not None:
+            middle = _middle(plan.spacing)
+            every = self._cut(held_out, self.frames, middle)
+            some = every[np.linspace(0, len(every) - 1, min(len(every), JUDGED_CLIPS)).astype(int)]
+            name = JUDGED_SPLIT[plan.select]
+            self.judges = {name: held_out.take(some, self.frames, plan.rule, middle)}
+
+    def batch(self, number: int, size: int) -> Clips:
+        """Batches are cut from one stream, pass after pass, in which no clip is left out."""
+        passes = range(number * size // self.epoch, ((number + 1) * size - 1) // self.epoch + 1)
+        stream = np.concatenate([self._pass(turn) for turn in passes])
+        rows = stream[number * size - passes[0] * self.epoch :][:size]
+        rng = np.random.default_rng([self.plan.seed, 1, number])
+        spacing = int(rng.integers(self.plan.spacing[0], self.plan.spacing[1] + 1))
+        taken = self.footage.take(rows[:, :2], self.frames, self.plan.rule, spacing)
+        return mirrored_clips(taken, self.footage.skeleton, rows[:, 2].astype(bool))
+
+    def _pass(self, turn: int) -> Int[np.ndarray, "n 3"]:
+        """All clips, shuffled; of each its sequence, first frame, and whether it is mirrored."""
+        rng = np.random.default_rng([self.plan.seed, 0, turn])
+        order, turned = rng.permutation(self.epoch), rng.random(self.epoch) < 0.5
+        return np.column_stack([self.cuts[order], turned])
+
+    def _cut(self, footage: Footage, stride: int, spacing: int) -> Int[np.ndarray, "n 2"]:
+        return footage.clips((self.frames - 1) * spacing + 1, stride)
+
+
+def _convention(plan: Plan, fps: float) -> Convention:
+    """What the trained weights will expect and give."""
+    known = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
+    if plan.data in known:
+        return RELEASED[known[plan.data]]
+    return Convention(rule=plan.rule, fps=fps, spacing=_middle(plan.spacing))
+
+
+def _middle(spacing: tuple[int, int]) -> int:
+    return (spacing[0] + spacing[1]) // 2

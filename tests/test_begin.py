@@ -1,0 +1,149 @@
+"""What a run begins with: network, optimizer, and how layers are worked on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
+
+from tcpformer import begin, sources
+from tcpformer.begin import longer
+from tcpformer.models import build
+from tcpformer.models.ablations import Variant
+from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.recipes import PRESETS
+from tcpformer.record import Record
+from tcpformer.weights import load_model
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few clips to judge by, and no pictures."""
+    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
+    monkeypatch.setattr(Record, "draw", lambda record: None)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return own_folder(tmp_path_factory.mktemp("own"))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_recomputing_and_compiling_are_by_layer(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All layers of all stacks, each once; nothing that counts batches."""
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda layer: compiled.append(layer))
+    model = build(replace(NETWORKS[network], depth=2))
+    begin.arrange(model, replace(MACHINE, compile=True, recompute=True))
+    assert len(compiled) == 4
+    wrapped = [layer for layer in model.modules() if "forward" in vars(layer)]
+    assert wrapped == compiled
+    inner = [m for layer in compiled for m in layer.modules()]
+    assert len(inner) == len(set(inner))
+    assert not [m for m in inner if isinstance(m, nn.BatchNorm1d)]
+
+
+@pytest.mark.parametrize(
+    ("preset", "kind", "decays"),
+    [("h36m-81", "AdamW", [0.01]), ("3dhp-9", "Adam", [0]), ("open", "AdamW", [0.01, 0.0])],
+)
+def test_the_optimizer_is_the_planned_one(preset: str, kind: str, decays: list[float]) -> None:
+    model = build(TINY)
+    optimizer = begin.optimizer_for(model, PRESETS[preset])
+    assert type(optimizer).__name__ == kind
+    assert [group["weight_decay"] for group in optimizer.param_groups] == decays
+    assert all(group["amsgrad"] == (kind == "Adam") for group in optimizer.param_groups)
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    assert {id(p) for p in held} == {id(p) for p in model.parameters()}
+    if len(decays) == 2:
+        assert all(p.ndim <= 1 for p in optimizer.param_groups[1]["params"])
+
+
+@pytest.mark.parametrize("pum", ["attention", "mlp"])
+def test_a_variant_is_trained_and_never_loaded_as_another_network(
+    pum: str, data: Path, tmp_path: Path
+) -> None:
+    variant = Variant(pum="mlp") if pum == "mlp" else Variant(mixing="0 fixed")
+    modules = "pum+pim" if pum == "mlp" else "all"
+    plan = replace(OWN, network=replace(TINY, modules=modules), variant=variant)
+    mean, _ = run(plan, data, tmp_path)
+    again, _ = run(plan, data, tmp_path)
+    assert same(mean, again)
+    if pum == "mlp":
+        with pytest.raises(ValueError, match=r"the keys are not those of .*missing: .*pum"):
+            load_model(tmp_path / "weights")
+        return
+    loaded = load_model(tmp_path / "weights")
+    assert {p.item() for n, p in loaded.named_parameters() if n.endswith("trust")} == {0.0}
+    x = torch.randn(1, 9, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x), mean(x))
+
+
+# Longer clips
+
+
+def _lively(frames: int, **changes: Any) -> TCPFormer:
+    torch.manual_seed(0)
+    model = TCPFormer(
+        Config(frames=frames, depth=2, width=16, heads=2, representation=16, **changes)
+    )
+    for name, parameter in model.named_parameters():
+        if name.endswith(".gain"):
+            nn.init.constant_(parameter, 0.5)
+    return model.eval()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize("how", ["each", "all"])
+@pytest.mark.parametrize("proxy_frames", [None, 4])
+@torch.inference_mode()
+def test_longer_lifts_repeated_frames_as_before(
+    factor: int, how: str, proxy_frames: int | None
+) -> None:
+    """Whether the proxy is a third of the clip or of a given length."""
+    short = _lively(9, proxy_frames=proxy_frames)
+    long = longer(short, replace(short.config, frames=9 * factor)).eval()
+    x = torch.randn(2, 9, 17, 3)
+
+    def repeat(y: torch.Tensor) -> torch.Tensor:
+        tiled = y.repeat(1, factor, 1, 1)
+        return y.repeat_interleave(factor, dim=1) if how == "each" else tiled
+
+    torch.testing.assert_close(long(repeat(x)), repeat(short(x)), atol=1e-5, rtol=0)
+    assert long.config.frames == 9 * factor
+    assert (short(x)[0] - short(x.flip(0))[0]).abs().max() > 0.1  # what goes in does matter
+
+
+def test_longer_leaves_the_short_one_alone() -> None:
+    short = _lively(9)
+    before = {key: value.clone() for key, value in short.state_dict().items()}
+    long = longer(short, replace(short.config, frames=27))
+    nn.init.zeros_(long.proxy)
+    assert all(torch.equal(value, before[key]) for key, value in short.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "change", [{"frames": 12}, {"frames": 3}, {"width": 32}, {"depth": 1}, {"proxy_frames": 2}]
+)
+def test_longer_refuses_anything_else(change: dict[str, int]) -> None:
+    short = _lively(9)
+    with pytest.raises(ValueError, match="cannot start"):
+        longer(short, replace(short.config, **change))
+
+
+def test_a_run_may_start_from_shorter_weights(data: Path, tmp_path: Path) -> None:
+    first, _ = run(OWN, data, tmp_path / "short")
+    init = str(tmp_path / "short" / "weights")
+    plan = replace(OWN, network=replace(TINY, frames=27), init=init, rate=0.0, steps=1)
+    second, _ = run(plan, data, tmp_path / "long")
+    x = torch.randn(1, 9, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(second(x.repeat(1, 3, 1, 1))[:, :9], first(x), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="cannot start"):
+        run(replace(OWN, network=STRIDED, init=init), data, tmp_path / "other")

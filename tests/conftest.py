@@ -7,6 +7,9 @@ import pytest
 import torch
 from commands import keypoint_file, tiny_weights
 
+from tcpformer import sources
+from tcpformer.record import Record
+
 # The networks of most tests are tiny: a second thread gains nothing on an idle machine, and waits
 # for a core on a busy one.
 torch.set_num_threads(1)
@@ -27,3 +30,10 @@ def walking(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_weights(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few clips to judge by, and no pictures."""
+    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
+    monkeypatch.setattr(Record, "draw", lambda record: None)

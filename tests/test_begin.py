@@ -9,21 +9,15 @@ import torch
 from torch import nn
 from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
 
-from tcpformer import begin, sources
+from tcpformer import begin
 from tcpformer.begin import longer
 from tcpformer.models import build
 from tcpformer.models.ablations import Variant
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.recipes import PRESETS
-from tcpformer.record import Record
 from tcpformer.weights import load_model
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few clips to judge by, and no pictures."""
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(Record, "draw", lambda record: None)
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 from trainings import NETWORKS, OWN, logged, own_folder, run, same
 
-from tcpformer import sources
 from tcpformer import train as training
 from tcpformer.recipes import Plan
 from tcpformer.record import Record
 from tcpformer.train import rate_at
 from tcpformer.weights import load_model
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few clips to judge by, and no pictures."""
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(Record, "draw", lambda record: None)
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

@@ -38,11 +38,7 @@ from tcpformer.weights import load_model, load_weights
 DRAW = Record.draw
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few clips to judge by, and no pictures."""
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(Record, "draw", lambda record: None)
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,9 @@ from tcpformer import sources
 from tcpformer.losses import position_loss, scaled_position_loss, velocity_loss
 from tcpformer.models import build, only_centre
 from tcpformer.recipes import PRESETS, Plan
-from tcpformer.record import Record
 from tcpformer.train import Objective, follow, rate_at
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few clips to judge by, and no pictures."""
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(Record, "draw", lambda record: None)
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from motions import walk
 
@@ -52,3 +53,16 @@ def run(*arguments: object) -> None:
 
 def written(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence with which a command ends."""
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.err.startswith("tcpformer: ")
+    assert said.err.count("\n") == 1
+    assert said.err.endswith("\n")
+    assert "Traceback" not in said.err + said.out
+    return said.err

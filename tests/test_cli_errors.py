@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from commands import SAMPLE, keypoint_file, keypoints, run, written
+from commands import SAMPLE, keypoint_file, keypoints, refused, run, written
 
 from tcpformer.skeleton import H36M
 from tcpformer.video import Frame, write_video
@@ -108,19 +108,6 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
         "confidence must lie in 0 to 1",
     ),
 }
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one sentence with which a command ends."""
-    with pytest.raises(SystemExit) as ended:
-        run(*arguments)
-    said = capsys.readouterr()
-    assert ended.value.code == 2
-    assert said.err.startswith("tcpformer: ")
-    assert said.err.count("\n") == 1
-    assert said.err.endswith("\n")
-    assert "Traceback" not in said.err + said.out
-    return said.err
 
 
 @pytest.mark.parametrize("case", BAD_SOURCES)

@@ -127,7 +127,7 @@ def ablate(
 ) -> Result:
     """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
 
-    Joints are told apart from the start (`Variant.joints`): half the steps lead as far.
+    Joints are told apart from the start (`Variant.joints`), which shortens the first stretch.
 
     Args:
         name: A key of `models.ablations.TABLES`.

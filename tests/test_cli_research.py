@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,8 +110,10 @@ def test_motion_capture_becomes_a_file_to_train_on_and_a_benchmark(
     assert len(load_mocap(tmp_path / "mocap.npz", "train").lengths) == 2
     assert "02_03.amc" in capsys.readouterr().out
     with np.load(mocap_file(tmp_path / "walks.npz")) as file:
-        walks = {key: file[key] for key in file}
-    names = {key: np.array(["a", "b", "c"]) for key in ("name", "subject", "activity")}
+        walks: dict[str, Any] = {key: file[key] for key in file}
+    names: dict[str, Any] = {
+        key: np.array(["a", "b", "c"]) for key in ("name", "subject", "activity")
+    }
     walks |= {"split": np.array(["train", "train", "test"]), "parents": np.zeros(17, int)}
     np.savez(tmp_path / "walks.npz", **(walks | names))
     run("data", "open", tmp_path / "walks.npz", "--out", tmp_path / "benchmark.npz")

@@ -98,8 +98,8 @@ def read_released(path: Path, said: Said) -> tuple[Any, dict[str, Tensor]]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the pickled bytes make it raise
         raise ValueError(  # and its words tell how to run them
-            f"{path}: not a checkpoint of plain tensors; nothing in it was run. If a trusted tool "
-            "reads it, save its state dict alone with torch.save."
+            f"{path}: not a checkpoint of plain tensors, or damaged; nothing in it was run. If a "
+            "trusted tool reads it, save its state dict alone with torch.save."
         ) from error
     return translate(_bare(content, path), said, path)
 

@@ -124,6 +124,8 @@ def _find(source: str | Path) -> Path:
 def _load_ours(folder: Path) -> tuple[Network, Convention | None]:
     try:
         about = json.loads((folder / CONFIG_FILE).read_text())
+        if about.get("architecture", BEFORE_OTHERS) not in MODELS:
+            raise ValueError(f"no model {about['architecture']!r} in MODELS: {list(MODELS)}")
         described = MODELS[about.get("architecture", BEFORE_OTHERS)].config
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about["model"].items()}
         config = described(**fields)

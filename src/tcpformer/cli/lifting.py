@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from .bars import bar
+from .places import writable
 
 if TYPE_CHECKING:
     from ..motion import Motion2D, Motion3D
@@ -60,7 +61,7 @@ def lift(
         torch.set_num_threads(threads)
     choose_height(height)
     video, people = _source(source)
-    _writable(out)
+    writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
     if video is not None:
         people = _found(video, landmarks)
@@ -114,24 +115,6 @@ def _draw(video: "Video", motions: "Sequence[Motion3D]", path: Path) -> None:
     with bar("drawing") as progress:
         write_overlay(video, motions, path, progress)
     print(path)
-
-
-def _writable(folder: Path) -> None:
-    """Find out before the work, not after it.
-
-    Raises:
-        OSError: If the folder cannot be made or written.
-    """
-    from ..files import replacing
-
-    probe = folder / ".writable"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(probe):
-            pass
-    except OSError as error:
-        raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error
-    probe.unlink()
 
 
 def info() -> None:

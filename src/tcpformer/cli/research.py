@@ -1,11 +1,13 @@
 """Verbs for research: `evaluate`, `ablate` and `attention`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from .bars import bar
+from .places import writable
 
 if TYPE_CHECKING:
     from ..evaluate.report import Report
@@ -51,16 +53,20 @@ def evaluate(
     from ..lift import pick_device
     from ..weights import load_weights
 
+    if out is not None:
+        writable(out)
     loaded = load_weights(
         weights, heads=heads, frames=frames, strides=strides, device=pick_device(device)
     )
-    print(f"{dataset}: {loaded.name}, flip averaging {'on' if flip else 'off'}\n")
+    network = f"{loaded.name}, {loaded.model.config}"
+    print(f"{dataset}: {network}\n")
     if dataset == "open":
         reports = _open(loaded, data, trained_on, flip, know_focal)
     else:
         reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
-    for report in reports.values():
-        print(f"{report.table()}\n")
+    for name, report in reports.items():
+        reports[name] = replace(report, notes=(*report.notes, f"The network: {network}."))
+        print(f"{reports[name].table()}\n")
     if out is not None:
         from ..evaluate.report import write_reports
 
@@ -159,7 +165,7 @@ def ablate(
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    out.mkdir(parents=True, exist_ok=True)
+    writable(out)
     budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
     if table == "systems":
         results = compare(small_systems(), out, budget, report=print)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..recipes import PRESETS, Machine, Plan, read_plan
 from ..train import train
 from .bars import bar
+from .places import writable
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -46,16 +47,20 @@ def run(arguments: Sequence[str]) -> None:
         if threads:
             torch.set_num_threads(threads)
         torch.set_flush_denormal(True)
+        writable(out)
+        if _speaks():
+            going_on = (out / "checkpoint.pt").exists()
+            print(f"{'going on with' if going_on else 'beginning'} {out}: {plan.network}")
         with bar("training", "step") as progress:
             train(
                 plan,
                 data,
                 out,
                 machine,
-                report=lambda row: tqdm.write(str(row)),
+                report=lambda row: tqdm.write(", ".join(map(_said, row.items()))),
                 progress=progress,
             )
-        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        if _speaks():
             print(out / "weights")
 
     plans = f"Plans: {', '.join(PRESETS)}."
@@ -66,6 +71,16 @@ def run(arguments: Sequence[str]) -> None:
         args=arguments,
         config=(tyro.conf.AvoidSubcommands,),
     )
+
+
+def _speaks() -> bool:
+    """Of several processes one speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _said(item: tuple[str, object]) -> str:
+    key, value = item
+    return f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
 
 
 def _model(arguments: Sequence[str]) -> str | None:

@@ -145,7 +145,8 @@ def sequence_files(folder: str | Path) -> list[Path]:
     """
     files = sorted(p for p in Path(folder).rglob("*.npz") if not p.name.startswith("."))
     if not files:
-        raise ValueError(f"{folder}: expected a folder of .npz files, one a sequence; found none.")
+        what = "found none" if Path(folder).is_dir() else "there is no such folder"
+        raise ValueError(f"{folder}: expected a folder of .npz files, one a sequence; {what}.")
     return files
 
 

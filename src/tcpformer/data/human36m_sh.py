@@ -141,7 +141,8 @@ def _videos(folder: Path) -> list[dict[str, Any]]:
 def _arrays(path: Path, cache: str | Path | None) -> Path:
     """The folder of the arrays of a pickle as it is now; made if it is not there."""
     if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
+        what = "a folder, not the pickle" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: {what}; expected h36m_sh_conf_cam_source_final.pkl.")
     state = path.stat()
     usual = path.with_suffix(".cache")
     if not os.access(path.parent, os.W_OK):

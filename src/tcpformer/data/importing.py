@@ -122,7 +122,8 @@ def import_mocap(
     folder = Path(folder)
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _KINDS)
     if not paths:
-        raise ValueError(f"{folder}: found no .bvh and no .amc file.")
+        what = "expected a folder" if not folder.is_dir() else "found no .bvh and no .amc file"
+        raise ValueError(f"{folder}: {what}.")
     subjects = [_subject(path) for path in paths]
     split = _split_of(subjects, splits or {})
     read = [

@@ -65,7 +65,7 @@ def read_npz(
             data = {key: file[key] for key in (*numbers, *texts, *optional) if key in found}
     except _UNREADABLE as error:
         raise ValueError(
-            f"{path}: damaged, or not an npz file of plain arrays (texts must be of dtype str, not "
+            f"{path}: not an npz file of plain arrays, or damaged (texts must be of dtype str, not "
             "object)."
         ) from error
     missing = [key for key in (*numbers, *texts) if key not in found]

@@ -6,13 +6,18 @@ for i, person in enumerate(detect(open_video("dance.mp4"))):
     save(Lifter("default")(person), f"dance_{i}.bvh")
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .detect import detect
 from .export import save
-from .lift import Lifter
 from .motion import Motion2D, Motion3D, load_keypoints, load_motion, to_skeleton
 from .skeleton import BLAZEPOSE, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 from .video import Video, open_video
-from .weights import Convention, load_model, save_model
+
+if TYPE_CHECKING:
+    from .lift import Lifter
+    from .weights import Convention, load_model, save_model
 
 __version__ = "0.1.0"
 
@@ -37,3 +42,17 @@ __all__ = [
     "save_model",
     "to_skeleton",
 ]
+
+_WITH_TORCH = {
+    "Lifter": ".lift",
+    "Convention": ".weights",
+    "load_model": ".weights",
+    "save_model": ".weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs PyTorch when it is asked for: that takes seconds, and `--help` does not."""
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WITH_TORCH[name], __name__), name)

@@ -10,7 +10,7 @@ from torch import nn
 from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
 
 from tcpformer import begin
-from tcpformer.begin import longer
+from tcpformer.begin import grown
 from tcpformer.models import build
 from tcpformer.models.ablations import Variant
 from tcpformer.models.tcpformer import Config, TCPFormer
@@ -102,7 +102,7 @@ def test_longer_lifts_repeated_frames_as_before(
 ) -> None:
     """Whether the proxy is a third of the clip or of a given length."""
     short = _lively(9, proxy_frames=proxy_frames)
-    long = longer(short, replace(short.config, frames=9 * factor)).eval()
+    long = grown(short, replace(short.config, frames=9 * factor)).eval()
     x = torch.randn(2, 9, 17, 3)
 
     def repeat(y: torch.Tensor) -> torch.Tensor:
@@ -114,10 +114,24 @@ def test_longer_lifts_repeated_frames_as_before(
     assert (short(x)[0] - short(x.flip(0))[0]).abs().max() > 0.1  # what goes in does matter
 
 
+@pytest.mark.parametrize("frames", [9, 27])
+@torch.inference_mode()
+def test_an_embedding_of_poses_starts_without_effect(frames: int) -> None:
+    short = _lively(9)
+    own = grown(short, replace(short.config, frames=frames, pose_embedding=True)).eval()
+    x = torch.randn(2, 9, 17, 3)
+    repeated = x.repeat(1, frames // 9, 1, 1)
+    torch.testing.assert_close(own(repeated)[:, :9], short(x), atol=1e-5, rtol=0)
+    assert own.config.pose_embedding
+    assert (grown(own, own.config)(repeated) == own(repeated)).all()
+    with pytest.raises(ValueError, match="cannot start"):
+        grown(own, replace(own.config, pose_embedding=False))
+
+
 def test_longer_leaves_the_short_one_alone() -> None:
     short = _lively(9)
     before = {key: value.clone() for key, value in short.state_dict().items()}
-    long = longer(short, replace(short.config, frames=27))
+    long = grown(short, replace(short.config, frames=27))
     nn.init.zeros_(long.proxy)
     assert all(torch.equal(value, before[key]) for key, value in short.state_dict().items())
 
@@ -128,7 +142,7 @@ def test_longer_leaves_the_short_one_alone() -> None:
 def test_longer_refuses_anything_else(change: dict[str, int]) -> None:
     short = _lively(9)
     with pytest.raises(ValueError, match="cannot start"):
-        longer(short, replace(short.config, **change))
+        grown(short, replace(short.config, **change))
 
 
 def test_a_run_may_start_from_shorter_weights(data: Path, tmp_path: Path) -> None:

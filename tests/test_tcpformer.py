@@ -1,5 +1,6 @@
 """The network: equal to the released one, equal to its textbook twin, and its symmetries."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -200,6 +201,30 @@ def test_the_proxy_has_any_length(modules: Modules, length: int) -> None:
 def test_a_third_is_the_released_length() -> None:
     x = torch.randn(1, 9, 17, 3)
     torch.testing.assert_close(tiny()(x), tiny(proxy_frames=3)(x), atol=0, rtol=0)
+
+
+def test_an_embedded_pose_tells_every_joint_of_all_others() -> None:
+    """At the start next to nothing else does: the branches are all but closed."""
+    x = torch.randn(1, 9, 17, 3, requires_grad=True)
+    heard = {}
+    for embedded in (False, True):
+        torch.manual_seed(0)
+        config = Config(frames=9, depth=1, width=16, heads=2, pose_embedding=embedded)
+        joint = TCPFormer(config)(x)[0, 4, 13].sum()
+        gradient = torch.autograd.grad(joint, x)[0][0].abs().amax(dim=-1)
+        heard[embedded] = gradient[4] / gradient[4, 13]
+        assert gradient[[3, 5]].max() < 1e-3 * gradient[4, 13]  # frames for themselves
+    assert heard[False].sum() == pytest.approx(1, abs=1e-2)
+    assert heard[True].min() > 0.01
+
+
+def test_an_embedding_of_poses_adds_its_map_and_no_more() -> None:
+    config = Config(frames=9, depth=1, width=16, heads=2)
+    plain, own = (
+        dict(TCPFormer(replace(config, pose_embedding=e)).named_parameters()) for e in (False, True)
+    )
+    assert set(own) - set(plain) == {"embed_pose.weight", "embed_pose.bias"}
+    assert own["embed_pose.weight"].shape == (17 * 16, 17 * 3)
 
 
 @torch.inference_mode()

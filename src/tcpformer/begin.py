@@ -36,26 +36,33 @@ def start(plan: Plan) -> nn.Module:
     if model.config == plan.network:
         return model.train()
     if isinstance(model, TCPFormer) and isinstance(plan.network, Config):
-        return longer(model, plan.network)
+        return grown(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
-def longer(model: TCPFormer, config: Config) -> TCPFormer:
-    """The same network for clips longer by a whole factor: its proxy frames are repeated.
+def grown(model: TCPFormer, config: Config) -> TCPFormer:
+    """The same function in a network of longer clips, or with whole poses embedded.
 
     Attention over repeated proxy frames gives what attention over one of them gives, so a clip
-    whose frames are repeated likewise is lifted as before. A proxy of a given length stays.
+    whose frames are repeated likewise is lifted as before; a proxy of a given length stays. What
+    embeds whole poses starts at 0.
 
     Raises:
-        ValueError: If anything but the clip length differs, or the factor is not whole.
+        ValueError: If anything else differs, or the factor between the lengths is not whole.
     """
     factor, left = divmod(config.frames, model.config.frames)
-    if replace(config, frames=model.config.frames) != model.config or left:
+    gains_pose = config.pose_embedding and not model.config.pose_embedding
+    same = replace(config, frames=model.config.frames)
+    if gains_pose:
+        same = replace(same, pose_embedding=False)
+    if same != model.config or left:
         raise ValueError(f"cannot start {config} from {model.config}.")
-    state = model.state_dict()
+    result, state = TCPFormer(config), model.state_dict()
     if config.proxy_frames is None:
         state["proxy"] = state["proxy"].repeat(factor, 1, 1)
-    result = TCPFormer(config)
+    if gains_pose and result.embed_pose is not None:
+        added = result.embed_pose.state_dict(prefix="embed_pose.")
+        state |= {key: torch.zeros_like(value) for key, value in added.items()}
     result.load_state_dict(state)
     return result
 

@@ -50,11 +50,13 @@ class Config:
     local_branch: bool = False
     """The three local attentions of the released checkpoints, all but without effect there."""
     modules: Modules = "all"
-    """Those of PUM, PIM and PAM that there are: the stages of the paper's Table 4, which does not
-    say what a stage has instead. Here: no PAM, a plain attention over time in its place; no PIM,
-    the plain attention before it finds the proxy among the frames; no PUM, the proxy as learned."""
+    """Those of PUM, PIM and PAM that there are (the paper's Table 4). Here, without PAM a plain
+    attention over time stands in its place; without PIM the plain attention before it finds the
+    proxy among the frames; without PUM the proxy stays as learned."""
     proxy_frames: int | None = None
     """Length of the proxy; None is a third of the clip, as released."""
+    pose_embedding: bool = False
+    """Ours, not the paper's: a joint's token starts from the whole pose, by a map of its own."""
 
     def __post_init__(self) -> None:
         if self.frames % 3 and (self.proxy_frames is None or self.local_branch):
@@ -82,6 +84,7 @@ class TCPFormer(nn.Module):
         self.config = config
         c = config.width
         self.embed = nn.Linear(3, c)
+        self.embed_pose = nn.Linear(JOINTS * 3, JOINTS * c) if config.pose_embedding else None
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
@@ -99,8 +102,8 @@ class TCPFormer(nn.Module):
 
         Args:
             xyc: Normalised x, y and the detector's confidence.
-            skip_local: Leave out the local branch, where there is one: faster, and the output of a
-                released checkpoint moves by some 1e-5 of its range.
+            skip_local: Leave out the local branch, if any: faster, and the output of a released
+                checkpoint moves by some 1e-5 of its range.
         """
         return self.head(self.represent(xyc, skip_local=skip_local))
 
@@ -114,6 +117,8 @@ class TCPFormer(nn.Module):
                 f"got {tuple(xyc.shape)}."
             )
         x = self.embed(xyc) + self.joint_position
+        if self.embed_pose is not None:
+            x = x + rearrange(self.embed_pose(xyc.flatten(2)), "b t (j c) -> b t j c", j=JOINTS)
         proxy = (self.proxy + self.proxy_position).expand(x.shape[0], -1, -1, -1)
         for mix, exchange in zip(self.mixers, self.exchanges, strict=True):
             x, proxy = exchange(mix(x), proxy, skip_local)
@@ -253,11 +258,8 @@ class AttentionMap:
     k: Float[Tensor, "n h k d"]
 
     def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
-        """Fused, so that the map is never formed; except when training on a CPU.
-
-        There the fused backward pass is slow, in bfloat16 very: the plain products in float32 took
-        0.7 of its time at 27 frames.
-        """
+        """Fused, so that the map is never formed; except when training on a CPU."""
+        # There the backward pass of plain products in float32 took 0.7 of the time, at 27 frames.
         if not (v.requires_grad and v.device.type == "cpu"):
             return F.scaled_dot_product_attention(self.q, self.k, v)
         with torch.autocast("cpu", enabled=False):
@@ -270,10 +272,7 @@ class AttentionMap:
 
 
 class LocalBranch(nn.Module):
-    """Attention within each third of the clip, at a constant scale of 1e-5.
-
-    Part of the released checkpoints, not of the design: kept so that they load and compute alike.
-    """
+    """Attention within each third: part of the released checkpoints, not of the design."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -56,14 +56,6 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class System:
-    """A network in a comparison."""
-
-    network: Network
-    variant: Variant = AS_RELEASED
-
-
-@dataclass(frozen=True)
 class Result:
     """A table: for every network, the scores of every seed.
 
@@ -156,7 +148,7 @@ def ablate(
 
 
 def compare(
-    systems: dict[str, System],
+    systems: dict[str, Network],
     out: Path,
     budget: Budget,
     report: Callable[[str], None] = lambda line: None,
@@ -174,7 +166,7 @@ def compare(
     """
     by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
-    plans = {name: _plan(s.network, budget.frames, s.variant) for name, s in systems.items()}
+    plans = {name: _plan(network, budget.frames) for name, network in systems.items()}
     pace = {name: _pace(plan, budget.data, out) for name, plan in plans.items()}
     steps = budget.frames // FRAMES_A_STEP
     in_time = {name: round(steps * next(iter(pace.values())) / p) for name, p in pace.items()}
@@ -184,19 +176,18 @@ def compare(
             found[name].append(_scores(run, budget, out / _slug(name, seed)))
             report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
     shared = {
-        name: {"parameters": _size(s.network), "ms a step": 1000 * pace[name]}
-        for name, s in systems.items()
+        name: {"parameters": _size(network), "ms a step": 1000 * pace[name]}
+        for name, network in systems.items()
     }
     frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in systems}
     times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in systems}
     return [Result("equal_frames", by_frames, frames), Result("equal_time", by_time, times)]
 
 
-def small_systems() -> dict[str, System]:
+def small_systems() -> dict[str, Network]:
     """The three systems at a quarter of a million parameters, clips of 9 frames.
 
     All see the detector's confidence, and none drops anything in training: no clip comes twice.
-    TCPFormer is there twice: as released, and with joints that are told apart from the start.
     """
     ours = TCPFormer(frames=9, depth=2, width=32, heads=4, representation=512)
     frequencies = PoseFormerV2(
@@ -205,12 +196,7 @@ def small_systems() -> dict[str, System]:
     strided = Strided(
         frames=9, strides=(3, 3), width=64, hidden=144, dropout=0.0, layer_dropout=0.0, inputs=3
     )
-    return {
-        "TCPFormer": System(ours),
-        "TCPFormer, joints apart": System(ours, Variant(joints="apart")),
-        "PoseFormerV2": System(frequencies),
-        "StridedTransformer": System(strided),
-    }
+    return {"TCPFormer": ours, "PoseFormerV2": frequencies, "StridedTransformer": strided}
 
 
 def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
@@ -234,7 +220,7 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
 _MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1000)
 
 
-def _plan(network: Network, frames: int, variant: Variant) -> Plan:
+def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> Plan:
     clip = 1 if MODELS[name_of(network)].centre else network.frames
     return Plan(
         network=network,

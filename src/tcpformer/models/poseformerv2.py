@@ -207,9 +207,8 @@ class Attention(nn.Module):
         split = "b f (n h d) -> n b h f d"
         q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
         if v.requires_grad and v.device.type == "cpu":
-            with torch.autocast("cpu", enabled=False):
-                q, k = q.float() * q.shape[-1] ** -0.5, k.float()
-                y = (q @ k.transpose(-1, -2)).softmax(dim=-1) @ v.float()
+            weight = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
+            y = weight.to(v.dtype) @ v
         else:
             y = F.scaled_dot_product_attention(q, k, v)
         return self.proj(rearrange(y, "b h f d -> b f (h d)"))

@@ -210,10 +210,8 @@ class Attention(nn.Module):
         )
         dropout = self.dropout if self.training else 0.0
         if v.requires_grad and v.device.type == "cpu":
-            with torch.autocast("cpu", enabled=False):
-                q, k = q.float() * q.shape[-1] ** -0.5, k.float()
-                weight = (q @ k.transpose(-1, -2)).softmax(dim=-1)
-                y = F.dropout(weight, dropout) @ v.float()
+            weight = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
+            y = F.dropout(weight, dropout).to(v.dtype) @ v
         else:
             y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         return self.proj(rearrange(y, "b h t d -> b t (h d)"))

@@ -156,7 +156,9 @@ def _check_data(plan: Plan) -> None:
     data, published = plan.data, plan.data in PUBLISHED_DATA
     usual = "screen" if published else "aimed"
     if data != "mocap" and plan.footage == "as-filmed":
-        raise ValueError(f"footage says how motion capture is seen; {data} is as it is: leave it.")
+        raise ValueError(
+            f"only mocap is seen 'as-filmed'; for {data} say footage='benchmark-like'."
+        )
     if data == "mocap" and (plan.epochs or plan.stride):
         raise ValueError("clips of motion capture start anywhere: say steps; epochs=0, stride=0.")
     if data != "own" and plan.rule != usual:

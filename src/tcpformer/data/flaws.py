@@ -112,7 +112,7 @@ def visibility(
     logit[..., _LIMBS] += 1.8 * wander(seconds, (n, len(_LIMBS)), DOUBT_MEMORY, rng)
     logit[..., _LIMBS] -= 5.5 * _hidden(xyz, rays)
     logit -= np.where(beyond > 0, 4.5 + 3 * beyond, 0)
-    return 1 / (1 + np.exp(-logit))
+    return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
 
 def _hidden(xyz: Float[np.ndarray, "b n 17 3"], rays: Rays) -> Bool[np.ndarray, "b n 8"]:

@@ -19,7 +19,8 @@ def views(count: int = 400, seed: int = 0, speed: float = 1.2) -> tuple[np.ndarr
 
 
 def inside(seen: Views) -> np.ndarray:
-    return (np.abs(seen.rays()) <= seen.half[:, None, None] * (1 + 1e-6)).all(axis=-1)
+    within = np.abs(seen.rays()) <= seen.half[:, None, None] * (1 + 1e-6)
+    return np.asarray(within.all(axis=-1))
 
 
 def test_a_frame_is_the_same_person_turned_and_moved() -> None:

@@ -33,10 +33,10 @@ def test_most_is_seen_and_what_is_not_is_as_often_as_stated() -> None:
     there = seen(SURE, EVERYWHERE, SECONDS, np.random.default_rng(0))
     index = H36M.index
     assert 0.9 < there.mean() < 0.99
-    lost = ~there.any(axis=2)
+    lost = np.asarray(~there.any(axis=2))
     assert 0.005 < lost.mean() < 0.05  # the person, for a moment
     assert there.any(axis=(1, 2)).all()
-    never = ~there[:, 1:].any(axis=1)
+    never = np.asarray(~there[:, 1:].any(axis=1))
     legs = never[:, [index[s + j] for s in "LR" for j in ("Knee", "Ankle")]].all(axis=1)
     shins = never[:, [index["LAnkle"], index["RAnkle"]]].all(axis=1)
     assert 0.03 < legs.mean() < 0.07

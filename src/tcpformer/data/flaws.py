@@ -24,7 +24,7 @@ WORSE = 4.0
 JUMPS, JUMP = (0.06, 2.5), 0.45
 """How often a second a joint is elsewhere for a moment: if surely seen, and what is added if not;
 and how far away it is, per axis."""
-BEYOND = (0.10, 0.25)
+BEYOND = (0.06, 0.16)
 """Slow error of a joint just outside the picture, and what is added a torso further out."""
 _TRUNK = H36M.index["Hip"], H36M.index["Thorax"]
 _KIND = [joint[1:] if joint[0] in "LR" else "Trunk" for joint in H36M.joints]
@@ -84,7 +84,8 @@ def detected(
 
 def torso_of(rays: Rays) -> Float[np.ndarray, " b"]:
     """Mean length of the trunk, or a share of the body's box where that is foreshortened."""
-    extent = np.sqrt(_apart(rays.max(axis=2), rays.min(axis=2))).mean(axis=1)
+    wide, high = (np.ptp(rays[..., i], axis=2) for i in range(2))
+    extent = np.hypot(wide, high).mean(axis=1)
     hip, thorax = (rays[:, :, i] for i in _TRUNK)
     return np.maximum(np.sqrt(_apart(hip, thorax)).mean(axis=1), 0.12 * extent) + 1e-6
 

@@ -38,7 +38,7 @@ def seen(
     never = _never(b, rng)
     gone |= never[:, None]
     gone[:, 0] &= ~(never & (rng.random((b, 1)) < 0.3))
-    return ~_spared(gone)
+    return np.logical_not(_spared(gone))
 
 
 def _never(b: int, rng: np.random.Generator) -> Bool[np.ndarray, "b 17"]:
@@ -67,13 +67,14 @@ def bridged(
     On the line between the last and the next sighting; before the first and after the last, where
     it was then; what is never seen, at the mean of the others.
     """
-    found = seen.any(axis=1)
+    found: Bool[np.ndarray, "b 17"] = np.asarray(seen.any(axis=1))
     out = x.copy()
     i, j = np.nonzero(~seen.all(axis=1) & found)
     out[i, :, j] = _in_line(x[i, :, j], seen[i, :, j])
-    share = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
-    i, j = np.nonzero(~found)
-    out[i, :, j] = np.einsum("bj,bnjx->bnx", share, out)[i]
+    some = np.flatnonzero(~found.all(axis=1))
+    share = found[some] / np.maximum(found[some].sum(axis=1, keepdims=True), 1)
+    mean = share[:, None, None].astype(x.dtype) @ out[some]
+    out[some] = np.where(found[some, None, :, None], out[some], mean)
     return out
 
 

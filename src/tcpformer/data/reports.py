@@ -1,7 +1,7 @@
 """How detections reach a lifter: with whose confidence, and which joints were made from others."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ..skeleton import BLAZEPOSE, H36M, conversion
 
@@ -30,7 +30,7 @@ def reported(visible: Scores, wrong: Scores, rng: np.random.Generator) -> Scores
     return np.where(kind < 0.6, visible, np.where(kind < 0.85, knowing, 1)).astype(np.float32)
 
 
-def _made() -> tuple[Float[np.ndarray, "17 17"], Bool[np.ndarray, "17 17"]]:
+def _made() -> tuple[Float[np.ndarray, "17 17"], dict[int, list[int]]]:
     """The joints of BlazePose in Human3.6M's order, from Human3.6M's own; and what each needs.
 
     The middle of the ears is taken from the base and the end of the skull, by least squares.
@@ -48,7 +48,8 @@ def _made() -> tuple[Float[np.ndarray, "17 17"], Bool[np.ndarray, "17 17"]]:
         elif joint in H36M.index:
             known[i, H36M.index[joint]] = 1
     made = conversion(BLAZEPOSE, H36M) @ known
-    return made, np.abs(made) > 1e-9
+    parts = {i: np.flatnonzero(np.abs(row) > 1e-9).tolist() for i, row in enumerate(made)}
+    return made, {i: needed for i, needed in parts.items() if needed != [i]}
 
 
 def _ear_share(joint: str) -> float:
@@ -68,8 +69,9 @@ def with_middle_joints_made(
     In `MADE` of the clips. A joint made of several is as sure as the least sure of them.
     """
     some = rng.random(len(rays)) < MADE
-    made = np.einsum("kj,bnjx->bnkx", MADE_FROM.astype(rays.dtype), rays[some], optimize=True)
-    out, sure = rays.copy(), confidence.copy()
-    out[some] = made
-    sure[some] = np.stack([confidence[some][..., part].min(axis=-1) for part in _PARTS], axis=-1)
+    out, least = rays.copy(), confidence[some]
+    out[some] = MADE_FROM.astype(rays.dtype) @ rays[some]
+    sure = confidence.copy()
+    for joint, parts in _PARTS.items():
+        sure[some, :, joint] = np.minimum.reduce([least[..., part] for part in parts])
     return out, sure

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.data.noise import CORRELATION, _spells, _wander, detected
+from tcpformer.data.noise import CORRELATION, _wander, detected
 from tcpformer.skeleton import H36M
 
 JOINT = H36M.index
@@ -82,19 +82,6 @@ def test_the_wander_has_unit_variance_and_forgets_as_stated(rng: np.random.Gener
     np.testing.assert_allclose(steps.std(axis=(0, 2, 3)), 1, rtol=0.05)
     product = (steps[:, :1] * steps).mean(axis=(0, 2, 3))
     np.testing.assert_allclose(product, np.exp(-0.35 * np.arange(12) / CORRELATION), atol=0.05)
-
-
-def test_spells_are_as_frequent_and_as_long_as_stated(rng: np.random.Generator) -> None:
-    rate, t, seconds = 0.05, 300, np.full(400, 0.01)
-    on = _spells(np.full((400, 17), rate), (0.2, 0.6), seconds, t, rng)
-    assert on.mean() == pytest.approx(rate * 0.4, rel=0.2)  # a spell lasts 0.4 s in the mean
-    runs = np.diff(on.astype(int), axis=1)
-    inside = on.any(axis=1) & ~on[:, 0] & ~on[:, -1]
-    assert (np.abs(runs).sum(axis=1)[inside] == 2).all()
-    long = on.sum(axis=1)[inside] * 0.01
-    assert long.min() >= 0.19
-    assert long.max() <= 0.61
-    assert not _spells(np.zeros((400, 2)), (0.2, 0.6), seconds, t, rng).any()
 
 
 def test_sides_are_sometimes_exchanged_and_then_together() -> None:

@@ -75,6 +75,13 @@ def test_fine_tuning_starts_from_the_packaged_weights() -> None:
     assert load_model(plan.init).config == plan.network
 
 
+def test_our_weights_learn_from_what_people_film_and_comparisons_do_not() -> None:
+    assert PRESETS["open"].footage == "as-filmed"
+    assert Plan(steps=1).footage == "benchmark-like"  # what ablations and older plans mean
+    others = [name for name, plan in PRESETS.items() if plan.footage == "as-filmed"]
+    assert others == ["open"]
+
+
 # Files
 
 
@@ -152,6 +159,9 @@ STRIDED_PUBLISHED = type(STRIDED)()
         ({"data": "h36m-cpn", "rule": "screen"}, "say who is held out"),
         ({"preset": "3dhp-9", "ground_truth": True}, "3dhp has exact 2D alone"),
         ({"preset": "3dhp-9", "spacing": [1, 2]}, r"3dhp has spacing \(1, 1\)"),
+        ({"footage": "real"}, r"footage must be one of \['benchmark-like', 'as-filmed'\]"),
+        ({"preset": "open", "data": "own"}, "for own say footage='benchmark-like'"),
+        ({"preset": "3dhp-9", "footage": "as-filmed"}, "for 3dhp say footage='benchmark-like'"),
         ({"split": "train+val"}, "holds the people that select='validation' means"),
         ({"split": "train+test", "select": "test"}, "holds the people that select='test' means"),
         ({"preset": "own", "variant": {"mixing": "0"}}, "a variant says how a network starts"),

@@ -48,6 +48,16 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
         record.left(OWN, 2)
 
 
+def test_a_run_from_before_a_field_was_there_is_gone_on_with(tmp_path: Path) -> None:
+    """If the plan says what was done then, which is what a plan says without the field."""
+    record = Record(tmp_path)
+    before = {key: value for key, value in as_data(MOCAP).items() if key != "footage"}
+    record.save(kept() | {"plan": before})
+    assert record.left(MOCAP, 1) is not None
+    with pytest.raises(ValueError, match="other footage"):
+        record.left(replace(MOCAP, footage="as-filmed"), 1)
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"half"])
 def test_a_broken_checkpoint_is_said_to_be(content: bytes, tmp_path: Path) -> None:
     record = Record(tmp_path)

@@ -19,6 +19,7 @@ SH, CPN, THREED = (
     replace(shrunk("h36m-81"), data="h36m-cpn"),
     shrunk("3dhp-9"),
 )
+FILMED = replace(MOCAP, footage="as-filmed")
 PLANS = {"mocap": MOCAP, "own": OWN, "h36m-sh": SH, "h36m-cpn": CPN, "3dhp": THREED}
 
 
@@ -53,6 +54,25 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(kind: Data, folder: Pa
     reseeded = open_source(replace(plan, seed=plan.seed + 1), data).batch(3, 4)
     assert (reseeded.xyc != first.xyc).any()
     assert (one.batch(4, 4).xyc != first.xyc).any()
+
+
+def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
+    data = data_of("mocap", folder / "mocap")
+    plain, filmed = (open_source(plan, data).batch(3, 4) for plan in (MOCAP, FILMED))
+    assert (plain.xyc != filmed.xyc).any()
+    assert filmed.xyc.shape == (4, 9, 17, 3)
+    for a, b in zip(arrays(open_source(FILMED, data).batch(3, 4)), arrays(filmed), strict=True):
+        np.testing.assert_array_equal(a, b)
+    reseeded = open_source(replace(FILMED, seed=1), data).batch(3, 4)
+    assert (reseeded.xyc != filmed.xyc).any()
+
+
+def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Path) -> None:
+    data = data_of("mocap", folder / "mocap")
+    one, other = (open_source(plan, data).judges for plan in (MOCAP, FILMED))
+    for kind in ("clean", "noisy"):
+        np.testing.assert_array_equal(one[kind].xyc, other[kind].xyc)
+    assert (other["filmed"].xyc[..., 2] == 0).any()
 
 
 def test_every_pass_holds_every_clip_once(folder: Path) -> None:
@@ -127,6 +147,7 @@ def test_whoever_is_held_out_is_not_trained_on(plan: Plan, folder: Path) -> None
         (replace(OWN, select="test"), ["test"]),
         (OWN, []),
         (MOCAP, ["clean", "noisy"]),
+        (FILMED, ["clean", "noisy", "filmed"]),
         (replace(MOCAP, select="last"), []),
     ],
 )

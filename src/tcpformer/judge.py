@@ -12,7 +12,7 @@ from .metrics import mpjpe, n_mpjpe, p_mpjpe
 from .recipes import PUBLISHED_DATA, Plan
 from .sources import Source
 
-BEST_BY = ("val_mpjpe", "test_mpjpe", "clean_mpjpe", "noisy_mpjpe")
+BEST_BY = ("val_mpjpe", "test_mpjpe", "clean_mpjpe", "noisy_mpjpe", "filmed_mpjpe")
 """Of the errors that there are, those whose mean decides which weights are the best."""
 
 

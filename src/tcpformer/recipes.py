@@ -37,6 +37,9 @@ class Plan:
     """What an ablation changes in TCPFormer besides."""
     data: Data = "mocap"
     """Motion capture seen by virtual cameras, one's own folder, or a published data set."""
+    footage: Literal["benchmark-like", "as-filmed"] = "benchmark-like"
+    """How motion capture is seen: by cameras and a detector like those of the open benchmark, or as
+    people film and the packaged detector errs, at any frame rate (docs/data_engine.md)."""
     ground_truth: bool = False
     """Train on exact 2D, projected from the truth, instead of detections (Human3.6M)."""
     rule: Literal["aimed", "screen"] = "aimed"
@@ -152,6 +155,10 @@ def _check_data(plan: Plan) -> None:
     """Refuse what the data do not have, rather than ignore it."""
     data, published = plan.data, plan.data in PUBLISHED_DATA
     usual = "screen" if published else "aimed"
+    if data != "mocap" and plan.footage == "as-filmed":
+        raise ValueError(
+            f"only mocap is seen 'as-filmed'; for {data} say footage='benchmark-like'."
+        )
     if data == "mocap" and (plan.epochs or plan.stride):
         raise ValueError("clips of motion capture start anywhere: say steps; epochs=0, stride=0.")
     if data != "own" and plan.rule != usual:
@@ -183,6 +190,7 @@ _SMALL: dict[str, Any] = {"frames": 27, "depth": 4, "width": 64, "heads": 4, "re
 
 _OPEN = Plan(
     variant=Variant(joints="apart"),
+    footage="as-filmed",
     spacing=(2, 6),
     steps=10_000,
     warmup=200,
@@ -215,6 +223,7 @@ PRESETS: dict[str, Plan] = {
         _OPEN,
         variant=AS_RELEASED,
         data="own",
+        footage="benchmark-like",
         spacing=(1, 1),
         steps=500,
         warmup=50,

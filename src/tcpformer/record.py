@@ -49,6 +49,8 @@ class Record:
         except Exception as error:  # torch raises whatever broken bytes make it raise
             raise ValueError(f"{path} is broken; delete it to start anew.") from error
         now = as_data(plan) | {"processes": processes}
+        # A field that was not there yet meant what it means where nothing is said.
+        before = as_data(Plan(steps=1)) | before
         differ = [k for k in now if before.get(k) != now[k] and k not in ("steps", "epochs")]
         if differ:
             raise ValueError(

@@ -1,12 +1,13 @@
 """What a run learns from: batches by number, and the clips that its weights are judged by."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
 
 from .data.clips import Clips, clips
+from .data.engine import filmed_clips
 from .data.folder import load_folder
 from .data.footage import Footage, mirrored_clips
 from .data.human36m_cpn import load_h36m_cpn
@@ -18,6 +19,8 @@ from .released import RELEASED, Convention
 from .skeleton import H36M
 
 JUDGED_CLIPS = 512
+JUDGES_SEED = 7
+_FOOTAGE = {"benchmark-like": clips, "as-filmed": filmed_clips}
 
 
 @runtime_checkable
@@ -79,16 +82,26 @@ class Filmed:
             self.judges = self._judges(data, JUDGED_SPLIT[plan.select])
 
     def batch(self, number: int, size: int) -> Clips:
-        how = {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
-        return next(clips(self.mocap, **how, batch=size, seed=self.plan.seed, first=number))
+        draw = _FOOTAGE[self.plan.footage]
+        return next(draw(self.mocap, **self._how(), batch=size, seed=self.plan.seed, first=number))
+
+    def _how(self) -> dict[str, Any]:
+        return {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
 
     def _judges(self, data: str | Path, split: str) -> dict[str, Clips]:
-        """The same clips whatever the plan's seed: exact ones, and detected ones."""
-        how = {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
-        every = next(clips(load_mocap(data, split), **how, batch=JUDGED_CLIPS, seed=7))
+        """The same clips whatever the plan's seed: exact ones, and detected ones.
+
+        Whoever learns from clips as people film is judged by such clips as well.
+        """
+        mocap = load_mocap(data, split)
+        how = {**self._how(), "seed": JUDGES_SEED}
+        every = next(clips(mocap, **how, batch=JUDGED_CLIPS))
         exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
         pick = {"clean": exact, "noisy": ~exact}
-        return {k: Clips(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+        judges = {k: Clips(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+        if self.plan.footage == "as-filmed":
+            judges["filmed"] = next(filmed_clips(mocap, **how, batch=JUDGED_CLIPS // 2))
+        return judges
 
 
 class Cut:

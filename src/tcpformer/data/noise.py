@@ -1,12 +1,15 @@
-"""Errors as a 2D pose network makes them, with a confidence that knows about them.
+"""Errors like those of the open benchmark, with a confidence that knows about them.
 
+The clips of `Plan.footage` "benchmark-like" have them; those "as-filmed" have the ones of
+`flaws.py`, which are fitted to the packaged detector.
 Everything is in units of the person's torso in the image (pelvis to thorax, mean over the clip).
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ..skeleton import H36M
+from .chance import spells
 
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _LEFT = [i for i, joint in enumerate(H36M.joints) if joint[0] == "L"]
@@ -68,29 +71,12 @@ def _wander(
     return steps
 
 
-def _spells(
-    rate: Float[np.ndarray, "b k"],
-    length: tuple[float, float],
-    seconds: Float[np.ndarray, " b"],
-    t: int,
-    rng: np.random.Generator,
-) -> Bool[np.ndarray, "b t k"]:
-    """True during a spell: spells begin ``rate`` times a second and last ``length`` s."""
-    b, k = rate.shape
-    duration = rng.uniform(*length, (b, k))
-    chance = rate * (duration + t * seconds[:, None])
-    start = rng.uniform(-duration, t * seconds[:, None], (b, k))
-    time = np.arange(t)[None, :, None] * seconds[:, None, None]
-    on = (time >= start[:, None]) & (time < (start + duration)[:, None])
-    return on & (rng.random((b, 1, k)) < chance[:, None])
-
-
 def _jumps(
     seconds: Float[np.ndarray, " b"], t: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "b t 17 2"]:
     """Each joint, once in ten seconds, is elsewhere for a moment."""
     b = len(seconds)
-    on = _spells(np.full((b, 17), 0.12), (0.04, 0.3), seconds, t, rng)
+    on = spells(np.full((b, 17), 0.12), (0.04, 0.3), seconds, t, rng)
     return on[..., None] * rng.normal(0, 0.35, (b, 1, 17, 2))
 
 
@@ -103,7 +89,7 @@ def _exchange_sides(
     """Exchange left and right of legs or arms for a while, in place."""
     mirror = np.array(H36M.mirror)
     rate = np.repeat(0.025 * (strength > 0)[:, None], 2, axis=1)
-    on = _spells(rate, (0.06, 0.4), seconds, xy.shape[1], rng)
+    on = spells(rate, (0.06, 0.4), seconds, xy.shape[1], rng)
     for k, limb in enumerate((_LEGS, _ARMS)):
         both = np.array(limb + [int(mirror[i]) for i in limb])
         i, f = np.nonzero(on[..., k])

@@ -5,9 +5,10 @@ that the same limits fit near and far people, and any size of video.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
 SAME = 0.3  # two people's hips are hardly ever closer than this, in radii
@@ -28,6 +29,8 @@ class Sighting:
         centre: Middle of the hips (x, y), in pixels.
         tip: Point above the head, on the circle around the whole body, in pixels.
         score: How sure it is that someone is there, 0 to 1.
+        joints: x, y in pixels and score of some joints, the same ones in every sighting of a video.
+        look: Colours of the clothes: shares of them that add up to 1.
     """
 
     frame: int
@@ -35,6 +38,8 @@ class Sighting:
     centre: tuple[float, float]
     tip: tuple[float, float]
     score: float
+    joints: Float[np.ndarray, "k 3"] | None = field(default=None, compare=False, repr=False)
+    look: Float[np.ndarray, " c"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def radius(self) -> float:

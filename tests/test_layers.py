@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "track": NUMBERS,
     "repair": NUMBERS,
     "place": NUMBERS,
+    "together": NUMBERS,
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS,
@@ -60,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
 WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
-    "compare", "quality",
+    "compare", "quality", "together",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -1,7 +1,7 @@
 """Verbs for those who have a video: `lift` and `info`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,12 +25,13 @@ def lift(
     device: str = "auto",
     trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     heads: int = 8,
+    person: str = "all",
     landmarks: Literal["heavy", "full"] = "heavy",
     flip: bool = True,
     overlay: bool = True,
     threads: int = 0,
 ) -> None:
-    """Lift the person in a video, or 2D keypoints, to 3D.
+    """Lift the people in a video, or 2D keypoints, to 3D.
 
     Writes person_<id>/motion.npz and person_<id>/motion.bvh into the output folder and, for a
     video, overlay.mp4.
@@ -38,13 +39,15 @@ def lift(
     Args:
         source: A video, or an .npz of keypoints (xy, confidence, joints, fps, size).
         out: Folder for the results; made if missing.
-        height: Height of the person in metres; sets the scale. By default 1.70.
+        height: Height of the people in metres; sets the scale. By default 1.70.
         focal: Focal length of the camera in pixels. By default from the video's metadata, else
             that of a camera that sees 60 degrees across the longer side.
         weights: A packaged name, a folder, or a released checkpoint.
         device: "auto", "cpu", "cuda" or "mps".
         trained_on: What a released checkpoint was trained on; it does not say so itself.
         heads: Attention heads of a released checkpoint.
+        person: Whom to lift: "all", "largest" in the picture, "longest" in the video, or a
+            number. Number 0 has most of the video: sure, large, and for long.
         landmarks: Size of the 2D network; "full" is three times as fast and less exact.
         flip: Average with the lifted mirror image.
         overlay: Write overlay.mp4.
@@ -55,6 +58,7 @@ def lift(
 
     from ..lift import Lifter
     from ..place import choose_height
+    from ..together import in_one_world
 
     start = time.monotonic()
     if threads:
@@ -64,12 +68,13 @@ def lift(
     writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
     if video is not None:
-        people = _found(video, landmarks)
-    motions = [lifter(person, height=height, focal=focal) for person in people]
-    for i, motion in enumerate(motions):
-        _write(motion, out / f"person_{i}")
+        people = _found(video, landmarks, person)
+    motions = in_one_world([lifter(each, height=height, focal=focal) for each in people])
+    numbers = [each.person for each in people]
+    for number, motion in zip(numbers, motions, strict=True):
+        _write(motion, out / f"person_{number}")
     if video is not None and overlay:
-        _draw(video, motions, out / "overlay.mp4")
+        _draw(video, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     print(f"done in {time.monotonic() - start:.1f} s")
 
 
@@ -84,16 +89,18 @@ def _source(path: Path) -> "tuple[Video | None, list[Motion2D]]":
 
 
 def people_in(path: Path) -> "list[Motion2D]":
-    """The people of a video, found by the packaged detector, or of a keypoint file."""
+    """The main person of a video, found by the packaged detector, or those of a keypoint file."""
     video, people = _source(path)
-    return people if video is None else _found(video, "heavy")
+    return people if video is None else _found(video, "heavy", "0")
 
 
-def _found(video: "Video", landmarks: Literal["heavy", "full"]) -> "list[Motion2D]":
+def _found(
+    video: "Video", landmarks: Literal["heavy", "full"], person: str = "all"
+) -> "list[Motion2D]":
     from ..detect import detect
 
     with bar("detecting") as progress:
-        return detect(video, landmarks=landmarks, progress=progress)
+        return detect(video, person=person, landmarks=landmarks, progress=progress)
 
 
 def _write(motion: "Motion3D", folder: Path) -> None:
@@ -106,10 +113,10 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     seen, all_ = int(motion.valid.sum()), len(motion)
     print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
-    print("  world: the camera is taken to be level; the lowest ankle is at z = 0")
+    print("  world: the camera is taken to be level; the lowest ankle of all is at z = 0")
 
 
-def _draw(video: "Video", motions: "Sequence[Motion3D]", path: Path) -> None:
+def _draw(video: "Video", motions: "Mapping[int, Motion3D]", path: Path) -> None:
     from ..view.overlay import write_overlay
 
     with bar("drawing") as progress:

@@ -145,7 +145,8 @@ class Pose:
     tip: tuple[float, float]
 
     def sighting(self, frame: int, time: float, trust: float = 1.0) -> Sighting:
-        return Sighting(frame, time, self.centre, self.tip, self.score * trust)
+        joints = np.column_stack([self.xy, self.visible])
+        return Sighting(frame, time, self.centre, self.tip, self.score * trust, joints)
 
 
 class LandmarkNetwork:

@@ -1,6 +1,6 @@
 """MoveNet MultiPose on ONNX Runtime: up to six people in a picture, each with COCO joints.
 
-Google's network (Apache-2.0); ``tools/convert_movenet.py`` makes the file. The network gives maps, a
+Google's network (Apache-2.0); ``tools/convert_movenet.py`` makes the file. The network gives maps a
 quarter as large as the picture; what is done with them is written here, after the original's graph.
 Axis legend: ``c`` cells (h w), ``n`` people, ``k`` joints.
 """
@@ -22,7 +22,7 @@ MOST = 6  # people
 STRIDE = 32  # sides of pictures are multiples of this
 SEEN = 0.126953125  # joints with a higher score count for the person's
 SPREAD = 0.300048828125  # how far from the guessed place a joint may be: variance over shorter side
-FLOOR = 0.11  # persons with a lower score are not reported, as in Google's examples
+FLOOR = 0.2  # persons with a lower score are not reported
 PLAIN = 0.35  # people who stand free have at least this score
 LEAST = 1.6  # a body's circle has at least so many trunks as its radius
 MARGIN = 1.05  # and reaches so much further than the farthest joint
@@ -63,7 +63,6 @@ class Person:
             (float(hips[0]), float(hips[1])),
             (float(tip[0]), float(tip[1])),
             min(1.0, self.score / PLAIN),
-            joints=self.joints,
         )
 
 
@@ -111,8 +110,8 @@ def decode(
     size: Float[np.ndarray, "2 h w"],
     middle: Float[np.ndarray, "2 h w"],
     joints: Float[np.ndarray, "k h w"],
-    guess: Float[np.ndarray, "2k h w"],  # noqa: F821
-    offset: Float[np.ndarray, "2k h w"],  # noqa: F821
+    guess: Float[np.ndarray, "2*k h w"],
+    offset: Float[np.ndarray, "2*k h w"],
 ) -> tuple[Float[np.ndarray, "n k 3"], Float[np.ndarray, "n 4"], Float[np.ndarray, " n"]]:
     """Six people from the network's maps, as the original does it (CenterNet, Zhou et al., 2019).
 

@@ -15,6 +15,15 @@ Colour = tuple[float, float, float]
 LEFT: Colour = (36.0, 124.0, 204.0)
 RIGHT: Colour = (238.0, 126.0, 30.0)
 MIDLINE: Colour = (92.0, 98.0, 112.0)
+PEOPLE: tuple[Colour, ...] = (
+    (0.0, 158.0, 115.0),
+    (213.0, 94.0, 0.0),
+    (204.0, 121.0, 167.0),
+    (240.0, 228.0, 66.0),
+    (86.0, 180.0, 233.0),
+    (230.0, 159.0, 0.0),
+)
+"""Who is who, from a palette that colour-blind people can tell apart (Okabe and Ito, 2008)."""
 SUBPIXEL = 4  # OpenCV takes coordinates in 1/16 pixels: smooth motion instead of jitter
 
 _RADIUS = {  # metres, by joint without its side
@@ -38,6 +47,11 @@ def colours(skeleton: Skeleton, midline: Colour = MIDLINE) -> list[Colour]:
         sides[joint[0]] if twin != i else midline
         for i, (joint, twin) in enumerate(zip(skeleton.joints, skeleton.mirror, strict=True))
     ]
+
+
+def of_person(number: int) -> Colour:
+    """The colour of somebody, by number."""
+    return PEOPLE[number % len(PEOPLE)]
 
 
 def radii(skeleton: Skeleton) -> Float[np.ndarray, " j"]:

@@ -27,13 +27,15 @@ ALLOWED: dict[str, set[str]] = {
     "repair": NUMBERS,
     "place": NUMBERS,
     "together": NUMBERS,
+    "people": NUMBERS | {"track"},
+    "keypoints": NUMBERS | {"files", "people"},
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS,
     "export": NUMBERS | {"files"},
     "view": NUMBERS | {"video", "files", "angles", "compare"},
     # Following a person is interleaved with detection.
-    "detect": NUMBERS | {"video", "track"},
+    "detect": NUMBERS | {"video", "track", "people"},
     # Released checkpoints are described apart from the reading of files.
     "released": {"models"},
     "weights": {"models", "released", "files"},
@@ -61,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
 WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
-    "compare", "quality", "together",
+    "compare", "quality", "together", "people", "keypoints",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
+from .skeleton import Skeleton
+
 SAME = 0.3  # two people's hips are hardly ever closer than this, in radii
 REACH = 0.75  # how far a prediction may be off, in radii, however short the time
 SPEED = (
@@ -22,10 +24,10 @@ INSTANT = 0.1  # seconds that a single sighting counts for
 GROWTH = np.log(2.0)  # largest change of size from one sighting to the next
 HISTORY = 0.7  # seconds of sightings from which it is told where a track is heading
 ONWARD = 1.0  # seconds for which it is taken to go on like that
-OVERLAP, POSTURE, CLOTHES = 0.3, 0.5, 1.0  # what each costs, in radii, if nothing agrees
+OVERLAP, POSTURE, CLOTHES = 0.3, 0.5, 2.0  # what each costs, in radii, if nothing agrees
 ALIKE = 0.05  # variance of a joint's place, in radii squared, over which postures still agree
 ABSENT = 30.0  # seconds after which somebody who comes back is still known by the clothes
-RECOGNISED = 0.35  # largest difference in clothes of people who come back
+RECOGNISED = 0.3  # largest difference in clothes of people who come back
 UNLIKE = 0.15  # how much more others must differ
 
 
@@ -55,6 +57,38 @@ class Sighting:
     def radius(self) -> float:
         """Of the circle around the whole body, in pixels."""
         return float(np.hypot(self.tip[0] - self.centre[0], self.tip[1] - self.centre[1]))
+
+
+LEAST = 1.6  # a body's circle has at least so many trunks as its radius
+FARTHEST = 1.05  # and reaches so much further than the farthest joint
+CONFIDENT = 0.2  # joints with a higher score say where and how large the body is
+
+
+def sighting_of(
+    joints: Float[np.ndarray, "k 3"], skeleton: Skeleton, frame: int, time: float
+) -> Sighting | None:
+    """Where a body is, from its joints; None if its trunk is not seen.
+
+    Args:
+        joints: x, y in pixels and score, of a skeleton with hips and shoulders on both sides.
+        skeleton: Their order.
+        frame: Index of the frame.
+        time: Seconds since the first frame.
+    """
+    place = {name: joints[i, :2] for name, i in skeleton.index.items()}
+    trunk = [skeleton.index[f"{side}{joint}"] for side in "LR" for joint in ("Hip", "Shoulder")]
+    if joints[trunk, 2].max() <= CONFIDENT:
+        return None
+    hips = (place["LHip"] + place["RHip"]) / 2
+    up = (place["LShoulder"] + place["RShoulder"]) / 2 - hips
+    length = float(np.hypot(*up))
+    if length < 1e-6:
+        return None
+    sure = joints[joints[:, 2] > CONFIDENT]
+    reach = float(np.hypot(*(sure[:, :2] - hips).T).max())
+    x, y = (hips + up / length * max(FARTHEST * reach, LEAST * length)).tolist()
+    score = float(np.clip(sure[:, 2].mean(), 0.0, 1.0))
+    return Sighting(frame, time, (float(hips[0]), float(hips[1])), (x, y), score, joints)
 
 
 @dataclass(frozen=True)
@@ -125,19 +159,28 @@ def rejoin(tracks: Sequence[Track]) -> list[Track]:
 
     Tracks without colours stay as they are.
     """
-    result = list(tracks)
-    while True:
-        cost = np.array([[_return(a, b) for b in result] for a in result]).reshape(len(result), -1)
-        if not np.isfinite(cost).any():
-            return result
-        before, after = np.unravel_index(int(np.argmin(cost)), cost.shape)
-        others = np.concatenate([np.delete(cost[before], after), np.delete(cost[:, after], before)])
-        if others.min(initial=np.inf) - cost[before, after] < UNLIKE:
-            cost[before, after] = np.inf
-            return result
+    result = sorted(tracks, key=lambda track: track.sightings[0].frame)
+    pair = _clear(result)
+    while pair is not None:
+        before, after = pair
         joined = Track(result[before].sightings + result[after].sightings)
-        keep = [track for i, track in enumerate(result) if i not in (before, after)]
-        result = sorted([*keep, joined], key=lambda track: track.sightings[0].frame)
+        rest = [track for i, track in enumerate(result) if i not in pair]
+        result = sorted([*rest, joined], key=lambda track: track.sightings[0].frame)
+        pair = _clear(result)
+    return result
+
+
+def _clear(tracks: Sequence[Track]) -> tuple[int, int] | None:
+    """The two tracks that are most alike and could be one, if no other could be either's other."""
+    cost = np.array([[_return(a, b) for b in tracks] for a in tracks]).reshape((len(tracks),) * 2)
+    for flat in np.argsort(cost, axis=None):
+        i, j = divmod(int(flat), len(tracks))
+        if not np.isfinite(cost[i, j]):
+            return None
+        rivals = np.concatenate([np.delete(cost[i], j), np.delete(cost[:, j], i)])
+        if rivals.min(initial=np.inf) - cost[i, j] >= UNLIKE:
+            return i, j
+    return None
 
 
 def _return(before: Track, after: Track) -> float:

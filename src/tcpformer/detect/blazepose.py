@@ -107,7 +107,7 @@ def merge(
     order = np.argsort(-scores, kind="stable")
     merged, kept = [], []
     while len(order):
-        together = _shared(rows[order], rows[order[0]]) > overlap
+        together = shared(rows[order], rows[order[0]]) > overlap
         together[0] = True
         group = order[together]
         merged.append(np.average(rows[group], axis=0, weights=scores[group]))
@@ -116,7 +116,7 @@ def merge(
     return np.array(merged).reshape(-1, rows.shape[1]), np.array(kept, dtype=np.float64)
 
 
-def _shared(
+def shared(
     boxes: Float[np.ndarray, "n k"], box: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " n"]:
     """Intersection over union of each box with one."""

@@ -137,8 +137,8 @@ class Pursuit:
         return distance(self.last, expected)
 
     def _accept(self, pose: Pose, frame: Frame, expected: Sighting | None) -> Pose | None:
-        """The pose, unless nobody is there or it is somebody else."""
-        if pose.score < FLOOR:
+        """The pose, unless nobody is there, or they have left, or it is somebody else."""
+        if pose.score < FLOOR or not 0 <= pose.centre[0] < frame.image.shape[1]:
             return None
         if expected is None:
             return pose

@@ -5,14 +5,14 @@ quarter as large as the picture; what is done with them is written here, after t
 Axis legend: ``c`` cells (h w), ``n`` people, ``k`` joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import COCO
-from ..track import Sighting
+from ..track import Sighting, sighting_of
 from .session import WEIGHTS, open_session, sigmoid
 
 OUTPUTS = ("centre", "size", "middle", "joints", "guess", "offset")
@@ -24,9 +24,6 @@ SEEN = 0.126953125  # joints with a higher score count for the person's
 SPREAD = 0.300048828125  # how far from the guessed place a joint may be: variance over shorter side
 FLOOR = 0.2  # persons with a lower score are not reported
 PLAIN = 0.35  # people who stand free have at least this score
-LEAST = 1.6  # a body's circle has at least so many trunks as its radius
-MARGIN = 1.05  # and reaches so much further than the farthest joint
-CONFIDENT = 0.2  # joints with a higher score say how large the body is
 
 
 @dataclass(frozen=True)
@@ -45,25 +42,8 @@ class Person:
 
     def sighting(self, frame: int, time: float) -> Sighting | None:
         """Where the body is; None if its trunk is not seen."""
-        xy = {name: self.joints[i, :2] for name, i in COCO.index.items()}
-        trunk = [COCO.index[f"{side}{joint}"] for side in "LR" for joint in ("Hip", "Shoulder")]
-        if self.joints[trunk, 2].max() < CONFIDENT:
-            return None
-        hips = (xy["LHip"] + xy["RHip"]) / 2
-        up = (xy["LShoulder"] + xy["RShoulder"]) / 2 - hips
-        length = float(np.hypot(*up))
-        if length < 1e-6:
-            return None
-        sure = self.joints[self.joints[:, 2] > CONFIDENT, :2]
-        reach = float(np.hypot(*(sure - hips).T).max()) if len(sure) else 0.0
-        tip = hips + up / length * max(MARGIN * reach, LEAST * length)
-        return Sighting(
-            frame,
-            time,
-            (float(hips[0]), float(hips[1])),
-            (float(tip[0]), float(tip[1])),
-            min(1.0, self.score / PLAIN),
-        )
+        place = sighting_of(self.joints, COCO, frame, time)
+        return place and replace(place, score=min(1.0, self.score / PLAIN), joints=None)
 
 
 class MoveNet:

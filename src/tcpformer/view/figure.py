@@ -17,13 +17,13 @@ RIGHT: Colour = (238.0, 126.0, 30.0)
 MIDLINE: Colour = (92.0, 98.0, 112.0)
 PEOPLE: tuple[Colour, ...] = (
     (0.0, 158.0, 115.0),
-    (213.0, 94.0, 0.0),
-    (204.0, 121.0, 167.0),
-    (240.0, 228.0, 66.0),
-    (86.0, 180.0, 233.0),
-    (230.0, 159.0, 0.0),
+    (190.0, 60.0, 150.0),
+    (224.0, 196.0, 40.0),
+    (120.0, 80.0, 60.0),
+    (120.0, 200.0, 200.0),
+    (60.0, 60.0, 60.0),
 )
-"""Who is who, from a palette that colour-blind people can tell apart (Okabe and Ito, 2008)."""
+"""Who is who; none is near the two colours of the sides."""
 SUBPIXEL = 4  # OpenCV takes coordinates in 1/16 pixels: smooth motion instead of jitter
 
 _RADIUS = {  # metres, by joint without its side

@@ -90,10 +90,9 @@ def draw_number(
     xy = person.xy[index]
     x = float(np.clip(xy[:, 0].mean(), size, max(image.shape[1] - size, size)))
     y = float(np.clip(xy[:, 1].min() - 3 * size, 1.5 * size, image.shape[0] - size))
-    place = fixed(np.array([x, y])).tolist()
-    cv2.circle(image, place, int(fixed(np.array(1.3 * size))), _RIM, -1, cv2.LINE_AA, SUBPIXEL)
-    colour = of_person(number)
-    cv2.circle(image, place, int(fixed(np.array(1.1 * size))), colour, -1, cv2.LINE_AA, SUBPIXEL)
+    px, py, rim, disc = fixed(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
+    cv2.circle(image, (px, py), rim, _RIM, -1, cv2.LINE_AA, SUBPIXEL)
+    cv2.circle(image, (px, py), disc, of_person(number), -1, cv2.LINE_AA, SUBPIXEL)
     font, scale, thick = cv2.FONT_HERSHEY_SIMPLEX, size / 16, max(1, round(size / 7))
     (wide, high), _ = cv2.getTextSize(str(number), font, scale, thick)
     at = (round(x - wide / 2), round(y + high / 2))

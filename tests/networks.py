@@ -41,7 +41,7 @@ def rtmpose(path: Path, joints: int = 17) -> Path:
             helper.make_node("Expand", [f"{name}_row", f"{name}_shape"], [f"{name}_all"]),
             helper.make_node("Mul", [f"{name}_all", "less"], [name]),
         ]
-    constants: dict = {"two": np.array([2], np.int64), "less": np.float32(0.3)}
+    constants: dict = {"two": np.array([2], np.int64), "less": np.array(0.3, np.float32)}
     for name, length in (("simcc_x", WIDE), ("simcc_y", HIGH)):
         constants[f"{name}_pairs"] = np.array([1, length, 2], np.int64)
         constants[f"{name}_flat"] = np.array([1, 1, 2 * length], np.int64)
@@ -56,7 +56,7 @@ def rtmpose(path: Path, joints: int = 17) -> Path:
 def constant(path: Path, **outputs: np.ndarray) -> Path:
     """Always the same answer, whatever it sees."""
     constants = {f"{name}_value": value for name, value in outputs.items()}
-    constants["none"] = np.float32(0)
+    constants["none"] = np.array(0, np.float32)
     nodes = [helper.make_node("ReduceSum", ["input"], ["sum"], keepdims=0)]
     nodes += [helper.make_node("Mul", ["sum", "none"], ["zero"])]
     kinds = {}

@@ -215,9 +215,9 @@ def test_body25_becomes_human36m_as_halpe_does() -> None:
 
 def test_rate_and_size_must_be_told(tmp_path: Path) -> None:
     path = mmpose(tmp_path / "a.json", people(COCO), MMPOSE)
-    for told in ({}, {"fps": FPS}, {"size": SIZE}):
+    for fps, size in ((None, None), (FPS, None), (None, SIZE)):
         with pytest.raises(ValueError, match=r"--fps and --size WIDTH HEIGHT, or give the --video"):
-            read_people(path, **told)
+            read_people(path, fps=fps, size=size)
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def load_keypoints(path: str | Path) -> Motion2D:
         fps=float(data["fps"]),
         skeleton=skeleton,
         focal=float(data["focal"]) if "focal" in data else None,
-        times=data.get("times"),  # type: ignore[arg-type]  # None: evenly spaced
+        **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
     )
 
 

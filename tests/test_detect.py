@@ -236,10 +236,20 @@ def test_follow_stays_with_the_person_through_a_crossing() -> None:
             assert pose.centre[0] == pytest.approx(100 + 4 * frame.index)
 
 
+def test_nobody_is_two_people() -> None:
+    # both tracks say that they are somebody who is alone, one of them wrongly
+    me, shadow = (100.0, 4.0), (130.0, 4.0)
+    tracks = {0: rail(*me, range(0, 50, 10)), 1: rail(*shadow, range(0, 50, 10))}
+    right, wrong = follow(numbered(40), tracks, [], Actor(me))
+    assert right.valid.all()
+    assert not wrong.valid.any()
+
+
 def test_follow_marks_what_it_does_not_see_and_finds_the_person_again() -> None:
     video = replace(numbered(60), focal=800.0)
     track = rail(100.0, 4.0, range(10, 50, 10))
-    motion = follow(video, track, [], Actor((100.0, 4.0), blind=range(20, 27)))
+    (motion,) = follow(video, {3: track}, [], Actor((100.0, 4.0), blind=range(20, 27)))
+    assert motion.person == 3
     assert len(motion) == 60
     blind = np.isin(np.arange(60), range(20, 27))
     np.testing.assert_array_equal(motion.valid, ~blind)
@@ -259,19 +269,6 @@ def test_nobody_in_a_blank_video() -> None:
         detect(blank, landmarks="full")
 
 
-def test_the_two_people_of_the_sample_are_told_apart_and_the_man_is_chosen() -> None:
-    video = open_video(SAMPLE)
-    tracks = people(video)
-    man, woman = sorted(tracks, key=lambda track: track.sightings[0].frame)
-    assert choose(tracks) is man
-    assert man.sightings[0].frame == 0  # on the roof, then jumps
-    assert man.sightings[-1].frame >= 210
-    assert max(s.centre[1] for s in man.sightings if s.frame <= 150) < 240
-    assert (woman.sightings[0].frame, woman.sightings[-1].frame) == (40, 190)
-    assert min(s.centre[1] for s in woman.sightings) > 480
-    assert (np.diff([s.centre[0] for s in woman.sightings]) < 0).all()  # she walks to the left
-
-
 def test_a_small_person_is_found_in_smaller_squares() -> None:
     images = []
     for image in sample(0, 2).images:
@@ -279,7 +276,7 @@ def test_a_small_person_is_found_in_smaller_squares() -> None:
         man = image[:190, 150:320]  # 160 pixels tall there, 64 here
         canvas[200:276, 400:468] = cv2.resize(man, (68, 76), interpolation=cv2.INTER_AREA)
         images.append(canvas)
-    person = choose(people(clip(images))).sightings[0]
+    person = choose(people(clip(images)))[0].sightings[0]
     expected = np.array([400 + (236 - 150) * 0.4, 200 + 98 * 0.4])
     assert np.linalg.norm(person.centre - expected) < 10
     assert 20 < person.radius < 45
@@ -288,7 +285,7 @@ def test_a_small_person_is_found_in_smaller_squares() -> None:
 def test_one_person_is_followed_in_the_sample() -> None:
     video = sample(50, 81)
     calls: list[tuple[int, int]] = []
-    (motion,) = detect(video, progress=lambda done, total: calls.append((done, total)))
+    (motion,) = detect(video, person=0, progress=lambda done, total: calls.append((done, total)))
     assert motion.skeleton == BLAZEPOSE
     assert len(motion) == 31
     assert motion.valid.all()

@@ -26,13 +26,16 @@ ALLOWED: dict[str, set[str]] = {
     "track": NUMBERS,
     "repair": NUMBERS,
     "place": NUMBERS,
+    "together": NUMBERS,
+    "people": NUMBERS | {"track"},
+    "keypoints": NUMBERS | {"files", "people"},
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS,
     "export": NUMBERS | {"files"},
     "view": NUMBERS | {"video", "files", "angles", "compare"},
     # Following a person is interleaved with detection.
-    "detect": NUMBERS | {"video", "track"},
+    "detect": NUMBERS | {"video", "track", "people"},
     # Released checkpoints are described apart from the reading of files.
     "released": {"models"},
     "weights": {"models", "released", "files"},
@@ -60,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
 WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
-    "compare", "quality",
+    "compare", "quality", "together", "people", "keypoints",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

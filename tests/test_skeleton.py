@@ -70,7 +70,7 @@ def test_orders_of_the_data_sets() -> None:
     assert [H36M.index[f"L{j}"] for j in ("Shoulder", "Elbow", "Wrist")] == [11, 12, 13]
     assert MPI_INF_3DHP.root == 14
     assert (MPI_INF_3DHP.index["RShoulder"], MPI_INF_3DHP.index["RHip"]) == (2, 8)
-    assert [len(s.joints) for s in KNOWN] == [17, 17, 17, 17, 26, 33]
+    assert [len(s.joints) for s in KNOWN] == [17, 17, 17, 17, 26, 25, 33]
     assert COCO.joints[5:7] == ("LShoulder", "RShoulder")
     assert BLAZEPOSE.joints[31] == "LFootIndex"
     assert HALPE26.joints[17:20] == ("Head", "Neck", "Hip")

@@ -5,7 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tcpformer.track import GAP, Sighting, Track, choose, distance, link, match
+from tcpformer.track import (
+    GAP,
+    Sighting,
+    Track,
+    alike,
+    choose,
+    distance,
+    link,
+    match,
+    overlap,
+    unlike,
+)
 
 STEP = 1 / 3  # seconds between the frames looked at
 
@@ -144,17 +155,62 @@ def test_track_ends_but_may_be_asked_a_little_beyond() -> None:
     assert before.score < start.score
 
 
+# how alike two sightings are
+
+
+def test_overlap_is_1_with_oneself_and_falls_with_distance() -> None:
+    places = [person(0, x) for x in (0.0, 50.0, 100.0, 200.0)]
+    shares = [overlap(places[0], other) for other in places]
+    np.testing.assert_allclose(shares, [1, 1.5 / 2.5, 1 / 3, 0], atol=1e-9)
+
+
+def test_postures_agree_by_the_joints_that_are_seen() -> None:
+    joints = np.column_stack([np.arange(12.0).reshape(6, 2) * 10, np.ones(6)])
+    here = replace(person(0, 0.0), joints=joints)
+    assert alike(here, here) == pytest.approx(1)
+    assert alike(here, person(0, 0.0)) is None
+    moved = joints + np.array([1000, 0, 0])
+    assert alike(here, replace(here, joints=moved)) == pytest.approx(0, abs=1e-9)
+    moved[:3] = joints[:3]
+    moved[3:, 2] = 0
+    assert alike(here, replace(here, joints=moved)) == pytest.approx(1)
+
+
+def test_clothes_differ_from_not_at_all_to_wholly() -> None:
+    red, blue = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
+    assert unlike(red, red) == 0
+    assert unlike(red, blue) == 1
+    assert 0 < unlike(red, (red + blue) / 2) < 1
+
+
 # the choice
 
 
-def test_the_larger_the_longer_and_the_surer_is_chosen() -> None:
+def test_the_larger_the_longer_and_the_surer_is_number_0() -> None:
     def track(count: int, radius: float, score: float = 1.0) -> Track:
         sightings = walk(0, 10, range(count), radius=radius)
         return Track(tuple(replace(s, score=score) for s in sightings))
 
     usual = track(10, 100.0)
     for lesser in (track(10, 60.0), track(6, 100.0), track(10, 100.0, 0.5)):
-        assert choose([usual, lesser]) is choose([lesser, usual]) is usual
+        for order in ([usual, lesser], [lesser, usual]):
+            assert choose(order) == {0: usual, 1: lesser}
+            assert choose(order, 0) == choose(order, "0") == {0: usual}
+
+
+def test_the_largest_and_the_longest_keep_their_numbers() -> None:
+    large = Track(tuple(walk(0, 10, range(4), radius=150.0)))
+    long = Track(tuple(walk(0, 10, range(10), radius=100.0)))
+    assert choose([large, long]) == {0: long, 1: large}
+    assert choose([large, long], "largest") == {1: large}
+    assert choose([large, long], "longest") == {0: long}
+
+
+@pytest.mark.parametrize("wrong", ["2", 2, -1, "tallest"])
+def test_a_person_that_is_not_there_is_refused(wrong: str | int) -> None:
+    tracks = [Track(tuple(walk(0, 10, range(n)))) for n in (4, 5)]
+    with pytest.raises(ValueError, match=r"'longest' or a number from 0 to 1, got"):
+        choose(tracks, wrong)
 
 
 def test_gaps_do_not_count_against_a_person() -> None:

@@ -1,7 +1,8 @@
-"""Translate a TFLite network to ONNX: just the operators that BlazePose uses.
+"""Translate a TFLite network to ONNX: just the operators that BlazePose and MoveNet's body use.
 
-Used by ``convert_blazepose.py``. TFLite keeps channels last, ONNX here first; float16 weights stay
-float16 in the file and are cast on loading; padding of the picture moves into the convolutions.
+Used by ``convert_blazepose.py`` and ``convert_movenet.py``. TFLite keeps channels last, ONNX here
+first; float16 weights stay float16 in the file and are cast on loading; padding of the picture
+moves into the convolutions. Only what the wanted outputs need is translated.
 """
 
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Graph:
     Attributes:
         model: The flatbuffer.
         constants: Values of all tensors that do not depend on the input.
+        shapes: Of all tensors that have one, for a picture of the size the network was opened at.
         nodes: ONNX nodes so far.
         weights: ONNX initializers so far, by name.
         padding: Spatial zero padding that the next convolution will take over, by tensor.
@@ -31,6 +33,7 @@ class Graph:
 
     model: tflite.Model
     constants: dict[int, np.ndarray]
+    shapes: dict[int, tuple[int, ...]]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: dict[str, onnx.TensorProto] = field(default_factory=dict)
     padding: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
@@ -53,58 +56,84 @@ class Graph:
         return self.add("Cast", [stored], name, to=TensorProto.FLOAT)
 
     def shape(self, tensor: int) -> tuple[int, ...]:
-        return tuple(int(n) for n in self.model.Subgraphs(0).Tensors(tensor).ShapeAsNumpy())
+        return self.shapes[tensor]
 
     def activate(self, activation: int, value: str, output: str) -> str:
         """Rename ``value`` to ``output``, through the fused activation if there is one."""
         if activation == tflite.ActivationFunctionType.NONE:
             self.nodes[-1].output[0] = output
             return output
+        if activation == tflite.ActivationFunctionType.RELU:
+            return self.add("Relu", [value], output)
         assert activation == tflite.ActivationFunctionType.RELU6
         zero, six = self.store("zero", np.float32(0)), self.store("six", np.float32(6))
         return self.add("Clip", [value, zero, six], output)
 
 
-def convert(path: Path, low: float, kept: tuple[Output, ...], credit: str) -> onnx.ModelProto:
+def convert(
+    path: Path, low: float, kept: tuple[Output, ...], credit: str, side: int = 0
+) -> onnx.ModelProto:
     """Translate a TFLite file.
 
     Args:
         path: The file.
         low: The network sees black as this value and white as 1; ours takes uint8.
-        kept: The outputs to keep.
+        kept: The outputs to keep; any tensor of the original can be one.
         credit: Written into the file as its producer.
+        side: Of a network that takes pictures of any size, and uint8 as ours does: a size to open
+            it at. 0: pictures have the size that the file says.
     """
     model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
     subgraph = model.Subgraphs(0)
-    graph = Graph(model, _constants(path, model))
+    graph = Graph(model, *_tensors(path, model, side))
     names = {subgraph.Tensors(i).Name().decode(): i for i in range(subgraph.TensorsLength())}
-    size = graph.shape(subgraph.Inputs(0))[1]
-    _read_picture(graph, f"t{subgraph.Inputs(0)}", low)
-    for i in range(subgraph.OperatorsLength()):
-        _operator(graph, subgraph.Operators(i))
+    _read_picture(graph, f"t{subgraph.Inputs(0)}", low, as_it_is=bool(side))
+    for operator in _needed(graph, [names[theirs] for theirs, _, _ in kept]):
+        _operator(graph, operator)
     outputs = []
     for theirs, ours, shape in kept:
         if shape is None:
             graph.add("Identity", [f"t{names[theirs]}"], ours)
-            shape = tuple(graph.shape(names[theirs])[i] for i in (3, 1, 2))
+            _, high, wide, channels = graph.shape(names[theirs])
+            shape = (channels, "high", "wide") if side else (channels, high, wide)
         else:
             to = graph.store(f"{ours}_shape", np.array([0, *shape], np.int64))
             graph.add("Reshape", [f"t{names[theirs]}", to], ours)
         outputs.append(helper.make_tensor_value_info(ours, TensorProto.FLOAT, ["n", *shape]))
-    picture = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])
+    size = ("height", "width") if side else graph.shape(subgraph.Inputs(0))[1:3]
+    picture = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *size, 3])
     result = _finish(graph, picture, outputs)
     result.producer_name = credit
     return result
 
 
-def _constants(path: Path, model: tflite.Model) -> dict[int, np.ndarray]:
-    """Let LiteRT unpack stored tensors: half floats and sparse matrices alike."""
+def _needed(graph: Graph, outputs: list[int]) -> list[tflite.Operator]:
+    """The operators that lead to some outputs, by way of pictures; in their order."""
+    subgraph, wanted, result = graph.model.Subgraphs(0), set(outputs), []
+    for i in reversed(range(subgraph.OperatorsLength())):
+        operator = subgraph.Operators(i)
+        if set(operator.OutputsAsNumpy().tolist()) & wanted:
+            result.append(operator)
+            inputs = (int(j) for j in operator.InputsAsNumpy() if j >= 0)
+            wanted |= {j for j in inputs if len(graph.shapes.get(j, ())) == 4}
+    return result[::-1]
+
+
+def _tensors(
+    path: Path, model: tflite.Model, side: int
+) -> tuple[dict[int, np.ndarray], dict[int, tuple[int, ...]]]:
+    """Constants and all shapes. LiteRT unpacks what is stored: half floats and sparse matrices."""
     interpreter = Interpreter(
         str(path),
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,
     )
+    if side:
+        place = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(place, [1, side, side, 3])
     interpreter.allocate_tensors()
+    if side:
+        interpreter.set_tensor(place, np.zeros((1, side, side, 3), np.uint8))
     interpreter.invoke()
     subgraph = model.Subgraphs(0)
     known = {
@@ -116,11 +145,16 @@ def _constants(path: Path, model: tflite.Model) -> dict[int, np.ndarray]:
         operator = subgraph.Operators(i)
         if set(operator.InputsAsNumpy().tolist()) <= known:
             known |= set(operator.OutputsAsNumpy().tolist())
-    return {i: interpreter.get_tensor(i) for i in known if not subgraph.Tensors(i).Sparsity()}
+    shapes = {d["index"]: tuple(d["shape"].tolist()) for d in interpreter.get_tensor_details()}
+    sparse = {i for i in known if subgraph.Tensors(i).Sparsity()}
+    return {i: interpreter.get_tensor(i) for i in known - sparse}, shapes
 
 
-def _read_picture(graph: Graph, output: str, low: float) -> None:
+def _read_picture(graph: Graph, output: str, low: float, *, as_it_is: bool) -> None:
     """uint8, channels last -> the floats the network was trained on, channels first."""
+    if as_it_is:
+        graph.add("Transpose", ["image"], output, perm=[0, 3, 1, 2])
+        return
     graph.add("Transpose", ["image"], "planes", perm=[0, 3, 1, 2])
     graph.add("Cast", ["planes"], "levels", to=TensorProto.FLOAT)
     graph.store("per_level", np.float32((1 - low) / 255))
@@ -246,7 +280,24 @@ def _logistic(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) 
     graph.add("Sigmoid", [f"t{inputs[0]}"], f"t{output}")
 
 
+def _cast(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
+    graph.add("Cast", [f"t{inputs[0]}"], f"t{output}", to=TensorProto.FLOAT)
+
+
+def _by_constant(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
+    """A picture minus, or times, numbers."""
+    code = graph.model.OperatorCodes(operator.OpcodeIndex())
+    kind = {tflite.BuiltinOperator.SUB: "Sub", tflite.BuiltinOperator.MUL: "Mul"}
+    value = graph.constants[inputs[1]]
+    value = value.transpose(0, 3, 1, 2) if value.ndim == 4 else value
+    name = graph.store(f"t{inputs[1]}", value.astype(np.float32))
+    graph.add(kind[code.BuiltinCode()], [f"t{inputs[0]}", name], f"t{output}")
+
+
 TRANSLATORS = {
+    tflite.BuiltinOperator.CAST: _cast,
+    tflite.BuiltinOperator.SUB: _by_constant,
+    tflite.BuiltinOperator.MUL: _by_constant,
     tflite.BuiltinOperator.CONV_2D: _convolution,
     tflite.BuiltinOperator.DEPTHWISE_CONV_2D: _convolution,
     tflite.BuiltinOperator.ADD: _addition,

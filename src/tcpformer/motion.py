@@ -31,6 +31,7 @@ class Motion2D:
         times: Seconds since the first frame of the video. By default evenly spaced.
         focal: Focal length of the camera in pixels, where it is known; the principal point is
             the middle of the image.
+        person: Number of the person among those in the video.
 
     Raises:
         ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
@@ -45,6 +46,7 @@ class Motion2D:
     valid: Bool[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
     times: Float[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
     focal: float | None = None
+    person: int = 0
 
     def __post_init__(self) -> None:
         _set(self, "xy", np.asarray(self.xy, dtype=np.float64))
@@ -227,7 +229,7 @@ def load_keypoints(path: str | Path) -> Motion2D:
         fps=float(data["fps"]),
         skeleton=skeleton,
         focal=float(data["focal"]) if "focal" in data else None,
-        **({"times": data["times"]} if "times" in data else {}),
+        **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
     )
 
 

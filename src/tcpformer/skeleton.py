@@ -97,6 +97,17 @@ HALPE26 = _tree(
     ("LBigToe", "LAnkle"), ("RBigToe", "RAnkle"), ("LSmallToe", "LAnkle"),
     ("RSmallToe", "RAnkle"), ("LHeel", "LAnkle"), ("RHeel", "RAnkle"),
 )
+BODY25 = _tree(
+    "body25",
+    ("Nose", "Neck"), ("Neck", "Hip"),
+    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
+    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
+    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
+    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
+    ("REye", "Nose"), ("LEye", "Nose"), ("REar", "REye"), ("LEar", "LEye"),
+    ("LBigToe", "LAnkle"), ("LSmallToe", "LAnkle"), ("LHeel", "LAnkle"),
+    ("RBigToe", "RAnkle"), ("RSmallToe", "RAnkle"), ("RHeel", "RAnkle"),
+)
 BLAZEPOSE = _tree(
     "blazepose",
     ("Nose", ""), ("LEyeInner", "Nose"), ("LEye", "LEyeInner"), ("LEyeOuter", "LEye"),
@@ -110,7 +121,7 @@ BLAZEPOSE = _tree(
     ("LFootIndex", "LHeel"), ("RFootIndex", "RHeel"),
 )
 # fmt: on
-KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BLAZEPOSE)
+KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
 
 _MID_HIP = {"LHip": 0.5, "RHip": 0.5}
 _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
@@ -130,6 +141,12 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "Thorax": {"Neck": 1.0},
         "Neck": _EARS_TO_SHOULDERS,
     },
+    ("body25", "h36m"): {
+        "Spine": {"Hip": 0.5, "Neck": 0.5},
+        "Thorax": {"Neck": 1.0},
+        "Neck": _EARS_TO_SHOULDERS,
+        "Head": _ABOVE_EARS,
+    },
     ("mpi-inf-3dhp", "h36m"): {
         "Thorax": {"Neck": 1.0},
         "Neck": {"Head": 1.0},
@@ -138,6 +155,7 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     ("coco", "h36m-nose"): _FROM_EYES,
     ("blazepose", "h36m-nose"): _FROM_EYES,
     ("halpe26", "h36m-nose"): {"Spine": {"Hip": 0.5, "Neck": 0.5}},
+    ("body25", "h36m-nose"): {"Spine": {"Hip": 0.5, "Neck": 0.5}, "Head": _MID_EYES},
     ("h36m", "h36m-nose"): {"Neck": {"Thorax": 1.0}, "Nose": {"Neck": 1.0}},
     ("h36m-nose", "h36m"): {"Thorax": {"Neck": 1.0}, "Neck": {"Nose": 1.0}},
     ("h36m", "mpi-inf-3dhp"): {
@@ -236,7 +254,14 @@ def canonical(name: str) -> str:
     return side + _ALIASES.get(rest, rest)
 
 
-_ALIASES = {"Pelvis": "Hip", "Root": "Hip", "Belly": "Spine", "TopOfHead": "HeadTop"}
+_ALIASES = {
+    "Pelvis": "Hip",
+    "MidHip": "Hip",
+    "CHip": "Hip",
+    "Root": "Hip",
+    "Belly": "Spine",
+    "TopOfHead": "HeadTop",
+}
 
 
 STANDARD_HEIGHT = 1.70

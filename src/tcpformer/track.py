@@ -1,21 +1,34 @@
-"""Who is who from frame to frame: sightings become tracks, and one track is chosen.
+"""Who is who from frame to frame: sightings become tracks, tracks become people, some are chosen.
 
-A sighting is a circle around a body. Distances are in radii of that circle, about a metre each, so
-that the same limits fit near and far people, and any size of video.
+A sighting is a circle around a body, perhaps with joints and the colours of the clothes. Distances
+are in radii of that circle, about a metre each, so that the same limits fit near and far people,
+and any size of video.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
+
+from .skeleton import Skeleton
 
 SAME = 0.3  # two people's hips are hardly ever closer than this, in radii
 REACH = 0.75  # how far a prediction may be off, in radii, however short the time
-SPEED = 3.0  # and how much further for each second without a sighting
+SPEED = (
+    5.0  # and how much further for each second without a sighting: as fast as who jumps off a roof
+)
 GAP = 2.0  # seconds that a track survives unseen
 INSTANT = 0.1  # seconds that a single sighting counts for
 GROWTH = np.log(2.0)  # largest change of size from one sighting to the next
+HISTORY = 0.7  # seconds of sightings from which it is told where a track is heading
+ONWARD = 1.0  # seconds for which it is taken to go on like that
+OVERLAP, POSTURE, CLOTHES = 0.3, 0.5, 2.0  # what each costs, in radii, if nothing agrees
+ALIKE = 0.05  # variance of a joint's place, in radii squared, over which postures still agree
+ABSENT = 30.0  # seconds after which somebody who comes back is still known by the clothes
+RECOGNISED = 0.3  # largest difference in clothes of people who come back
+UNLIKE = 0.15  # how much more others must differ
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,8 @@ class Sighting:
         centre: Middle of the hips (x, y), in pixels.
         tip: Point above the head, on the circle around the whole body, in pixels.
         score: How sure it is that someone is there, 0 to 1.
+        joints: x, y in pixels and score of some joints, the same ones in every sighting of a video.
+        look: Colours of the clothes: shares of them that add up to 1.
     """
 
     frame: int
@@ -35,11 +50,45 @@ class Sighting:
     centre: tuple[float, float]
     tip: tuple[float, float]
     score: float
+    joints: Float[np.ndarray, "k 3"] | None = field(default=None, compare=False, repr=False)
+    look: Float[np.ndarray, " c"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def radius(self) -> float:
         """Of the circle around the whole body, in pixels."""
         return float(np.hypot(self.tip[0] - self.centre[0], self.tip[1] - self.centre[1]))
+
+
+LEAST = 1.6  # a body's circle has at least so many trunks as its radius
+FARTHEST = 1.05  # and reaches so much further than the farthest joint
+CONFIDENT = 0.2  # joints with a higher score say where and how large the body is
+
+
+def sighting_of(
+    joints: Float[np.ndarray, "k 3"], skeleton: Skeleton, frame: int, time: float
+) -> Sighting | None:
+    """Where a body is, from its joints; None if its trunk is not seen.
+
+    Args:
+        joints: x, y in pixels and score, of a skeleton with hips and shoulders on both sides.
+        skeleton: Their order.
+        frame: Index of the frame.
+        time: Seconds since the first frame.
+    """
+    place = {name: joints[i, :2] for name, i in skeleton.index.items()}
+    trunk = [skeleton.index[f"{side}{joint}"] for side in "LR" for joint in ("Hip", "Shoulder")]
+    if joints[trunk, 2].max() <= CONFIDENT:
+        return None
+    hips = (place["LHip"] + place["RHip"]) / 2
+    up = (place["LShoulder"] + place["RShoulder"]) / 2 - hips
+    length = float(np.hypot(*up))
+    if length < 1e-6:
+        return None
+    sure = joints[joints[:, 2] > CONFIDENT]
+    reach = float(np.hypot(*(sure[:, :2] - hips).T).max())
+    x, y = (hips + up / length * max(FARTHEST * reach, LEAST * length)).tolist()
+    score = float(np.clip(sure[:, 2].mean(), 0.0, 1.0))
+    return Sighting(frame, time, (float(hips[0]), float(hips[1])), (x, y), score, joints)
 
 
 @dataclass(frozen=True)
@@ -86,8 +135,9 @@ def distance(a: Sighting, b: Sighting) -> float:
 def link(scans: Iterable[Sequence[Sighting]]) -> list[Track]:
     """Join the sightings of frame after frame into tracks.
 
-    Each frame's sightings go to the tracks so that together they are nearest to where the tracks
-    were heading; those left over start tracks of their own.
+    Each frame's sightings go to the tracks so that together they fit best where the tracks were
+    heading, their postures and their clothes; those left over start tracks of their own. Tracks
+    that end are continued by later ones of the same clothes.
 
     Args:
         scans: For each frame, in order of time, the people seen in it.
@@ -101,7 +151,48 @@ def link(scans: Iterable[Sequence[Sighting]]) -> list[Track]:
         for row, column in match(alive, people):
             alive[row].append(free.pop(column))
         tracks += [[person] for person in free.values()]
-    return [Track(tuple(track)) for track in tracks]
+    return rejoin([Track(tuple(track)) for track in tracks])
+
+
+def rejoin(tracks: Sequence[Track]) -> list[Track]:
+    """Join tracks of somebody who left and came back: the clothes say so, and of nobody else.
+
+    Tracks without colours stay as they are.
+    """
+    result = sorted(tracks, key=lambda track: track.sightings[0].frame)
+    pair = _clear(result)
+    while pair is not None:
+        before, after = pair
+        joined = Track(result[before].sightings + result[after].sightings)
+        rest = [track for i, track in enumerate(result) if i not in pair]
+        result = sorted([*rest, joined], key=lambda track: track.sightings[0].frame)
+        pair = _clear(result)
+    return result
+
+
+def _clear(tracks: Sequence[Track]) -> tuple[int, int] | None:
+    """The two tracks that are most alike and could be one, if no other could be either's other."""
+    cost = np.array([[_return(a, b) for b in tracks] for a in tracks]).reshape((len(tracks),) * 2)
+    for flat in np.argsort(cost, axis=None):
+        i, j = divmod(int(flat), len(tracks))
+        if not np.isfinite(cost[i, j]):
+            return None
+        rivals = np.concatenate([np.delete(cost[i], j), np.delete(cost[:, j], i)])
+        if rivals.min(initial=np.inf) - cost[i, j] >= UNLIKE:
+            return i, j
+    return None
+
+
+def _return(before: Track, after: Track) -> float:
+    """How much the clothes differ; infinite if the second cannot be the first come back."""
+    away = after.sightings[0].time - before.sightings[-1].time
+    if before is after or not 0 < away <= ABSENT:
+        return np.inf
+    first, second = _look(before.sightings), _look(after.sightings)
+    if first is None or second is None:
+        return np.inf
+    off = unlike(first, second)
+    return off if off < RECOGNISED else np.inf
 
 
 def match(
@@ -125,35 +216,113 @@ def match(
 
 
 def _cost(track: Sequence[Sighting], person: Sighting) -> float:
-    """How far the person is from where the track leads, in radii; infinite if too far."""
+    """How badly the person fits where the track leads, in radii; infinite if it cannot be."""
     last = track[-1]
     growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
     elapsed = person.time - last.time
-    off = distance(_predict(track, person.time), person)
+    expected = _predict(track, person.time)
+    off = distance(expected, person)
     if growth > GROWTH or off > REACH + SPEED * elapsed:
         return np.inf
-    return float(off + growth)
+    cost = off + growth + OVERLAP * (1 - overlap(expected, person))
+    posture = alike(expected, person)
+    if posture is not None:
+        cost += POSTURE * (1 - posture)
+    look = _look(track)
+    if look is not None and person.look is not None:
+        cost += CLOTHES * unlike(look, person.look)
+    return float(cost)
 
 
 def _predict(track: Sequence[Sighting], time: float) -> Sighting:
-    """Carry on as between the last two sightings, but for no longer than they were apart."""
+    """Carry on as during the last moments, for a second at most."""
     last = track[-1]
-    if len(track) < 2:
+    recent = [s for s in track if last.time - s.time <= HISTORY] or [last]
+    if len(recent) == 1:
+        recent = list(track[-2:])
+    times = np.array([s.time for s in recent]) - last.time
+    if len(recent) == 1 or np.ptp(times) == 0:
         return last
-    before = track[-2]
-    share = min(1.0, (time - last.time) / (last.time - before.time))
-    step = np.subtract(last.centre, before.centre) * share
-    centre = (float(last.centre[0] + step[0]), float(last.centre[1] + step[1]))
-    tip = (float(last.tip[0] + step[0]), float(last.tip[1] + step[1]))
-    return Sighting(last.frame, time, centre, tip, last.score)
+    speed = np.polyfit(times, np.array([s.centre for s in recent]), 1)[0]
+    dx, dy = (speed * min(time - last.time, np.ptp(times), ONWARD)).tolist()
+    shift = np.array([dx, dy, 0.0])
+    return Sighting(
+        last.frame,
+        time,
+        (last.centre[0] + dx, last.centre[1] + dy),
+        (last.tip[0] + dx, last.tip[1] + dy),
+        last.score,
+        joints=None if last.joints is None else last.joints + shift,
+    )
 
 
-def choose(tracks: Sequence[Track]) -> Track:
-    """The person whom the video is about: the surest, largest, most often seen.
+def overlap(a: Sighting, b: Sighting) -> float:
+    """Intersection over union of the squares around two bodies."""
+    reach, apart = np.array([a.radius, b.radius]), np.subtract(a.centre, b.centre)
+    shared = np.minimum(2 * reach.min(), reach.sum() - abs(apart)).clip(0).prod()
+    return float(shared / max((4 * reach**2).sum() - shared, 1e-9))
+
+
+def alike(a: Sighting, b: Sighting) -> float | None:
+    """How well two postures agree, where they are: 1 if wholly, 0 if not at all.
+
+    The similarity of keypoints that COCO evaluates by, with one tolerance for all joints; None
+    where joints are not known.
+    """
+    if a.joints is None or b.joints is None:
+        return None
+    trust = a.joints[:, 2] * b.joints[:, 2]
+    if trust.sum() < 1e-6:
+        return None
+    off = ((a.joints[:, :2] - b.joints[:, :2]) ** 2).sum(axis=1)
+    near = np.exp(-off / (2 * ALIKE * max(a.radius, b.radius, 1e-9) ** 2))
+    return float((trust * near).sum() / trust.sum())
+
+
+def unlike(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
+    """How much the colours of two people differ, 0 to 1 (Hellinger's distance)."""
+    return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
+
+
+def _look(sightings: Sequence[Sighting]) -> Float[np.ndarray, " c"] | None:
+    """The mean colours of somebody."""
+    looks = [s.look for s in sightings if s.look is not None]
+    return np.mean(looks, axis=0) if looks else None
+
+
+def choose(tracks: Sequence[Track], person: str | int = "all") -> dict[int, Track]:
+    """Those of the people whom one wants to see, by their number.
+
+    People are numbered by how much of the video is theirs: 0 is surest, largest, longest in it.
+
+    Args:
+        tracks: One a person.
+        person: "all"; "largest" in the picture, in the median; "longest" from first to last
+            sighting; or a number.
 
     Raises:
-        ValueError: If there is no track.
+        ValueError: If there is nobody, or ``person`` is none of these.
     """
     if not tracks:
         raise ValueError("expected at least one track to choose from, got none.")
-    return max(tracks, key=lambda track: track.weight)
+    people = dict(enumerate(sorted(tracks, key=lambda track: -track.weight)))
+    if person == "all":
+        return people
+    if person in ("largest", "longest"):
+        measure = _size if person == "largest" else _duration
+        best = max(people, key=lambda i: measure(people[i]))
+        return {best: people[best]}
+    if str(person).isdecimal() and int(person) in people:
+        return {int(person): people[int(person)]}
+    raise ValueError(
+        f"person must be 'all', 'largest', 'longest' or a number from 0 to {len(people) - 1}, "
+        f"got {person!r}."
+    )
+
+
+def _size(track: Track) -> float:
+    return float(np.median([sighting.radius for sighting in track.sightings]))
+
+
+def _duration(track: Track) -> float:
+    return track.sightings[-1].time - track.sightings[0].time

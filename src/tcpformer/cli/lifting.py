@@ -1,7 +1,8 @@
 """Verbs for those who have a video: `lift` and `info`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,26 +26,40 @@ def lift(
     device: str = "auto",
     trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     heads: int = 8,
+    person: str = "all",
+    pose_model: Path | None = None,
+    person_model: Path | None = None,
+    video: Path | None = None,
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
     landmarks: Literal["heavy", "full"] = "heavy",
     flip: bool = True,
     overlay: bool = True,
     threads: int = 0,
 ) -> None:
-    """Lift the person in a video, or 2D keypoints, to 3D.
+    """Lift the people in a video, or 2D keypoints, to 3D.
 
-    Writes person_<id>/motion.npz and person_<id>/motion.bvh into the output folder and, for a
-    video, overlay.mp4.
+    Writes person_<number>/motion.npz and person_<number>/motion.bvh into the output folder and,
+    for a video, overlay.mp4.
 
     Args:
-        source: A video, or an .npz of keypoints (xy, confidence, joints, fps, size).
+        source: A video, or an .npz of keypoints (xy, confidence, joints, fps, size), or what
+            OpenPose, MMPose, rtmlib or Sports2D wrote.
         out: Folder for the results; made if missing.
-        height: Height of the person in metres; sets the scale. By default 1.70.
+        height: Height of the people in metres; sets the scale. By default 1.70.
         focal: Focal length of the camera in pixels. By default from the video's metadata, else
             that of a camera that sees 60 degrees across the longer side.
         weights: A packaged name, a folder, or a released checkpoint.
         device: "auto", "cpu", "cuda" or "mps".
         trained_on: What a released checkpoint was trained on; it does not say so itself.
         heads: Attention heads of a released checkpoint.
+        person: Whom to lift: "all", "largest" in the picture, "longest" in the video, or a
+            number. Number 0 has most of the video: sure, large, and for long.
+        pose_model: Local ONNX file of RTMPose or RTMO, to read joints instead of the packaged one.
+        person_model: Local ONNX file of YOLOX, to find people for RTMPose.
+        video: The video that keypoints belong to: tells rate and size, and is drawn into.
+        fps: Frames per second of keypoints that do not tell.
+        size: Width and height of the pictures of keypoints that do not tell.
         landmarks: Size of the 2D network; "full" is three times as fast and less exact.
         flip: Average with the lifted mirror image.
         overlay: Write overlay.mp4.
@@ -55,45 +70,76 @@ def lift(
 
     from ..lift import Lifter
     from ..place import choose_height
+    from ..together import in_one_world
 
     start = time.monotonic()
     if threads:
         torch.set_num_threads(threads)
     choose_height(height)
-    video, people = _source(source)
+    film, people = _source(source, Given(person, fps, size, video))
     writable(out)
     lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
-    if video is not None:
-        people = _found(video, landmarks)
-    motions = [lifter(person, height=height, focal=focal) for person in people]
-    for i, motion in enumerate(motions):
-        _write(motion, out / f"person_{i}")
-    if video is not None and overlay:
-        _draw(video, motions, out / "overlay.mp4")
+    if film is not None and people is None:
+        people = _found(film, person, landmarks, pose_model, person_model)
+    people = people or []
+    motions = in_one_world([lifter(each, height=height, focal=focal) for each in people])
+    numbers = [each.person for each in people]
+    for number, motion in zip(numbers, motions, strict=True):
+        _write(motion, out / f"person_{number}")
+    if film is not None and overlay:
+        _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     print(f"done in {time.monotonic() - start:.1f} s")
 
 
-def _source(path: Path) -> "tuple[Video | None, list[Motion2D]]":
-    """A video in which people are yet to be found, or the one person of a keypoint file."""
-    from ..motion import load_keypoints
+@dataclass(frozen=True)
+class Given:
+    """What a caller says of keypoints: whom to take, and what the files may not tell."""
+
+    person: str = "all"
+    fps: float | None = None
+    size: tuple[int, int] | None = None
+    video: Path | None = None
+
+
+def _source(path: Path, given: Given) -> "tuple[Video | None, list[Motion2D] | None]":
+    """A video in which people are yet to be found; or people, perhaps with their video."""
+    from ..keypoints import SUFFIXES, read_people
     from ..video import open_video
 
-    if path.suffix == ".npz":
-        return None, [load_keypoints(path)]
-    return open_video(path), []
+    if path.suffix not in SUFFIXES and not path.is_dir():
+        return open_video(path), None
+    film = None if given.video is None else open_video(given.video)
+    fps, size = given.fps, given.size
+    if film is not None:
+        fps, size = fps or film.fps, size or film.size
+    return film, read_people(path, person=given.person, fps=fps, size=size)
 
 
 def people_in(path: Path) -> "list[Motion2D]":
-    """The people of a video, found by the packaged detector, or of a keypoint file."""
-    video, people = _source(path)
-    return people if video is None else _found(video, "heavy")
+    """The main person of a video, found by the packaged detector, or those of a keypoint file."""
+    film, people = _source(path, Given())
+    if people is not None:
+        return people
+    assert film is not None
+    return _found(film, "0")
 
 
-def _found(video: "Video", landmarks: Literal["heavy", "full"]) -> "list[Motion2D]":
+def _found(
+    video: "Video",
+    person: str = "all",
+    landmarks: Literal["heavy", "full"] = "heavy",
+    pose_model: Path | None = None,
+    person_model: Path | None = None,
+) -> "list[Motion2D]":
     from ..detect import detect
+    from ..detect.local import detect_with
 
+    if person_model is not None and pose_model is None:
+        raise ValueError("--person-model finds people for --pose-model, an RTMPose; give both.")
     with bar("detecting") as progress:
-        return detect(video, landmarks=landmarks, progress=progress)
+        if pose_model is not None:
+            return detect_with(video, pose_model, person_model, person=person, progress=progress)
+        return detect(video, person=person, landmarks=landmarks, progress=progress)
 
 
 def _write(motion: "Motion3D", folder: Path) -> None:
@@ -106,10 +152,10 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     seen, all_ = int(motion.valid.sum()), len(motion)
     print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
-    print("  world: the camera is taken to be level; the lowest ankle is at z = 0")
+    print("  world: the camera is taken to be level; the lowest ankle of all is at z = 0")
 
 
-def _draw(video: "Video", motions: "Sequence[Motion3D]", path: Path) -> None:
+def _draw(video: "Video", motions: "Mapping[int, Motion3D]", path: Path) -> None:
     from ..view.overlay import write_overlay
 
     with bar("drawing") as progress:

@@ -1,4 +1,4 @@
-"""From a video to the joints of the person in it."""
+"""From a video to the joints of the people in it."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -21,24 +21,31 @@ class Detector(Protocol):
 
 
 def detect(
-    video: Video, *, landmarks: str = "heavy", progress: Progress | None = None
+    video: Video,
+    *,
+    person: str | int = "all",
+    landmarks: str = "heavy",
+    progress: Progress | None = None,
 ) -> list[Motion2D]:
-    """Find the person whom a video is about, and read their joints in every frame.
+    """Find the people in a video, tell them apart, and read their joints in every frame.
 
-    The video is read twice: a few frames a second to find everybody and choose the one who is
-    largest and longest in the picture, then every frame to follow that one.
+    The video is read twice: a few frames a second to find everybody and tell who is who, then
+    every frame to follow those who are wanted.
 
     Args:
         video: The video.
+        person: "all", "largest" in the picture, "longest" in the video, or a number. People are
+            numbered by how much of the video is theirs: 0 is surest, largest, longest in it.
         landmarks: The network that reads joints: "heavy" (accurate) or "full" (faster).
         progress: Called as the work goes on.
 
     Returns:
-        One motion over the whole video, in skeleton BLAZEPOSE. Where the person is not seen,
-        ``valid`` is False and the confidence 0.
+        One motion a person over the whole video, in skeleton BLAZEPOSE, with the person's number.
+        Where the person is not seen, ``valid`` is False and the confidence 0.
 
     Raises:
-        ValueError: If nobody is found, or ``landmarks`` is not one of the two.
+        ValueError: If nobody is found, there is no such person, or ``landmarks`` is not one of the
+            two.
     """
     network = LandmarkNetwork(landmarks)
     total = 2 * max(video.length, 1)
@@ -54,12 +61,13 @@ def detect(
     tracks = people(video, first)
     if not tracks:
         raise ValueError(_nobody(video))
-    person = choose(tracks)
-    others = [track for track in tracks if track is not person]
-    motion = follow(video, person, others, network, second)
-    if not motion.valid.any():
+    chosen = choose(tracks, person)
+    others = [track for track in tracks if track not in chosen.values()]
+    motions = follow(video, chosen, others, network, second)
+    motions = [motion for motion in motions if motion.valid.any()]
+    if not motions:
         raise ValueError(_nobody(video))
-    return [motion]
+    return motions
 
 
 def _nobody(video: Video) -> str:

@@ -6,31 +6,20 @@ Both come from Google's MediaPipe (Apache-2.0); ``tools/convert_blazepose.py`` m
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import BLAZEPOSE
 from ..track import Sighting
 from .regions import Region, Tile, around, crop, letterboxes, to_image
+from .session import WEIGHTS, open_session, sigmoid
 
-WEIGHTS = Path(__file__).parent / "weights"
 LANDMARKS = ("heavy", "full")
 DETECTOR_SIDE, LANDMARK_SIDE = 224, 256
 GRIDS = ((28, 2), (14, 2), (7, 6))  # cells along a side, anchors in each cell
 OVERLAP = 0.3  # candidates that share more than this describe one person
 FLOOR = 0.5  # scores below: nobody
-
-
-def _session(name: str, threads: int | None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: one a core
-    # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    path = WEIGHTS / f"blazepose_{name}.onnx"
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,7 @@ class PersonDetector:
     """
 
     def __init__(self, threads: int | None = None, floor: float = FLOOR) -> None:
-        self.session = _session("detector", threads)
+        self.session = open_session(WEIGHTS / "blazepose_detector.onnx", threads)
         self.floor = floor
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], tiles: Sequence[Tile]) -> list[Candidate]:
@@ -68,7 +57,7 @@ class PersonDetector:
         boxes, logits = self.session.run(["boxes", "logits"], {"image": small})
         found: list[Candidate] = []
         for tile, raw, logit in zip(tiles, np.asarray(boxes), np.asarray(logits), strict=True):
-            scores = _sigmoid(logit).astype(np.float64)
+            scores = sigmoid(logit).astype(np.float64)
             sure = np.flatnonzero(scores >= self.floor)
             points = decode(raw[sure], anchors()[sure]) * tile.side + [tile.left, tile.top]
             merged, kept = merge(points.reshape(-1, 12), scores[sure])
@@ -118,7 +107,7 @@ def merge(
     order = np.argsort(-scores, kind="stable")
     merged, kept = [], []
     while len(order):
-        together = _shared(rows[order], rows[order[0]]) > overlap
+        together = shared(rows[order], rows[order[0]]) > overlap
         together[0] = True
         group = order[together]
         merged.append(np.average(rows[group], axis=0, weights=scores[group]))
@@ -127,7 +116,7 @@ def merge(
     return np.array(merged).reshape(-1, rows.shape[1]), np.array(kept, dtype=np.float64)
 
 
-def _shared(
+def shared(
     boxes: Float[np.ndarray, "n k"], box: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " n"]:
     """Intersection over union of each box with one."""
@@ -156,7 +145,8 @@ class Pose:
     tip: tuple[float, float]
 
     def sighting(self, frame: int, time: float, trust: float = 1.0) -> Sighting:
-        return Sighting(frame, time, self.centre, self.tip, self.score * trust)
+        joints = np.column_stack([self.xy, self.visible])
+        return Sighting(frame, time, self.centre, self.tip, self.score * trust, joints)
 
 
 class LandmarkNetwork:
@@ -170,7 +160,7 @@ class LandmarkNetwork:
     def __init__(self, name: str = "heavy", threads: int | None = None) -> None:
         if name not in LANDMARKS:
             raise ValueError(f"landmarks must be one of {LANDMARKS}, got {name!r}.")
-        self.session = _session(name, threads)
+        self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], region: Region) -> Pose:
         cut = crop(image, region, LANDMARK_SIDE)
@@ -181,7 +171,7 @@ class LandmarkNetwork:
         centre, tip = xy[count], xy[count + 1]  # two points after the joints say where the body is
         return Pose(
             xy=xy[:count],
-            visible=_sigmoid(landmarks[:count, 3]).astype(np.float64),
+            visible=sigmoid(landmarks[:count, 3]).astype(np.float64),
             score=float(score[0]),
             centre=(float(centre[0]), float(centre[1])),
             tip=(float(tip[0]), float(tip[1])),
@@ -223,11 +213,7 @@ def _window(
     inside = inside & ((columns >= 0) & (columns < cells))[:, None, :]
     rows, columns = np.clip(rows, 0, cells - 1), np.clip(columns, 0, cells - 1)
     each = np.arange(len(heatmap))[:, None, None]
-    return np.where(inside, _sigmoid(heatmap[each, rows[:, :, None], columns[:, None, :]]), 0.0)
-
-
-def _sigmoid(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+    return np.where(inside, sigmoid(heatmap[each, rows[:, :, None], columns[:, None, :]]), 0.0)
 
 
 def steady(network: LandmarkNetwork, image: UInt8[np.ndarray, "h w 3"], start: Sighting) -> Pose:

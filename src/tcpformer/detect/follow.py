@@ -1,54 +1,93 @@
-"""The second pass over a video: one person's joints, in every frame."""
+"""The second pass over a video: people's joints, in every frame."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
 from ..motion import Motion2D
 from ..skeleton import BLAZEPOSE
-from ..track import Sighting, Track, distance
+from ..track import SAME, Sighting, Track, alike, distance
 from ..video import Frame, Video
 from .blazepose import FLOOR, LandmarkNetwork, Pose, steady
 from .regions import around
 
 STRAY = 1.0  # radii that a person may be from where the track has them
 DRIFT = 2.0  # and how much further for each second to the track's nearest sighting
+TWIN = 0.8  # two people's postures are hardly ever more alike than this, in one place
 BEYOND = 0.5  # seconds before the first and after the last sighting in which to look
 
 
 def follow(
     video: Video,
-    track: Track,
+    tracks: Mapping[int, Track],
     others: Sequence[Track],
     network: LandmarkNetwork,
     progress: Callable[[int], None] | None = None,
-) -> Motion2D:
-    """Read the joints of one person in every frame.
+) -> list[Motion2D]:
+    """Read the joints of some people in every frame.
 
     Each frame is cut where the person was in the frame before. Whoever is lost, or taken for
     somebody else, is looked for where the track has them.
 
     Args:
         video: The video.
-        track: Where the person is, here and there in time.
+        tracks: Where each person is, here and there in time; by the person's number.
         others: Where other people are.
         network: Reads the joints.
         progress: Called with the number of frames read.
 
+    Returns:
+        One motion over the whole video for each of ``tracks``.
+
     Raises:
         ValueError: If the video has no frames.
     """
-    pursuit = Pursuit(track, others, network)
-    poses: list[Pose | None] = []
+    everybody = [*tracks.values(), *others]
+    pursuits = [
+        Pursuit(track, [other for other in everybody if other is not track], network)
+        for track in tracks.values()
+    ]
+    poses: list[list[Pose | None]] = []
     times: list[float] = []
     for frame in video.frames():
-        poses.append(pursuit.step(frame))
+        poses.append(step(pursuits, frame))
         times.append(frame.time)
         if progress is not None:
             progress(len(times))
     if not times:
         raise ValueError(f"{video.path} has no frames that can be read.")
+    return [
+        _motion(video, [now[i] for now in poses], times, person) for i, person in enumerate(tracks)
+    ]
+
+
+def step(pursuits: Sequence["Pursuit"], frame: Frame) -> list[Pose | None]:
+    """Everybody's pose in the next frame.
+
+    Nobody is two people: of two poses that are one, that of the track which it fits less is
+    dropped, and the person looked for anew in the next frame.
+    """
+    poses = [pursuit.step(frame) for pursuit in pursuits]
+    for i, j in combinations(range(len(pursuits)), 2):
+        a, b = poses[i], poses[j]
+        if a is not None and b is not None and _same(a, b):
+            worse = max((i, j), key=lambda k: pursuits[k].off(frame))
+            poses[worse] = None
+            pursuits[worse].last = None
+    return poses
+
+
+def _same(a: Pose, b: Pose) -> bool:
+    one, other = a.sighting(0, 0.0), b.sighting(0, 0.0)
+    posture = alike(one, other)
+    return distance(one, other) < SAME and posture is not None and posture > TWIN
+
+
+def _motion(
+    video: Video, poses: Sequence[Pose | None], times: Sequence[float], person: int
+) -> Motion2D:
     nothing = np.zeros((len(BLAZEPOSE.joints), 2))
     return Motion2D(
         xy=np.array([nothing if pose is None else pose.xy for pose in poses]),
@@ -59,6 +98,7 @@ def follow(
         valid=np.array([pose is not None for pose in poses]),
         times=np.array(times),
         focal=video.focal,
+        person=person,
     )
 
 
@@ -89,9 +129,16 @@ class Pursuit:
         self.last = None if pose is None else pose.sighting(frame.index, frame.time)
         return pose
 
+    def off(self, frame: Frame) -> float:
+        """How far the person is from where the track has them, in radii."""
+        expected = self.track.at(frame.time, BEYOND)
+        if expected is None or self.last is None:
+            return np.inf
+        return distance(self.last, expected)
+
     def _accept(self, pose: Pose, frame: Frame, expected: Sighting | None) -> Pose | None:
-        """The pose, unless nobody is there or it is somebody else."""
-        if pose.score < FLOOR:
+        """The pose, unless nobody is there, or they have left, or it is somebody else."""
+        if pose.score < FLOOR or not 0 <= pose.centre[0] < frame.image.shape[1]:
             return None
         if expected is None:
             return pose

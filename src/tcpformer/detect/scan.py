@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..track import SAME, Sighting, Track, distance, link, match
+from ..track import SAME, Sighting, Track, alike, distance, link, match
 from ..video import Frame, Video
 from .blazepose import LandmarkNetwork, PersonDetector
+from .clothes import clothes
+from .movenet import MoveNet
 from .regions import Tile, around, tiles, whole
 
-RATE = 3.0  # frames looked at each second
+RATE = 4.0  # frames looked at each second
 MANY = 12  # squares a frame, from which on fewer frames are looked at
 SHARES = (1.0, 0.6, 0.36)  # sides of squares over the shorter side of the picture
 CERTAIN = 0.75  # the detector's score of people who fill a third of a square is rarely lower
 SURE = 0.75  # likewise that of the landmark network
+OFTEN = 3  # people are seen so many times, if anybody is; fewer is a mistake or somebody in a hurry
+TWIN = 0.5  # postures that agree more, where they are, are one person's seen in two regions
 CARRIED = 0.9  # trust in someone who is not found anew but still stands where they were
 
 Seen = list[list[Sighting]]
@@ -32,8 +36,9 @@ def people(video: Video, progress: Callable[[int], None] | None = None) -> list[
             squares += whole(video.size)  # someone may fill more than the shorter side
         tracks = link(scan(video, squares, progress))
         certain = [t for t in tracks if max(s.score for s in t.sightings) >= CERTAIN]
+        lasting = [t for t in certain if len(t.sightings) >= OFTEN]
         if certain:
-            return certain
+            return lasting or certain
         doubtful, progress = doubtful or tracks, None
     return doubtful
 
@@ -51,11 +56,13 @@ def scan(
     Returns:
         For each frame looked at, everybody in it.
     """
-    seek, look = PersonDetector(), LandmarkNetwork("full")
+    seek, crowd, look = PersonDetector(), MoveNet(), LandmarkNetwork("full")
     seen: Seen = []
     before: list[Sighting] = []
     for frame in video.frames(every=interval(video, len(squares))):
-        found = [
+        people = [person.sighting(frame.index, frame.time) for person in crowd(frame.image)]
+        found = [person for person in people if person is not None]
+        found += [
             Sighting(frame.index, frame.time, c.centre, c.tip, c.score)
             for c in seek(frame.image, squares)
         ]
@@ -75,12 +82,12 @@ def interval(video: Video, squares: int) -> int:
 def _verify(
     frame: Frame, found: Sequence[Sighting], before: Sequence[Sighting], look: LandmarkNetwork
 ) -> list[Sighting]:
-    """Those of the places where someone's joints can be read.
+    """Those of the places where someone's joints can be read; the first found come first.
 
     Whoever was there before and is not found anew is looked for where they were: they may have
     stood still. Were those who are found looked for there too, their shadows would follow them.
     """
-    anew = _read(frame, sorted(found, key=lambda s: -s.score), [], look)
+    anew = _read(frame, found, [], look)
     moved = {track for track, _ in match([[person] for person in before], anew)}
     still = [
         replace(person, score=person.score * CARRIED)
@@ -107,9 +114,12 @@ def _read(
         person = pose.sighting(frame.index, frame.time, start.score)
         inside = 0 <= person.centre[0] < width and 0 <= person.centre[1] < height
         if pose.score >= SURE and inside and not _known(person, [*known, *new]):
-            new.append(person)
+            new.append(replace(person, look=clothes(frame.image, pose.xy)))
     return new
 
 
 def _known(sighting: Sighting, people: Sequence[Sighting]) -> bool:
-    return any(distance(sighting, other) < SAME for other in people)
+    return any(
+        distance(sighting, other) < SAME or (alike(sighting, other) or 0.0) > TWIN
+        for other in people
+    )

@@ -15,6 +15,15 @@ Colour = tuple[float, float, float]
 LEFT: Colour = (36.0, 124.0, 204.0)
 RIGHT: Colour = (238.0, 126.0, 30.0)
 MIDLINE: Colour = (92.0, 98.0, 112.0)
+PEOPLE: tuple[Colour, ...] = (
+    (0.0, 158.0, 115.0),
+    (190.0, 60.0, 150.0),
+    (224.0, 196.0, 40.0),
+    (120.0, 80.0, 60.0),
+    (120.0, 200.0, 200.0),
+    (60.0, 60.0, 60.0),
+)
+"""Who is who; none is near the two colours of the sides."""
 SUBPIXEL = 4  # OpenCV takes coordinates in 1/16 pixels: smooth motion instead of jitter
 
 _RADIUS = {  # metres, by joint without its side
@@ -38,6 +47,11 @@ def colours(skeleton: Skeleton, midline: Colour = MIDLINE) -> list[Colour]:
         sides[joint[0]] if twin != i else midline
         for i, (joint, twin) in enumerate(zip(skeleton.joints, skeleton.mirror, strict=True))
     ]
+
+
+def of_person(number: int) -> Colour:
+    """The colour of somebody, by number."""
+    return PEOPLE[number % len(PEOPLE)]
 
 
 def radii(skeleton: Skeleton) -> Float[np.ndarray, " j"]:

@@ -4,7 +4,7 @@ People are matched to the video by frame index: a motion that is longer than the
 and once one that is shorter has ended, its figure is gone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..motion import Motion3D
 from ..video import Frame, Video, write_video
-from .figure import Colour, capsule, colours, mix, radii
+from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, of_person, radii
 from .scene import Figure, View, draw_scene
 
 _TALLEST = 1080  # larger videos are shown smaller; players of H.264 end not far above
@@ -28,7 +28,7 @@ _SLIM = 0.42  # strokes over the image are so much thinner than the body, to let
 
 def write_overlay(
     video: Video,
-    people: Sequence[Motion3D],
+    people: Sequence[Motion3D] | Mapping[int, Motion3D],
     path: str | Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -36,14 +36,16 @@ def write_overlay(
 
     Args:
         video: The video that the motions were lifted from.
-        people: One motion a person; none is allowed.
+        people: One motion a person; none is allowed. Several are told apart by the colour of the
+            trunk and by their numbers: the keys, or the places in the sequence.
         path: Where; .mp4, .m4v, .mov or .mkv.
         progress: Called after each frame with the number done and the number expected.
 
     Raises:
         ValueError: If the video breaks off, or a motion was made from a video of another size.
     """
-    for person in people:
+    people = dict(people) if isinstance(people, Mapping) else dict(enumerate(people))
+    for person in people.values():
         if tuple(person.size) != video.size:
             raise ValueError(
                 f"the motion was lifted from a picture of {person.size}, {video.path} has "
@@ -53,7 +55,7 @@ def write_overlay(
 
 
 def draw_2d(
-    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int
+    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, midline: Colour = _MIDLINE
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Give the image with one person's joints of one frame drawn in; the image itself stays.
 
@@ -63,7 +65,7 @@ def draw_2d(
         return image
     xy, confidence = person.xy[index], person.confidence[index]
     thick = _SLIM * radii(person.skeleton) * _pixels_a_metre(person, index)
-    paint = colours(person.skeleton, _MIDLINE)
+    paint = colours(person.skeleton, midline)
     strokes = image.copy()
     opacity = np.zeros(image.shape[:2], np.uint8)
     for parent, child in person.skeleton.bones:
@@ -76,6 +78,25 @@ def draw_2d(
         capsule(strokes, xy[both], thick[both] + rim, mix(paint[child], _RIM, 0.8))
         capsule(strokes, xy[both], thick[both], paint[child])
     return _blend(image, strokes, opacity)
+
+
+def draw_number(
+    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, number: int
+) -> None:
+    """Write somebody's number above the head, into the image itself."""
+    if index >= len(person) or not person.valid[index]:
+        return
+    size = 0.11 * _pixels_a_metre(person, index)
+    xy = person.xy[index]
+    x = float(np.clip(xy[:, 0].mean(), size, max(image.shape[1] - size, size)))
+    y = float(np.clip(xy[:, 1].min() - 3 * size, 1.5 * size, image.shape[0] - size))
+    px, py, rim, disc = fixed(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
+    cv2.circle(image, (px, py), rim, _RIM, -1, cv2.LINE_AA, SUBPIXEL)
+    cv2.circle(image, (px, py), disc, of_person(number), -1, cv2.LINE_AA, SUBPIXEL)
+    font, scale, thick = cv2.FONT_HERSHEY_SIMPLEX, size / 16, max(1, round(size / 7))
+    (wide, high), _ = cv2.getTextSize(str(number), font, scale, thick)
+    at = (round(x - wide / 2), round(y + high / 2))
+    cv2.putText(image, str(number), at, font, scale, _RIM, thick, cv2.LINE_AA)
 
 
 def _pixels_a_metre(person: Motion3D, index: int) -> float:
@@ -101,25 +122,40 @@ def _blend(image: np.ndarray, strokes: np.ndarray, opacity: np.ndarray) -> np.nd
 
 
 def _pictures(
-    video: Video, people: Sequence[Motion3D], progress: Callable[[int, int], None] | None
+    video: Video, people: Mapping[int, Motion3D], progress: Callable[[int, int], None] | None
 ) -> Iterator[Frame]:
-    targets, reach = _follow(people, video.fps)
+    targets, reach = _follow(list(people.values()), video.fps)
     width, height = _shown(video.size)
     panel = (min(width, height), height)
     for frame in video.frames():
-        image = frame.image
-        for person in people:
-            image = draw_2d(image, person, frame.index)
+        image = _drawn(frame.image, people, frame.index)
         if (width, height) != video.size:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         now = min(frame.index, len(targets) - 1)
         x, y, z = targets[now].tolist()
         azimuth = View.azimuth - _SWING * np.cos(2 * np.pi * frame.time / _PERIOD)
         view = View((x, y, z), float(reach[now]), float(azimuth))
-        scene = draw_scene(_present(people, frame.index), view, panel)
+        scene = draw_scene(present(people, frame.index), view, panel)
         yield Frame(frame.index, frame.time, np.hstack([image, scene]))
         if progress is not None:
             progress(frame.index + 1, max(video.length, frame.index + 1))
+
+
+def _drawn(
+    image: UInt8[np.ndarray, "h w 3"], people: Mapping[int, Motion3D], index: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Everybody in the image: the nearest on top, numbered if they are several."""
+    if len(people) < 2:
+        for person in people.values():
+            image = draw_2d(image, person, index)
+        return image
+    there = [i for i, person in people.items() if index < len(person)]
+    for i in sorted(there, key=lambda i: -people[i].camera_xyz[index, :, 2].mean()):
+        image = draw_2d(image, people[i], index, of_person(i))
+    image = image.copy()
+    for i in there:
+        draw_number(image, people[i], index, i)
+    return image
 
 
 def _shown(size: tuple[int, int]) -> tuple[int, int]:
@@ -127,12 +163,17 @@ def _shown(size: tuple[int, int]) -> tuple[int, int]:
     return round(size[0] * share), round(size[1] * share)
 
 
-def _present(people: Sequence[Motion3D], index: int) -> list[Figure]:
-    return [
-        Figure(person.xyz[index], person.skeleton, ghost=not bool(person.valid[index]))
-        for person in people
-        if index < len(person)
-    ]
+def present(people: Mapping[int, Motion3D], index: int) -> list[Figure]:
+    """Who is there in a frame; a ghost is somebody unseen who was seen before and is after."""
+    alone = len(people) < 2
+    result = []
+    for number, person in people.items():
+        seen = np.flatnonzero(person.valid)
+        if index < len(person) and (alone or (len(seen) and seen[0] <= index <= seen[-1])):
+            colour = MIDLINE if alone else of_person(number)
+            ghost = not bool(person.valid[index])
+            result.append(Figure(person.xyz[index], person.skeleton, ghost, colour))
+    return result
 
 
 def _follow(

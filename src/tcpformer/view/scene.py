@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..skeleton import H36M, Skeleton
-from .figure import SUBPIXEL, Colour, capsule, colours, fixed, mix, radii
+from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, radii
 
 SKY: Colour = (246.0, 246.0, 244.0)
 _FLOOR: Colour = (224.0, 225.0, 227.0)
@@ -78,11 +78,19 @@ class View:
 
 @dataclass(frozen=True)
 class Figure:
-    """A person at one moment; a ghost is drawn grey: nobody saw it, it was bridged."""
+    """A person at one moment.
+
+    Attributes:
+        xyz: Joints in the world, metres.
+        skeleton: Their order.
+        ghost: Drawn grey: nobody saw it, it was bridged.
+        colour: Of the trunk and the head, where there are several people.
+    """
 
     xyz: Float[np.ndarray, "j 3"]
     skeleton: Skeleton = H36M
     ghost: bool = False
+    colour: Colour = MIDLINE
 
 
 def draw_3d(
@@ -131,7 +139,7 @@ def _bones(figure: Figure, view: View, size: tuple[int, int]) -> list[_Bone]:
     skeleton = figure.skeleton
     pixels, scale = view.project(figure.xyz, size)
     middle = view.project(np.array(view.target), size)[1]
-    paint, thick = colours(skeleton), radii(skeleton)
+    paint, thick = colours(skeleton, figure.colour), radii(skeleton)
     result = []
     for parent, child in skeleton.bones:
         ends, near = pixels[[parent, child]], scale[[parent, child]]

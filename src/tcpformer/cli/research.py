@@ -170,8 +170,8 @@ def ablate(
     if table == "systems":
         results = compare(small_systems(), out, budget, report=print)
     else:
-        shape = {"frames": clip, "depth": depth, "width": width, "heads": 4, "representation": 256}
-        base = Config(**shape, pose_embedding=True)  # without it, 1 M frames are too few to tell
+        base = Config(frames=clip, depth=depth, width=width, heads=4, representation=256)
+        base = replace(base, pose_embedding=True)  # without it, 1 M frames are too few to tell
         results = [run(table, base, out, budget, report=print)]
     for result in results:
         result.write(out)

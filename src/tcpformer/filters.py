@@ -175,9 +175,9 @@ class OneEuro:
         return self._smooth
 
 
-def _share(cutoff: np.ndarray | float, gap: float) -> np.ndarray:
+def _share(cutoff: np.ndarray | float, gap: float) -> np.ndarray | float:
     """How much of a step a first-order low pass takes at once."""
-    turn = 2 * np.pi * np.asarray(cutoff) * gap
+    turn = 2 * np.pi * cutoff * gap
     return turn / (turn + 1)
 
 

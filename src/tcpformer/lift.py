@@ -166,7 +166,9 @@ class Lifter:
         """
         slow = motion.times if self.convention.unit == "screen" else None
         relative = self.relative(motion, focal)
-        return to_height(relative, height, valid=motion.valid, times=slow)
+        if slow is not None:
+            relative = to_height(relative, height, valid=motion.valid, times=slow)
+        return to_height(relative, height, valid=motion.valid)
 
     def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
         """What the network says: joints relative to the pelvis, camera axes, the weights' unit.

@@ -25,13 +25,20 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"skeleton", "files"},
     "track": NUMBERS,
     "repair": NUMBERS,
-    "place": NUMBERS,
     "together": NUMBERS,
     "people": NUMBERS | {"track"},
     "keypoints": NUMBERS | {"files", "people"},
+    # The links of the chain that finishes a motion, and the chain.
+    "filters": set(),
+    "outliers": NUMBERS | {"filters"},
+    "bones": NUMBERS,
+    "ground": NUMBERS | {"filters"},
+    "contact": NUMBERS | {"filters", "ground"},
+    "place": NUMBERS | {"filters", "ground"},
+    "chain": NUMBERS | {"repair", "outliers", "filters", "bones", "place", "ground", "contact"},
     "angles": NUMBERS,
     "compare": NUMBERS,
-    "quality": NUMBERS,
+    "quality": NUMBERS | {"contact", "ground", "metrics"},
     "export": NUMBERS | {"files"},
     "view": NUMBERS | {"video", "files", "angles", "compare"},
     # Following a person is interleaved with detection.
@@ -39,14 +46,16 @@ ALLOWED: dict[str, set[str]] = {
     # Released checkpoints are described apart from the reading of files.
     "released": {"models"},
     "weights": {"models", "released", "files"},
-    "lift": NUMBERS | {"normalize", "windows", "repair", "place", "models", "released", "weights"},
+    "lift": NUMBERS
+    | {"normalize", "windows", "repair", "place", "chain", "models", "released", "weights"},
     "deploy": {"models", "weights"},
     # Some data sets come as pickles, which are read without running them.
     "pickles": set(),
     "data": NUMBERS | {"normalize", "windows", "files", "pickles"},
     # A protocol says how 2D is normalised, clips are cut and poses are placed.
     "evaluate": NUMBERS
-    | {"lift", "data", "metrics", "models", "weights", "files", "normalize", "place", "windows"},
+    | {"lift", "chain", "data", "metrics", "models", "weights", "files", "normalize", "place"}
+    | {"windows"},
     # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
     "typed": set(),
     "recipes": {"models", "typed"},
@@ -63,7 +72,8 @@ ALLOWED: dict[str, set[str]] = {
 WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
-    "compare", "quality", "together", "people", "keypoints",
+    "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
+    "ground", "contact", "chain",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -192,7 +192,7 @@ def test_frames_without_anybody_are_bridged_and_flagged(tmp_path: Path, name: st
     assert (motions[0].confidence[~valid] == 0).all()
     assert (motions[0].confidence[valid] == 1).all()
     steps = np.linalg.norm(np.diff(motions[0].xyz[:, 0], axis=0), axis=-1)
-    assert steps.max() < 10 * np.median(steps) + 0.05
+    assert steps.max() < 10 * np.median(steps) + 0.1
 
 
 def test_an_unseen_joint_may_stand_anywhere(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from conftest import GOLDEN
 from lifters import CONVENTIONS, lifter, network, projected, seen
 from motions import FOCAL, walk
 
+from tcpformer.ground import ground_of
 from tcpformer.lift import Lifter, pick_device
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import (
@@ -66,10 +67,20 @@ def test_it_walks_towards_the_camera_as_fast_as_it_is_tall(
     assert speed == pytest.approx(-1.2 * larger, rel=0.15)
 
 
-def test_the_world_stands_on_the_lowest_ankle(walked: tuple[Motion3D, Motion3D]) -> None:
+def test_the_world_is_the_camera_frame_turned_and_the_floor_is_where_feet_stand(
+    walked: tuple[Motion3D, Motion3D],
+) -> None:
     _, motion = walked
     feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
+    assert feet.min() == pytest.approx(0, abs=0.1)
+    np.testing.assert_allclose(ground_of(motion).to_world(motion.camera_xyz), motion.xyz, atol=1e-9)
+
+
+def test_as_lifted_the_world_stands_on_the_lowest_ankle(tmp_path: Path) -> None:
+    motion = lifter(tmp_path)(seen(walk(30)), chain=None)
+    feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
     assert feet.min() == pytest.approx(0, abs=1e-12)
+    assert motion.chain == ""
     world = motion.camera_xyz[..., [0, 2, 1]] * [1, 1, -1]
     np.testing.assert_allclose(motion.xyz - motion.xyz[:1, :1], world - world[:1, :1], atol=1e-9)
 
@@ -102,7 +113,7 @@ def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_joints_of_a_detector_come_out_as_human36m(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     xy = walk(12).xy[:, :1] + rng.normal(0, 60, (12, 17, 2))
-    motion = lifter(tmp_path)(Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO))
+    motion = lifter(tmp_path)(Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), chain=None)
     np.testing.assert_allclose(motion.xy, conversion(COCO, H36M) @ xy)
 
 

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 from tcpformer.normalize import to_rays
 from tcpformer.place import (
     NEAREST,
-    _smoothed,
     choose_focal,
     choose_height,
     constant_bones,
@@ -34,6 +33,10 @@ def path(frames: int) -> np.ndarray:
     return np.array([-1.0, 0.3, 4.0]) + time * np.array([0.5, -0.1, 0.8])
 
 
+def times(frames: int) -> np.ndarray:
+    return np.arange(frames) / FPS
+
+
 def project(relative: np.ndarray, root: np.ndarray) -> np.ndarray:
     camera = relative + root[:, None]
     return camera[..., :2] / camera[..., 2:]
@@ -43,7 +46,7 @@ def solved(
     relative: np.ndarray, root: np.ndarray, confidence: np.ndarray | None = None
 ) -> np.ndarray:
     seen = np.ones(relative.shape[:2]) if confidence is None else confidence
-    return root_path(relative, project(relative, root), seen, FPS)
+    return root_path(relative, project(relative, root), seen, times(len(root)))
 
 
 # path
@@ -63,7 +66,9 @@ def test_one_or_two_frames_are_enough_for_somebody_at_rest(frames: int) -> None:
 
 def test_a_slowly_curved_path_is_recovered_but_for_smoothing() -> None:
     time = np.arange(240) / FPS
-    root = path(1) + np.stack([np.sin(time), 0.1 * np.cos(time), 0.5 * np.cos(0.8 * time)], axis=1)
+    root = path(1) + np.stack(
+        [np.sin(time), 0.1 * np.cos(time), 0.5 * np.cos(0.3 * 2 * np.pi * time / 2)], axis=1
+    )
     found = solved(pose(240), root)
     np.testing.assert_allclose(found[20:-20], root[20:-20], rtol=0, atol=0.06)
     np.testing.assert_allclose(
@@ -77,7 +82,7 @@ def test_confidence_says_which_joints_to_believe(rng: np.random.Generator) -> No
     for joint in (3, 9, 16):
         rays[:, joint] += rng.normal(0, 1, (60, 2))
         confidence[:, joint] = 0
-    found = root_path(relative, rays, confidence, FPS)
+    found = root_path(relative, rays, confidence, times(len(rays)))
     np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
 
 
@@ -86,7 +91,7 @@ def test_a_gap_in_an_even_path_is_bridged_exactly_whatever_stands_there() -> Non
     relative, root = pose(90), path(90)
     rays, confidence = project(relative, root), np.ones((90, 17))
     rays[30:70], confidence[30:70] = 7.0, 0.0
-    found = root_path(relative, rays, confidence, FPS)
+    found = root_path(relative, rays, confidence, times(len(rays)))
     np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
 
 
@@ -102,7 +107,7 @@ def test_before_and_after_all_sightings_the_root_stays_where_it_was() -> None:
 def test_a_single_sighting_in_a_long_clip_is_enough(fps: float) -> None:
     relative, root, confidence = pose(600), path(600), np.zeros((600, 17))
     confidence[400] = 1
-    found = root_path(relative, project(relative, root), confidence, fps)
+    found = root_path(relative, project(relative, root), confidence, np.arange(600) / fps)
     np.testing.assert_allclose(found, root[[400] * 600], rtol=0, atol=0.02)
 
 
@@ -111,10 +116,10 @@ def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
     rng = np.random.default_rng(2)
     rays = project(relative, path(40)) + rng.normal(0, 0.003, (40, 17, 2))
     seen = rng.uniform(0.3, 1, (40, 17))
-    found = root_path(relative, rays, seen, FPS)
-    np.testing.assert_allclose(root_path(2 * relative, rays, seen, FPS), 2 * found, rtol=1e-9)
+    found = root_path(relative, rays, seen, times(40))
+    np.testing.assert_allclose(root_path(2 * relative, rays, seen, times(40)), 2 * found, rtol=1e-9)
     mirrored = root_path(
-        relative[:, MIRROR] * flip, rays[:, MIRROR] * flip[:2], seen[:, MIRROR], FPS
+        relative[:, MIRROR] * flip, rays[:, MIRROR] * flip[:2], seen[:, MIRROR], times(40)
     )
     np.testing.assert_allclose(mirrored, found * flip, rtol=1e-9)
 
@@ -122,7 +127,7 @@ def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
 def test_nobody_stands_in_or_behind_the_camera() -> None:
     relative = pose(20)
     rays = -project(relative, path(20))  # as if seen upside down: the best depth is negative
-    found = root_path(relative, rays, np.ones((20, 17)), FPS)
+    found = root_path(relative, rays, np.ones((20, 17)), times(20))
     assert found[:, 2].min() >= NEAREST
     assert np.isfinite(found).all()
 
@@ -131,38 +136,7 @@ def test_a_path_that_cannot_be_solved_is_refused() -> None:
     relative = pose(5)
     for rays, seen in ((np.full((5, 17, 2), 0.2), 1.0), (project(relative, path(5)), 0.0)):
         with pytest.raises(ValueError, match="no frame shows joints apart"):
-            root_path(relative, rays, np.full((5, 17), seen), FPS)
-
-
-# Whittaker's smoother
-
-
-@pytest.mark.parametrize("frames", [0.5, 7.5, 60.0])
-@pytest.mark.parametrize("t", [3, 4, 50, 1000])
-def test_smoothing_keeps_straight_lines(t: int, frames: float, rng: np.random.Generator) -> None:
-    line = 3.0 + 0.01 * np.arange(t)
-    np.testing.assert_allclose(_smoothed(line, np.ones(t), frames), line, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(
-        _smoothed(line, rng.uniform(0.1, 1, t), frames), line, rtol=0, atol=1e-6
-    )
-
-
-def test_smoothing_solves_the_stated_least_squares(rng: np.random.Generator) -> None:
-    x, weight, frames = rng.normal(size=40), rng.uniform(0, 1, 40), 3.0
-    weight[10:20] = 0
-    second = np.diff(np.eye(40), n=2, axis=0)
-    expected = np.linalg.solve(np.diag(weight) + frames**4 * second.T @ second, weight * x)
-    np.testing.assert_allclose(_smoothed(x, weight, frames), expected, rtol=0, atol=1e-6)
-
-
-def test_smoothing_is_linear_and_keeps_the_weighted_mean(rng: np.random.Generator) -> None:
-    x, y = rng.normal(size=(2, 60))
-    weight = rng.uniform(0.2, 1, 60)
-    both = _smoothed(x + 3 * y, weight, 5.0)
-    np.testing.assert_allclose(
-        both, _smoothed(x, weight, 5.0) + 3 * _smoothed(y, weight, 5.0), atol=1e-9
-    )
-    assert np.average(both, weights=weight) == pytest.approx(np.average(x + 3 * y, weights=weight))
+            root_path(relative, rays, np.full((5, 17), seen), times(5))
 
 
 # world
@@ -199,20 +173,20 @@ def test_the_lowest_foot_of_the_valid_frames_is_on_the_floor() -> None:
 def test_height_is_that_of_the_bones_and_poses_keep_their_shape() -> None:
     relative = 123.0 * pose(50)
     valid = np.arange(50) % 2 == 0
-    for fps in (None, FPS):
-        scaled = to_height(relative, 1.80, valid=valid, fps=fps)
+    for at in (None, times(50)):
+        scaled = to_height(relative, 1.80, valid=valid, times=at)
         np.testing.assert_allclose(stature(scaled), 1.80, rtol=1e-9)
         ratio = scaled[:, 3, 1] / relative[:, 3, 1]
         np.testing.assert_allclose(scaled, relative * ratio[:, None, None], rtol=1e-9)
-        again = to_height(scaled, 1.80, valid=valid, fps=fps)
+        again = to_height(scaled, 1.80, valid=valid, times=at)
         np.testing.assert_allclose(again, scaled, rtol=1e-9)
 
 
 def test_invalid_frames_do_not_tell_the_size() -> None:
     relative, valid = pose(40), np.arange(40) < 15
     wrong = np.where(valid[:, None, None], relative, 9 * relative)
-    for fps in (None, FPS):
-        scaled = to_height(wrong, 1.70, valid=valid, fps=fps)
+    for at in (None, times(40)):
+        scaled = to_height(wrong, 1.70, valid=valid, times=at)
         np.testing.assert_allclose(stature(scaled[:15]), 1.70, rtol=1e-9)
 
 
@@ -220,21 +194,22 @@ def test_a_unit_that_changes_slowly_is_followed_and_a_jitter_is_not() -> None:
     grows = np.linspace(1, 3, 300)[:, None, None]
     rng = np.random.default_rng(4)
     jitter = np.exp(rng.normal(0, 0.05, (300, 1, 1)))
-    found = stature(to_height(pose(300) * grows * jitter, 1.70, valid=np.ones(300, bool), fps=FPS))
+    body = pose(300) * grows * jitter
+    found = stature(to_height(body, 1.70, valid=np.ones(300, bool), times=times(300)))
     np.testing.assert_allclose(found[40:-40] / jitter[40:-40, 0, 0], 1.70, rtol=0.04)
     assert np.abs(found / jitter[:, 0, 0] - 1.70).max() < 0.2
 
 
 def test_a_long_gap_does_not_blow_anybody_up() -> None:
     valid = (np.arange(600) < 40) | (np.arange(600) > 560)
-    scaled = to_height(pose(600), 1.70, valid=valid, fps=FPS)
+    scaled = to_height(pose(600), 1.70, valid=valid, times=times(600))
     np.testing.assert_allclose(stature(scaled), 1.70, rtol=1e-9)
 
 
 def test_a_pose_without_extent_stays_finite() -> None:
     nothing = np.zeros((5, 17, 3))
-    for fps in (None, FPS):
-        assert np.isfinite(to_height(nothing, 1.7, valid=np.ones(5, bool), fps=fps)).all()
+    for at in (None, times(5)):
+        assert np.isfinite(to_height(nothing, 1.7, valid=np.ones(5, bool), times=at)).all()
     np.testing.assert_array_equal(constant_bones(nothing, np.ones(5, bool)), nothing)
 
 
@@ -316,5 +291,5 @@ def test_the_whole_way_from_pixels_to_the_walk() -> None:
     motion = walk(60)
     rays = to_rays(motion.xy, SIZE, FOCAL)
     relative = to_height(pose(60) / 7.0, float(stature(motion.xyz)[0]), valid=motion.valid)
-    camera = relative + root_path(relative, rays, motion.confidence, FPS)[:, None]
+    camera = relative + root_path(relative, rays, motion.confidence, motion.times)[:, None]
     np.testing.assert_allclose(camera, motion.camera_xyz, rtol=0, atol=1e-6)

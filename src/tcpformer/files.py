@@ -44,6 +44,7 @@ def read_npz(
     numbers: tuple[str, ...],
     texts: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
+    optional_texts: tuple[str, ...] = (),
 ) -> dict[str, np.ndarray]:
     """Read named arrays of an npz file, without pickle.
 
@@ -52,6 +53,7 @@ def read_npz(
         numbers: Keys of real numbers that must be there.
         texts: Keys of any kind that must be there.
         optional: Keys of real numbers that may be there.
+        optional_texts: Keys of any kind that may be there.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -62,7 +64,8 @@ def read_npz(
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = list(file)
-            data = {key: file[key] for key in (*numbers, *texts, *optional) if key in found}
+            wanted = (*numbers, *texts, *optional, *optional_texts)
+            data = {key: file[key] for key in wanted if key in found}
     except _UNREADABLE as error:
         raise ValueError(
             f"{path}: not an npz file of plain arrays, or damaged (texts must be of dtype str, not "

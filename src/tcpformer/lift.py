@@ -1,7 +1,8 @@
 """The bridge between motions and networks: `Lifter` takes 2D motion and gives 3D motion.
 
 The way: joints by name -> gaps bridged -> the weights' frame rate -> overlapping clips -> what the
-network sees -> the network -> back through all of these -> metres -> the pelvis' path -> the world.
+network sees -> the network -> back through all of these -> metres -> the pelvis' path -> the world;
+and before and after that the links of a `Chain`.
 
 A network that answers for the centre frame of a clip gets a clip around every frame instead.
 """
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from .chain import Chain, finish, repair
 from .models import Network, inputs_of, only_centre
 from .motion import Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
@@ -32,6 +34,7 @@ from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from .weights import Weights, load_weights
 from .windows import centred, layout, split, stitch
 
+DEFAULT_CHAIN = Chain()
 CLIPS_AT_ONCE = 32
 CLIPS_IN_MEMORY = 256
 """With a clip around every frame, a long motion becomes as many frames as a clip has, times over:
@@ -90,7 +93,12 @@ class Lifter:
         self.overlap = overlap
 
     def __call__(
-        self, motion: Motion2D, *, height: float | None = None, focal: float | None = None
+        self,
+        motion: Motion2D,
+        *,
+        height: float | None = None,
+        focal: float | None = None,
+        chain: Chain | None = DEFAULT_CHAIN,
     ) -> Motion3D:
         """Lift a motion of any length, any frame rate and any known skeleton.
 
@@ -100,6 +108,9 @@ class Lifter:
             height: The person's height in metres, which sets the scale. By default 1.70.
             focal: Focal length in pixels. By default the motion's own, else that of a camera that
                 sees 60 degrees across the longer side.
+            chain: What makes the network's answer smooth, constant and grounded; None leaves it
+                as it is, its gaps bridged. Several people of one camera: lift each with None and
+                give all to `chain.finish`, so that they stand on one floor.
 
         Returns:
             The Human3.6M joints in metres; its fields say where scale and focal length come from.
@@ -109,12 +120,13 @@ class Lifter:
         """
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size)
-        seen = fill_gaps(to_skeleton(motion, H36M))
-        relative = self.pose(motion, height=height, focal=focal)
+        whole = motion if chain is None else repair(motion, chain)
+        seen = fill_gaps(to_skeleton(whole, H36M))
+        relative = self.scaled(whole, height=height, focal=focal)
         rays = to_rays(seen.xy, motion.size, focal)
-        root = root_path(relative, rays, seen.confidence, motion.fps)
+        root = root_path(relative, rays, seen.confidence, motion.times)
         camera = relative + root[:, None]
-        return Motion3D(
+        lifted = Motion3D(
             xyz=to_world(camera, motion.valid),
             camera_xyz=camera,
             xy=seen.xy,
@@ -129,19 +141,34 @@ class Lifter:
             scale_source=scale_source,
             weights=self.name,
         )
+        return lifted if chain is None else finish([lifted], chain)[0]
 
     def pose(self, motion: Motion2D, *, height: float, focal: float) -> Float[np.ndarray, "t 17 3"]:
-        """The Human3.6M joints relative to the pelvis, in camera axes: metres, bones constant.
+        """The network's answer as it is scored: `scaled`, every bone at its median length.
 
         Args:
             motion: As for a call.
             height: Of the person, in metres.
             focal: In pixels.
         """
-        relative = self.relative(motion, focal)
-        slow = motion.fps if self.convention.unit == "screen" else None
-        relative = to_height(relative, height, valid=motion.valid, fps=slow)
+        relative = self.scaled(motion, height=height, focal=focal)
         return to_height(constant_bones(relative, motion.valid), height, valid=motion.valid)
+
+    def scaled(
+        self, motion: Motion2D, *, height: float, focal: float
+    ) -> Float[np.ndarray, "t 17 3"]:
+        """The Human3.6M joints relative to the pelvis, in camera axes and metres.
+
+        Args:
+            motion: As for a call.
+            height: Of the person, in metres.
+            focal: In pixels.
+        """
+        slow = motion.times if self.convention.unit == "screen" else None
+        relative = self.relative(motion, focal)
+        if slow is not None:
+            relative = to_height(relative, height, valid=motion.valid, times=slow)
+        return to_height(relative, height, valid=motion.valid)
 
     def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
         """What the network says: joints relative to the pelvis, camera axes, the weights' unit.

@@ -83,6 +83,8 @@ class Motion3D:
         focal_source: Where the focal length comes from, in words.
         scale_source: Where the metres come from, in words.
         weights: Name and fingerprint of the weights that lifted it.
+        chain: What was done to it besides, in words; "" for a motion as lifted.
+        ground_source: Where gravity and the floor come from, in words.
 
     Raises:
         ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
@@ -102,6 +104,8 @@ class Motion3D:
     focal_source: str
     scale_source: str
     weights: str
+    chain: str = ""
+    ground_source: str = "the camera is taken to be level"
 
     def __post_init__(self) -> None:
         t, j = len(self.valid), len(self.skeleton.joints)
@@ -251,6 +255,8 @@ def save_motion(motion: Motion3D, path: str | Path) -> None:
         "focal_source": np.array(motion.focal_source),
         "scale_source": np.array(motion.scale_source),
         "weights": np.array(motion.weights),
+        "chain": np.array(motion.chain),
+        "ground_source": np.array(motion.ground_source),
     }
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -265,7 +271,9 @@ def load_motion(path: str | Path) -> Motion3D:
     """
     arrays = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times")
     texts = ("joints", "unit", "focal_source", "scale_source", "weights")
-    data = read_npz(path, (*arrays, "fps", "size", "focal"), texts)
+    later = ("chain", "ground_source")
+    numbers = (*arrays, "fps", "size", "focal")
+    data = read_npz(path, numbers, texts, optional_texts=later)
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
     k = data["joints"].size
@@ -286,4 +294,5 @@ def load_motion(path: str | Path) -> Motion3D:
         focal_source=str(data["focal_source"]),
         scale_source=str(data["scale_source"]),
         weights=str(data["weights"]),
+        **{key: str(data[key]) for key in later if key in data},
     )

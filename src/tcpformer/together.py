@@ -44,7 +44,11 @@ def in_one_world(motions: Sequence[Motion3D]) -> list[Motion3D]:
         for motion, xyz in zip(motions, moved, strict=True)
     )
     down = np.array([0.0, 0.0, floor])
-    return [replace(m, xyz=xyz - down) for m, xyz in zip(motions, moved, strict=True)]
+    source = f"one for {len(motions)} people, of the first: {motions[0].ground_source}"
+    return [
+        replace(m, xyz=xyz - down, ground_source=source)
+        for m, xyz in zip(motions, moved, strict=True)
+    ]
 
 
 def _feet(motion: Motion3D) -> list[int]:

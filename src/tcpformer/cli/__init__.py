@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from .lifting import info, lift
+from .lifting import info, lift, quality
 from .preparing import check, h36m_sh, mocap, open_benchmark
 from .research import ablate, attention, evaluate
 
@@ -38,6 +38,7 @@ GROUPS = {"train": _train, "data": _data}
 """Verbs that read their own arguments."""
 VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
+    "quality": quality,
     "info": info,
     "evaluate": evaluate,
     **GROUPS,

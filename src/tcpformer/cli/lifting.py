@@ -1,4 +1,4 @@
-"""Verbs for those who have a video: `lift` and `info`."""
+"""Verbs for those who have a video: `lift`, `quality` and `info`."""
 
 import time
 from collections.abc import Mapping
@@ -35,6 +35,8 @@ def lift(
     landmarks: Literal["heavy", "full"] = "heavy",
     flip: bool = True,
     overlay: bool = True,
+    finish: bool = True,
+    raw: bool = False,
     threads: int = 0,
 ) -> None:
     """Lift the people in a video, or 2D keypoints, to 3D.
@@ -63,12 +65,14 @@ def lift(
         landmarks: Size of the 2D network; "full" is three times as fast and less exact.
         flip: Average with the lifted mirror image.
         overlay: Write overlay.mp4.
+        finish: Repair, smooth, and put on the floor what the network says (docs/motion.md).
+        raw: Write motion_raw.npz too, as the network says it, for `tcpformer quality`.
         threads: CPU threads of the lifter; 0 takes them all. On a machine busy with other work,
             1 is many times faster.
     """
     import torch
 
-    from ..lift import Lifter
+    from ..lift import DEFAULT_CHAIN, Lifter
     from ..place import choose_height
     from ..together import in_one_world
 
@@ -82,10 +86,13 @@ def lift(
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
-    motions = in_one_world([lifter(each, height=height, focal=focal) for each in people])
+    chain, known = DEFAULT_CHAIN if finish else None, {"height": height, "focal": focal}
+    motions = in_one_world([lifter(each, **known, chain=chain) for each in people])
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
         _write(motion, out / f"person_{number}")
+    for each in people if raw else []:
+        _write_raw(lifter(each, **known, chain=None), out / f"person_{each.person}")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     print(f"done in {time.monotonic() - start:.1f} s")
@@ -152,7 +159,43 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     seen, all_ = int(motion.valid.sum()), len(motion)
     print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
-    print("  world: the camera is taken to be level; the lowest ankle of all is at z = 0")
+    print(f"  world: {motion.ground_source}")
+    print(f"  done to it: {motion.chain or 'nothing'}")
+
+
+def _write_raw(motion: "Motion3D", folder: Path) -> None:
+    from ..export import save
+
+    save(motion, folder / "motion_raw.npz")
+    print(folder / "motion_raw.npz")
+
+
+def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> None:
+    """Print what can be measured of a motion without the truth, before and after it was finished.
+
+    Args:
+        motion: A motion.npz. If it is raw, it is finished now to compare.
+        raw: The same motion as the network said it; by default motion_raw.npz beside it, which
+            `tcpformer lift --raw` writes.
+    """
+    from ..chain import finish
+    from ..lift import DEFAULT_CHAIN
+    from ..motion import load_motion
+    from ..quality import compare, measure, table
+
+    finished = load_motion(motion)
+    beside = motion.with_name("motion_raw.npz")
+    before = raw if raw is not None else beside if beside.exists() and beside != motion else None
+    if not finished.chain:
+        first, finished = finished, finish([finished], DEFAULT_CHAIN)[0]
+    elif before is not None:
+        first = load_motion(before)
+    else:
+        print(table(measure(finished)))
+        print(f"no {beside} to compare with: `tcpformer lift --raw` writes it")
+        return
+    print(table(*compare(first, finished)))
+    print(f"done to it: {finished.chain}\nworld: {finished.ground_source}")
 
 
 def _draw(video: "Video", motions: "Mapping[int, Motion3D]", path: Path) -> None:

@@ -11,6 +11,7 @@ from .places import writable
 
 if TYPE_CHECKING:
     from ..evaluate.report import Report
+    from ..lift import Lifter
     from ..weights import Weights
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
@@ -32,6 +33,8 @@ def evaluate(
     ground_truth: Literal["no", "input", "overwrite"] = "no",
     trained_on: TrainedOn = None,
     know_focal: bool = True,
+    finish: bool = False,
+    every: int = 1,
 ) -> None:
     """Score weights by a protocol of the field, and print its tables beside the published figures.
 
@@ -49,8 +52,10 @@ def evaluate(
             from it, as MotionBERT's switch does, which lowers the error by itself.
         trained_on: What a released checkpoint was trained on (open).
         know_focal: Use each camera's focal length (open); else assume 60 degrees across.
+        finish: Score motion finished as `tcpformer lift` does (open), not the network's poses.
+        every: Score every so many views (open): quicker, and another benchmark.
     """
-    from ..lift import pick_device
+    from ..lift import Lifter, pick_device
     from ..weights import load_weights
 
     if out is not None:
@@ -61,7 +66,8 @@ def evaluate(
     network = f"{loaded.name}, {loaded.model.config}"
     print(f"{dataset}: {network}\n")
     if dataset == "open":
-        reports = _open(loaded, data, trained_on, flip, know_focal)
+        lifter = Lifter(loaded, flip=flip, trained_on=trained_on)
+        reports = _open(lifter, data, know_focal, finish, every)
     else:
         reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
     for name, report in reports.items():
@@ -75,18 +81,18 @@ def evaluate(
 
 
 def _open(
-    loaded: "Weights", data: Path, trained_on: TrainedOn, flip: bool, know_focal: bool
+    lifter: "Lifter", data: Path, know_focal: bool, finish: bool, every: int
 ) -> "dict[str, Report]":
     """The open benchmark, with exact and with noisy 2D."""
     from ..evaluate.open_benchmark import evaluate_open
-    from ..lift import Lifter
+    from ..lift import DEFAULT_CHAIN
 
-    lifter = Lifter(loaded, flip=flip, trained_on=trained_on)
+    how = {"know_focal": know_focal, "every": every, "chain": DEFAULT_CHAIN if finish else None}
     reports = {}
     for name in ("clean", "noisy"):
         with bar(name, "view") as progress:
             reports[name] = evaluate_open(
-                lifter, data, noisy=name == "noisy", know_focal=know_focal, progress=progress
+                lifter, data, noisy=name == "noisy", progress=progress, **how
             )
     return reports
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..chain import Chain
 from ..files import read_npz
 from ..lift import Lifter
 from ..metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
@@ -17,13 +18,14 @@ _NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "foca
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
 
-def evaluate_open(
+def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its arguments
     lifter: Lifter,
     data: str | Path,
     *,
     noisy: bool,
     know_focal: bool = True,
     every: int = 1,
+    chain: Chain | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Lift every view of an open-benchmark file and score it.
@@ -36,6 +38,8 @@ def evaluate_open(
         data: The file (`xy`, `noisy_xy`, `confidence`, `relative`, `offsets`, ...).
         noisy: Score the 2D with detector-like errors, or the exact projections.
         know_focal: Tell the lifter each camera's focal length; else it assumes its usual one.
+        chain: Finish each view by this chain before it is scored; else the poses are those of
+            `Lifter.pose`.
         every: Score only every so many views: quicker, and another benchmark.
         progress: Called with the views done and in all.
 
@@ -48,26 +52,39 @@ def evaluate_open(
     views = range(0, len(content["offsets"]) - 1, every)
     scores = []
     for done, view in enumerate(views, start=1):
-        scores.append(_score_view(lifter, content, view, noisy=noisy, know_focal=know_focal))
+        motion, focal = _view(content, view, noisy, know_focal)
+        if chain is None:
+            pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
+        else:
+            xyz = lifter(motion, height=STANDARD_HEIGHT, focal=focal, chain=chain).camera_xyz
+            pred = xyz - xyz[:, H36M.root, None]
+        scores.append(_score_view(pred, content, view))
         progress(done, len(views))
     title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
     title += "" if know_focal else ", focal length not known"
+    title += "" if chain is None else f", finished ({chain.words()})"
     title += "" if every == 1 else f", every {every}th view"
     return _report(title, scores, content["activity"][list(views)])
 
 
-def _score_view(
-    lifter: Lifter, content: dict[str, np.ndarray], view: int, *, noisy: bool, know_focal: bool
-) -> dict[str, np.ndarray]:
-    """Every score of every frame of one view; differences have fewer frames."""
+def _view(
+    content: dict[str, np.ndarray], view: int, noisy: bool, know_focal: bool
+) -> tuple[Motion2D, float]:
+    """What a lifter is given of one view: the 2D joints and a focal length."""
     part = slice(content["offsets"][view], content["offsets"][view + 1])
     xy = content["noisy_xy" if noisy else "xy"][part] / 10.0
     confidence = content["confidence"][part] / 255.0 if noisy else np.ones(xy.shape[:2])
     size = (int(content["size"][view][0]), int(content["size"][view][1]))
-    motion = Motion2D(xy, confidence, size, float(content["fps"]), H36M)
     focal, _ = choose_focal(float(content["focal"][view]) if know_focal else None, None, size)
-    fps = motion.fps
-    pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
+    return Motion2D(xy, confidence, size, float(content["fps"]), H36M), focal
+
+
+def _score_view(
+    pred: np.ndarray, content: dict[str, np.ndarray], view: int
+) -> dict[str, np.ndarray]:
+    """Every score of every frame of one view; differences have fewer frames."""
+    part = slice(content["offsets"][view], content["offsets"][view + 1])
+    fps = float(content["fps"])
     true = content["relative"][part] * 1e-4
     return {
         "mpjpe": 1000 * mpjpe(pred, true),

@@ -1,0 +1,133 @@
+"""Bones of one length each: the skeleton is fitted to all frames at once, by least squares.
+
+Axis legend: ``j`` joints, ``b`` bones.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from .skeleton import H36M
+
+ROUNDS = 6
+"""Newton steps; after four the lengths hold to a micrometre on ordinary motion."""
+_PARENTS, _CHILDREN = np.array(H36M.bones).T
+_PAIRS = np.array([_CHILDREN.tolist().index(H36M.mirror[child]) for child in _CHILDREN])
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Where joints were seen, for a fit to take into account.
+
+    Attributes:
+        rays: (x / z, y / z) of each joint.
+        root: The pelvis' path in the camera frame.
+        trust: How much a joint's ray counts, against 1 for the place that the network gives it.
+    """
+
+    rays: Float[np.ndarray, "t j 2"]
+    root: Float[np.ndarray, "t 3"]
+    trust: Float[np.ndarray, "t j"]
+
+
+def fit_bones(
+    relative: Float[np.ndarray, "t 17 3"],
+    weight: Float[np.ndarray, " t"],
+    seen: Sightings | None = None,
+) -> Float[np.ndarray, "t 17 3"]:
+    """The nearest motion whose bones keep one length each, the same left and right.
+
+    Joints, pelvis included, move as little as they can: the sum over frames and joints of squared
+    distances to where they were, and to the rays they were seen on, is the least for lengths that
+    are constant. The lengths are not given but found with them: each step of Newton's method with
+    Lagrange multipliers gives those at which the multipliers of a bone sum to 0 over the clip.
+
+    Args:
+        relative: Joints about the pelvis, camera axes.
+        weight: How much a frame counts for the lengths; 0 for frames in which nobody was seen.
+        seen: What the picture says, if the joints are to stay on it.
+
+    Returns:
+        The joints relative to the pelvis. A pose without extent stays as it is.
+
+    Raises:
+        ValueError: If no frame counts.
+    """
+    if not weight.max() > 0:
+        raise ValueError("expected at least one frame of weight above 0 to measure bones in.")
+    hessian, target = _quadratic(relative, seen)
+    inverse = np.linalg.inv(hessian)
+    moved = relative
+    for _ in range(ROUNDS):
+        moved = _step(moved, target, inverse, weight)
+    length = _tied(_lengths(moved), weight)
+    return _chained(moved, length)
+
+
+def _quadratic(
+    relative: Float[np.ndarray, "t j 3"], seen: Sightings | None
+) -> tuple[Float[np.ndarray, "t j 3 3"], Float[np.ndarray, "t j 3"]]:
+    """Weight matrix of each joint, and the place about which its cost is quadratic."""
+    t, j = relative.shape[:2]
+    hessian = np.broadcast_to(np.eye(3), (t, j, 3, 3)).copy()
+    if seen is None:
+        return hessian, relative
+    # A joint misses its ray by (x - u z, y - v z): metres at its depth.
+    across = np.zeros((t, j, 2, 3))
+    across[..., 0, 0] = across[..., 1, 1] = 1.0
+    across[..., 2] = -seen.rays
+    pull = seen.trust[..., None, None] * np.swapaxes(across, -1, -2)
+    hessian = hessian + pull @ across
+    off = np.einsum("tjab,tb->tja", across, seen.root)
+    right = relative - np.einsum("tjab,tjb->tja", pull, off)
+    return hessian, np.linalg.solve(hessian, right[..., None])[..., 0]
+
+
+def _lengths(x: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t b"]:
+    return np.linalg.norm(x[:, _CHILDREN] - x[:, _PARENTS], axis=-1)
+
+
+def _tied(length: Float[np.ndarray, "t b"], weight: Float[np.ndarray, " t"]) -> np.ndarray:
+    """Mean over frames and sides."""
+    mean = weight @ length / weight.sum()
+    return (mean + mean[_PAIRS]) / 2
+
+
+def _step(
+    x: Float[np.ndarray, "t j 3"],
+    target: Float[np.ndarray, "t j 3"],
+    inverse: Float[np.ndarray, "t j 3 3"],
+    weight: Float[np.ndarray, " t"],
+) -> Float[np.ndarray, "t j 3"]:
+    """One step to the constrained optimum, with the lengths that cost least over all frames."""
+    span = x[:, _CHILDREN] - x[:, _PARENTS]
+    length = np.linalg.norm(span, axis=-1)
+    along = span / np.maximum(length, 1e-9)[..., None]
+    b = len(_CHILDREN)
+    slope = np.zeros((len(x), b, x.shape[1], 3))
+    slope[:, np.arange(b), _CHILDREN] = along
+    slope[:, np.arange(b), _PARENTS] = -along
+    pulled = np.einsum("tbjc,tjcd->tbjd", slope, inverse)
+    stiff = np.einsum("tbjd,tajd->tba", pulled, slope) + 1e-9 * np.eye(b)
+    there = length + np.einsum("tbjc,tjc->tb", slope, target - x)  # lengths at the free optimum
+    give = np.linalg.inv(stiff)
+    tie = np.zeros((b, b))
+    tie[np.arange(b), np.minimum(np.arange(b), _PAIRS)] = 1.0
+    tie = tie[:, tie.any(axis=0)]
+    gram = tie.T @ np.einsum("t,tba->ba", weight, give) @ tie
+    right = tie.T @ np.einsum("t,tba,ta->b", weight, give, there)
+    wanted = tie @ np.linalg.solve(gram, right)
+    force = np.einsum("tba,ta->tb", give, wanted - there)
+    return target + np.einsum("tbjd,tb->tjd", pulled, force)
+
+
+def _chained(x: Float[np.ndarray, "t j 3"], length: np.ndarray) -> Float[np.ndarray, "t j 3"]:
+    """Bones in their own direction, of exactly these lengths, from the pelvis out."""
+    span = x[:, _CHILDREN] - x[:, _PARENTS]
+    size = np.linalg.norm(span, axis=-1, keepdims=True)
+    result = np.zeros_like(x)
+    for k in range(len(_CHILDREN)):  # parents come before their children
+        bone = span[:, k] * (length[k] / np.maximum(size[:, k], 1e-9))
+        result[:, _CHILDREN[k]] = result[:, _PARENTS[k]] + bone
+    return result

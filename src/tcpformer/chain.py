@@ -1,0 +1,244 @@
+"""From a lifter's answer to motion one can trust: one chain, every link of which can be left out.
+
+Before the network, in the picture: exchanged sides, jumps, gaps. After it, in space: filters, bones
+of one length, the floor, and feet that stay on it. All links know seconds, none knows frames.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .bones import Sightings, fit_bones
+from .contact import find_contacts, hold_feet
+from .filters import OneEuro, adaptive, butterworth, gaussian, one_euro
+from .ground import Ground, find_ground, level_ground
+from .motion import Motion2D, Motion3D
+from .outliers import jumps, sides_put_right
+from .place import root_path
+from .repair import fill_gaps
+from .skeleton import H36M, stature
+
+_HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian keeps half
+_BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
+_GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
+_GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
+_BELIEF = 6  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts a fifth
+_DOUBT = 0.02  # no frame counts for less than a joint of this confidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """What is done to a motion, and how much. Every field changes the result.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    sides: bool = True
+    """Undo short exchanges of left and right, of legs or arms."""
+    jumps: bool = True
+    """Take joints that jump away for unseen, and bridge them."""
+    filter: Literal["adaptive", "butterworth", "gaussian", "one-euro", "none"] = "adaptive"
+    """How joints are smoothed: "one-euro" is for live use and lags behind, the others do not."""
+    cutoff: tuple[float, float, float] = (2.0, 2.5, 3.0)
+    """Hz, of which half is kept: trunk and head; elbows and knees; hands and feet. For "adaptive"
+    and "one-euro" that at rest."""
+    rise: float = 2.0
+    """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
+    bones: bool = True
+    """Give every bone one length, by fitting the skeleton to all frames."""
+    picture: float = 2.0
+    """How much the fit of the bones heeds the place in the picture, against 1 for the network."""
+    ground: bool = True
+    """Find gravity and floor from feet and bodies; else the camera is taken to be level."""
+    feet: float = 0.6
+    """How much of the sliding of standing feet the legs take back, 0 to 1, after the path is solved
+    so that they slide least; 0 leaves the path alone, too. An ankle does move over a standing foot.
+    """
+
+    def __post_init__(self) -> None:
+        least = min(self.rise, self.picture, self.feet)
+        if not (min(self.cutoff) > 0 and least >= 0 and self.feet <= 1):
+            raise ValueError(
+                "expected cutoffs above 0 Hz, rise and picture of at least 0 and feet from 0 to 1, "
+                f"got {self.cutoff}, {self.rise}, {self.picture} and {self.feet}."
+            )
+
+    def words(self) -> str:
+        """The chain in words, as files and reports say it."""
+        hertz = "/".join(f"{f:g}" for f in self.cutoff)
+        rises = f" + {self.rise:g} Hz per m/s" if self.filter in ("adaptive", "one-euro") else ""
+        said = {
+            "exchanged sides undone": self.sides,
+            "jumps bridged": self.jumps,
+            f"filter {self.filter}, {hertz} Hz{rises}": self.filter != "none",
+            f"bones fitted, picture {self.picture:g}": self.bones,
+            "floor from feet and bodies": self.ground,
+            f"standing feet held, {self.feet:g}": self.feet > 0,
+        }
+        return "; ".join(word for word, done in said.items() if done) or "nothing"
+
+
+def repair(motion: Motion2D, chain: Chain) -> Motion2D:
+    """The links before the network: sides, jumps and gaps.
+
+    Args:
+        motion: Any joints.
+        chain: What to do.
+    """
+    if chain.sides:
+        motion, _ = sides_put_right(motion)
+    if chain.jumps:
+        lost = jumps(motion)
+        motion = replace(motion, confidence=np.where(lost, 0.0, motion.confidence))
+    return fill_gaps(motion)
+
+
+def finish(
+    motions: Sequence[Motion3D],
+    chain: Chain,
+    up: Float[np.ndarray, " 3"] | None = None,
+) -> list[Motion3D]:
+    """The links after the network, for the people of one camera, who stand on one floor.
+
+    Args:
+        motions: As lifted, of Human3.6M joints.
+        chain: What to do.
+        up: Against gravity in the camera frame, if it is known.
+    """
+    people = [_smooth(motion, chain) for motion in motions]
+    grounds = _grounds(people, chain, up)
+    if chain.feet > 0:
+        people = [_walked(one, ground) for one, ground in zip(people, grounds, strict=True)]
+        grounds = _grounds(people, chain, up)
+    return [_stood(one, ground, chain) for one, ground in zip(people, grounds, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Person:
+    """A motion at work, and what the picture says of it."""
+
+    motion: Motion3D
+    rays: Float[np.ndarray, "t j 2"]
+    sure: Float[np.ndarray, "t j"]
+
+    def posed(
+        self,
+        relative: Float[np.ndarray, "t j 3"],
+        contact: Bool[np.ndarray, "t 2"] | None = None,
+    ) -> "_Person":
+        """The same with another pose, on the path that the picture shows."""
+        root = root_path(relative, self.rays, self.sure, self.motion.times, contact)
+        return replace(self, motion=replace(self.motion, camera_xyz=relative + root[:, None]))
+
+
+def smoothed(
+    x: Float[np.ndarray, "t j 3"],
+    times: Float[np.ndarray, " t"],
+    confidence: Float[np.ndarray, "t j"],
+    chain: Chain,
+) -> Float[np.ndarray, "t j 3"]:
+    """The chain's filter over joints, each by its own confidence and limb.
+
+    Args:
+        x: Human3.6M joints, or one point of the trunk; metres.
+        times: Seconds.
+        confidence: 0 to 1.
+        chain: Which filter.
+    """
+    weight = np.maximum(confidence, _DOUBT) ** 2
+    paths = [_filtered(x[:, j], times, weight[:, j], chain, _GROUP[j]) for j in range(x.shape[1])]
+    return np.stack(paths, axis=1)
+
+
+def _filtered(
+    x: Float[np.ndarray, "t 3"],
+    times: Float[np.ndarray, " t"],
+    weight: Float[np.ndarray, " t"],
+    chain: Chain,
+    group: int,
+) -> Float[np.ndarray, "t 3"]:
+    """The path of one joint."""
+    cutoff = chain.cutoff[group]
+    if chain.filter == "adaptive":
+        return adaptive(x, times, cutoff, chain.rise, weight)
+    if chain.filter == "butterworth":
+        return butterworth(x, times, cutoff, weight)
+    if chain.filter == "gaussian":
+        return gaussian(x, times, _HALF / cutoff)
+    if chain.filter == "one-euro":
+        return one_euro(x, times, OneEuro(cutoff, chain.rise))
+    return x
+
+
+def _smooth(motion: Motion3D, chain: Chain) -> _Person:
+    """Filters, bones, and the path that belongs to them."""
+    relative = motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
+    tall = float(np.median(stature(relative[motion.valid])))
+    # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
+    middle = relative[:, _BODY].mean(axis=1, keepdims=True)
+    calm = smoothed(relative - middle, motion.times, motion.confidence, chain)
+    person = _seen(motion, chain).posed(calm - calm[:, H36M.root, None])
+    if chain.bones:
+        relative = fit_bones(
+            _relative(person.motion), motion.valid * 1.0, _sightings(person, chain)
+        )
+        person = person.posed(relative)
+    relative = _relative(person.motion)
+    return person.posed(relative * (tall / np.median(stature(relative[motion.valid]))))
+
+
+def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
+    return motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
+
+
+def _seen(motion: Motion3D, chain: Chain) -> _Person:
+    """The rays, smoothed as the joints are."""
+    depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
+    rays = (motion.xy - np.array(motion.size) / 2) / motion.focal
+    flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
+    middle = flat[:, _BODY].mean(axis=1, keepdims=True)
+    calm = smoothed(flat - middle, motion.times, motion.confidence, chain)
+    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
+    return _Person(motion, (calm + where)[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
+
+
+def _sightings(person: _Person, chain: Chain) -> Sightings | None:
+    """What the fit of the bones heeds of the picture; how much changes no faster than joints do."""
+    if chain.picture == 0:
+        return None
+    trust = gaussian(person.sure**_BELIEF, person.motion.times, _HALF / min(chain.cutoff))
+    root = person.motion.camera_xyz[:, H36M.root]
+    return Sightings(person.rays, root, chain.picture * np.clip(trust, 0.0, 1.0))
+
+
+def _grounds(
+    people: Sequence[_Person], chain: Chain, up: Float[np.ndarray, " 3"] | None
+) -> list[Ground]:
+    """The floor under each: one for all, or, if it is not asked for, one each."""
+    motions = [person.motion for person in people]
+    if not chain.ground and up is None:
+        return [level_ground(motion) for motion in motions]
+    return [find_ground(motions, up)] * len(motions)
+
+
+def _walked(person: _Person, ground: Ground) -> _Person:
+    """On a path on which standing feet stay, as far as the picture leaves it open."""
+    motion = person.motion
+    contact = find_contacts(ground.to_world(motion.camera_xyz), motion.times, motion.valid)
+    return person.posed(_relative(motion), contact)
+
+
+def _stood(person: _Person, ground: Ground, chain: Chain) -> Motion3D:
+    """In the world, feet held."""
+    motion = person.motion
+    xyz = ground.to_world(motion.camera_xyz)
+    if chain.feet > 0:
+        contact = find_contacts(xyz, motion.times, motion.valid)
+        xyz = hold_feet(xyz, motion.times, contact, chain.feet)
+    camera = ground.to_camera(xyz)
+    said = {"chain": chain.words(), "ground_source": ground.source}
+    return replace(motion, xyz=xyz, camera_xyz=camera, **said)

@@ -1,0 +1,76 @@
+"""Filters know seconds: the response that they state, at any frame rate, and on uneven frames."""
+
+import numpy as np
+import pytest
+
+from tcpformer.filters import OneEuro, adaptive, butterworth, gaussian, one_euro
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_butterworth_has_its_response_at_any_rate(order: int) -> None:
+    for fps in (30.0, 100.0):
+        times = np.arange(int(20 * fps)) / fps
+        for hertz in (1.0, 3.0):
+            wave = np.sin(2 * np.pi * hertz * times)[:, None]
+            kept = butterworth(wave, times, 3.0, order=order)[len(times) // 4 : -len(times) // 4]
+            wanted = 1 / (1 + (hertz / 3.0) ** (2 * order))
+            assert np.abs(kept).max() == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_polynomials_in_time_stay_whatever_the_frames(order: int, rng: np.random.Generator) -> None:
+    times = np.cumsum(rng.uniform(0.01, 0.05, 200))
+    x = (times ** (order - 1))[:, None]
+    weight = rng.uniform(0, 1, 200)
+    np.testing.assert_allclose(butterworth(x, times, 2.0, weight, order=order), x, atol=1e-5)
+
+
+def test_gaussian_keeps_straight_lines_to_the_ends(rng: np.random.Generator) -> None:
+    times = np.cumsum(rng.uniform(0.01, 0.05, 80))
+    line = np.stack([3 + 2 * times, -times], axis=1)
+    np.testing.assert_allclose(gaussian(line, times, 0.1), line, atol=1e-9)
+
+
+def test_frames_of_no_weight_are_bridged() -> None:
+    times = np.arange(60) / 30
+    line, weight = (2 * times)[:, None], np.ones(60)
+    wrong = line.copy()
+    wrong[20:30], weight[20:30] = 9.0, 0.0
+    np.testing.assert_allclose(butterworth(wrong, times, 3.0, weight), line, atol=1e-4)
+
+
+def test_what_rests_is_held_stiller_than_what_is_fast(rng: np.random.Generator) -> None:
+    times = np.arange(300) / 50
+    still = rng.normal(0, 0.01, (300, 3))
+    calm = adaptive(still, times, 2.0, 2.0)
+    assert calm.std() < 0.5 * still.std()
+    kick = np.zeros((300, 3))
+    kick[:, 0] = 0.5 * np.tanh((times - 3) / 0.06)  # 8.3 m/s
+    peak, kept = (
+        np.gradient(x[:, 0], times).max() for x in (kick, adaptive(kick, times, 2.0, 2.0))
+    )
+    assert kept > 0.95 * peak
+
+
+def test_one_euro_does_not_know_the_future(rng: np.random.Generator) -> None:
+    times = np.arange(50) / 30
+    x = rng.normal(size=(50, 17, 3))
+    whole = one_euro(x, times, OneEuro())
+    np.testing.assert_array_equal(one_euro(x[:20], times[:20], OneEuro()), whole[:20])
+    assert np.diff(whole, axis=0).std() < np.diff(x, axis=0).std()
+
+
+def test_what_cannot_be_is_refused() -> None:
+    times, x = np.arange(5) / 30, np.zeros((5, 1))
+    with pytest.raises(ValueError, match="above 0 Hz"):
+        butterworth(x, times, 0.0)
+    with pytest.raises(ValueError, match="above 0 Hz"):
+        butterworth(x, times, 1.0, np.zeros(5))
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        gaussian(x, times, 0.0)
+    with pytest.raises(ValueError, match="expected still"):
+        OneEuro(still=0.0)
+    live = OneEuro()
+    live(np.zeros(3), 1.0)
+    with pytest.raises(ValueError, match="expected a time after"):
+        live(np.zeros(3), 1.0)

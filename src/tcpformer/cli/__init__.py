@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from .deploying import export
 from .lifting import info, lift
 from .preparing import check, h36m_sh, mocap, open_benchmark
 from .research import ablate, attention, evaluate
@@ -39,6 +40,7 @@ GROUPS = {"train": _train, "data": _data}
 VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
     "info": info,
+    "export": export,
     "evaluate": evaluate,
     **GROUPS,
     "ablate": ablate,

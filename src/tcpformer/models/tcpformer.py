@@ -102,8 +102,7 @@ class TCPFormer(nn.Module):
 
         Args:
             xyc: Normalised x, y and the detector's confidence.
-            skip_local: Leave out the local branch, if any: faster, and the output of a released
-                checkpoint moves by some 1e-5 of its range.
+            skip_local: Leave out the local branch: it moves the output by some 1e-5 of its range.
         """
         return self.head(self.represent(xyc, skip_local=skip_local))
 
@@ -123,6 +122,12 @@ class TCPFormer(nn.Module):
         for mix, exchange in zip(self.mixers, self.exchanges, strict=True):
             x, proxy = exchange(mix(x), proxy, skip_local)
         return self.features(self.norm(x)).tanh()
+
+    def freeze(self, dtype: torch.dtype = torch.float32) -> nn.Module:
+        """The same, faster, computed in ``dtype``, without the local branch; not to be trained."""
+        from .frozen import FrozenTCPFormer
+
+        return FrozenTCPFormer(self, dtype)
 
 
 class DualStream(nn.Module):
@@ -190,10 +195,7 @@ class JoinedBlock(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """One side asks the other: the proxy update (PUM) and invocation (PIM) modules alike.
-
-    Returns what asked, enriched, and the attention map A, which PAM applies once more.
-    """
+    """One side asks the other, as in PUM and PIM: what asked, enriched, and the attention map."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -252,7 +252,7 @@ def split(x: Float[Tensor, "t b j c"], n: int, heads: int, axis: Axis) -> list[T
     return list(x.view(rows, columns, n, heads, -1).permute(2, 0, 3, 1, 4).unbind())
 
 
-def attend(qkv: Float[Tensor, "t b j c"], heads: int, axis: Axis) -> Float[Tensor, "t b j c"]:
+def attend(qkv: Float[Tensor, "t b j i"], heads: int, axis: Axis) -> Float[Tensor, "t b j c"]:
     """Attention of all tokens along one axis; q is scaled already."""
     y = attention(*split(qkv, 3, heads, axis))
     if axis == "time":

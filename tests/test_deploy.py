@@ -136,9 +136,9 @@ def test_a_file_that_disagrees_is_not_left_behind(
     assert (tmp_path / "a.pt2").read_text() == "an older file"
 
 
-def test_what_cannot_be_exported_says_so(tmp_path: Path) -> None:
+def test_what_cannot_be_exported_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = network().eval()
-    model.head.forward = lambda x: x * float(x.detach().max())  # a number of the data
+    monkeypatch.setattr(model.head, "forward", lambda x: x * float(x.max()))  # of the data
     with pytest.raises(ValueError, match=r"cannot be written as torch-export: tcpformer holds"):
         export(ours(model), tmp_path / "a.pt2", "torch-export")
     assert written(tmp_path) == []
@@ -154,8 +154,6 @@ def test_wrong_requests_are_refused_in_words(tmp_path: Path) -> None:
         weights_for(path, "torch")
     with pytest.raises(ValueError, match="runs on the CPU, got device 'cuda'"):
         Lifter(path, "cuda")
-    with pytest.raises(ValueError, match="backend must be"):
-        Lifter("default", backend="tensorrt")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="an exported network has no form in bfloat16"):
         Lifter(path, precision="bfloat16")
 
@@ -187,9 +185,7 @@ def test_a_missing_extra_names_itself(
         export(ours(), tmp_path / "a.xml", "openvino")
 
 
-def test_a_precision_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="precision must be"):
-        to_run(network(), "int8")  # type: ignore[arg-type]
+def test_other_networks_have_no_form_in_bfloat16() -> None:
     with pytest.raises(ValueError, match="has no form in bfloat16"):
         to_run(build(BASELINES["poseformerv2"]), "bfloat16")
 

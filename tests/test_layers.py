@@ -46,9 +46,20 @@ ALLOWED: dict[str, set[str]] = {
     # Released checkpoints are described apart from the reading of files.
     "released": {"models"},
     "weights": {"models", "released", "files"},
+    # A network that another runtime computes takes the place of ours.
     "lift": NUMBERS
-    | {"normalize", "windows", "repair", "place", "chain", "models", "released", "weights"},
-    "deploy": {"models", "weights"},
+    | {
+        "normalize",
+        "windows",
+        "repair",
+        "place",
+        "chain",
+        "models",
+        "released",
+        "weights",
+        "deploy",
+    },
+    "deploy": {"models", "weights", "files"},
     # Some data sets come as pickles, which are read without running them.
     "pickles": set(),
     "data": NUMBERS | {"normalize", "windows", "files", "pickles"},

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 
 from .chain import Chain, finish, repair
+from .deploy import Backend, Numbers, device_for, to_run, weights_for
 from .models import Network, inputs_of, only_centre
 from .motion import Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
@@ -31,7 +32,7 @@ from .place import (
 from .released import RELEASED, Convention
 from .repair import at_times, fill_gaps, resample, steadied
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
-from .weights import Weights, load_weights
+from .weights import Weights
 from .windows import centred, layout, split, stitch
 
 DEFAULT_CHAIN = Chain()
@@ -58,21 +59,28 @@ class Lifter:
     """Lifts one person's 2D motion to 3D.
 
     Args:
-        weights: A packaged name, a folder that `save_model` wrote, or a released checkpoint; or
-            what `load_weights` gave, whose network then goes to the device.
+        weights: A packaged name, a folder that `save_model` wrote, a released checkpoint or a file
+            that `deploy.export` wrote; or what `load_weights` gave, whose network then goes to the
+            device.
         device: "auto" takes CUDA, then MPS, then the CPU; or name one.
         flip: Average with the lifted mirror image: twice the work, a little more exact.
         trained_on: For a released checkpoint, which does not say: a key of `RELEASED`.
         heads: Attention heads of a released checkpoint; not of weights already loaded.
         overlap: Share of each window that the next one covers again; 0 is fastest but has seams.
             Of no matter to a network that answers for the centre frame.
+        backend: What computes the network: "torch", or on the CPU "onnx" (ONNX Runtime) or
+            "openvino". "auto" is what an exported file was written for, and else torch. Weights
+            that are not exported yet are, which takes some seconds each time.
+        precision: What TCPFormer computes in. "bfloat16" is faster where the processor has it, and
+            less exact by some 0.1 mm; "auto" measures which is faster. Other networks: "float32".
 
     Raises:
         FileNotFoundError: If there are no such weights.
         ValueError: If the weights cannot be used as asked.
+        ImportError: If the backend is not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its own
         self,
         weights: str | Path | Weights = "default",
         device: str = "auto",
@@ -81,12 +89,14 @@ class Lifter:
         trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
         heads: int = 8,
         overlap: float = 0.5,
+        backend: Backend = "auto",
+        precision: Numbers = "float32",
     ) -> None:
-        device = pick_device(device)
-        if not isinstance(weights, Weights):
-            weights = load_weights(weights, heads=heads)
-        self.convention = _convention(weights, trained_on)
+        weights = weights_for(weights, backend, heads=heads)
+        device = pick_device(device_for(weights, device))
+        self.convention = convention_of(weights, trained_on)
         self.model = weights.model.to(device)
+        self._run = to_run(self.model, precision)
         self.name = weights.name
         self.skeleton = _SKELETONS[self.convention.skeleton]
         self.flip = flip
@@ -218,7 +228,7 @@ class Lifter:
     ) -> Float[np.ndarray, "n s j 3"]:
         """What the network says of clips, in camera axes: of every frame, or of the centre."""
         seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
-        pose = predict(self.model, seen.xyc, self.skeleton.mirror, flip=self.flip)
+        pose = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
         first = (clips.shape[1] - pose.shape[1]) // 2
         answered = np.s_[:, first : first + pose.shape[1]]
         return np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], seen.flat[answered] + pose)
@@ -258,7 +268,8 @@ def predict(
     Returns:
         What it says, in float32: s is 1 if it lifts the centre frame alone, else t.
     """
-    device, swap = next(model.parameters()).device, list(mirror)
+    # What another runtime computes has no parameters, and is on the CPU.
+    device, swap = next(model.parameters(), torch.empty(0)).device, list(mirror)
     sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
     inputs = inputs_of(model)
     results = []
@@ -293,7 +304,7 @@ def pick_device(name: str) -> str:
     return name
 
 
-def _convention(weights: Weights, trained_on: str | None) -> Convention:
+def convention_of(weights: Weights, trained_on: str | None) -> Convention:
     """What the weights say, or else what the caller says; never a guess."""
     if weights.convention is not None:
         if trained_on is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from .deploying import export
 from .lifting import info, lift, quality
 from .preparing import check, h36m_sh, mocap, open_benchmark
 from .research import ablate, attention, evaluate
@@ -40,6 +41,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
     "quality": quality,
     "info": info,
+    "export": export,
     "evaluate": evaluate,
     **GROUPS,
     "ablate": ablate,

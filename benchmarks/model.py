@@ -1,0 +1,255 @@
+"""How fast the network is, against the textbook and against the machine: time, memory, growth.
+
+usage: python benchmarks/model.py [table] [growth] [memory] [--out docs/performance.json]
+
+Depth 16, width 128, one set of random weights, one input. Every row runs in a process of its own,
+which waits while others are measured; the rows take turns, and the median counts. Results of parts
+that are not asked for stay as they are in the file; the picture beside it is drawn from all.
+
+(a) forms every attention matrix in float32 and runs the local branch, as the released code does.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
+from tcpformer.weights import Weights  # noqa: E402
+
+ROWS = {
+    "a": "textbook, float32",
+    "b": "readable, float32",
+    "frozen": "frozen, float32",
+    "c": "readable, bfloat16",
+    "frozen16": "frozen, bfloat16",
+    "d": "readable, compiled, float32",
+    "e": "ONNX Runtime, float32",
+    "f": "OpenVINO, float32",
+    "f16": "OpenVINO, bfloat16",
+}
+PRODUCTS = {"mm": "float32, torch.mm", "onednn": "float32, oneDNN", "mm16": "bfloat16"}
+SIDE = 2048
+"""Of the square matrices whose product tells the machine's limit."""
+
+
+class Job(NamedTuple):
+    """What one process does."""
+
+    row: str
+    frames: int = 243
+    batch: int = 1
+    depth: int = 16
+    file: str = ""
+
+
+def gflop(frames: int, batch: int, config: Config) -> tuple[float, float]:
+    """Of the linear layers and of attention, without the local branch."""
+    c, n = config.width, frames * JOINTS
+    linear = 2 * 88 * c * c * n
+    over_time = 4 * JOINTS * c * frames * (4 * frames + 4 * config.proxy_length)
+    over_joints = 2 * 4 * frames * c * JOINTS**2
+    scale = config.depth * batch / 1e9
+    return linear * scale, (over_time + over_joints) * scale
+
+
+def network(frames: int, depth: int) -> TCPFormer:
+    torch.manual_seed(0)
+    model = TCPFormer(Config(frames=frames, depth=depth, local_branch=True)).eval()
+    for name, parameter in model.requires_grad_(False).named_parameters():
+        if name.endswith(".gain"):
+            parameter.fill_(0.1)  # every branch counts
+    return model
+
+
+def without_local(model: TCPFormer) -> TCPFormer:
+    config = model.config
+    light = TCPFormer(Config(frames=config.frames, depth=config.depth)).eval().requires_grad_(False)
+    light.load_state_dict(model.state_dict(), strict=False)
+    return light
+
+
+def prepared(job: Job) -> Callable[[torch.Tensor], Any]:
+    """What a row computes."""
+    import textbook
+
+    from tcpformer.deploy import load_exported
+
+    model = network(job.frames, job.depth)
+    if job.row == "a":
+        return lambda x: textbook.forward(model, x)
+    light = without_local(model)
+    if job.row == "c":
+        light = light.bfloat16()
+        return lambda x: light(x.bfloat16()).float()
+    if job.row == "d":
+        for layer in (*light.mixers, *light.exchanges):
+            layer.compile()
+    if job.row.startswith("frozen"):
+        return light.freeze(torch.bfloat16 if job.row == "frozen16" else torch.float32)
+    if job.row == "e":
+        return load_exported(job.file).model
+    return openvino(job) if job.row in ("f", "f16") else light
+
+
+def openvino(job: Job) -> Callable[[torch.Tensor], Any]:
+    import openvino as ov
+
+    kind = "bf16" if job.row == "f16" else "f32"
+    how = {"INFERENCE_PRECISION_HINT": kind, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = ov.Core().compile_model(job.file, "CPU", how)
+    return lambda x: torch.from_numpy(compiled(x.numpy())[0])
+
+
+def product(row: str) -> Callable[[torch.Tensor], Any]:
+    """Four products of square matrices, whatever comes in."""
+    x = torch.randn(SIDE, SIDE, dtype=torch.bfloat16 if row == "mm16" else torch.float32)
+    if row == "onednn":
+        bias = torch.zeros(SIDE)
+        multiply = torch.ops.mkldnn._linear_pointwise
+        return lambda _: [multiply(x, x, bias, "none", [], "none") for _ in range(4)]
+    return lambda _: [x @ x for _ in range(4)]
+
+
+def held(line: str) -> float:
+    """MB, of this process: VmRSS now, VmHWM at most."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(s for s in status if s.startswith(line)).split()[1]) / 1024
+
+
+@torch.inference_mode()
+def serve(job: Job, threads: int, pipe: Connection) -> None:
+    """Run once to warm up, then whenever asked."""
+    torch.set_num_threads(threads)
+    x = torch.rand(job.batch, job.frames, JOINTS, 3, generator=torch.Generator().manual_seed(0))
+    run = product(job.row) if job.row in PRODUCTS else prepared(job)
+    before = held("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    said = run(x - 0.5)
+    peak = held("VmHWM") - before
+    said = said[0, ::9].numpy() if job.row in ROWS else np.zeros(1)
+    pipe.send({"said": said, "peak": peak})
+    while pipe.recv():
+        start = time.perf_counter()
+        run(x - 0.5)
+        pipe.send(time.perf_counter() - start)
+
+
+def measured(jobs: list[Job], rounds: int, threads: int) -> list[dict[str, Any]]:
+    """Times of all jobs, in turns."""
+    context = multiprocessing.get_context("spawn")
+    workers = []
+    for job in jobs:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(job, threads, theirs), daemon=True)
+        process.start()
+        workers.append((ours, {"job": job._asdict(), **ours.recv(), "seconds": []}))
+    print("measuring", flush=True)
+    for _ in range(rounds):
+        for pipe, result in workers:
+            pipe.send(True)
+            result["seconds"].append(pipe.recv())
+    print("measured", flush=True)
+    for pipe, _ in workers:
+        pipe.send(False)
+    return [result for _, result in workers]
+
+
+def table(rounds: int, threads: int) -> dict[str, Any]:
+    """The rows (a) to (f) at T = 243, one clip."""
+    from tcpformer.deploy import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "network.onnx")
+        export(Weights(without_local(network(243, 16)), None, "random"), file, "onnx")
+        jobs = [Job(row) for row in PRODUCTS] + [Job(row, file=file) for row in ROWS]
+        results = {r["job"]["row"]: r for r in measured(jobs, rounds, threads)}
+    wanted = results["a"]["said"]
+    found: dict[str, Any] = {"machine": machine(threads), "rows": {}, "limits": {}}
+    for row in PRODUCTS:
+        found["limits"][row] = 4 * 2 * SIDE**3 / 1e9 / min(results[row]["seconds"])
+    for row in ROWS:
+        times = results[row]["seconds"]
+        found["rows"][row] = {
+            "seconds": statistics.median(times),
+            "faster": statistics.median(
+                a / b for a, b in zip(results["a"]["seconds"], times, strict=True)
+            ),
+            "peak": results[row]["peak"],
+            "difference": float(np.abs(results[row]["said"] - wanted).max()),
+        }
+    return found
+
+
+def growth(rounds: int, threads: int) -> list[dict[str, Any]]:
+    """Time against the length of a clip and the number of clips."""
+    found = []
+    for frames in (27, 81, 243, 729):
+        for batch in (1, 8):
+            rows = [
+                r for r in ("a", "b", "frozen", "frozen16") if r != "a" or frames * batch < 2000
+            ]
+            jobs = [Job(row, frames, batch) for row in rows]
+            for result in measured(jobs, 1 if frames * batch > 1000 else rounds, threads):
+                seconds = statistics.median(result["seconds"])
+                found.append(result["job"] | {"seconds": seconds})
+    return found
+
+
+def memory(threads: int) -> list[dict[str, Any]]:
+    """Peak memory above the weights against the length of a clip; at depth 2, as at any depth."""
+    found = []
+    for frames in (243, 729, 2187):
+        for row in ("a", "b", "frozen", "frozen16"):
+            if row == "a" and frames > 1000:
+                continue
+            result = measured([Job(row, frames, 1, 2)], 0, threads)[0]
+            found.append(result["job"] | {"peak": result["peak"]})
+    return found
+
+
+def machine(threads: int) -> str:
+    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
+    return f"{cpu}, {threads} of {os.cpu_count()} cores, torch {torch.__version__}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=["table", "growth", "memory"])
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.json")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    found = json.loads(args.out.read_text()) if args.out.exists() else {}
+    for part in args.parts:
+        if part == "table":
+            found["table"] = table(args.rounds, args.threads)
+        elif part == "growth":
+            found["growth"] = growth(args.rounds, args.threads)
+        elif part == "memory":
+            found["memory"] = memory(args.threads)
+        else:
+            raise SystemExit(f"parts are table, growth and memory, got {part!r}.")
+        args.out.write_text(json.dumps(found, indent=1) + "\n")
+    from model_pictures import draw, tables
+
+    print(tables(found))
+    draw(found, args.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

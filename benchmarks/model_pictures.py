@@ -1,0 +1,100 @@
+"""Tables and picture of what `model.py` measured."""
+
+from pathlib import Path
+from typing import Any
+
+from model import PRODUCTS, ROWS, gflop
+
+from tcpformer.models.tcpformer import Config
+
+CURVES = {"a": "C3", "b": "C0", "frozen": "C2", "frozen16": "C1"}
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Everything as Markdown."""
+    parts = []
+    if "table" in found:
+        parts.append(_rows(found["table"]))
+    if "growth" in found:
+        parts.append(_growth(found["growth"]))
+    if "memory" in found:
+        parts.append(_memory(found["memory"]))
+    return "\n".join(parts)
+
+
+def _rows(table: dict[str, Any]) -> str:
+    limits, work = table["limits"], sum(gflop(243, 1, Config()))
+    best = {"float32": max(limits["mm"], limits["onednn"]), "bfloat16": limits["mm16"]}
+    lines = [f"{table['machine']}\n"]
+    lines += [f"- matrix product, {PRODUCTS[k]}: {v:.0f} GFLOP/s" for k, v in limits.items()]
+    allowed = 3.9 * 290 / best["float32"]
+    lines.append(f"- (a) may take 3.9 s x 290 / {best['float32']:.0f} = {allowed:.2f} s\n")
+    lines.append("| | s | faster than (a) | of the limit | peak MB | largest difference from (a) |")
+    lines.append("|---|---|---|---|---|---|")
+    for row, name in ROWS.items():
+        r = table["rows"][row]
+        share = 100 * work / best[name.split(", ")[-1]] / r["seconds"]
+        said = "" if row.startswith("frozen") else f"({row[0]}) "
+        lines.append(
+            f"| {said}{name} | {r['seconds']:.2f} | {r['faster']:.1f} | {share:.0f} % | "
+            f"{r['peak']:.0f} | {r['difference']:.0e} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _growth(growth: list[dict[str, Any]]) -> str:
+    at = {(r["row"], r["frames"], r["batch"]): r["seconds"] for r in growth}
+    lines = ["ms per clip:\n", "| T | clips | " + " | ".join(ROWS[r] for r in CURVES) + " |"]
+    lines.append("|---" * (2 + len(CURVES)) + "|")
+    for frames, batch in sorted({key[1:] for key in at}):
+        cells = [at.get((row, frames, batch)) for row in CURVES]
+        said = ["" if s is None else f"{1000 * s / batch:.0f}" for s in cells]
+        lines.append(f"| {frames} | {batch} | " + " | ".join(said) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _memory(memory: list[dict[str, Any]]) -> str:
+    at = {(r["row"], r["frames"]): r["peak"] for r in memory}
+    lines = ["MB above the weights:\n", "| T | " + " | ".join(ROWS[r] for r in CURVES) + " |"]
+    lines.append("|---" * (1 + len(CURVES)) + "|")
+    for frames in sorted({key[1] for key in at}):
+        cells = [at.get((row, frames)) for row in CURVES]
+        said = ["" if peak is None else f"{peak:.0f}" for peak in cells]
+        lines.append(f"| {frames} | " + " | ".join(said) + " |")
+    return "\n".join([*lines, ""])
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Time of every row, time against length, memory against length."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    if "table" in found:
+        rows = found["table"]["rows"]
+        colours = ["C3", *("0.75" if "frozen" not in r else "C2" for r in list(ROWS)[1:])]
+        bars = left.barh(list(ROWS.values()), [rows[r]["seconds"] for r in ROWS], color=colours)
+        left.bar_label(bars, [f"{rows[r]['seconds']:.2f}" for r in ROWS], padding=3)
+        left.set(xlabel="seconds", title="One clip of 243 frames", xmargin=0.15)
+        left.invert_yaxis()
+    for axes, part, key, title in (
+        (middle, "growth", "seconds", "Time of one clip, seconds"),
+        (right, "memory", "peak", "Peak memory above the weights, MB"),
+    ):
+        for row, colour in CURVES.items():
+            points = [
+                (r["frames"], r[key])
+                for r in found.get(part, [])
+                if r["row"] == row and r["batch"] == 1
+            ]
+            if points:
+                axes.plot(*zip(*points, strict=True), "o-", color=colour, label=ROWS[row])
+        axes.set(xscale="log", yscale="log", xlabel="frames of the clip", title=title)
+        ticks = sorted({r["frames"] for r in found.get(part, [])})
+        axes.set_xticks(ticks, [str(t) for t in ticks])
+        axes.minorticks_off()
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)

@@ -189,7 +189,7 @@ def _check_start(plan: Plan) -> None:
 _SMALL: dict[str, Any] = {"frames": 27, "depth": 4, "width": 64, "heads": 4, "representation": 256}
 
 _OPEN = Plan(
-    variant=Variant(joints="apart"),
+    network=TCPFormerConfig(**_SMALL, pose_embedding=True),
     footage="as-filmed",
     spacing=(2, 6),
     steps=10_000,
@@ -221,7 +221,7 @@ PRESETS: dict[str, Plan] = {
     "open": _OPEN,
     "own": replace(
         _OPEN,
-        variant=AS_RELEASED,
+        network=TCPFormerConfig(**_SMALL),
         data="own",
         footage="benchmark-like",
         spacing=(1, 1),

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from typing import Any
+
 import numpy as np
 import pytest
 from motions import motion3d, walk
@@ -160,7 +162,8 @@ def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Ge
 
 
 def test_what_a_chain_cannot_be_is_refused() -> None:
-    for wrong in ({"cutoff": (0.0, 1.0, 1.0)}, {"rise": -1.0}, {"feet": 2.0}):
+    many: list[dict[str, Any]] = [{"cutoff": (0.0, 1.0, 1.0)}, {"rise": -1.0}, {"feet": 2.0}]
+    for wrong in many:
         with pytest.raises(ValueError, match="expected cutoffs above 0 Hz"):
             Chain(**wrong)
 

@@ -35,6 +35,8 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "focal_source": ("U", ()),
     "scale_source": ("U", ()),
     "weights": ("U", ()),
+    "chain": ("U", ()),
+    "ground_source": ("U", ()),
 }
 
 
@@ -126,7 +128,8 @@ def test_the_sample_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixtu
     clip, out = tmp_path / "clip.mp4", tmp_path / "out"
     write_video(clip, (_half(f) for f in islice(open_video(SAMPLE).frames(2), 30)), 15.0)
     run("lift", clip, "--out", out, "--landmarks", "full", "--device", "cpu")
-    assert written(out) == ["overlay.mp4", "person_0/motion.bvh", "person_0/motion.npz"]
+    people = [f"person_{i}/motion.{kind}" for i in (0, 1) for kind in ("bvh", "npz")]
+    assert written(out) == ["overlay.mp4", *people]
     motion = load_motion(out / "person_0/motion.npz")
     assert (len(motion), motion.size) == (30, (640, 360))
     assert motion.fps == pytest.approx(15, rel=0.01)

@@ -70,7 +70,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no such video": (lambda folder: folder / "a.mp4", "no such file"),
     "no such keypoints": (lambda folder: folder / "a.npz", "no such file"),
     "a name of two lines": (lambda folder: folder / "a\nb.mp4", "no such file"),
-    "a folder": (lambda folder: folder, "is not a video"),
+    "a folder": (lambda folder: folder, "should hold either OpenPose's"),
     "text as video": (_text, "is not a video"),
     "an empty video": (_empty, "is not a video"),
     "a video cut off": (_cut_off, "is broken after 0 frames"),

@@ -1,7 +1,6 @@
 """Each link improves what it is for, on motion whose truth is known."""
 
 from dataclasses import replace
-
 from typing import Any
 
 import numpy as np

@@ -12,9 +12,9 @@ from .motion import Motion3D
 def in_one_world(motions: Sequence[Motion3D]) -> list[Motion3D]:
     """Bring people of one video into the world of the first, on the lowest of their grounds.
 
-    A single motion stands in a world of its own: the way its camera looks, and its own lowest foot.
-    Here all get the first one's way of the camera, and the ground is moved down to where the lowest
-    of them stands. Whoever is on a roof then is on a roof. ``camera_xyz`` stays as it is.
+    A single motion stands in a world of its own: the way its camera looks, and its own floor. Here
+    all get the first one's way of the camera, and the lowest of the floors. Whoever is on a roof
+    then is on a roof. ``camera_xyz`` stays as it is.
 
     Args:
         motions: Of one video, each with the same focal length.
@@ -34,25 +34,20 @@ def in_one_world(motions: Sequence[Motion3D]) -> list[Motion3D]:
             "lift them with the same focal length."
         )
     rotation, shift = _camera_to_world(motions[0])
-    moved = []
+    moved, floor = [], np.inf
     for motion in motions:
         own, own_shift = _camera_to_world(motion)
         turn = rotation @ own.T
-        moved.append(motion.xyz @ turn.T + (shift - turn @ own_shift))
-    floor = min(
-        xyz[motion.valid][:, _feet(motion), 2].min()
-        for motion, xyz in zip(motions, moved, strict=True)
-    )
+        offset = shift - turn @ own_shift
+        moved.append(motion.xyz @ turn.T + offset)
+        below = motion.xyz[motion.valid][:, motion.skeleton.root].mean(axis=0) * [1, 1, 0]
+        floor = min(floor, float((turn @ below + offset)[2]))
     down = np.array([0.0, 0.0, floor])
     source = f"one for {len(motions)} people, of the first: {motions[0].ground_source}"
     return [
         replace(m, xyz=xyz - down, ground_source=source)
         for m, xyz in zip(motions, moved, strict=True)
     ]
-
-
-def _feet(motion: Motion3D) -> list[int]:
-    return [motion.skeleton.index["LAnkle"], motion.skeleton.index["RAnkle"]]
 
 
 def _camera_to_world(

@@ -18,6 +18,7 @@ def mocap_file(path: Path) -> Path:
         root=np.round(1e4 * xyz[:, 0]).astype(np.int32),
         offsets=np.cumsum([0, *map(len, walks)]),
         split=np.array(["train", "train", "val"]),
+        activity=np.array(["walk", "stroll", "walk"]),
         joints=np.array(H36M.joints),
         fps=np.float32(50),
     )

@@ -159,7 +159,7 @@ STRIDED_PUBLISHED = type(STRIDED)()
         ({"data": "h36m-cpn", "rule": "screen"}, "say who is held out"),
         ({"preset": "3dhp-9", "ground_truth": True}, "3dhp has exact 2D alone"),
         ({"preset": "3dhp-9", "spacing": [1, 2]}, r"3dhp has spacing \(1, 1\)"),
-        ({"footage": "real"}, r"footage must be one of \['benchmark-like', 'as-filmed'\]"),
+        ({"footage": "real"}, r"footage must be one of \['benchmark-like', 'as-filmed', 'mixed'\]"),
         ({"preset": "open", "data": "own"}, "for own say footage='benchmark-like'"),
         ({"preset": "3dhp-9", "footage": "as-filmed"}, "for 3dhp say footage='benchmark-like'"),
         ({"split": "train+val"}, "holds the people that select='validation' means"),

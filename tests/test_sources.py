@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -65,6 +65,30 @@ def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
         np.testing.assert_array_equal(a, b)
     reseeded = open_source(replace(FILMED, seed=1), data).batch(3, 4)
     assert (reseeded.xyc != filmed.xyc).any()
+
+
+def test_mixed_footage_is_half_of_each(folder: Path) -> None:
+    data = data_of("mocap", folder / "mocap")
+    mixed = open_source(replace(MOCAP, footage="mixed"), data)
+    plain, filmed = open_source(MOCAP, data).batch(3, 3), open_source(FILMED, data).batch(3, 2)
+    for a, b, both in zip(*map(arrays, (plain, filmed, mixed.batch(3, 5))), strict=True):
+        np.testing.assert_array_equal(both, np.concatenate([a, b]))
+    assert len(mixed.batch(0, 1).xyc) == 1
+    assert set(mixed.judges) == {"clean", "noisy", "filmed"}
+
+
+@pytest.mark.parametrize("footage", ["benchmark-like", "as-filmed"])
+def test_grafts_change_the_poses_trained_on_and_not_the_judges(
+    footage: Literal["benchmark-like", "as-filmed"], folder: Path
+) -> None:
+    data = data_of("mocap", folder / "mocap")
+    plan = replace(MOCAP, footage=footage)
+    plain, new = (open_source(replace(plan, grafts=share), data) for share in (0.0, 1.0))
+    assert (plain.batch(0, 8).xyz != new.batch(0, 8).xyz).any()
+    for a, b in zip(arrays(new.batch(0, 8)), arrays(new.batch(0, 8)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for kind, judge in plain.judges.items():
+        np.testing.assert_array_equal(judge.xyz, new.judges[kind].xyz)
 
 
 def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Path) -> None:

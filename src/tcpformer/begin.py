@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from .models import build
 from .models.ablations import build as build_variant
 from .models.tcpformer import Config, TCPFormer
+from .muon import Muon
 from .recipes import Machine, Plan
 from .weights import load_model
 
@@ -76,6 +77,8 @@ def optimizer_for(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     groups: list[dict[str, Any]] = [{"params": matrices}]
     if others:
         groups.append({"params": others, "weight_decay": 0.0})
+    if plan.optimizer == "muon":
+        return Muon(groups, lr=plan.rate, weight_decay=plan.weight_decay)
     return torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
 
 

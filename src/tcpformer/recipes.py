@@ -37,9 +37,14 @@ class Plan:
     """What an ablation changes in TCPFormer besides."""
     data: Data = "mocap"
     """Motion capture seen by virtual cameras, one's own folder, or a published data set."""
-    footage: Literal["benchmark-like", "as-filmed"] = "benchmark-like"
+    footage: Literal["benchmark-like", "as-filmed", "mixed"] = "benchmark-like"
     """How motion capture is seen: by cameras and a detector like those of the open benchmark, or as
-    people film and the packaged detector errs, at any frame rate (docs/data_engine.md)."""
+    people film and the packaged detector errs, at any frame rate (docs/data_engine.md); or half of
+    every batch so and half so."""
+    by_activity: bool = False
+    """Draw what is rare in motion capture more often; see `data.mocap.Mocap.draw`."""
+    grafts: float = 0.0
+    """Share of the clips of motion capture that get arms or legs of another motion."""
     ground_truth: bool = False
     """Train on exact 2D, projected from the truth, instead of detections (Human3.6M)."""
     rule: Literal["aimed", "screen"] = "aimed"
@@ -63,12 +68,13 @@ class Plan:
     """Steps in all; 0 where epochs are given."""
     epochs: int = 0
     """Times that all clips of filmed data are seen; 0 where steps are given."""
-    optimizer: Literal["adamw", "adam-amsgrad"] = "adamw"
-    """The latter is Adam with amsgrad; under it no weight decays."""
+    optimizer: Literal["adamw", "adam-amsgrad", "muon"] = "adamw"
+    """The second is Adam with amsgrad; under it no weight decays. Muon makes the steps of hidden
+    maps orthogonal (`muon.py`), at the rates of adamw."""
     rate: float = 1e-3
     """Highest learning rate."""
     weight_decay: float = 0.01
-    """Under adamw."""
+    """Under adamw and muon."""
     decay_all: bool = False
     """Let biases, norms and gains decay too."""
     warmup: int = 0
@@ -146,7 +152,7 @@ _BOUNDS = {
     **dict.fromkeys(("batch", "accumulate"), (1, inf)),
     **dict.fromkeys(("steps", "epochs", "stride", "warmup", "seed"), (0, inf)),
     **dict.fromkeys(("rate", "weight_decay", "scaled_weight", "velocity_weight"), (0, inf)),
-    **dict.fromkeys(("decay", "cooldown", "average"), (0, 1)),
+    **dict.fromkeys(("decay", "cooldown", "average", "grafts"), (0, 1)),
     "clip_gradient": (0, inf),
 }
 
@@ -155,9 +161,11 @@ def _check_data(plan: Plan) -> None:
     """Refuse what the data do not have, rather than ignore it."""
     data, published = plan.data, plan.data in PUBLISHED_DATA
     usual = "screen" if published else "aimed"
-    if data != "mocap" and plan.footage == "as-filmed":
+    if data != "mocap" and (plan.by_activity or plan.grafts):
+        raise ValueError(f"by_activity and grafts are for mocap; data is {data!r}.")
+    if data != "mocap" and plan.footage != "benchmark-like":
         raise ValueError(
-            f"only mocap is seen 'as-filmed'; for {data} say footage='benchmark-like'."
+            f"only mocap is seen {plan.footage!r}; for {data} say footage='benchmark-like'."
         )
     if data == "mocap" and (plan.epochs or plan.stride):
         raise ValueError("clips of motion capture start anywhere: say steps; epochs=0, stride=0.")

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
-from .data.clips import Clips, clips
+from .data.clips import Clips, clips, joined
 from .data.engine import filmed_clips
 from .data.folder import load_folder
 from .data.footage import Footage, mirrored_clips
@@ -74,7 +74,7 @@ class Filmed:
 
     def __init__(self, plan: Plan, data: str | Path) -> None:
         self.plan = plan
-        self.mocap = load_mocap(data, plan.split)
+        self.mocap = load_mocap(data, plan.split, by_activity=plan.by_activity, grafts=plan.grafts)
         self.convention = Convention(fps=self.mocap.fps, spacing=_middle(plan.spacing))
         self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
         self.judges = {}
@@ -82,8 +82,23 @@ class Filmed:
             self.judges = self._judges(data, JUDGED_SPLIT[plan.select])
 
     def batch(self, number: int, size: int) -> Clips:
-        draw = _FOOTAGE[self.plan.footage]
+        return joined(
+            [
+                self._drawn(footage, number, part)
+                for footage, part in self._parts(size).items()
+                if part
+            ]
+        )
+
+    def _drawn(self, footage: str, number: int, size: int) -> Clips:
+        draw = _FOOTAGE[footage]
         return next(draw(self.mocap, **self._how(), batch=size, seed=self.plan.seed, first=number))
+
+    def _parts(self, size: int) -> dict[str, int]:
+        """How many clips of a batch are of which footage."""
+        if self.plan.footage != "mixed":
+            return {self.plan.footage: size}
+        return {"benchmark-like": size - size // 2, "as-filmed": size // 2}
 
     def _how(self) -> dict[str, Any]:
         return {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
@@ -99,7 +114,7 @@ class Filmed:
         exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
         pick = {"clean": exact, "noisy": ~exact}
         judges = {k: Clips(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
-        if self.plan.footage == "as-filmed":
+        if self.plan.footage != "benchmark-like":
             judges["filmed"] = next(filmed_clips(mocap, **how, batch=JUDGED_CLIPS // 2))
         return judges
 

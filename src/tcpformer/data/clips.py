@@ -1,6 +1,6 @@
 """Training clips without end: motion capture, seen by random cameras and an imperfect detector."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from ..normalize import aim, flat_pose, to_aimed
 from ..skeleton import H36M, STANDARD_HEIGHT, stature
 from .cameras import mirrored, other_bodies, random_views
+from .grafting import chosen, grafted
 from .mocap import Mocap
 from .noise import detected
 
@@ -30,13 +31,20 @@ class Clips:
     xyz: Float[np.ndarray, "b t j 3"]
 
 
+def joined(parts: Sequence[Clips]) -> Clips:
+    """Several batches as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Clips(*(np.concatenate([getattr(p, x) for p in parts]) for x in ("xyc", "flat", "xyz")))
+
+
 def clips(
     mocap: Mocap, *, frames: int, batch: int, spacing: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[Clips]:
     """Draw batches for ever; each depends on nothing but the seed and its number.
 
     Args:
-        mocap: Where the motion comes from. Sequences are drawn by the square root of their length.
+        mocap: Where the motion comes from. Its `draw` says how sequences are drawn.
         frames: Frames of a clip.
         batch: Clips of a batch.
         spacing: Fewest and most capture frames from one frame of a clip to the next.
@@ -46,7 +54,11 @@ def clips(
     for number in count(first):
         rng = np.random.default_rng([seed, number])
         index, gap = _draw(mocap, frames, batch, spacing, rng)
-        bodies = other_bodies(mocap.xyz[index], rng)
+        motion = mocap.xyz[index]
+        if mocap.grafts:
+            others, _ = _draw(mocap, frames, batch, spacing, rng)
+            motion = grafted(motion, mocap.xyz[others], chosen(mocap.grafts, batch, rng))
+        bodies = other_bodies(motion, rng)
         bodies = np.where(rng.random((batch, 1, 1, 1)) < 0.5, mirrored(bodies), bodies)
         camera = random_views(_to_stature(bodies), rng).astype(np.float32)
         yield see(camera, gap / mocap.fps, rng)
@@ -86,8 +98,7 @@ def _draw(
     mocap: Mocap, frames: int, batch: int, spacing: tuple[int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Frame numbers (b, t) of random clips, and the gap in each; short sequences get small gaps."""
-    chance = np.sqrt(mocap.lengths)
-    which = rng.choice(len(chance), batch, p=chance / chance.sum())
+    which = mocap.draw(batch, rng)
     length = mocap.lengths[which]
     gap = np.minimum(rng.integers(spacing[0], spacing[1] + 1, batch), (length - 1) // (frames - 1))
     gap = np.maximum(gap, 1)

@@ -31,7 +31,7 @@ def filmed_clips(
     """Draw batches for ever; each depends on nothing but the seed and its number.
 
     Args:
-        mocap: Where the motion comes from. Sequences are drawn by the square root of their length.
+        mocap: Where the motion comes from. Its `draw` says how sequences are drawn.
         frames: Frames of a clip.
         batch: Clips of a batch.
         spacing: Fewest and most capture frames from one frame of a clip to the next.

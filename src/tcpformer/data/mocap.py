@@ -21,16 +21,39 @@ class Mocap:
         starts: Index of the first frame of each sequence.
         lengths: Frames of each sequence.
         fps: Frames per second.
+        activity: What is done in each sequence, if rare things are to be drawn more often.
+        grafts: Share of the clips drawn from it that get arms or legs of another of its motions.
     """
 
     xyz: Float[np.ndarray, "n 17 3"]
     starts: Int[np.ndarray, " s"]
     lengths: Int[np.ndarray, " s"]
     fps: float
+    activity: tuple[str, ...] = ()
+    grafts: float = 0.0
+
+    def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
+        """Random sequences, each by the square root of its length.
+
+        Where activities are known, an activity by the square root of what it would have had.
+        """
+        chance = np.sqrt(self.lengths)
+        if self.activity:
+            _, which = np.unique(self.activity, return_inverse=True)
+            chance = chance / np.sqrt(np.bincount(which, chance)[which])
+        return rng.choice(len(chance), count, p=chance / chance.sum())
 
 
-def load_mocap(path: str | Path, split: str) -> Mocap:
+def load_mocap(
+    path: str | Path, split: str, *, by_activity: bool = False, grafts: float = 0.0
+) -> Mocap:
     """Read the sequences of one split ("train", "val", "test", or several joined by "+").
+
+    Args:
+        path: The file.
+        split: Which part of it.
+        by_activity: Keep the activities, so that rare ones are drawn more often.
+        grafts: See `Mocap`.
 
     Raises:
         ValueError: If a split is unknown or empty, a key is missing, or the joints are not those
@@ -39,7 +62,8 @@ def load_mocap(path: str | Path, split: str) -> Mocap:
     wanted = split.split("+")
     if not set(wanted) <= set(SPLITS):
         raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
-    data = read_npz(path, ("relative", "root", "offsets", "fps"), ("split", "joints"))
+    texts = ("split", "joints", *(["activity"] if by_activity else []))
+    data = read_npz(path, ("relative", "root", "offsets", "fps"), texts)
     if tuple(data["joints"]) != H36M.joints:
         raise ValueError(f"{path}: expected the joints {H36M.joints}, got {data['joints']}.")
     xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
@@ -48,4 +72,5 @@ def load_mocap(path: str | Path, split: str) -> Mocap:
     if not keep.any():
         raise ValueError(f"{path}: no sequence belongs to {split!r}.")
     starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
-    return Mocap(xyz, starts, lengths, float(data["fps"]))
+    activity = tuple(map(str, data["activity"][keep])) if by_activity else ()
+    return Mocap(xyz, starts, lengths, float(data["fps"]), activity, grafts)

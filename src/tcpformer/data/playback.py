@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import spline_filter1d
 
+from .grafting import chosen, grafted
 from .mocap import Mocap
 
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 30.0, 30.0, 48.0, 50.0, 50.0, 60000 / 1001, 60.0, 60.0)
@@ -45,15 +46,14 @@ def takes(
     """Draw stretches of motion; half of them at another pace.
 
     Args:
-        mocap: Where they come from. Sequences are drawn by the square root of their length.
+        mocap: Where they come from. Its `draw` says how sequences are drawn.
         frames: Instants of a clip.
         batch: Clips.
         spacing: Fewest and most capture frames from one instant to the next; fewer where the
             sequence is too short.
         rng: Source of all chance.
     """
-    chance = np.sqrt(mocap.lengths)
-    which = rng.choice(len(chance), batch, p=chance / chance.sum())
+    which = mocap.draw(batch, rng)
     length, steps = mocap.lengths[which], np.arange(frames)
     pace = np.where(rng.random(batch) < 0.5, 1.0, PACE ** rng.uniform(-1, 1, batch))
     room = (length - 1) / (pace * max(frames - 1, 1))
@@ -67,12 +67,14 @@ def takes(
     at = at - before[:, None]
     n = int(np.ceil(at.max())) + MARGIN + 1
     instant = (before[:, None] + np.arange(n)) / each[:, None] - start[:, None]
-    return Takes(
-        video=_between(mocap, which, first[:, None] + pace[:, None] * instant),
-        clip=_between(mocap, which, first[:, None] + pace[:, None] * gap[:, None] * steps),
-        fps=fps,
-        at=at,
-    )
+    video, clip = pace[:, None] * instant, pace[:, None] * gap[:, None] * steps
+    motion = _between(mocap, which, first[:, None] + np.concatenate([video, clip], axis=1))
+    if mocap.grafts:
+        others = mocap.draw(batch, rng)
+        start = rng.uniform(0, np.maximum(mocap.lengths[others] - 1 - clip[:, -1], 0))
+        donors = _between(mocap, others, start[:, None] + np.concatenate([video, clip], axis=1))
+        motion = grafted(motion, donors, chosen(mocap.grafts, batch, rng))
+    return Takes(video=motion[:, :n], clip=motion[:, n:], fps=fps, at=at)
 
 
 def _between(

@@ -115,17 +115,24 @@ def test_longer_lifts_repeated_frames_as_before(
 
 
 @pytest.mark.parametrize("frames", [9, 27])
+@pytest.mark.parametrize("field", ["pose_embedding", "frame_position"])
 @torch.inference_mode()
-def test_an_embedding_of_poses_starts_without_effect(frames: int) -> None:
+def test_what_a_network_gains_starts_without_effect(frames: int, field: str) -> None:
     short = _lively(9)
-    own = grown(short, replace(short.config, frames=frames, pose_embedding=True)).eval()
+    own = grown(short, replace(short.config, frames=frames, **{field: True})).eval()
     x = torch.randn(2, 9, 17, 3)
     repeated = x.repeat(1, frames // 9, 1, 1)
     torch.testing.assert_close(own(repeated)[:, :9], short(x), atol=1e-5, rtol=0)
-    assert own.config.pose_embedding
+    assert getattr(own.config, field)
     assert (grown(own, own.config)(repeated) == own(repeated)).all()
     with pytest.raises(ValueError, match="cannot start"):
-        grown(own, replace(own.config, pose_embedding=False))
+        grown(own, replace(own.config, **{field: False}))
+
+
+def test_whose_frames_know_their_places_cannot_be_longer() -> None:
+    short = _lively(9, frame_position=True)
+    with pytest.raises(ValueError, match="cannot start"):
+        grown(short, replace(short.config, frames=27))
 
 
 def test_longer_leaves_the_short_one_alone() -> None:

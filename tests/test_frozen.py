@@ -1,5 +1,7 @@
 """The frozen form: the same function, in both numbers, at every shape."""
 
+from typing import Any
+
 import pytest
 import textbook
 import torch
@@ -38,10 +40,14 @@ def test_it_says_what_the_textbook_says(n: int, frames: int) -> None:
     torch.testing.assert_close(model.freeze()(x), wanted, atol=1e-4, rtol=0)
 
 
-def test_a_joint_that_starts_from_the_whole_pose() -> None:
+@pytest.mark.parametrize("field", ["pose_embedding", "frame_position"])
+def test_what_is_ours_and_not_the_papers(field: str) -> None:
     torch.manual_seed(0)
-    config = Config(frames=9, depth=1, width=16, heads=2, representation=16, pose_embedding=True)
+    ours: dict[str, Any] = {field: True}
+    config = Config(frames=9, depth=1, width=16, heads=2, representation=16, **ours)
     model, x = TCPFormer(config).eval().requires_grad_(False), clips(2, 9)
+    if model.frame_position is not None:
+        model.frame_position.normal_()
     torch.testing.assert_close(model.freeze()(x), model(x), atol=1e-5, rtol=0)
 
 

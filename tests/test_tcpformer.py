@@ -16,6 +16,7 @@ from tcpformer.models.tcpformer import (
     Config,
     DualStream,
     JoinedBlock,
+    LayerScale,
     LocalBranch,
     Modules,
     ProxyBlock,
@@ -216,6 +217,21 @@ def test_an_embedded_pose_tells_every_joint_of_all_others() -> None:
         assert gradient[[3, 5]].max() < 1e-3 * gradient[4, 13]  # frames for themselves
     assert heard[False].sum() == pytest.approx(1, abs=1e-2)
     assert heard[True].min() > 0.01
+
+
+@torch.inference_mode()
+def test_frames_know_their_places_only_if_told() -> None:
+    """Permuted frames give a permuted answer, as released; learned places do not."""
+    x, order = torch.randn(1, 9, 17, 3), torch.randperm(9)
+    for told in (False, True):
+        torch.manual_seed(0)
+        model = TCPFormer(replace(tiny().config, frame_position=told)).eval()
+        for gain in (m.gain for m in model.modules() if isinstance(m, LayerScale)):
+            gain.fill_(1.0)
+        torch.testing.assert_close(model(x[:, order]), model(x)[:, order], atol=1e-5, rtol=0)
+        if model.frame_position is not None:
+            model.frame_position.normal_()
+            assert (model(x[:, order]) - model(x)[:, order]).abs().max() > 0.01
 
 
 def test_an_embedding_of_poses_adds_its_map_and_no_more() -> None:

@@ -41,29 +41,31 @@ def start(plan: Plan) -> nn.Module:
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
+_FROM_ZERO = {"pose_embedding": "embed_pose.", "frame_position": "frame_position"}
+"""Fields of the config that add to a network without changing it, and what they add."""
+
+
 def grown(model: TCPFormer, config: Config) -> TCPFormer:
-    """The same function in a network of longer clips, or with whole poses embedded.
+    """The same function in a network of longer clips, or with whole poses or places embedded.
 
     Attention over repeated proxy frames gives what attention over one of them gives, so a clip
     whose frames are repeated likewise is lifted as before; a proxy of a given length stays. What
-    embeds whole poses starts at 0.
+    embeds whole poses, and the places of frames, starts at 0.
 
     Raises:
         ValueError: If anything else differs, or the factor between the lengths is not whole.
     """
     factor, left = divmod(config.frames, model.config.frames)
-    gains_pose = config.pose_embedding and not model.config.pose_embedding
-    same = replace(config, frames=model.config.frames)
-    if gains_pose:
-        same = replace(same, pose_embedding=False)
-    if same != model.config or left:
+    gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
+    same = replace(config, frames=model.config.frames, **dict.fromkeys(gains, False))
+    if same != model.config or left or (factor > 1 and model.config.frame_position):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result, state = TCPFormer(config), model.state_dict()
     if config.proxy_frames is None:
         state["proxy"] = state["proxy"].repeat(factor, 1, 1)
-    if gains_pose and result.embed_pose is not None:
-        added = result.embed_pose.state_dict(prefix="embed_pose.")
-        state |= {key: torch.zeros_like(value) for key, value in added.items()}
+    for key, value in result.state_dict().items():
+        if key.startswith(tuple(_FROM_ZERO[x] for x in gains)):
+            state[key] = torch.zeros_like(value)
     result.load_state_dict(state)
     return result
 

@@ -53,6 +53,8 @@ class FrozenTCPFormer(nn.Module):
         self.embed = folded(model.embed)
         self.embed_pose = None if model.embed_pose is None else folded(model.embed_pose)
         self.position = fixed(model.joint_position)
+        places = model.frame_position
+        self.places = None if places is None else fixed(places[:, None])
         self.proxy = fixed((model.proxy + model.proxy_position)[:, None].to(dtype))
         self.layers = nn.ModuleList(
             nn.ModuleList([Mixer(mix), Exchange(exchange)])
@@ -72,6 +74,8 @@ class FrozenTCPFormer(nn.Module):
         x = self.embed(xyc) + self.position
         if self.embed_pose is not None:
             x = x + self.embed_pose(xyc.flatten(2)).view_as(x)
+        if self.places is not None:
+            x = x + self.places
         x = x.to(self.dtype)
         proxy = self.proxy.expand(-1, x.shape[1], -1, -1)
         for mix, exchange in self.layers:

@@ -8,7 +8,8 @@ third as many learned frames. Every layer mixes the pose over joints and time (`
 lets pose and proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
 
 Notable:
-- No temporal position enters anywhere: permute the frames and the output is permuted likewise.
+- No temporal position enters anywhere, as released: permute the frames and the output is permuted
+  likewise. `Config.frame_position`, which is ours, tells frames their place.
 - The frame-by-frame map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v), and attention is
   fused, so memory grows linearly with the number of frames.
 - Each residual branch has a learned gain per channel (`LayerScale`), all but closed at the start.
@@ -57,6 +58,8 @@ class Config:
     """Length of the proxy; None is a third of the clip, as released."""
     pose_embedding: bool = False
     """Ours, not the paper's: a joint's token starts from the whole pose, by a map of its own."""
+    frame_position: bool = False
+    """Ours, not the paper's: a learned vector for every place in the clip, from 0 on."""
 
     def __post_init__(self) -> None:
         if self.frames % 3 and (self.proxy_frames is None or self.local_branch):
@@ -86,6 +89,8 @@ class TCPFormer(nn.Module):
         self.embed = nn.Linear(3, c)
         self.embed_pose = nn.Linear(JOINTS * 3, JOINTS * c) if config.pose_embedding else None
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
+        places = torch.zeros(config.frames, 1, c)
+        self.frame_position = nn.Parameter(places) if config.frame_position else None
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
@@ -118,6 +123,8 @@ class TCPFormer(nn.Module):
         x = self.embed(xyc) + self.joint_position
         if self.embed_pose is not None:
             x = x + rearrange(self.embed_pose(xyc.flatten(2)), "b t (j c) -> b t j c", j=JOINTS)
+        if self.frame_position is not None:
+            x = x + self.frame_position
         proxy = (self.proxy + self.proxy_position).expand(x.shape[0], -1, -1, -1)
         for mix, exchange in zip(self.mixers, self.exchanges, strict=True):
             x, proxy = exchange(mix(x), proxy, skip_local)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.data.cameras import mirrored, other_bodies, random_views
+from tcpformer.data.cameras import mirrored, other_bodies, random_views, tilted
 from tcpformer.data.clips import Clips, _draw, clips, see
 from tcpformer.data.mocap import Mocap, load_mocap
 from tcpformer.normalize import aim, to_aimed
@@ -300,3 +300,33 @@ def test_long_sequences_are_drawn_by_the_root_of_their_length_and_all_of_each() 
     index = np.concatenate([_draw(mocap, 3, 500, (1, 1), rng)[0] for _ in range(10)])
     assert (index[:, 0] < 400).mean() == pytest.approx(2 / 3, abs=0.03)
     assert {0, 399, 400, 499} <= set(index.ravel().tolist())
+
+
+def test_tilted_people_keep_their_shape_and_their_pelvis(rng: np.random.Generator) -> None:
+    people = np.repeat(walk(30, 50.0).xyz[None], 400, axis=0)
+    when = np.broadcast_to(np.arange(30) / 50, (400, 30))
+    out = tilted(people, when, 0.5, rng)
+    np.testing.assert_allclose(out[:, :, 0], people[:, :, 0], atol=1e-9)
+    between = [np.linalg.norm(x[:, :, :, None] - x[:, :, None], axis=-1) for x in (out, people)]
+    np.testing.assert_allclose(*between, atol=1e-9)
+    same = np.abs(out - people).max(axis=(1, 2, 3)) < 1e-9
+    assert same.mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_tilts_are_about_horizontal_axes_and_by_any_angle(rng: np.random.Generator) -> None:
+    """Seen on a rod that stands upright: where its tip goes, and how fast."""
+    rods = np.zeros((4000, 2, 17, 3))
+    rods[..., 1:, 2] = 1.0
+    when = np.broadcast_to([0.0, 0.1], (4000, 2))
+    tip = tilted(rods, when, 1.0, rng)[:, :, 1]
+    np.testing.assert_allclose(np.linalg.norm(tip, axis=-1), 1, atol=1e-9)
+    tilt = np.degrees(np.arccos(np.clip(tip[:, 0, 2], -1, 1)))
+    np.testing.assert_allclose(np.quantile(tilt, [0.25, 0.5, 0.75]), [45, 90, 135], atol=6)
+    still = np.linalg.norm(tip[:, 1] - tip[:, 0], axis=-1) < 1e-9
+    assert still.mean() == pytest.approx(0.5, abs=0.05)
+    turned = np.linalg.norm(np.cross(tip[~still, 0], tip[~still, 1]), axis=-1)
+    assert np.degrees(np.arcsin(turned)).std() * 10 == pytest.approx(54, rel=0.15)
+    right = np.zeros((200, 1, 17, 3))
+    right[..., 1, 0], right[..., 2, 1] = 1.0, 1.0
+    normal = np.cross(*np.moveaxis(tilted(right, np.zeros((200, 1)), 1.0, rng)[:, 0, 1:3], 1, 0))
+    assert (normal[:, 2] < 0).any()  # some are upside down

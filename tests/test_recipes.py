@@ -140,7 +140,7 @@ STRIDED_PUBLISHED = type(STRIDED)()
         ({"init": 3}, r"init must be str \| None, got 3"),
         ({"network": {"frames": 9.0}}, "frames must be int, got 9.0"),
         ({"network": {"frames": "27"}}, "frames must be int, got '27'"),
-        ({"network": {"hidden": 3}}, "tcpformer has no hidden; it has depth, frames"),
+        ({"network": {"hidden": 3}}, "tcpformer has no hidden; it has depth, frame_position"),
         ({"network": {"model": "mlp"}}, "no model 'mlp': expected one of"),
         ({"network": "tcpformer"}, "network must be a table of names and values"),
         ({"network": {"modules": "some"}}, r"modules must be one of \['none', 'pum'"),

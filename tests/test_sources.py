@@ -78,12 +78,13 @@ def test_mixed_footage_is_half_of_each(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("footage", ["benchmark-like", "as-filmed"])
-def test_grafts_change_the_poses_trained_on_and_not_the_judges(
-    footage: Literal["benchmark-like", "as-filmed"], folder: Path
+@pytest.mark.parametrize("field", ["grafts", "tilts"])
+def test_new_poses_are_for_training_and_not_for_judging(
+    footage: Literal["benchmark-like", "as-filmed"], field: str, folder: Path
 ) -> None:
     data = data_of("mocap", folder / "mocap")
     plan = replace(MOCAP, footage=footage)
-    plain, new = (open_source(replace(plan, grafts=share), data) for share in (0.0, 1.0))
+    plain, new = (open_source(replace(plan, **{field: share}), data) for share in (0.0, 1.0))
     assert (plain.batch(0, 8).xyz != new.batch(0, 8).xyz).any()
     for a, b in zip(arrays(new.batch(0, 8)), arrays(new.batch(0, 8)), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -45,6 +45,8 @@ class Plan:
     """Draw what is rare in motion capture more often; see `data.mocap.Mocap.draw`."""
     grafts: float = 0.0
     """Share of the clips of motion capture that get arms or legs of another motion."""
+    tilts: float = 0.0
+    """Share of the clips of motion capture in which people are tilted, upside down too."""
     ground_truth: bool = False
     """Train on exact 2D, projected from the truth, instead of detections (Human3.6M)."""
     rule: Literal["aimed", "screen"] = "aimed"
@@ -152,7 +154,7 @@ _BOUNDS = {
     **dict.fromkeys(("batch", "accumulate"), (1, inf)),
     **dict.fromkeys(("steps", "epochs", "stride", "warmup", "seed"), (0, inf)),
     **dict.fromkeys(("rate", "weight_decay", "scaled_weight", "velocity_weight"), (0, inf)),
-    **dict.fromkeys(("decay", "cooldown", "average", "grafts"), (0, 1)),
+    **dict.fromkeys(("decay", "cooldown", "average", "grafts", "tilts"), (0, 1)),
     "clip_gradient": (0, inf),
 }
 
@@ -161,8 +163,8 @@ def _check_data(plan: Plan) -> None:
     """Refuse what the data do not have, rather than ignore it."""
     data, published = plan.data, plan.data in PUBLISHED_DATA
     usual = "screen" if published else "aimed"
-    if data != "mocap" and (plan.by_activity or plan.grafts):
-        raise ValueError(f"by_activity and grafts are for mocap; data is {data!r}.")
+    if data != "mocap" and (plan.by_activity or plan.grafts or plan.tilts):
+        raise ValueError(f"by_activity, grafts and tilts are for mocap; data is {data!r}.")
     if data != "mocap" and plan.footage != "benchmark-like":
         raise ValueError(
             f"only mocap is seen {plan.footage!r}; for {data} say footage='benchmark-like'."

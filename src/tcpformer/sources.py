@@ -1,5 +1,6 @@
 """What a run learns from: batches by number, and the clips that its weights are judged by."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -74,7 +75,8 @@ class Filmed:
 
     def __init__(self, plan: Plan, data: str | Path) -> None:
         self.plan = plan
-        self.mocap = load_mocap(data, plan.split, by_activity=plan.by_activity, grafts=plan.grafts)
+        mocap = load_mocap(data, plan.split, by_activity=plan.by_activity)
+        self.mocap = replace(mocap, grafts=plan.grafts, tilts=plan.tilts)
         self.convention = Convention(fps=self.mocap.fps, spacing=_middle(plan.spacing))
         self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
         self.judges = {}

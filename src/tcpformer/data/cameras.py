@@ -5,6 +5,7 @@ Clips are (b, t, 17, 3) metres; world z up, camera x right, y down, z forward.
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from ..skeleton import H36M
 
@@ -41,6 +42,33 @@ def other_bodies(
     forward = rng.uniform(0, 0.08, b) * some[:, 2]
     out[:, :, _JOINT["Neck"]] += _facing(clips) * forward[:, None, None]
     return out
+
+
+def tilted(
+    clips: Float[np.ndarray, "b t 17 3"],
+    when: Float[np.ndarray, "b t"],
+    share: float,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "b t 17 3"]:
+    """Tilt some people as a whole, about the pelvis and a horizontal axis: wheels, handstands.
+
+    Args:
+        clips: World, z up.
+        when: Second of each frame.
+        share: How many are tilted, by any angle; half of them go on turning, by some 90 degrees a
+            second.
+        rng: Source of all chance.
+    """
+    b = len(clips)
+    angle, axis = rng.uniform(-np.pi, np.pi, b), rng.uniform(0, 2 * np.pi, b)
+    pace = rng.normal(0, np.pi / 2, b) * (rng.random(b) < 0.5)
+    turn = (angle[:, None] + pace[:, None] * when) * (rng.random(b) < share)[:, None]
+    along = np.stack([np.cos(axis), np.sin(axis), 0 * axis], axis=-1)
+    vector = (turn[..., None] * along[:, None]).reshape(-1, 3)
+    rotation = Rotation.from_rotvec(vector).as_matrix().reshape(*turn.shape, 3, 3)
+    pelvis = clips[:, :, H36M.root, None]
+    around = np.einsum("btxy,btjy->btjx", rotation.astype(clips.dtype), clips - pelvis)
+    return pelvis + around
 
 
 def _facing(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 3"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from ..normalize import aim, flat_pose, to_aimed
 from ..skeleton import H36M, STANDARD_HEIGHT, stature
-from .cameras import mirrored, other_bodies, random_views
+from .cameras import mirrored, other_bodies, random_views, tilted
 from .grafting import chosen, grafted
 from .mocap import Mocap
 from .noise import detected
@@ -60,6 +60,9 @@ def clips(
             motion = grafted(motion, mocap.xyz[others], chosen(mocap.grafts, batch, rng))
         bodies = other_bodies(motion, rng)
         bodies = np.where(rng.random((batch, 1, 1, 1)) < 0.5, mirrored(bodies), bodies)
+        if mocap.tilts:
+            when = gap[:, None] / mocap.fps * np.arange(frames)
+            bodies = tilted(bodies, when, mocap.tilts, rng)
         camera = random_views(_to_stature(bodies), rng).astype(np.float32)
         yield see(camera, gap / mocap.fps, rng)
 

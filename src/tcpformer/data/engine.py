@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..skeleton import H36M
-from .cameras import mirrored, other_bodies
+from .cameras import mirrored, other_bodies, tilted
 from .clips import Clips, aimed
 from .flaws import detected
 from .framing import Views, framed
@@ -51,6 +51,8 @@ def _batch(
     n = drawn.video.shape[1]
     numbers = np.broadcast_to(np.arange(n), (batch, n))
     when = np.concatenate([numbers, drawn.at], axis=1) / drawn.fps[:, None]
+    if mocap.tilts:
+        bodies = tilted(bodies, when, mocap.tilts, rng)
     views = framed(bodies, when, rng)
     rays, confidence = _seen(views.xyz[:, :n], views, 1 / drawn.fps, rng)
     truth = views.xyz[:, n:]

@@ -23,6 +23,7 @@ class Mocap:
         fps: Frames per second.
         activity: What is done in each sequence, if rare things are to be drawn more often.
         grafts: Share of the clips drawn from it that get arms or legs of another of its motions.
+        tilts: Share of those in which people are tilted as a whole.
     """
 
     xyz: Float[np.ndarray, "n 17 3"]
@@ -31,6 +32,7 @@ class Mocap:
     fps: float
     activity: tuple[str, ...] = ()
     grafts: float = 0.0
+    tilts: float = 0.0
 
     def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
         """Random sequences, each by the square root of its length.
@@ -44,16 +46,13 @@ class Mocap:
         return rng.choice(len(chance), count, p=chance / chance.sum())
 
 
-def load_mocap(
-    path: str | Path, split: str, *, by_activity: bool = False, grafts: float = 0.0
-) -> Mocap:
+def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mocap:
     """Read the sequences of one split ("train", "val", "test", or several joined by "+").
 
     Args:
         path: The file.
         split: Which part of it.
         by_activity: Keep the activities, so that rare ones are drawn more often.
-        grafts: See `Mocap`.
 
     Raises:
         ValueError: If a split is unknown or empty, a key is missing, or the joints are not those
@@ -73,4 +72,4 @@ def load_mocap(
         raise ValueError(f"{path}: no sequence belongs to {split!r}.")
     starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
     activity = tuple(map(str, data["activity"][keep])) if by_activity else ()
-    return Mocap(xyz, starts, lengths, float(data["fps"]), activity, grafts)
+    return Mocap(xyz, starts, lengths, float(data["fps"]), activity)

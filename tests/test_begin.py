@@ -1,5 +1,7 @@
 """What a run begins with: network, optimizer, and how layers are worked on."""
 
+import platform
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -162,3 +164,17 @@ def test_a_run_may_start_from_shorter_weights(data: Path, tmp_path: Path) -> Non
         torch.testing.assert_close(second(x.repeat(1, 3, 1, 1))[:, :9], first(x), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="cannot start"):
         run(replace(OWN, network=STRIDED, init=init), data, tmp_path / "other")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_memory_that_was_freed_is_kept() -> None:
+    """64 MB that were written to before are given again without a single fresh page."""
+
+    def fresh_pages() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(2**24)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    begin.keep_memory()
+    fresh_pages()
+    assert fresh_pages() < 100

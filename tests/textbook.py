@@ -20,7 +20,10 @@ from tcpformer.models.tcpformer import (
 
 
 def forward(model: TCPFormer, x: Tensor) -> Tensor:
-    x = model.embed(x) + model.joint_position
+    tokens = model.embed(x) + model.joint_position
+    if model.embed_pose is not None:
+        tokens = tokens + model.embed_pose(x.flatten(2)).reshape(tokens.shape)
+    x = tokens
     proxy = (model.proxy + model.proxy_position).expand(len(x), -1, -1, -1)
     for mix, exchange in zip(model.mixers, model.exchanges, strict=True):
         assert isinstance(mix, DualStream)

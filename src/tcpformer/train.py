@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .begin import accelerator_for, arrange, optimizer_for, start
+from .begin import accelerator_for, arrange, keep_memory, optimizer_for, start
 from .judge import BEST_BY, judge
 from .losses import position_loss, scaled_position_loss, velocity_loss
 from .models import answers, inputs_of
@@ -204,6 +204,7 @@ def _begin(plan: Plan, data: str | Path, out: Path, machine: Machine) -> Run:
     with accelerator.main_process_first():  # which may have to unpack them
         source = open_source(plan, data)
     torch.manual_seed(plan.seed)
+    keep_memory()
     model = start(plan)
     mean = deepcopy(model).requires_grad_(False).eval().to(accelerator.device)
     arrange(model, machine)

@@ -31,8 +31,8 @@ def _rows(table: dict[str, Any]) -> str:
     lines.append(f"- (a) may take 3.9 s x 290 / {best['float32']:.0f} = {allowed:.2f} s\n")
     lines.append("| | s | faster than (a) | of the limit | peak MB | largest difference from (a) |")
     lines.append("|---|---|---|---|---|---|")
-    for row, name in ROWS.items():
-        r = table["rows"][row]
+    for row, r in table["rows"].items():
+        name = ROWS[row]
         share = 100 * work / best[name.split(", ")[-1]] / r["seconds"]
         said = "" if row.startswith("frozen") else f"({row[0]}) "
         lines.append(
@@ -74,9 +74,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     if "table" in found:
         rows = found["table"]["rows"]
-        colours = ["C3", *("0.75" if "frozen" not in r else "C2" for r in list(ROWS)[1:])]
-        bars = left.barh(list(ROWS.values()), [rows[r]["seconds"] for r in ROWS], color=colours)
-        left.bar_label(bars, [f"{rows[r]['seconds']:.2f}" for r in ROWS], padding=3)
+        colours = [CURVES.get(row, "0.75") for row in rows]
+        seconds = [r["seconds"] for r in rows.values()]
+        bars = left.barh([ROWS[row] for row in rows], seconds, color=colours)
+        left.bar_label(bars, [f"{s:.2f}" for s in seconds], padding=3)
         left.set(xlabel="seconds", title="One clip of 243 frames", xmargin=0.15)
         left.invert_yaxis()
     for axes, part, key, title in (

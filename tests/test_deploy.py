@@ -198,8 +198,14 @@ def test_bfloat16_lifts_nearly_the_same() -> None:
 
 
 def test_auto_takes_what_it_measured_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    for faster, dtype in ((1.0, torch.float32), (3.0, torch.bfloat16)):
-        monkeypatch.setattr("tcpformer.deploy.inference._times_faster", lambda a, b, f=faster: f)
+    measures = "tcpformer.deploy.inference."
+    for gains, faster, dtype in (
+        (True, 1.0, torch.float32),
+        (True, 3.0, torch.bfloat16),
+        (False, 3.0, torch.float32),
+    ):
+        monkeypatch.setattr(measures + "_products_gain", lambda device, gains=gains: gains)
+        monkeypatch.setattr(measures + "_times_faster", lambda a, b, f=faster: f)
         chosen = to_run(network(), "auto")
         assert isinstance(chosen, FrozenTCPFormer)
         assert chosen.dtype == dtype

@@ -12,6 +12,8 @@ from .running import Exported
 
 Numbers = Literal["auto", "float32", "bfloat16"]
 CLIPS, ROUNDS = 8, 3
+SIDE = 512
+"""Of the square matrices whose product tells whether bfloat16 can gain at all."""
 WORTH = 1.2
 """So much faster must bfloat16 be to be chosen: it is a little less exact."""
 
@@ -21,8 +23,9 @@ def to_run(model: Network, numbers: Numbers) -> nn.Module:
 
     Args:
         model: Where it is, its form will be.
-        numbers: What it computes in. "auto" measures both once, which takes about a second at full
-            size, and takes "bfloat16" where it gains.
+        numbers: What it computes in. "auto" measures both once and takes "bfloat16" where it gains:
+            first a product of matrices, which takes milliseconds and settles it on processors
+            without bfloat16; then the network, about a second at full size.
 
     Raises:
         ValueError: If the network cannot be computed so.
@@ -34,6 +37,8 @@ def to_run(model: Network, numbers: Numbers) -> nn.Module:
             kind = "an exported network" if isinstance(model, Exported) else "this network"
             raise ValueError(f"{kind} has no form in bfloat16; leave precision out.")
         return model
+    if numbers == "auto" and not _products_gain(next(model.parameters()).device):
+        numbers = "float32"
     if numbers == "auto":
         exact, coarse = model.freeze(), model.freeze(torch.bfloat16)
         return coarse if _times_faster(coarse, exact) > WORTH else exact
@@ -50,6 +55,16 @@ def _times_faster(one: Network, other: Network) -> float:
         for model in best:
             best[model] = min(best[model], _seconds(model, x))
     return best[other] / best[one]
+
+
+@torch.inference_mode()
+def _products_gain(device: torch.device) -> bool:
+    """Whether matrices are multiplied faster in bfloat16; without that, no network gains."""
+    x = torch.zeros(SIDE, SIDE, device=device)
+    map_ = nn.Linear(SIDE, SIDE, bias=False, device=device)
+    exact = min(_seconds(map_, x) for _ in range(ROUNDS))
+    map_, x = map_.bfloat16(), x.bfloat16()
+    return min(_seconds(map_, x) for _ in range(ROUNDS)) < exact
 
 
 def _seconds(model: nn.Module, x: Tensor) -> float:

@@ -7,8 +7,9 @@ network does. What was done, all of it exact but for rounding:
 - Folded into the linear maps: the gain and bias of every norm before them, the gain of every branch
   (`LayerScale`) and the 1 / sqrt(d) of attention after or before them.
 - Products of one input are one: q, k, v of both streams; k, v of PUM and q of PIM.
-- Bias, GELU and the sum of a branch are done with the product, by oneDNN where it is there; it also
-  uses the widest instructions of AMD's processors, which MKL does not.
+- Bias, GELU and the sum of a branch are done with the product, by oneDNN, where the processor has
+  wide instructions (AVX-512), which MKL does not use on AMD's. Elsewhere MKL multiplies faster;
+  an MLP takes some tokens at a time there, so that what is wide of them stays in the cache.
 - Attention over 17 joints is a few small products; over frames it is fused.
 
 Axes: t frame, b clip, j joint, c channel, h head, d channel of a head.
@@ -29,6 +30,11 @@ Part = Any
 Axis = Literal["time", "joint"]
 FUSES = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 """Whether this PyTorch has the operators of oneDNN."""
+NARROW = torch.backends.cpu.get_cpu_capability() == "AVX2"
+"""Whether MKL multiplies float32 faster than oneDNN on this processor; nor does oneDNN multiply
+bfloat16 on it."""
+TOKENS = 1024
+"""So many go through an MLP at once: 2 MB of them at width 128."""
 FEW = 32 * 32
 """Attention maps up to this size are formed: fused attention is slow on them."""
 SCORES = 2**20
@@ -180,7 +186,14 @@ class Mlp(nn.Module):
         self.contract = closing(residual.body.contract, residual)
 
     def forward(self, x: Float[Tensor, "t b j c"]) -> Float[Tensor, "t b j c"]:
-        return self.contract.plus(self.expand(norm(x), "gelu"), x)
+        if fuses(x) or x.device.type != "cpu":
+            return self.contract.plus(self.expand(norm(x), "gelu"), x)
+        out, weight = torch.empty_like(x), self.contract.weight.t()
+        parts = (y.flatten(0, 2).split(TOKENS) for y in (x, out))
+        for some, into in zip(*parts, strict=True):
+            wide = torch.ops.aten.gelu_(self.expand(norm(some)))
+            torch.addmm(some, wide, weight, out=into)
+        return out.add_(self.contract.bias)
 
 
 class Linear(nn.Module):
@@ -191,18 +204,24 @@ class Linear(nn.Module):
         self.weight, self.bias = fixed(weight.float()), fixed(bias.float())
 
     def forward(self, x: Tensor, then: Literal["none", "gelu"] = "none") -> Tensor:
-        if FUSES and x.device.type == "cpu":
+        if fuses(x):
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, then, [], "none")
         y = F.linear(x, self.weight, self.bias)
         return F.gelu(y) if then == "gelu" else y
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """The map of ``x``, plus ``other``."""
-        if FUSES and x.device.type == "cpu":
+        if fuses(x):
             return torch.ops.mkldnn._linear_pointwise.binary(
                 x, other, self.weight, self.bias, "add"
             )
-        return other + F.linear(x, self.weight, self.bias)
+        total = torch.addmm(other.flatten(0, -2), x.flatten(0, -2), self.weight.t())
+        return total.add_(self.bias).view(other.shape)
+
+
+def fuses(x: Tensor) -> bool:
+    """Whether oneDNN is the one to multiply it."""
+    return FUSES and not NARROW and x.device.type == "cpu"
 
 
 def fixed(x: Tensor) -> nn.Parameter:
@@ -242,7 +261,7 @@ def joined(*maps: Linear) -> Linear:
     return Linear(torch.cat([m.weight for m in maps]), torch.cat([m.bias for m in maps]))
 
 
-def norm(x: Float[Tensor, "t b j c"]) -> Float[Tensor, "t b j c"]:
+def norm(x: Float[Tensor, "*tokens c"]) -> Float[Tensor, "*tokens c"]:
     """A layer norm, whose affine part is in the map after it."""
     return F.layer_norm(x, x.shape[-1:])
 

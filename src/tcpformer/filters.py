@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.linalg import solveh_banded
 
 _LEAST = 1e-12
-_SPEED_CUTOFF = 4.0
+_SPEED_CUTOFF = 6.0
 _SILENT = 0.02  # weight of a frame of whose speed half is believed
 _MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a second
 

@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "video": {"files"},
     "motion": {"skeleton", "files"},
     "track": NUMBERS,
-    "repair": NUMBERS,
+    "repair": NUMBERS | {"filters"},
     "together": NUMBERS,
     "people": NUMBERS | {"track"},
     "keypoints": NUMBERS | {"files", "people"},

@@ -1,7 +1,8 @@
 """From a lifter's answer to motion one can trust: one chain, every link of which can be left out.
 
-Before the network, in the picture: exchanged sides, jumps, gaps. After it, in space: filters, bones
-of one length, the floor, and feet that stay on it. All links know seconds, none knows frames.
+Before the network, in the picture: exchanged sides, jumps, doubts, gaps. After it, in space:
+filters, bones of one length, the floor, and feet that stay on it. All links know seconds, none
+knows frames.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ from .contact import find_contacts, hold_feet
 from .filters import OneEuro, adaptive, butterworth, gaussian, one_euro
 from .ground import Ground, find_ground, level_ground
 from .motion import Motion2D, Motion3D
-from .outliers import jumps, sides_put_right
+from .outliers import jumps, sides_put_right, torso
 from .place import root_path
-from .repair import fill_gaps
+from .repair import fill_gaps, weighed
 from .skeleton import H36M, stature
 
 _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian keeps half
@@ -26,6 +27,7 @@ _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
 _BELIEF = 6  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts a fifth
+_CLOSER = 2.0  # times the trunk's cutoff
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
 
@@ -41,12 +43,14 @@ class Chain:
     """Undo short exchanges of left and right, of legs or arms."""
     jumps: bool = True
     """Take joints that jump away for unseen, and bridge them."""
+    doubts: bool = True
+    """Draw joints of less confidence than usual to the path of those of more."""
     filter: Literal["adaptive", "butterworth", "gaussian", "one-euro", "none"] = "adaptive"
     """How joints are smoothed: "one-euro" is for live use and lags behind, the others do not."""
-    cutoff: tuple[float, float, float] = (2.0, 2.5, 3.0)
+    cutoff: tuple[float, float, float] = (1.5, 2.0, 2.5)
     """Hz, of which half is kept: trunk and head; elbows and knees; hands and feet. For "adaptive"
     and "one-euro" that at rest."""
-    rise: float = 2.0
+    rise: float = 3.0
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
@@ -54,7 +58,7 @@ class Chain:
     """How much the fit of the bones heeds the place in the picture, against 1 for the network."""
     ground: bool = True
     """Find gravity and floor from feet and bodies; else the camera is taken to be level."""
-    feet: float = 0.6
+    feet: float = 0.3
     """How much of the sliding of standing feet the legs take back, 0 to 1, after the path is solved
     so that they slide least; 0 leaves the path alone, too. An ankle does move over a standing foot.
     """
@@ -74,6 +78,7 @@ class Chain:
         said = {
             "exchanged sides undone": self.sides,
             "jumps bridged": self.jumps,
+            "joints weighed by confidence": self.doubts,
             f"filter {self.filter}, {hertz} Hz{rises}": self.filter != "none",
             f"bones fitted, picture {self.picture:g}": self.bones,
             "floor from feet and bodies": self.ground,
@@ -83,7 +88,9 @@ class Chain:
 
 
 def repair(motion: Motion2D, chain: Chain) -> Motion2D:
-    """The links before the network: sides, jumps and gaps.
+    """The links before the network: sides, jumps, doubts and gaps.
+
+    What was bridged has confidence 0 from then on, in the files, too.
 
     Args:
         motion: Any joints.
@@ -94,6 +101,8 @@ def repair(motion: Motion2D, chain: Chain) -> Motion2D:
     if chain.jumps:
         lost = jumps(motion)
         motion = replace(motion, confidence=np.where(lost, 0.0, motion.confidence))
+    if chain.doubts:
+        motion = weighed(motion, torso(motion))
     return fill_gaps(motion)
 
 
@@ -140,6 +149,7 @@ def smoothed(
     times: Float[np.ndarray, " t"],
     confidence: Float[np.ndarray, "t j"],
     chain: Chain,
+    moving: Float[np.ndarray, "t j 3"] | None = None,
 ) -> Float[np.ndarray, "t j 3"]:
     """The chain's filter over joints, each by its own confidence and limb.
 
@@ -148,9 +158,12 @@ def smoothed(
         times: Seconds.
         confidence: 0 to 1.
         chain: Which filter.
+        moving: Whose speed counts, where speed counts and no delay is wanted; by default x.
     """
     weight = np.maximum(confidence, _DOUBT) ** 2
-    paths = [_filtered(x[:, j], times, weight[:, j], chain, _GROUP[j]) for j in range(x.shape[1])]
+    moving = x if moving is None else moving
+    joints = range(x.shape[1])
+    paths = [_filtered(x[:, j], times, weight[:, j], chain, j, moving[:, j]) for j in joints]
     return np.stack(paths, axis=1)
 
 
@@ -159,12 +172,13 @@ def _filtered(
     times: Float[np.ndarray, " t"],
     weight: Float[np.ndarray, " t"],
     chain: Chain,
-    group: int,
+    joint: int,
+    moving: Float[np.ndarray, "t 3"],
 ) -> Float[np.ndarray, "t 3"]:
     """The path of one joint."""
-    cutoff = chain.cutoff[group]
+    cutoff = chain.cutoff[_GROUP[joint]]
     if chain.filter == "adaptive":
-        return adaptive(x, times, cutoff, chain.rise, weight)
+        return adaptive(x, times, cutoff, chain.rise, weight, moving)
     if chain.filter == "butterworth":
         return butterworth(x, times, cutoff, weight)
     if chain.filter == "gaussian":
@@ -180,8 +194,9 @@ def _smooth(motion: Motion3D, chain: Chain) -> _Person:
     tall = float(np.median(stature(relative[motion.valid])))
     # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
     middle = relative[:, _BODY].mean(axis=1, keepdims=True)
-    calm = smoothed(relative - middle, motion.times, motion.confidence, chain)
-    person = _seen(motion, chain).posed(calm - calm[:, H36M.root, None])
+    about = relative - middle
+    calm = smoothed(about, motion.times, motion.confidence, chain)
+    person = _seen(motion, about, chain).posed(calm - calm[:, H36M.root, None])
     if chain.bones:
         relative = fit_bones(
             _relative(person.motion), motion.valid * 1.0, _sightings(person, chain)
@@ -195,14 +210,19 @@ def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
     return motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
 
 
-def _seen(motion: Motion3D, chain: Chain) -> _Person:
-    """The rays, smoothed as the joints are."""
+def _seen(motion: Motion3D, about: Float[np.ndarray, "t j 3"], chain: Chain) -> _Person:
+    """The rays, smoothed as the joints are; a joint that comes nearer is fast in the picture, too.
+
+    The whole is followed closer than its parts: all joints together show it.
+    """
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
     rays = (motion.xy - np.array(motion.size) / 2) / motion.focal
     flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
     middle = flat[:, _BODY].mean(axis=1, keepdims=True)
-    calm = smoothed(flat - middle, motion.times, motion.confidence, chain)
-    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
+    calm = smoothed(flat - middle, motion.times, motion.confidence, chain, about)
+    trunk, arms, hands = chain.cutoff
+    closer = replace(chain, cutoff=(_CLOSER * trunk, arms, hands))
+    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], closer)
     return _Person(motion, (calm + where)[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
 
 

@@ -11,7 +11,9 @@ from jaxtyping import Float
 from scipy.linalg import solveh_banded
 
 _LEAST = 1e-12
-_SPEED_CUTOFF = 4.0
+_SPEED_CUTOFF = 6.0
+_SILENT = 0.02  # weight of a frame of whose speed half is believed
+_MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a second
 
 
 def butterworth(
@@ -82,10 +84,13 @@ def adaptive(
     still: float,
     rise: float,
     weight: Float[np.ndarray, " t"] | None = None,
+    moving: Float[np.ndarray, "t m"] | None = None,
 ) -> Float[np.ndarray, "t d"]:
     """`butterworth` whose cutoff rises with speed, as that of a One-Euro filter, without delay.
 
-    What rests is held still, and what is fast, in which nobody sees a jitter, keeps its peaks.
+    What rests is held still, and what is fast, in which nobody sees a jitter, keeps its peaks. The
+    speed is that of a moment, not of a frame: what goes to and fro does not stop where it turns.
+    Frames that are hardly believed do not tell a speed: a bridge is not fast for being long.
 
     Args:
         x: The path of one joint, metres.
@@ -93,12 +98,15 @@ def adaptive(
         still: Cutoff at rest, Hz.
         rise: Hz more for each m/s.
         weight: As for `butterworth`.
+        moving: The path whose speed counts; by default x.
     """
     if len(times) < 2:
         return x.copy()
-    rough = butterworth(x, times, _SPEED_CUTOFF, weight)
-    speed = np.linalg.norm(np.gradient(rough, times, axis=0), axis=1)
-    return butterworth(x, times, still + rise * speed, weight)
+    w = np.ones(len(times)) if weight is None else weight
+    rough = butterworth(x if moving is None else moving, times, _SPEED_CUTOFF, w)
+    velocity = np.gradient(rough, times, axis=0) * (w / (w + _SILENT))[:, None]
+    around = gaussian((velocity**2).sum(axis=1), times, _MOMENT)
+    return butterworth(x, times, still + rise * np.sqrt(np.maximum(around, 0.0)), w)
 
 
 def gaussian(

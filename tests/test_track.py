@@ -7,6 +7,7 @@ import pytest
 
 from tcpformer.track import (
     GAP,
+    Growing,
     Sighting,
     Track,
     alike,
@@ -92,10 +93,10 @@ def test_distance_is_symmetric_and_counts_in_radii() -> None:
 
 def test_match_is_one_to_one() -> None:
     people = [person(1, x) for x in (0.0, 60.0, 120.0)]
-    pairs = match([[person(0, x)] for x in (10.0, 70.0)], people)
+    pairs = match([Track((person(0, x),)) for x in (10.0, 70.0)], people)
     assert sorted(pairs) == [(0, 0), (1, 1)]
     assert match([], people) == []
-    assert match([[person(0, 0.0)]], []) == []
+    assert match([Track((person(0, 0.0),))], []) == []
 
 
 # what happens in videos
@@ -222,3 +223,39 @@ def test_gaps_do_not_count_against_a_person() -> None:
 def test_choosing_among_nobody_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one track"):
         choose([])
+
+
+# as long as the video
+
+
+def test_a_track_says_where_somebody_is_as_straight_lines_do() -> None:
+    rng = np.random.default_rng(3)
+    track = Track(tuple(person(i, x) for i, x in enumerate(rng.uniform(0, 900, 40))))
+    times = np.array([s.time for s in track.sightings])
+    for time in [*rng.uniform(0, times[-1], 200), *times, *(times[:-1] + STEP / 2)]:
+        place = track.at(time)
+        assert place is not None
+        assert place.centre[0] == np.interp(time, times, [s.centre[0] for s in track.sightings])
+        assert place.frame == min(track.sightings, key=lambda s: abs(s.time - time)).frame
+
+
+def test_a_growing_track_knows_the_mean_of_its_colours() -> None:
+    rng = np.random.default_rng(4)
+    looks = [None if i % 3 == 0 else rng.dirichlet(np.ones(8)) for i in range(50)]
+    people = [replace(person(i, 0.0), look=look) for i, look in enumerate(looks)]
+    growing = Growing(people[0])
+    assert growing.look is None
+    for i, somebody in enumerate(people[1:], start=2):
+        growing.add(somebody)
+        np.testing.assert_array_equal(growing.look, Track(tuple(people[:i])).look)
+
+
+def test_linking_costs_as_much_an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sightings looked at for one more are a few, however long the tracks are."""
+    look = np.full(4, 0.25)
+    scans = [[replace(person(i, 300.0 * k), look=look) for k in range(2)] for i in range(600)]
+    seen: list[int] = []
+    mean = np.mean
+    monkeypatch.setattr(np, "mean", lambda x, *a, **k: (seen.append(len(x)), mean(x, *a, **k))[1])
+    assert [len(track.sightings) for track in link(scans)] == [600, 600]
+    assert sum(seen) <= 2 * 600  # of each track once, when it has ended

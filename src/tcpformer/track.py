@@ -1,12 +1,13 @@
 """Who is who from frame to frame: sightings become tracks, tracks become people, some are chosen.
 
-A sighting is a circle around a body, perhaps with joints and the colours of the clothes. Distances
-are in radii of that circle, about a metre each, so that the same limits fit near and far people,
-and any size of video.
+A sighting is a circle around a body, perhaps with joints and colours of the clothes. Distances are
+in radii of that circle, about a metre each: the same limits fit near and far, and any video.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 from jaxtyping import Float
@@ -16,9 +17,7 @@ from .skeleton import Skeleton
 
 SAME = 0.3  # two people's hips are hardly ever closer than this, in radii
 REACH = 0.75  # how far a prediction may be off, in radii, however short the time
-SPEED = (
-    5.0  # and how much further for each second without a sighting: as fast as who jumps off a roof
-)
+SPEED = 5.0  # and how much further for each second unseen: as fast as who jumps off a roof
 GAP = 2.0  # seconds that a track survives unseen
 INSTANT = 0.1  # seconds that a single sighting counts for
 GROWTH = np.log(2.0)  # largest change of size from one sighting to the next
@@ -81,8 +80,7 @@ def sighting_of(
         return None
     hips = (place["LHip"] + place["RHip"]) / 2
     up = (place["LShoulder"] + place["RShoulder"]) / 2 - hips
-    length = float(np.hypot(*up))
-    if length < 1e-6:
+    if (length := float(np.hypot(*up))) < 1e-6:
         return None
     sure = joints[joints[:, 2] > CONFIDENT]
     reach = float(np.hypot(*(sure[:, :2] - hips).T).max())
@@ -96,6 +94,23 @@ class Track:
     """The sightings of one person, in order of time, at least one."""
 
     sightings: tuple[Sighting, ...]
+
+    @cached_property
+    def _columns(self) -> tuple[Float[np.ndarray, " n"], ...]:
+        """Times; then middles, tips and scores: made once, as every frame asks for them."""
+        rows = [(s.time, *s.centre, *s.tip, s.score) for s in self.sightings]
+        return tuple(np.ascontiguousarray(column) for column in np.array(rows, np.float64).T)
+
+    @cached_property
+    def look(self) -> Float[np.ndarray, " c"] | None:
+        """The mean colours of the clothes; None where nobody has told them."""
+        looks = [s.look for s in self.sightings if s.look is not None]
+        return np.mean(looks, axis=0) if looks else None
+
+    def nearest(self, time: float) -> Sighting:
+        """The sighting nearest in time; of two equally near, the earlier."""
+        after = int(np.searchsorted(self._columns[0], time))
+        return min(self.sightings[max(after - 1, 0) : after + 1], key=lambda s: abs(s.time - time))
 
     @property
     def weight(self) -> float:
@@ -116,14 +131,31 @@ class Track:
             The place, whose score falls from the sightings' own to 0 at ``GAP`` away from them;
             None outside the track.
         """
-        times = [sighting.time for sighting in self.sightings]
+        times, *numbers = self._columns
         if not times[0] - beyond <= time <= times[-1] + beyond:
             return None
-        numbers = np.array([(*s.centre, *s.tip, s.score) for s in self.sightings])
-        x, y, tip_x, tip_y, score = (float(np.interp(time, times, column)) for column in numbers.T)
-        nearest = min(self.sightings, key=lambda s: abs(s.time - time))
+        x, y, tip_x, tip_y, score = (float(np.interp(time, times, column)) for column in numbers)
+        nearest = self.nearest(time)
         trust = max(0.0, 1 - abs(nearest.time - time) / GAP)
         return Sighting(nearest.frame, time, (x, y), (tip_x, tip_y), score * trust)
+
+
+class Growing:
+    """A track that is not at its end; what adding to it costs does not grow with its length."""
+
+    def __init__(self, first: Sighting) -> None:
+        self.sightings = [first]
+        self._total, self._told = first.look, int(first.look is not None)
+
+    def add(self, sighting: Sighting) -> None:
+        self.sightings.append(sighting)
+        if sighting.look is not None:
+            self._total = sighting.look if self._total is None else self._total + sighting.look
+            self._told += 1
+
+    @property
+    def look(self) -> Float[np.ndarray, " c"] | None:
+        return None if self._total is None else self._total / self._told
 
 
 def distance(a: Sighting, b: Sighting) -> float:
@@ -142,16 +174,17 @@ def link(scans: Iterable[Sequence[Sighting]]) -> list[Track]:
     Args:
         scans: For each frame, in order of time, the people seen in it.
     """
-    tracks: list[list[Sighting]] = []
+    tracks, alive = list[Growing](), list[Growing]()
     for people in scans:
         if not people:
             continue
-        alive = [track for track in tracks if people[0].time - track[-1].time <= GAP]
+        alive = [track for track in alive if people[0].time - track.sightings[-1].time <= GAP]
         free = dict(enumerate(people))
         for row, column in match(alive, people):
-            alive[row].append(free.pop(column))
-        tracks += [[person] for person in free.values()]
-    return rejoin([Track(tuple(track)) for track in tracks])
+            alive[row].add(free.pop(column))
+        started = [Growing(person) for person in free.values()]
+        alive, tracks = alive + started, tracks + started
+    return rejoin([Track(tuple(track.sightings)) for track in tracks])
 
 
 def rejoin(tracks: Sequence[Track]) -> list[Track]:
@@ -188,24 +221,21 @@ def _return(before: Track, after: Track) -> float:
     away = after.sightings[0].time - before.sightings[-1].time
     if before is after or not 0 < away <= ABSENT:
         return np.inf
-    first, second = _look(before.sightings), _look(after.sightings)
-    if first is None or second is None:
+    if before.look is None or after.look is None:
         return np.inf
-    off = unlike(first, second)
+    off = unlike(before.look, after.look)
     return off if off < RECOGNISED else np.inf
 
 
-def match(
-    tracks: Sequence[Sequence[Sighting]], people: Sequence[Sighting]
-) -> list[tuple[int, int]]:
+def match(tracks: Sequence[Track | Growing], people: Sequence[Sighting]) -> list[tuple[int, int]]:
     """The cheapest one-to-one assignment, without pairs that cannot be.
 
     Args:
-        tracks: Sightings so far, at least one each.
+        tracks: So far.
         people: Sightings in one later frame.
 
     Returns:
-        (track, person) by their places; each comes once at most.
+        (track, person) by their places, each once at most.
     """
     if not tracks or not people:
         return []
@@ -215,12 +245,12 @@ def match(
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < never]
 
 
-def _cost(track: Sequence[Sighting], person: Sighting) -> float:
+def _cost(track: Track | Growing, person: Sighting) -> float:
     """How badly the person fits where the track leads, in radii; infinite if it cannot be."""
-    last = track[-1]
+    last = track.sightings[-1]
     growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
     elapsed = person.time - last.time
-    expected = _predict(track, person.time)
+    expected = _predict(track.sightings, person.time)
     off = distance(expected, person)
     if growth > GROWTH or off > REACH + SPEED * elapsed:
         return np.inf
@@ -228,16 +258,15 @@ def _cost(track: Sequence[Sighting], person: Sighting) -> float:
     posture = alike(expected, person)
     if posture is not None:
         cost += POSTURE * (1 - posture)
-    look = _look(track)
-    if look is not None and person.look is not None:
-        cost += CLOTHES * unlike(look, person.look)
+    if track.look is not None and person.look is not None:
+        cost += CLOTHES * unlike(track.look, person.look)
     return float(cost)
 
 
 def _predict(track: Sequence[Sighting], time: float) -> Sighting:
     """Carry on as during the last moments, for a second at most."""
     last = track[-1]
-    recent = [s for s in track if last.time - s.time <= HISTORY] or [last]
+    recent = list(takewhile(lambda s: last.time - s.time <= HISTORY, reversed(track)))[::-1]
     if len(recent) == 1:
         recent = list(track[-2:])
     times = np.array([s.time for s in recent]) - last.time
@@ -264,10 +293,9 @@ def overlap(a: Sighting, b: Sighting) -> float:
 
 
 def alike(a: Sighting, b: Sighting) -> float | None:
-    """How well two postures agree, where they are: 1 if wholly, 0 if not at all.
+    """How well two postures agree, where they are, 0 to 1; None where joints are not known.
 
-    The similarity of keypoints that COCO evaluates by, with one tolerance for all joints; None
-    where joints are not known.
+    The similarity of keypoints that COCO evaluates by, with one tolerance for all joints.
     """
     if a.joints is None or b.joints is None:
         return None
@@ -282,12 +310,6 @@ def alike(a: Sighting, b: Sighting) -> float | None:
 def unlike(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
     """How much the colours of two people differ, 0 to 1 (Hellinger's distance)."""
     return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
-
-
-def _look(sightings: Sequence[Sighting]) -> Float[np.ndarray, " c"] | None:
-    """The mean colours of somebody."""
-    looks = [s.look for s in sightings if s.look is not None]
-    return np.mean(looks, axis=0) if looks else None
 
 
 def choose(tracks: Sequence[Track], person: str | int = "all") -> dict[int, Track]:

@@ -1,6 +1,8 @@
 """The second pass over a video: people's joints, in every frame."""
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -10,6 +12,7 @@ from ..motion import Motion2D
 from ..skeleton import BLAZEPOSE
 from ..track import SAME, Sighting, Track, alike, distance
 from ..video import Frame, Video
+from .ahead import AT_ONCE
 from .blazepose import FLOOR, LandmarkNetwork, Pose, steady
 from .regions import around
 
@@ -49,27 +52,31 @@ def follow(
         Pursuit(track, [other for other in everybody if other is not track], network)
         for track in tracks.values()
     ]
-    poses: list[list[Pose | None]] = []
-    times: list[float] = []
-    for frame in video.frames():
-        poses.append(step(pursuits, frame))
-        times.append(frame.time)
-        if progress is not None:
-            progress(len(times))
+    kept = [Kept() for _ in pursuits]
+    times = array("d")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for frame in video.frames():
+            for each, pose in zip(kept, step(pursuits, frame, threads), strict=True):
+                each.add(pose)
+            times.append(frame.time)
+            if progress is not None:
+                progress(len(times))
     if not times:
         raise ValueError(f"{video.path} has no frames that can be read.")
-    return [
-        _motion(video, [now[i] for now in poses], times, person) for i, person in enumerate(tracks)
-    ]
+    return [each.motion(video, times, person) for each, person in zip(kept, tracks, strict=True)]
 
 
-def step(pursuits: Sequence["Pursuit"], frame: Frame) -> list[Pose | None]:
-    """Everybody's pose in the next frame.
+def step(
+    pursuits: Sequence["Pursuit"], frame: Frame, threads: ThreadPoolExecutor
+) -> list[Pose | None]:
+    """Everybody's pose in the next frame; several people are looked at side by side.
 
     Nobody is two people: of two poses that are one, that of the track which it fits less is
     dropped, and the person looked for anew in the next frame.
     """
-    poses = [pursuit.step(frame) for pursuit in pursuits]
+    if len(pursuits) == 1:
+        return [pursuits[0].step(frame)]
+    poses = list(threads.map(lambda pursuit: pursuit.step(frame), pursuits))
     for i, j in combinations(range(len(pursuits)), 2):
         a, b = poses[i], poses[j]
         if a is not None and b is not None and _same(a, b):
@@ -85,21 +92,34 @@ def _same(a: Pose, b: Pose) -> bool:
     return distance(one, other) < SAME and posture is not None and posture > TWIN
 
 
-def _motion(
-    video: Video, poses: Sequence[Pose | None], times: Sequence[float], person: int
-) -> Motion2D:
-    nothing = np.zeros((len(BLAZEPOSE.joints), 2))
-    return Motion2D(
-        xy=np.array([nothing if pose is None else pose.xy for pose in poses]),
-        confidence=np.array([nothing[:, 0] if p is None else p.visible for p in poses]),
-        size=video.size,
-        fps=video.fps,
-        skeleton=BLAZEPOSE,
-        valid=np.array([pose is not None for pose in poses]),
-        times=np.array(times),
-        focal=video.focal,
-        person=person,
-    )
+class Kept:
+    """One person's joints of the frames so far: of an hour, as few bytes as they are."""
+
+    def __init__(self) -> None:
+        self.xy, self.visible, self.valid = array("d"), array("d"), array("b")
+
+    def add(self, pose: Pose | None) -> None:
+        """The next frame's pose; None where nobody is seen."""
+        count = len(BLAZEPOSE.joints)
+        xy = np.zeros((count, 2)) if pose is None else pose.xy
+        visible = np.zeros(count) if pose is None else pose.visible
+        self.xy.frombytes(xy.astype(np.float64).tobytes())
+        self.visible.frombytes(visible.astype(np.float64).tobytes())
+        self.valid.append(pose is not None)
+
+    def motion(self, video: Video, times: Sequence[float], person: int) -> Motion2D:
+        count = len(BLAZEPOSE.joints)
+        return Motion2D(
+            xy=np.frombuffer(self.xy).reshape(-1, count, 2),
+            confidence=np.frombuffer(self.visible).reshape(-1, count),
+            size=video.size,
+            fps=video.fps,
+            skeleton=BLAZEPOSE,
+            valid=np.frombuffer(self.valid, np.int8) > 0,
+            times=np.array(times),
+            focal=video.focal,
+            person=person,
+        )
 
 
 @dataclass
@@ -152,4 +172,4 @@ class Pursuit:
 
     def _unseen(self, time: float) -> float:
         """Seconds to the nearest sighting of the track."""
-        return min(abs(sighting.time - time) for sighting in self.track.sightings)
+        return abs(self.track.nearest(time).time - time)

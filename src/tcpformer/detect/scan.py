@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..track import SAME, Sighting, Track, alike, distance, link, match
 from ..video import Frame, Video
+from .ahead import ahead
 from .blazepose import LandmarkNetwork, PersonDetector
 from .clothes import clothes
 from .movenet import MoveNet
@@ -59,13 +60,15 @@ def scan(
     seek, crowd, look = PersonDetector(), MoveNet(), LandmarkNetwork("full")
     seen: Seen = []
     before: list[Sighting] = []
-    for frame in video.frames(every=interval(video, len(squares))):
+
+    def find(frame: Frame) -> list[Sighting]:
         people = [person.sighting(frame.index, frame.time) for person in crowd(frame.image)]
-        found = [person for person in people if person is not None]
-        found += [
+        return [person for person in people if person is not None] + [
             Sighting(frame.index, frame.time, c.centre, c.tip, c.score)
             for c in seek(frame.image, squares)
         ]
+
+    for frame, found in ahead(video.frames(every=interval(video, len(squares))), find):
         before = _verify(frame, found, before, look)
         seen.append(before)
         if progress is not None:
@@ -88,7 +91,7 @@ def _verify(
     stood still. Were those who are found looked for there too, their shadows would follow them.
     """
     anew = _read(frame, found, [], look)
-    moved = {track for track, _ in match([[person] for person in before], anew)}
+    moved = {track for track, _ in match([Track((person,)) for person in before], anew)}
     still = [
         replace(person, score=person.score * CARRIED)
         for i, person in enumerate(before)

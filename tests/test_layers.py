@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "ground": NUMBERS | {"filters"},
     "contact": NUMBERS | {"filters", "ground"},
     "place": NUMBERS | {"filters", "ground"},
+    "sigma": NUMBERS,
     "chain": NUMBERS | {"repair", "outliers", "filters", "bones", "place", "ground", "contact"},
     "angles": NUMBERS,
     "compare": NUMBERS,
@@ -55,6 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "repair",
         "place",
         "chain",
+        "sigma",
         "models",
         "released",
         "weights",
@@ -67,7 +69,9 @@ ALLOWED: dict[str, set[str]] = {
     # A protocol says how 2D is normalised, clips are cut and poses are placed.
     "evaluate": NUMBERS
     | {"lift", "chain", "data", "metrics", "models", "weights", "files", "normalize", "place"}
-    | {"windows"},
+    | {"windows", "sigma"},
+    # Held-out people are lifted as a user lifts them.
+    "calibrate": {"data", "evaluate", "lift", "models", "sigma", "skeleton", "weights"},
     # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
     "typed": set(),
     "recipes": {"models", "typed"},
@@ -85,7 +89,7 @@ WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
     "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
-    "ground", "contact", "chain",
+    "ground", "contact", "chain", "sigma",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -32,8 +32,13 @@ def start(plan: Plan) -> nn.Module:
     """The network before the first step.
 
     Raises:
-        ValueError: If the weights to start from are of another network.
+        ValueError: If the weights to start from are of another network, or a second head is asked
+            for.
     """
+    if getattr(plan.network, "spread", False):
+        raise ValueError(
+            "spread is not trained along: train without it, then `tcpformer calibrate` the weights."
+        )
     if plan.init is None:
         if isinstance(plan.network, Config):
             return build_variant(plan.network, plan.variant)
@@ -55,7 +60,8 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
 
     Attention over repeated proxy frames gives what attention over one of them gives, so a clip
     whose frames are repeated likewise is lifted as before; a proxy of a given length stays. What
-    embeds whole poses, and the places of frames, starts at 0.
+    embeds whole poses, and the places of frames, starts at 0. A second head is left behind: what it
+    knows of errors ends with the first step.
 
     Raises:
         ValueError: If anything else differs, or the factor between the lengths is not whole.
@@ -63,9 +69,11 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     factor, left = divmod(config.frames, model.config.frames)
     gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
     same = replace(config, frames=model.config.frames, **dict.fromkeys(gains, False))
-    if same != model.config or left or (factor > 1 and model.config.frame_position):
+    known = replace(model.config, spread=False)
+    if same != known or left or (factor > 1 and known.frame_position):
         raise ValueError(f"cannot start {config} from {model.config}.")
-    result, state = TCPFormer(config), model.state_dict()
+    result = TCPFormer(config)
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
     if config.proxy_frames is None:
         state["proxy"] = state["proxy"].repeat(factor, 1, 1)
     for key, value in result.state_dict().items():

@@ -8,18 +8,20 @@ A network that answers for the centre frame of a clip gets a clip around every f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from .chain import Chain, finish, repair
-from .deploy import Backend, Numbers, device_for, to_run, weights_for
+from .deploy import Backend, Numbers, device_for, pick_device, to_run, weights_for
 from .models import Network, inputs_of, only_centre
-from .motion import Motion2D, Motion3D, to_skeleton
+from .models.spread import Unsure
+from .motion import REACH, Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
 from .place import (
     choose_focal,
@@ -31,6 +33,7 @@ from .place import (
 )
 from .released import RELEASED, Convention
 from .repair import at_times, fill_gaps, resample, steadied
+from .sigma import in_camera, unseen, widened
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from .weights import Weights
 from .windows import centred, layout, split, stitch
@@ -53,6 +56,18 @@ class _Seen:
     xyc: Float[np.ndarray, "n t j 3"]
     flat: Float[np.ndarray, "n t j 3"]
     rotation: Float[np.ndarray, "n t 3 3"]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The Human3.6M joints relative to the pelvis, and, if the weights know, how sure that is."""
+
+    pose: Float[np.ndarray, "t 17 3"]
+    sigma: Float[np.ndarray, "t 17 3"] | None
+
+    def times(self, factor: float) -> "_Said":
+        """The same of somebody so many times as tall."""
+        return _Said(self.pose * factor, None if self.sigma is None else self.sigma * factor)
 
 
 class Lifter:
@@ -97,6 +112,10 @@ class Lifter:
         self.convention = convention_of(weights, trained_on)
         self.model = weights.model.to(device)
         self._run = to_run(self.model, precision)
+        self.spread = getattr(self._run, "spread", None)
+        self.reach = REACH if self.spread is None else float(self.spread.reach)
+        if self.spread is not None:
+            self._run = Unsure(self._run)
         self.name = weights.name
         self.skeleton = _SKELETONS[self.convention.skeleton]
         self.flip = flip
@@ -132,10 +151,10 @@ class Lifter:
         focal, focal_source = choose_focal(focal, motion.focal, motion.size)
         whole = motion if chain is None else repair(motion, chain)
         seen = fill_gaps(to_skeleton(whole, H36M))
-        relative = self.scaled(whole, height=height, focal=focal)
+        said = self._scaled(whole, height=height, focal=focal)
         rays = to_rays(seen.xy, motion.size, focal)
-        root = root_path(relative, rays, seen.confidence, motion.times)
-        camera = relative + root[:, None]
+        root = root_path(said.pose, rays, seen.confidence, motion.times)
+        camera = said.pose + root[:, None]
         lifted = Motion3D(
             xyz=to_world(camera, motion.valid),
             camera_xyz=camera,
@@ -150,6 +169,8 @@ class Lifter:
             focal_source=focal_source,
             scale_source=scale_source,
             weights=self.name,
+            sigma=said.sigma,
+            reach=self.reach,
         )
         return lifted if chain is None else finish([lifted], chain)[0]
 
@@ -174,11 +195,16 @@ class Lifter:
             height: Of the person, in metres.
             focal: In pixels.
         """
-        slow = motion.times if self.convention.unit == "screen" else None
-        relative = self.relative(motion, focal)
-        if slow is not None:
-            relative = to_height(relative, height, valid=motion.valid, times=slow)
-        return to_height(relative, height, valid=motion.valid)
+        return self._scaled(motion, height=height, focal=focal).pose
+
+    def _scaled(self, motion: Motion2D, *, height: float, focal: float) -> _Said:
+        said = self._said(motion, focal)
+        if self.convention.unit == "screen":
+            slow = to_height(said.pose, height, valid=motion.valid, times=motion.times)
+            return _Said(to_height(slow, height, valid=motion.valid), None)
+        pose = to_height(said.pose, height, valid=motion.valid)
+        size = np.linalg.norm(pose) / max(float(np.linalg.norm(said.pose)), 1e-9)
+        return replace(said.times(size), pose=pose)
 
     def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
         """What the network says: joints relative to the pelvis, camera axes, the weights' unit.
@@ -187,11 +213,25 @@ class Lifter:
             motion: As for a call.
             focal: Focal length in pixels.
         """
+        return self._said(motion, focal).pose
+
+    def _said(self, motion: Motion2D, focal: float) -> _Said:
+        """`relative`, and sigma likewise."""
         even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
-        pose = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
-        pose = at_times(pose, even.times, motion.times)
-        pose = conversion(self.skeleton, H36M) @ pose
-        return pose - pose[:, H36M.root, None]
+        said = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
+        joints = conversion(self.skeleton, H36M)
+        pose = joints @ at_times(said[..., :3], even.times, motion.times)
+        pose = pose - pose[:, H36M.root, None]
+        if self.spread is None:
+            return _Said(pose, None)
+        spread = np.exp(at_times(said[..., 3:], even.times, motion.times, smooth=False))
+        seen = fill_gaps(to_skeleton(motion, self.skeleton))
+        sigma = in_camera(spread, aim(to_rays(seen.xy, motion.size, focal)))
+        wander, memory = self.spread.wander.cpu().numpy(), float(self.spread.memory)
+        sigma = widened(sigma, unseen(motion.valid, motion.times), wander, memory)
+        sigma = np.sqrt(joints**2 @ sigma**2)
+        sigma[:, H36M.root] = 0.0
+        return _Said(pose, sigma)
 
     def clip_at(
         self, motion: Motion2D, focal: float, start: float = 0.0
@@ -210,14 +250,14 @@ class Lifter:
         seen = self._see(split(even.xy, clip), split(even.confidence, clip), even.size, focal)
         return seen.xyc[0].astype(np.float32)
 
-    def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j 3"]:
+    def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
         """Overlapping clips, lifted whole and blended."""
         spacing = self.convention.spacing
         clips = layout(len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap)
         pose = stitch(self._poses(even, clips, focal), clips, len(even))
         return steadied(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose
 
-    def _centred(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j 3"]:
+    def _centred(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
         """A clip around every frame, of which the centre is lifted."""
         clips = centred(len(even), self.model.config.frames, spacing=self.convention.spacing)
         parts = (clips[i : i + CLIPS_IN_MEMORY] for i in range(0, len(clips), CLIPS_IN_MEMORY))
@@ -225,13 +265,18 @@ class Lifter:
 
     def _poses(
         self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
-    ) -> Float[np.ndarray, "n s j 3"]:
-        """What the network says of clips, in camera axes: of every frame, or of the centre."""
+    ) -> Float[np.ndarray, "n s j d"]:
+        """What the network says of clips, of every frame, or of the centre.
+
+        The pose, in camera axes; after it, if the weights know, the log of sigma in aimed ones.
+        """
         seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
-        pose = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
-        first = (clips.shape[1] - pose.shape[1]) // 2
-        answered = np.s_[:, first : first + pose.shape[1]]
-        return np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], seen.flat[answered] + pose)
+        said = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
+        first = (clips.shape[1] - said.shape[1]) // 2
+        answered = np.s_[:, first : first + said.shape[1]]
+        pose = seen.flat[answered] + said[..., :3]
+        pose = np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], pose)
+        return pose if self.spread is None else np.concatenate([pose, said[..., 3:]], axis=-1)
 
     def _see(
         self,
@@ -256,7 +301,7 @@ class Lifter:
 @torch.inference_mode()
 def predict(
     model: Network, xyc: Float[np.ndarray, "n t j 3"], mirror: Sequence[int], *, flip: bool
-) -> Float[np.ndarray, "n s j 3"]:
+) -> Float[np.ndarray, "n s j d"]:
     """Run a network over any number of clips; it stays in the mode that it is in.
 
     Args:
@@ -266,42 +311,28 @@ def predict(
         flip: Average with what it says of the mirror image, mirrored back.
 
     Returns:
-        What it says, in float32: s is 1 if it lifts the centre frame alone, else t.
+        What it says, in float32: s is 1 if it lifts the centre frame alone, else t. The first
+        three of d are x, y, z; what follows is the same for a mirror image.
     """
     # What another runtime computes has no parameters, and is on the CPU.
     device, swap = next(model.parameters(), torch.empty(0)).device, list(mirror)
-    sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
     inputs = inputs_of(model)
     results = []
     for part in torch.from_numpy(xyc[..., :inputs].astype(np.float32)).split(CLIPS_AT_ONCE):
         x = part.to(device)
         y = model(x)
         if flip:
-            y = (y + model(x[:, :, swap] * sign[:inputs])[:, :, swap] * sign) / 2
+            other = model(_mirrored(x, swap))
+            y = (y + _mirrored(other, swap)) / 2
         results.append(y.float().cpu())
     return torch.cat(results).numpy()
 
 
-def pick_device(name: str) -> str:
-    """Turn "auto" into the best device there is.
-
-    Raises:
-        ValueError: If the named device is not one of ours or not on this machine.
-    """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return next(device for device, found in there.items() if found)
-    kind, _, number = name.partition(":")
-    if kind not in there or (number and not (kind == "cuda" and number.isdecimal())):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got {name!r}.")
-    if not there[kind]:
-        found = [device for device, yes in there.items() if yes]
-        raise ValueError(f"no {kind} device on this machine; there is {', '.join(found)}.")
-    return name
+def _mirrored(x: Tensor, swap: list[int]) -> Tensor:
+    """Joints exchanged with their twins, x negated."""
+    sign = torch.ones(x.shape[-1], device=x.device)
+    sign[0] = -1.0
+    return x[:, :, swap] * sign
 
 
 def convention_of(weights: Weights, trained_on: str | None) -> Convention:

@@ -14,6 +14,8 @@ from .skeleton import Skeleton, conversion, identify
 
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
+REACH = 2.5
+"""Standard deviations within which a Gaussian in three axes lies nine times out of ten."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,14 @@ class Motion3D:
         weights: Name and fingerprint of the weights that lifted it.
         chain: What was done to it besides, in words; "" for a motion as lifted.
         ground_source: Where gravity and the floor come from, in words.
+        sigma: How far off each joint may be, as seen from the pelvis: metres along each axis of the
+            camera, one standard deviation. The pelvis' own is 0. None where nobody knows.
+        reach: The ellipsoid around a joint that holds it nine times out of ten has half-axes of so
+            many sigma.
 
     Raises:
-        ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
-            not positive.
+        ValueError: If shapes disagree, numbers are not finite, or a size, rate, focal length or
+            reach is not positive, or a sigma negative.
     """
 
     xyz: Float[np.ndarray, "t j 3"]
@@ -106,6 +112,8 @@ class Motion3D:
     weights: str
     chain: str = ""
     ground_source: str = "the camera is taken to be level"
+    sigma: Float[np.ndarray, "t j 3"] | None = None
+    reach: float = REACH
 
     def __post_init__(self) -> None:
         t, j = len(self.valid), len(self.skeleton.joints)
@@ -118,6 +126,7 @@ class Motion3D:
             )
         if not (np.isfinite(self.xyz).all() and np.isfinite(self.camera_xyz).all()):
             raise ValueError("xyz and camera_xyz must be finite.")
+        _check_sigma(self)
         _check_camera(self)
         _check_time(self.valid, self.times, t)
 
@@ -156,6 +165,20 @@ def _check_2d(motion: Motion2D) -> None:
             f"confidence must lie in 0 to 1, got {motion.confidence.min():.3g} to "
             f"{motion.confidence.max():.3g}."
         )
+
+
+def _check_sigma(motion: Motion3D) -> None:
+    if not 0 < motion.reach < np.inf:
+        raise ValueError(f"reach must be a positive number of sigma, got {motion.reach}.")
+    if motion.sigma is None:
+        return
+    if motion.sigma.shape != motion.camera_xyz.shape:
+        raise ValueError(
+            f"expected sigma along three axes for every joint, {motion.camera_xyz.shape}, got "
+            f"{motion.sigma.shape}."
+        )
+    if not (motion.sigma >= 0).all() or not np.isfinite(motion.sigma).all():
+        raise ValueError("sigma must be finite metres of at least 0.")
 
 
 def _check_camera(motion: Motion2D | Motion3D) -> None:
@@ -258,6 +281,8 @@ def save_motion(motion: Motion3D, path: str | Path) -> None:
         "chain": np.array(motion.chain),
         "ground_source": np.array(motion.ground_source),
     }
+    if motion.sigma is not None:
+        arrays |= {"sigma": motion.sigma, "reach": np.float64(motion.reach)}
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -273,12 +298,13 @@ def load_motion(path: str | Path) -> Motion3D:
     texts = ("joints", "unit", "focal_source", "scale_source", "weights")
     later = ("chain", "ground_source")
     numbers = (*arrays, "fps", "size", "focal")
-    data = read_npz(path, numbers, texts, optional_texts=later)
+    data = read_npz(path, numbers, texts, optional=("sigma", "reach"), optional_texts=later)
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
     k = data["joints"].size
-    if any(data[key].ndim < 2 or data[key].shape[1] != k for key in arrays[:4]):
-        raise ValueError(f"{path}: expected {k} joints in axis 1 of {arrays[:4]}.")
+    by_joint = (*arrays[:4], *(("sigma",) if "sigma" in data else ()))
+    if any(data[key].ndim < 2 or data[key].shape[1] != k for key in by_joint):
+        raise ValueError(f"{path}: expected {k} joints in axis 1 of {by_joint}.")
     skeleton, order = identify([str(joint) for joint in data["joints"].flat])
     return Motion3D(
         xyz=data["xyz"][:, order],
@@ -295,4 +321,6 @@ def load_motion(path: str | Path) -> Motion3D:
         scale_source=str(data["scale_source"]),
         weights=str(data["weights"]),
         **{key: str(data[key]) for key in later if key in data},
+        sigma=data["sigma"][:, order] if "sigma" in data else None,
+        reach=float(data.get("reach", REACH)),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from .calibrating import calibrate
 from .deploying import export
 from .lifting import info, lift, quality
 from .preparing import check, h36m_sh, mocap, open_benchmark
@@ -44,6 +45,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "export": export,
     "evaluate": evaluate,
     **GROUPS,
+    "calibrate": calibrate,
     "ablate": ablate,
     "attention": attention,
 }

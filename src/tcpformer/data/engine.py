@@ -23,6 +23,8 @@ from .reports import reported, with_middle_joints_made
 
 EXACT = 0.15
 """Share of clips whose 2D is exact, with full confidence."""
+STEP = 4
+"""Capture frames from one instant of a whole motion to the next."""
 
 
 def filmed_clips(
@@ -61,6 +63,23 @@ def _batch(
         np.clip(in_line(confidence, drawn.at), 0, 1),
         truth - truth[:, :, H36M.root, None],
     )
+
+
+def filmed_motion(
+    mocap: Mocap, seconds: float, rng: np.random.Generator
+) -> tuple[Views, Float[np.ndarray, "1 n 17 2"], Float[np.ndarray, "1 n 17"], float]:
+    """One whole motion in the frames of its video: the view, rays, confidence, frames per second.
+
+    Args:
+        mocap: Where it comes from; a sequence that is too short gives less.
+        seconds: How long.
+        rng: Source of all chance.
+    """
+    drawn = takes(mocap, round(seconds * mocap.fps / STEP) + 1, 1, (STEP, STEP), rng)
+    bodies = _bodies(drawn.video, rng)
+    n = bodies.shape[1]
+    views = framed(bodies, np.arange(n)[None] / drawn.fps[:, None], rng)
+    return views, *_seen(views.xyz, views, 1 / drawn.fps, rng), float(drawn.fps[0])
 
 
 def _bodies(

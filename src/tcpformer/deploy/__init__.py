@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..weights import Weights, load_weights
 from .formats import SUFFIXES, Format, Precision, runnable
-from .inference import Numbers, to_run
+from .inference import Numbers, pick_device, to_run
 from .running import Exported, load_exported
 from .writing import Checked, export
 
@@ -28,6 +28,7 @@ __all__ = [
     "device_for",
     "export",
     "load_exported",
+    "pick_device",
     "to_run",
     "weights_for",
 ]

@@ -71,3 +71,25 @@ def _seconds(model: nn.Module, x: Tensor) -> float:
     start = time.perf_counter()
     model(x).sum().item()  # waits for the device
     return time.perf_counter() - start
+
+
+def pick_device(name: str) -> str:
+    """Turn "auto" into the best device there is.
+
+    Raises:
+        ValueError: If the named device is not one of ours or not on this machine.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return next(device for device, found in there.items() if found)
+    kind, _, number = name.partition(":")
+    if kind not in there or (number and not (kind == "cuda" and number.isdecimal())):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got {name!r}.")
+    if not there[kind]:
+        found = [device for device, yes in there.items() if yes]
+        raise ValueError(f"no {kind} device on this machine; there is {', '.join(found)}.")
+    return name

@@ -1,6 +1,7 @@
 """The open benchmark: motion capture seen by fixed cameras, with exact and with noisy 2D."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from ..chain import Chain
 from ..files import read_npz
 from ..lift import Lifter
 from ..metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
-from ..motion import Motion2D
+from ..motion import Motion2D, Motion3D
 from ..place import choose_focal
+from ..sigma import coverage, missed
 from ..skeleton import H36M, STANDARD_HEIGHT
-from .report import Report
+from .report import Report, Row
 
 _NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "fps")
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
@@ -50,21 +52,26 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     if tuple(content["joints"]) != H36M.joints:
         raise ValueError(f"{data}: expected the joints {H36M.joints}, got {content['joints']}.")
     views = range(0, len(content["offsets"]) - 1, every)
-    scores = []
+    scores, sure = [], []
     for done, view in enumerate(views, start=1):
         motion, focal = _view(content, view, noisy, know_focal)
         if chain is None:
             pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
         else:
-            xyz = lifter(motion, height=STANDARD_HEIGHT, focal=focal, chain=chain).camera_xyz
-            pred = xyz - xyz[:, H36M.root, None]
+            lifted = lifter(motion, height=STANDARD_HEIGHT, focal=focal, chain=chain)
+            pred = lifted.camera_xyz - lifted.camera_xyz[:, H36M.root, None]
+            if lifted.sigma is not None:
+                sure.append(missed(lifted, _truth(content, view)))
         scores.append(_score_view(pred, content, view))
         progress(done, len(views))
     title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
     title += "" if know_focal else ", focal length not known"
     title += "" if chain is None else f", finished ({chain.words()})"
     title += "" if every == 1 else f", every {every}th view"
-    return _report(title, scores, content["activity"][list(views)])
+    report = _report(title, scores, content["activity"][list(views)])
+    if not sure:
+        return report
+    return _with_coverage(report, sure, content["activity"][list(views)], lifter.reach)
 
 
 def _view(
@@ -79,13 +86,16 @@ def _view(
     return Motion2D(xy, confidence, size, float(content["fps"]), H36M), focal
 
 
+def _truth(content: dict[str, np.ndarray], view: int) -> np.ndarray:
+    return content["relative"][content["offsets"][view] : content["offsets"][view + 1]] * 1e-4
+
+
 def _score_view(
     pred: np.ndarray, content: dict[str, np.ndarray], view: int
 ) -> dict[str, np.ndarray]:
     """Every score of every frame of one view; differences have fewer frames."""
-    part = slice(content["offsets"][view], content["offsets"][view + 1])
     fps = float(content["fps"])
-    true = content["relative"][part] * 1e-4
+    true = _truth(content, view)
     return {
         "mpjpe": 1000 * mpjpe(pred, true),
         "n_mpjpe": 1000 * n_mpjpe(pred, true),
@@ -95,6 +105,27 @@ def _score_view(
         "pck": 100 * pck(pred, true),
         "auc": 100 * auc(pred, true),
     }
+
+
+def _with_coverage(
+    report: Report, sure: list[tuple[np.ndarray, np.ndarray]], activity: np.ndarray, reach: float
+) -> Report:
+    """The same with a table of how honest sigma is."""
+
+    def row(views: np.ndarray) -> Row:
+        error, sigma = (np.concatenate([sure[v][i] for v in views]) for i in (0, 1))
+        return coverage(error, sigma, reach)
+
+    rows = {str(name): row(np.flatnonzero(activity == name)) for name in np.unique(activity)}
+    return replace(
+        report,
+        scores=report.scores | row(np.arange(len(sure))),
+        tables=report.tables | {"how sure it is": rows},
+        notes=(
+            *report.notes,
+            "Honest is: 68.3 % within one sigma along each axis of the camera, 90 % in the region.",
+        ),
+    )
 
 
 def _report(title: str, scores: list[dict[str, np.ndarray]], activity: np.ndarray) -> Report:

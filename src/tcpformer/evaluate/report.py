@@ -24,6 +24,12 @@ LABELS = {
     "auc": ("AUC %", 1),
     "bone_deviation": ("bone dev.", 1),
     "jitter": ("jitter mm/s³", 0),
+    "missed": ("off by, mean mm", 1),
+    "said": ("sigma, median mm", 1),
+    "within_x": ("within 1 sigma: x %", 1),
+    "within_y": ("y %", 1),
+    "within_z": ("z %", 1),
+    "region": ("in the 90 % region", 1),
 }
 """Score -> what a table calls it, and how many decimals it shows. Millimetres where no unit is."""
 

@@ -15,6 +15,7 @@ network does. What was done, all of it exact but for rounding:
 Axes: t frame, b clip, j joint, c channel, h head, d channel of a head.
 """
 
+import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -68,9 +69,16 @@ class FrozenTCPFormer(nn.Module):
         ).to(dtype)
         self.features = folded(model.features, norm=model.norm)
         self.head = folded(model.head)
+        self.spread = copy.deepcopy(model.spread)
+        if self.spread is not None:
+            self.spread.float().requires_grad_(False)
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
         """Lift clips of exactly `config.frames` frames."""
+        return self.head(self.represent(xyc).transpose(0, 1)).transpose(0, 1)
+
+    def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
+        """The feature of every joint in every frame, before the last linear map."""
         if xyc.shape[1:] != (self.config.frames, self.position.shape[0], 3):
             raise ValueError(
                 f"expected clips of shape (batch, {self.config.frames}, {self.position.shape[0]}, "
@@ -86,7 +94,7 @@ class FrozenTCPFormer(nn.Module):
         proxy = self.proxy.expand(-1, x.shape[1], -1, -1)
         for mix, exchange in self.layers:
             x, proxy = exchange(mix(x), proxy)
-        return self.head(self.features(norm(x.float())).tanh()).transpose(0, 1)
+        return self.features(norm(x.float())).tanh().transpose(0, 1)
 
 
 class Mixer(nn.Module):

@@ -3,16 +3,14 @@
 Liu, Liu, Liu, Li: "TCPFormer: Learning Temporal Correlation with Implicit Pose Proxy for 3D Human
 Pose Estimation", AAAI 2025, arXiv 2501.01770. The network is exactly the released one.
 
-Two things travel through the layers: the pose, one token per frame and joint, and the proxy, a
-third as many learned frames. Every layer mixes the pose over joints and time (`DualStream`), then
-lets pose and proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
+Two things travel through the layers: the pose, a token per frame and joint, and the proxy, a third
+as many learned frames. A layer mixes the pose over joints and time (`DualStream`), then pose and
+proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
 
 Notable:
 - No temporal position enters anywhere, as released: permute the frames and the output is permuted
   likewise. `Config.frame_position`, which is ours, tells frames their place.
-- The frame-by-frame map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v), and attention is
-  fused, so memory grows linearly with the number of frames.
-- Each residual branch has a learned gain per channel (`LayerScale`), all but closed at the start.
+- The map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v); memory grows linearly with frames.
 
 Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of a head.
 """
@@ -25,6 +23,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .spread import Spread
 
 JOINTS = 17
 MLP_RATIO = 4
@@ -60,6 +60,8 @@ class Config:
     """Ours, not the paper's: a joint's token starts from the whole pose, by a map of its own."""
     frame_position: bool = False
     """Ours, not the paper's: a learned vector for every place in the clip, from 0 on."""
+    spread: bool = False
+    """Ours too: a second head says how far off the pose may be. The pose stays the same."""
 
     def __post_init__(self) -> None:
         if self.frames % 3 and (self.proxy_frames is None or self.local_branch):
@@ -99,6 +101,7 @@ class TCPFormer(nn.Module):
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
         self.head = nn.Linear(config.representation, 3)
+        self.spread = Spread(config.representation, JOINTS) if config.spread else None
 
     def forward(
         self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
@@ -232,10 +235,7 @@ class CrossAttention(nn.Module):
 
 
 class ProxyAttention(nn.Module):
-    """PAM: temporal self-attention guided by the way through the proxy.
-
-    The map is w softmax(q k^T) + (1 - w) A2 A1, with A1 from PUM and A2 from PIM.
-    """
+    """PAM: its map is w softmax(q k^T) + (1 - w) A2 A1, with A1 from PUM and A2 from PIM."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

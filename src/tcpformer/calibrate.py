@@ -6,8 +6,8 @@ Two steps, and the network itself is not touched:
    representation learns how large its errors are (the likelihood of Student's t, whose tails are
    heavy: few large errors do not decide).
 2. `hold`: people held out are lifted as a user lifts them, whole, by `Lifter` with its chain. A
-   factor per axis makes one sigma hold 68.27 % of the errors, the region is as large as 90 % of
-   the joints ask, and gaps are made to see how far off bridges are.
+   straight line per axis, in logs, makes one sigma hold 68.27 % of the errors, the region is as
+   large as 90 % of the joints ask, and gaps are made to see how far off bridges are.
 
 Axes: n rows, i inputs of the second head.
 """
@@ -42,7 +42,9 @@ CLIPS_AT_ONCE = 25
 SEED = 101
 EVERY = 3
 """Frames of a motion err alike: every third is counted."""
-_GAPS_STEPS, _GAPS_RATE = 300, 0.05
+SLOWEST = 10.0
+"""Seconds: the longest memory. Gaps of more than 4 s are not made, so no slower growth is shown."""
+_GAPS_STEPS, _GAPS_RATE = 150, 0.1
 
 Progress = Callable[[int, int], None]
 
@@ -112,6 +114,7 @@ def calibrate(
     for name, views in _views(load_mocap(data, "val"), effort).items():
         held[name] = lifted(lifter, views)
         progress(3 + len(held), parts)
+    spread.wander.copy_(torch.from_numpy(wandering(load_mocap(data, "train"))))
     return replace(weights, model=model), hold(spread, held)
 
 
@@ -194,10 +197,10 @@ def lifted(lifter: Lifter, views: Iterator[Filmed]) -> Held:
 
 
 def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
-    """Set the factors, the reach and what bridges miss, in place; each kind of 2D counts alike.
+    """Set the line, the reach and what bridges miss, in place; each kind of 2D counts alike.
 
     Args:
-        spread: As fitted, while the motions were lifted.
+        spread: As fitted, as the motions were lifted; and what joints wander.
         held: What they miss, by kind; of "gaps" the frames bridged count.
 
     Returns:
@@ -207,40 +210,68 @@ def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
     most = min(len(kind.error) for kind in kinds)
     rng = np.random.default_rng(SEED)
     some = Held.joined([_some(kind, most, rng) for kind in kinds])
-    factor = scaled_to_cover(some.error, some.sigma)
-    reach = np.quantile(distance(some.error, some.sigma * factor), MOST)
-    spread.contract.bias += torch.from_numpy(np.log(factor)).float()
-    spread.reach.fill_(float(reach))
-    now = {name: replace(each, sigma=each.sigma * factor) for name, each in held.items()}
-    wander, memory = of_bridges(now["gaps"])
-    spread.wander.copy_(wander)
+    offset, slope = _line(some)
+    factor = scaled_to_cover(some.error, np.exp(offset + slope * np.log(some.sigma)))
+    offset = offset + np.log(factor)
+    now = {k: replace(h, sigma=np.exp(offset + slope * np.log(h.sigma))) for k, h in held.items()}
+    said = np.exp(offset + slope * np.log(some.sigma))
+    spread.contract.weight *= torch.from_numpy(slope).float()[:, None]
+    spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
+    spread.reach.fill_(float(np.quantile(distance(some.error, said), MOST)))
+    far = spread.wander.numpy()[BODY]
+    memory = of_bridges(now["gaps"], far)
     spread.memory.fill_(memory)
-    far = wander[BODY].numpy()
     return {k: replace(h, sigma=widened(h.sigma, h.free, far, memory)) for k, h in now.items()}
 
 
-def of_bridges(held: Held) -> tuple[Float[Tensor, "17"], float]:
-    """How far joints wander while nobody is seen, alike on both sides, and how soon.
+def _line(held: Held) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Offset and slope, along each axis, of the log of sigma that makes the errors likeliest."""
+    error, sigma = (torch.from_numpy(x.reshape(-1, 3)).float() for x in (held.error, held.sigma))
+    line = torch.stack([torch.zeros(3), torch.ones(3)]).requires_grad_()
+    optimizer = torch.optim.LBFGS([line], max_iter=60)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = unlikelihood(error, line[0] + line[1] * sigma.log())
+        value.backward()
+        return value
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+    offset, slope = line.detach().double().numpy()
+    return offset, slope
+
+
+def of_bridges(held: Held, wander: Float[np.ndarray, " j"]) -> float:
+    """How soon joints wander while nobody is seen, in seconds.
 
     Args:
         held: Of its bridged frames; sigma as if everything had been seen.
+        wander: How far they do, in the end: the joints but the pelvis.
     """
     held = _bridged(held)
     error, sigma, free = (torch.from_numpy(x).float() for x in vars(held).values())
-    wander = torch.full((len(H36M.joints),), -2.0).requires_grad_()
-    memory = torch.zeros(()).requires_grad_()
-    optimizer = torch.optim.Adam([wander, memory], lr=_GAPS_RATE)
+    far, memory = torch.from_numpy(wander).float(), torch.ones(()).requires_grad_()
+    optimizer = torch.optim.Adam([memory], lr=_GAPS_RATE)
     for _ in range(_GAPS_STEPS):
-        even = (wander + wander[list(H36M.mirror)]) / 2
-        grown = (2 * even[BODY]).exp() * -torch.expm1(-free / memory.exp())[:, None]
+        grown = far**2 * -torch.expm1(-free / memory.exp())[:, None]
         log_sigma = (sigma**2 + grown[..., None]).log() / 2
         loss = unlikelihood(error.flatten(0, 1), log_sigma.flatten(0, 1))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    even = ((wander + wander[list(H36M.mirror)]) / 2).detach().exp()
-    even[H36M.root] = 0.0
-    return even, float(memory.detach().exp())
+    return min(float(memory.detach().exp()), SLOWEST)
+
+
+def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:
+    """How far joints are from where they are on average, seen from the pelvis, along any axis.
+
+    People face all directions; the same left and right; metres.
+    """
+    bounds = zip(mocap.starts, mocap.starts + mocap.lengths, strict=True)
+    pose = mocap.xyz[np.concatenate([np.arange(*bound, 10) for bound in bounds])]
+    pose = pose - pose[:, H36M.root, None]
+    variance = ((pose[..., :2] ** 2).sum(axis=-1).mean(axis=0) + pose[..., 2].var(axis=0)) / 3
+    return np.sqrt((variance + variance[list(H36M.mirror)]) / 2)
 
 
 def as_kept(model: TCPFormer) -> TCPFormer:

@@ -29,7 +29,7 @@ def in_camera(
     return np.sqrt(np.einsum("tka,tjk->tja", rotation**2, spread**2))
 
 
-def unseen(valid: Bool[np.ndarray, " t"], times: Float[np.ndarray, " t"]) -> np.ndarray:
+def unseen(valid: Bool[np.ndarray, " t"], times: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
     """Seconds of freedom that the bridge over unseen frames leaves: 0 where somebody was seen.
 
     Between two sightings a motion is held at both ends: a and b seconds from them it is as free as
@@ -40,13 +40,12 @@ def unseen(valid: Bool[np.ndarray, " t"], times: Float[np.ndarray, " t"]) -> np.
     if not len(seen):
         return np.full(len(times), np.inf)
     place = np.searchsorted(seen, np.arange(len(times)))
-    before = np.where(place > 0, times - times[seen[np.maximum(place - 1, 0)]], np.inf)
-    after = np.where(
-        place < len(seen), times[seen[np.minimum(place, len(seen) - 1)]] - times, np.inf
-    )
+    last, following = seen[np.maximum(place - 1, 0)], seen[np.minimum(place, len(seen) - 1)]
+    before = np.where(place > 0, times - times[last], np.inf)
+    after = np.where(place < len(seen), times[following] - times, np.inf)
     shorter, longer = np.minimum(before, after), np.maximum(before, after)
-    share = np.where(np.isinf(longer), 1.0, longer / np.maximum(shorter + longer, 1e-9))
-    return np.where(valid, 0.0, shorter * share)
+    # a b / (a + b), which is the shorter where the longer has no end.
+    return np.where(valid, 0.0, shorter / (1 + shorter / np.maximum(longer, 1e-9)))
 
 
 def widened(

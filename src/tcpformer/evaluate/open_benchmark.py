@@ -74,6 +74,29 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     return _with_coverage(report, sure, content["activity"][list(views)], lifter.reach)
 
 
+def errors_and_sigma(
+    lifter: Lifter, data: str | Path, *, noisy: bool, every: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """What finished motions miss and say of it, as `sigma.missed` gives them, of all views.
+
+    Args:
+        lifter: Of weights that know how sure they are.
+        data: As for `evaluate_open`.
+        noisy: Likewise.
+        every: Likewise.
+
+    Raises:
+        ValueError: If the weights do not know, or the file is not of this format.
+    """
+    content = read_npz(data, _NUMBERS, ("joints", "activity"))
+    parts = []
+    for view in range(0, len(content["offsets"]) - 1, every):
+        motion, focal = _view(content, view, noisy, True)
+        parts.append(missed(lifter(motion, focal=focal), _truth(content, view)))
+    error, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return error, sigma
+
+
 def _view(
     content: dict[str, np.ndarray], view: int, noisy: bool, know_focal: bool
 ) -> tuple[Motion2D, float]:

@@ -1,68 +1,221 @@
-"""How fast a video becomes motion, and where the time goes: decode, detect, lift, write.
+"""How fast a video becomes motion, where the time goes, and how both grow.
 
-usage: python benchmarks/pipeline.py [VIDEO] [--landmarks heavy|full] [--runs 3]
+usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 90] [--runs 1]
+       python benchmarks/pipeline.py length [--minutes 1 2 4] [--people 2]
+       python benchmarks/pipeline.py memory [--minutes 60] [--picture docs/memory.png]
 
-The whole is timed as `tcpformer lift --no-overlay` does it, start-up of Python apart. Decoding is
-timed on its own, once for each of the two readings of the video, and taken off the detection.
+`stages` times every stage of `tcpformer lift` on the sample, enlarged; without a verb, `stages` and
+`length` run. Beside the time by the clock stands that of the processor, over all threads: it is
+the cost on one core, and on a busy machine the number to trust. Stages include the decoding that
+runs ahead of them.
+
+`length` and `memory` read videos of small pictures in which a stand-in for the networks sees people
+walk, so that an hour takes minutes; everything else is the real road, a process for each length.
 """
 
 import argparse
+import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from tcpformer import Lifter, detect, open_video, save
+import cv2
+from long_video import road
+
+from tcpformer import Lifter, open_video, save
+from tcpformer.chain import finish
+from tcpformer.detect.blazepose import LandmarkNetwork
+from tcpformer.detect.follow import follow
+from tcpformer.detect.scan import people
+from tcpformer.lift import DEFAULT_CHAIN
+from tcpformer.track import choose
+from tcpformer.video import Frame, Video, write_video
+from tcpformer.view.overlay import write_overlay
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.mp4"
+MB = 2**20
+HOUR = 3600 * 30  # frames
 
 
-def seconds(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
+class Watch:
+    """Seconds by the clock and by the processor, of named pieces of work."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, tuple[float, float]] = {}
+
+    def __call__(self, name: str, work: Callable[[], Any]) -> Any:
+        clock, processor = time.perf_counter(), time.process_time()
+        result = work()
+        self.spent[name] = (time.perf_counter() - clock, time.process_time() - processor)
+        return result
 
 
-def run(path: Path, landmarks: str) -> tuple[dict[str, float], int]:
-    """Seconds of each stage, and the number of frames."""
-    video = open_video(path)
-    decoding, frames = seconds(lambda: sum(1 for _ in video.frames()))
-    detecting, people = seconds(lambda: detect(video, landmarks=landmarks))
-    loading, lifter = seconds(Lifter)
-    lifting, motions = seconds(lambda: [lifter(person) for person in people])
-    with tempfile.TemporaryDirectory() as folder:
-        writing, _ = seconds(
-            lambda: [save(m, Path(folder) / f"m.{s}") for m in motions for s in ("npz", "bvh")]
+def enlarged(source: Path, target: Path, height: int, count: int) -> None:
+    """The first frames of a video, at another height."""
+    video = open_video(source)
+    size = (round(video.size[0] * height / video.size[1] / 2) * 2, height)
+
+    def frames() -> Iterator[Frame]:
+        for frame in islice(video.frames(), count):
+            yield Frame(frame.index, frame.time, cv2.resize(frame.image, size))
+
+    write_video(target, frames(), video.fps)
+
+
+def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
+    """Every stage, for one and two people, with both networks."""
+    watch = Watch()
+    watch("decode, convert", lambda: sum(1 for _ in video.frames()))
+    tracks = watch("find", lambda: people(video))
+    lifter = Lifter()
+    for count in (1, 2):
+        chosen = dict(list(choose(tracks).items())[:count])
+        others = [track for track in tracks if track not in chosen.values()]
+        for name in ("full", "heavy"):
+            network = LandmarkNetwork(name)
+            seen = watch(
+                f"landmarks {name}, {count}",
+                lambda n=network, c=chosen, o=others: follow(video, c, o, n),
+            )
+        raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, chain=None) for each in s])
+        motions = watch(f"finish, {count}", lambda r=raw: finish(r, DEFAULT_CHAIN))
+        watch(
+            f"write, {count}",
+            lambda m=motions: [save(one, folder / f"a.{s}") for one in m for s in ("npz", "bvh")],
         )
-    stages = {
-        "decode": decoding,
-        "detect and follow": max(detecting - decoding, 0.0),
-        "load the lifter": loading,
-        "lift": lifting,
-        "write npz and bvh": writing,
+        watch(f"overlay, {count}", lambda m=motions: write_overlay(video, m, folder / "o.mp4"))
+    return watch.spent
+
+
+def report_stages(source: Path, height: int, count: int, runs: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        enlarged(source, path, height, count)
+        video = open_video(path)
+        found = [stages(video, Path(folder)) for _ in range(runs)]
+    ms = {
+        name: tuple(1000 * statistics.median(f[name][i] for f in found) / count for i in (0, 1))
+        for name in found[0]
     }
-    return stages, frames
+    print(f"{source.name} at {video.size[0]} x {video.size[1]}, {count} frames, {runs} runs")
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPU cores\n")
+    print("| stage, people | ms a frame | of the processor |\n|---|---|---|")
+    for name, (clock, processor) in ms.items():
+        print(f"| {name} | {clock:.1f} | {processor:.1f} |")
+    print("\n| to motion.npz | frames a second | processor hours for an hour at 30 a second |")
+    print("|---|---|---|")
+    for network in ("heavy", "full"):
+        for n in (1, 2):
+            parts = ["find", f"landmarks {network}, {n}", f"lift, {n}", f"finish, {n}"]
+            parts.append(f"write, {n}")
+            clock, processor = (sum(ms[part][i] for part in parts) for i in (0, 1))
+            drawn = processor + ms[f"overlay, {n}"][1]
+            print(
+                f"| {network}, {n} | {1000 / clock:.1f} | {processor / 1000 * HOUR / 3600:.2f}"
+                f" ({drawn / 1000 * HOUR / 3600:.2f} with overlay) |"
+            )
+
+
+def watched(minutes: float, count: int) -> dict[str, Any]:
+    """The road of a long video in this process: seconds and peak memory of each stage."""
+    watch, now = Watch(), ["start"]
+    samples: list[tuple[float, float, str]] = []
+    start, ended = time.perf_counter(), threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.1):
+            samples.append((time.perf_counter() - start, resident(), now[0]))
+
+    def stage(name: str, work: Callable[[], Any]) -> Any:
+        now[0] = name
+        return watch(name, work)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        frames = road(minutes, count, stage)
+    finally:
+        ended.set()
+        thread.join()
+    return {"minutes": minutes, "frames": frames, "spent": watch.spent, "samples": samples}
+
+
+def resident() -> float:
+    """Megabytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MB
+
+
+def apart(minutes: float, count: int) -> dict[str, Any]:
+    """`watched`, in a process of its own."""
+    line = [sys.executable, __file__, "_watched", "--minutes", str(minutes), "--people", str(count)]
+    return json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+
+
+def report_length(found: list[dict[str, Any]], count: int) -> None:
+    print(f"\n{count} people, small pictures, a stand-in for the networks that see\n")
+    names = list(found[0]["spent"])
+    heads = " | ".join(f"{each['minutes']:g} min" for each in found)
+    print(f"| processor, ms a frame | {heads} |\n|---|{'---|' * len(found)}")
+    for name in names:
+        row = [f"{1000 * each['spent'][name][1] / each['frames']:.2f}" for each in found]
+        print(f"| {name} | {' | '.join(row)} |")
+    print(f"\n| peak, MB | {heads} |\n|---|{'---|' * len(found)}")
+    for name in ("start", *names):
+        peaks = [max([m for _, m, s in f["samples"] if s == name], default=0.0) for f in found]
+        print(f"| {name} | {' | '.join(f'{peak:.0f}' for peak in peaks)} |")
+
+
+def draw(each: dict[str, Any], path: Path) -> None:
+    """Memory over time, with the stages."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for i, name in enumerate(dict.fromkeys(s for *_, s in each["samples"])):
+        part = [(t / 60, m) for t, m, s in each["samples"] if s == name]
+        axes.plot(*zip(*part, strict=True), color=f"C{i}", label=name)
+    axes.axhline(1024, color="grey", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="minutes of work", ylabel="MB in memory", ylim=(0, None))
+    axes.set_title(f"{each['minutes']:g} minutes of video, {each['frames']:,} frames", fontsize=10)
+    axes.legend(fontsize=8, ncols=4, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("verb", nargs="?", default="all")
     parser.add_argument("video", nargs="?", type=Path, default=SAMPLE)
-    parser.add_argument("--landmarks", default="heavy", choices=("heavy", "full"))
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--height", type=int, default=1080)
+    parser.add_argument("--frames", type=int, default=90)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--minutes", type=float, nargs="+")
+    parser.add_argument("--people", type=int, default=2)
+    parser.add_argument("--picture", type=Path)
     args = parser.parse_args()
-    results = [run(args.video, args.landmarks) for _ in range(args.runs)]
-    frames = results[0][1]
-    median = {k: statistics.median(stages[k] for stages, _ in results) for k in results[0][0]}
-    total = statistics.median(sum(stages.values()) for stages, _ in results)
-    print(f"{args.video.name}, {frames} frames, landmarks {args.landmarks}, {args.runs} runs")
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPU cores\n")
-    print("| stage | ms per frame | share |\n|---|---|---|")
-    for stage, value in median.items():
-        print(f"| {stage} | {1000 * value / frames:.2f} | {100 * value / total:.0f} % |")
-    print(f"| whole | {1000 * total / frames:.2f} | {frames / total:.1f} frames per second |")
+    if args.verb == "_watched":
+        print(json.dumps(watched(args.minutes[0], args.people)))
+        return
+    if args.verb in ("stages", "all"):
+        report_stages(args.video, args.height, args.frames, args.runs)
+    if args.verb in ("length", "all"):
+        found = [apart(minutes, args.people) for minutes in args.minutes or (1, 2, 4)]
+        report_length(found, args.people)
+    if args.verb == "memory":
+        found = apart((args.minutes or [60])[0], args.people)
+        report_length([found], args.people)
+        if args.picture is not None:
+            draw(found, args.picture)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,37 @@ def test_lifting_again_replaces_what_was_there(tmp_path: Path, walking: Path, ti
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
 
 
+def test_what_an_earlier_run_drew_does_not_stay(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the overlay of other motions, nor a raw motion beside another finished one."""
+    out = tmp_path / "out"
+    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    (out / "overlay.mp4").write_bytes(b"an older one")
+    capsys.readouterr()
+    run("lift", walking, "--out", out, "--weights", tiny)
+    assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
+    assert "overlay.mp4 showed earlier motions and was deleted" in capsys.readouterr().out
+
+
+def test_another_backend_lifts_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    for backend in ("torch", "onnx"):
+        run("lift", walking, "--out", tmp_path / backend, "--weights", tiny, "--backend", backend)
+    ours, other = (load_motion(tmp_path / b / "person_0/motion.npz") for b in ("torch", "onnx"))
+    np.testing.assert_allclose(other.xyz, ours.xyz, atol=1e-4)
+    assert (other.xyz != ours.xyz).any()
+
+
+def test_precision_reaches_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / precision
+        run("lift", walking, "--out", out, "--weights", tiny, "--precision", precision)
+    ours, coarse = (
+        load_motion(tmp_path / p / "person_0/motion.npz").xyz for p in ("float32", "bfloat16")
+    )
+    assert 1e-6 < np.abs(coarse - ours).mean() < 0.05
+
+
 def test_info_names_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     run("info")
     said = capsys.readouterr().out

@@ -203,3 +203,35 @@ def test_steadying_keeps_what_rests_and_what_moves_evenly_inside(
 def test_steadying_takes_away_what_alternates() -> None:
     x = np.broadcast_to((-1.0) ** np.arange(60)[:, None, None], (60, J, 3))
     assert np.abs(steadied(x, 0.02, 50.0)[5:-5]).max() < 0.05
+
+
+# from high rates
+
+
+@pytest.mark.parametrize("fps", [60.0, 120.0, 240.0])
+def test_what_trembles_faster_than_the_new_rate_shows_is_gone(fps: float) -> None:
+    times = np.arange(round(2 * fps)) / fps
+    wave = 100 * np.sin(2 * np.pi * 1.0 * times)
+    tremble = 10 * np.sin(2 * np.pi * 28.0 * times)  # at 30 a second, it would look like 2 Hz
+    xy = np.broadcast_to((wave + tremble)[:, None, None], (len(times), J, 2)).copy()
+    slow = resample(motion(xy, fps), 30.0)
+    inside = np.s_[5:-5]
+    off = slow.xy[inside, 0, 0] - 100 * np.sin(2 * np.pi * slow.times[inside])
+    assert np.abs(off).max() < (5.0 if fps > 60 else 7.0)
+
+
+def test_noise_of_many_frames_is_averaged(rng: np.random.Generator) -> None:
+    xy = rng.normal(0, 1, (2400, J, 2))
+    assert resample(motion(xy, 240.0), 30.0).xy.std() < 0.45
+    assert resample(motion(xy, 40.0), 30.0).xy.std() > 0.7  # too near to gain anything
+
+
+def test_straight_motion_stays_straight_from_a_high_and_uneven_rate(
+    rng: np.random.Generator,
+) -> None:
+    times = np.cumsum(rng.uniform(0.002, 0.008, 600))
+    m = motion(straight(times, rng), 200.0, times)
+    slow = resample(m, 30.0)
+    speed = np.diff(m.xy[[0, -1]], axis=0)[0] / (times[-1] - times[0])
+    wanted = m.xy[0] + speed * (slow.times - times[0])[:, None, None]
+    np.testing.assert_allclose(slow.xy, wanted, atol=1e-6)

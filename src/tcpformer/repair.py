@@ -12,6 +12,8 @@ from .motion import Motion2D
 
 _CUTOFF, _RISE = 3.0, 1.5  # Hz of a path, and Hz more for each unit a second
 _POWER = 4  # of confidence: what a frame counts for on the path
+SLOWER = 1.5
+"""From so many times the wanted rate on, a motion is smoothed before it is sampled."""
 
 
 def weighed(motion: Motion2D, unit: float) -> Motion2D:
@@ -70,7 +72,8 @@ def resample(motion: Motion2D, fps: float) -> Motion2D:
     """Sample a motion evenly in time; `at_times` with its old times is the way back.
 
     A motion that is already even at this rate, within half a frame over its whole length, is
-    returned as it is.
+    returned as it is. From a much higher rate, places are averaged over as long as a frame then
+    lasts: what trembles faster than the new rate can show would else look like a slow movement.
     """
     count = round((motion.times[-1] - motion.times[0]) * fps) + 1
     times = motion.times[0] + np.arange(count) / fps
@@ -80,12 +83,31 @@ def resample(motion: Motion2D, fps: float) -> Motion2D:
     confidence = at_times(motion.confidence[..., None], motion.times, times, smooth=False)[..., 0]
     return replace(
         motion,
-        xy=at_times(motion.xy, motion.times, times),
+        xy=at_times(*_slowed(motion, fps), times),
         confidence=np.clip(confidence, 0.0, 1.0),
         valid=motion.valid[nearest],
         times=times,
         fps=fps,
     )
+
+
+def _slowed(
+    motion: Motion2D, fps: float
+) -> tuple[Float[np.ndarray, "t j 2"], Float[np.ndarray, " t"]]:
+    """The places with as little haste as frames at a rate show, and when they are taken."""
+    xy, times = motion.xy, motion.times
+    span = times[-1] - times[0]
+    ratio = (len(times) - 1) / span / fps if span > 0 else 1.0
+    if ratio < SLOWER:
+        return xy, times
+    # A mean over some frames has this variance; a Gaussian of it lets nothing fast through again.
+    spread = np.sqrt((ratio**2 - 1) / 12)
+    both = np.column_stack([times, xy.reshape(len(xy), -1)])  # a line in time stays one
+    more = min(int(4 * spread) + 1, len(both) - 1)
+    # Turned about its ends: they stay where they were.
+    wide = np.pad(both, ((more, more), (0, 0)), mode="reflect", reflect_type="odd")
+    both = gaussian_filter1d(wide, spread, axis=0)[more:-more]
+    return both[:, 1:].reshape(xy.shape), both[:, 0]
 
 
 def at_times(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from .bars import bar
-from .places import writable
+from .places import possible
 
 if TYPE_CHECKING:
     from ..motion import Motion2D, Motion3D
@@ -24,6 +24,8 @@ def lift(
     focal: float | None = None,
     weights: str = "default",
     device: str = "auto",
+    backend: Literal["auto", "torch", "onnx", "openvino"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "float32",
     trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     heads: int = 8,
     person: str = "all",
@@ -53,6 +55,9 @@ def lift(
             that of a camera that sees 60 degrees across the longer side.
         weights: A packaged name, a folder, or a released checkpoint.
         device: "auto", "cpu", "cuda" or "mps".
+        backend: What computes the network: "torch", or on the CPU "onnx" or "openvino". By default
+            what an exported file was written for, else torch. (docs/export.md)
+        precision: "bfloat16" is faster where the processor has it; "auto" measures.
         trained_on: What a released checkpoint was trained on; it does not say so itself.
         heads: Attention heads of a released checkpoint.
         person: Whom to lift: "all", "largest" in the picture, "longest" in the video, or a
@@ -81,8 +86,16 @@ def lift(
         torch.set_num_threads(threads)
     choose_height(height)
     film, people = _source(source, Given(person, fps, size, video))
-    writable(out)
-    lifter = Lifter(weights, device, flip, trained_on=trained_on, heads=heads)
+    possible(out)
+    lifter = Lifter(
+        weights,
+        device,
+        flip,
+        trained_on=trained_on,
+        heads=heads,
+        backend=backend,
+        precision=precision,
+    )
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
@@ -95,6 +108,8 @@ def lift(
         _write_raw(lifter(each, **known, chain=None), out / f"person_{each.person}")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
+    else:
+        _forget(out / "overlay.mp4", source, video)
     print(f"done in {time.monotonic() - start:.1f} s")
 
 
@@ -152,7 +167,8 @@ def _found(
 def _write(motion: "Motion3D", folder: Path) -> None:
     from ..export import save
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "motion_raw.npz").unlink(missing_ok=True)  # of an earlier motion
     for name in ("motion.npz", "motion.bvh"):
         save(motion, folder / name)
         print(folder / name)
@@ -161,6 +177,14 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
     print(f"  world: {motion.ground_source}")
     print(f"  done to it: {motion.chain or 'nothing'}")
+
+
+def _forget(overlay: Path, *sources: Path | None) -> None:
+    """Delete the drawing of an earlier run, which shows other motions; never what was given."""
+    given = [each.resolve() for each in sources if each is not None]
+    if overlay.is_file() and overlay.resolve() not in given:
+        overlay.unlink()
+        print(f"{overlay} showed earlier motions and was deleted")
 
 
 def _write_raw(motion: "Motion3D", folder: Path) -> None:

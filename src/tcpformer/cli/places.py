@@ -5,6 +5,21 @@ from pathlib import Path
 from ..files import replacing
 
 
+def possible(folder: Path) -> None:
+    """As `writable`, but folders that it had to make are gone again: the work may yet fail.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        writable(folder)
+    finally:
+        for each in missing:
+            if each.is_dir():
+                each.rmdir()
+
+
 def writable(folder: Path) -> None:
     """Find out before the work, not after it.
 

@@ -8,8 +8,8 @@ as many learned frames. A layer mixes the pose over joints and time (`DualStream
 proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
 
 Notable:
-- No temporal position enters anywhere, as released: permute the frames and the output is permuted
-  likewise. `Config.frame_position`, which is ours, tells frames their place.
+- No temporal position enters, as released (`Config.frame_position` adds one): permute the frames
+  and the output is permuted likewise.
 - The map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v); memory grows linearly with frames.
 
 Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of a head.

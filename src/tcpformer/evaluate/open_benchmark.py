@@ -10,7 +10,7 @@ from ..chain import Chain
 from ..files import read_npz
 from ..lift import Lifter
 from ..metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
-from ..motion import Motion2D, Motion3D
+from ..motion import Motion2D
 from ..place import choose_focal
 from ..sigma import coverage, missed
 from ..skeleton import H36M, STANDARD_HEIGHT

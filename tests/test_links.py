@@ -1,6 +1,7 @@
 """Each filter and weight brings what it is for nearer the truth, and the joints no further away."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tcpformer.outliers import torso
 from tcpformer.repair import fill_gaps, weighed
 from tcpformer.skeleton import H36M
 
-ALONE = {"bones": False, "ground": False, "feet": 0.0}
+ALONE: dict[str, Any] = {"bones": False, "ground": False, "feet": 0.0}
 WRIST = H36M.index["LWrist"]
 
 
@@ -27,7 +28,7 @@ def flat(motion: Motion3D) -> Motion2D:
 
 
 @pytest.mark.parametrize("name", ["adaptive", "butterworth", "gaussian"])
-def test_filters_without_delay_smooth_and_come_nearer(name, rng: np.random.Generator) -> None:
+def test_filters_without_delay_smooth_and_come_nearer(name: Any, rng: np.random.Generator) -> None:
     true = walk(60)
     said = detected(true, rng)
     # One cutoff for all has to let the swing of a walk through.

@@ -1,5 +1,7 @@
 """Motions in closed form, for tests: no files, no chance unless a generator is given."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tcpformer.motion import Motion3D
@@ -73,3 +75,72 @@ def _body(turn: np.ndarray, left: float, forward: float, up: float) -> np.ndarra
     cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
     ahead, aside = cosine * FORWARD - sine * LEFT, cosine * LEFT + sine * FORWARD
     return left * aside + forward * ahead + up * UP
+
+
+def kick(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D:
+    """Somebody who stands and kicks once, after a second: the foot flies for 0.3 s, at 9 m/s.
+
+    Args:
+        fps: Frames per second.
+        turn: Radians that the person is turned away from looking at the camera.
+        seconds: How long.
+    """
+    t = np.arange(round(seconds * fps)) / fps
+    xyz = np.repeat(walk(1).xyz, len(t), axis=0)
+    hip, knee, ankle = (xyz[:, H36M.index["R" + joint]] for joint in ("Hip", "Knee", "Ankle"))
+    thigh, shank = np.linalg.norm(knee[0] - hip[0]), np.linalg.norm(ankle[0] - knee[0])
+    swing = -0.4 * _ease((t - 0.6) / 0.3) + 1.4 * _ease((t - 1) / 0.3) - _ease((t - 1.4) / 0.4)
+    bend = 0.05 + 0.6 * _ease((t - 0.65) / 0.3) - 0.6 * _ease((t - 1.05) / 0.25)
+    knee[:] = hip - thigh * _nod(-swing)
+    ankle[:] = knee - shank * _nod(bend - swing)
+    return motion3d(_turned(xyz, turn), fps)
+
+
+def clap(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D:
+    """Somebody who stands and claps three times a second; each hand moves 0.2 m, at 1.9 m/s."""
+    t = np.arange(round(seconds * fps)) / fps
+    xyz = np.repeat(walk(1).xyz, len(t), axis=0)
+    apart = 0.12 - 0.1 * np.cos(2 * np.pi * 3 * t)
+    chest = xyz[:, H36M.index["Thorax"]]
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        shoulder = xyz[:, H36M.index[side + "Shoulder"]]
+        hand = chest + sign * apart[:, None] * LEFT + 0.33 * FORWARD - 0.15 * UP
+        span = hand - shoulder
+        reach = np.linalg.norm(span, axis=-1, keepdims=True)
+        along = span / reach
+        forth = (0.28**2 - 0.25**2 + reach**2) / (2 * reach)
+        aside = 0.7 * sign * LEFT - UP
+        aside = aside - (along @ aside)[:, None] * along
+        aside = aside / np.linalg.norm(aside, axis=-1, keepdims=True)
+        xyz[:, H36M.index[side + "Elbow"]] = (
+            shoulder + forth * along + np.sqrt(0.28**2 - forth**2) * aside
+        )
+        xyz[:, H36M.index[side + "Wrist"]] = hand
+    return motion3d(_turned(xyz, turn), fps)
+
+
+def _ease(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 in unit time with the least jerk (Flash and Hogan, 1985)."""
+    s = np.clip(share, 0.0, 1.0)
+    return 10 * s**3 - 15 * s**4 + 6 * s**5
+
+
+def _turned(xyz: np.ndarray, angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return xyz @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def detected(motion: Motion3D, rng: np.random.Generator, error: float = 0.02) -> Motion3D:
+    """The same as a network says it of what a detector saw.
+
+    Joints wander by ``error`` metres (one sigma, forgotten after 0.7 s), tremble by a tenth of
+    that, half as much again in depth, and confidence falls with what the picture shows of it.
+    """
+    t = len(motion)
+    keep = np.exp(-1 / (0.7 * motion.fps))
+    wander = rng.normal(0, 1, (t, 17, 3))
+    for i in range(1, t):
+        wander[i] = keep * wander[i - 1] + np.sqrt(1 - keep**2) * wander[i]
+    off = error * (wander + 0.1 * rng.normal(size=wander.shape)) * np.array([1.0, 1.5, 1.0])
+    confidence = np.exp(-np.linalg.norm(off[..., [0, 2]], axis=-1) / 0.12)
+    return replace(motion3d(motion.xyz + off, motion.fps), confidence=confidence)

@@ -20,7 +20,7 @@ from tcpformer.skeleton import H36M
 
 MIRROR = list(H36M.mirror)
 OFF = Chain(
-    sides=False, jumps=False, filter="none", bones=False, ground=False, feet=0.0
+    sides=False, jumps=False, doubts=False, filter="none", bones=False, ground=False, feet=0.0
 )  # every link left out
 
 

@@ -27,7 +27,6 @@ _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
 _BELIEF = 6  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts a fifth
-_CLOSER = 2.0  # times the trunk's cutoff
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
 
@@ -211,18 +210,13 @@ def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
 
 
 def _seen(motion: Motion3D, about: Float[np.ndarray, "t j 3"], chain: Chain) -> _Person:
-    """The rays, smoothed as the joints are; a joint that comes nearer is fast in the picture, too.
-
-    The whole is followed closer than its parts: all joints together show it.
-    """
+    """The rays, smoothed as joints are: one that comes nearer is fast in the picture, too."""
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
     rays = (motion.xy - np.array(motion.size) / 2) / motion.focal
     flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
     middle = flat[:, _BODY].mean(axis=1, keepdims=True)
     calm = smoothed(flat - middle, motion.times, motion.confidence, chain, about)
-    trunk, arms, hands = chain.cutoff
-    closer = replace(chain, cutoff=(_CLOSER * trunk, arms, hands))
-    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], closer)
+    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
     return _Person(motion, (calm + where)[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
 
 

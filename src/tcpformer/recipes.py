@@ -200,8 +200,12 @@ _SMALL: dict[str, Any] = {"frames": 27, "depth": 4, "width": 64, "heads": 4, "re
 
 _OPEN = Plan(
     network=TCPFormerConfig(**_SMALL, pose_embedding=True),
-    footage="as-filmed",
+    footage="mixed",
+    by_activity=True,
+    grafts=0.25,
+    tilts=0.12,
     spacing=(2, 6),
+    optimizer="muon",
     steps=10_000,
     warmup=200,
     cooldown=0.3,
@@ -231,10 +235,13 @@ PRESETS: dict[str, Plan] = {
     "open": _OPEN,
     "own": replace(
         _OPEN,
-        network=TCPFormerConfig(**_SMALL),
         data="own",
         footage="benchmark-like",
+        by_activity=False,
+        grafts=0.0,
+        tilts=0.0,
         spacing=(1, 1),
+        optimizer="adamw",
         steps=500,
         warmup=50,
         rate=2e-4,

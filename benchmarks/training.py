@@ -204,7 +204,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    found = json.loads(args.out.read_text()) if args.out.exists() else {"sizes": {}}
+    found: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
+    found.setdefault("sizes", {})
     found |= {"machine": machine(args.threads), "limits": limits(args.threads)}
     for part in args.parts:
         if part == "curve":

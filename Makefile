@@ -16,8 +16,10 @@ lint: .venv/lint
 	.venv/bin/ruff check .
 	.venv/bin/basedpyright
 
-bench: .venv/demo
+bench: .venv/test
 	.venv/bin/python benchmarks/pipeline.py
+	.venv/bin/python benchmarks/model.py --rounds 3
+	.venv/bin/python benchmarks/training.py --rounds 3
 
 clean:
 	rm -rf .venv out

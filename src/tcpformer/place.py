@@ -23,7 +23,7 @@ NEAREST = 0.3
 _MISSIZED = 4.0
 """Robust standard deviations from the smooth depth at which a frame counts a quarter."""
 _SIZE_NOISE = 0.02
-"""The least standard deviation of a depth, as a share of it: exact frames must not exclude others."""
+"""The least standard deviation of a depth, as a share of it: exact frames exclude no others."""
 _ROUNDS = 3
 _SLIDE = 25.0
 """Seconds: what a metre of sliding of a standing foot costs, against a metre of depth."""

@@ -111,6 +111,49 @@ def test_a_single_sighting_in_a_long_clip_is_enough(fps: float) -> None:
     np.testing.assert_allclose(found, root[[400] * 600], rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("size", [0.25, 0.5, 1.3, 2.0, 4.0])
+def test_a_frame_of_the_wrong_size_does_not_pull_its_neighbours(size: float) -> None:
+    relative, root = pose(90), path(90)
+    rays = project(relative, root)
+    rays[45] = rays[45].mean(axis=0) + size * (rays[45] - rays[45].mean(axis=0))
+    found = root_path(relative, rays, np.ones((90, 17)), times(90))
+    others = np.arange(90) != 45
+    np.testing.assert_allclose(found[others], root[others], rtol=0, atol=0.005)
+    assert abs(found[45, 2] - root[45, 2]) < 0.005  # its depth is that of the frames around it
+
+
+def uneven(frames: int, seed: int = 5) -> np.ndarray:
+    """Times of a camera whose rate varies between 12 and 60 frames a second, with two halts."""
+    gap = np.random.default_rng(seed).uniform(1 / 60, 1 / 12, frames)
+    gap[[frames // 3, frames // 2]] = 0.4
+    return np.cumsum(gap)
+
+
+def test_uneven_times_do_not_bend_an_even_path_nor_a_bridge_in_it() -> None:
+    relative, at = pose(120), uneven(120)
+    root = np.array([-1.0, 0.3, 4.0]) + (at[:, None] - at[0]) * np.array([0.3, -0.1, 0.5])
+    rays, confidence = project(relative, root), np.ones((120, 17))
+    rays[50:70], confidence[50:70] = 7.0, 0.0
+    found = root_path(relative, rays, confidence, at)
+    np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
+
+
+def test_smoothing_is_by_time_not_by_frame() -> None:
+    # Every movement in depth is damped as much as an even 30 frames a second damp it.
+    def swaying(at: np.ndarray) -> np.ndarray:
+        still = np.repeat(pose(1), len(at), axis=0)
+        depth = 5 + 0.15 * np.sin(2 * np.pi * 0.7 * at)
+        root = np.stack([0 * at, 0 * at, depth], axis=1)
+        return root_path(still, project(still, root), np.ones((len(at), 17)), at)[:, 2]
+
+    even = times(300)
+    dense = np.sort(np.concatenate([even, even[60:180] + 1 / 90]))  # twice as many for a while
+    inside = np.isin(dense, even) & (dense > 1.5) & (dense < 8.5)
+    np.testing.assert_allclose(
+        swaying(dense)[inside], swaying(even)[(even > 1.5) & (even < 8.5)], rtol=0, atol=0.01
+    )
+
+
 def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
     relative, flip = pose(40), np.array([-1.0, 1.0, 1.0])
     rng = np.random.default_rng(2)

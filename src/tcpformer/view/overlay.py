@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 from ..motion import Motion3D
 from ..video import Frame, Video, write_video
 from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, of_person, radii
+from .halo import in_world
 from .scene import Figure, View, draw_scene
 
 _TALLEST = 1080  # larger videos are shown smaller; players of H.264 end not far above
@@ -172,8 +173,15 @@ def present(people: Mapping[int, Motion3D], index: int) -> list[Figure]:
         if index < len(person) and (alone or (len(seen) and seen[0] <= index <= seen[-1])):
             colour = MIDLINE if alone else of_person(number)
             ghost = not bool(person.valid[index])
-            result.append(Figure(person.xyz[index], person.skeleton, ghost, colour))
+            doubt = _doubt(person, index)
+            result.append(Figure(person.xyz[index], person.skeleton, ghost, colour, doubt))
     return result
+
+
+def _doubt(person: Motion3D, index: int) -> Float[np.ndarray, "j 3 3"] | None:
+    if person.sigma is None:
+        return None
+    return in_world(person.sigma[index], person.camera_xyz[index], person.xyz[index])
 
 
 def _follow(

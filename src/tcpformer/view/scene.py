@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..skeleton import H36M, Skeleton
+from . import halo
 from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, radii
 
 SKY: Colour = (246.0, 246.0, 244.0)
@@ -85,12 +86,14 @@ class Figure:
         skeleton: Their order.
         ghost: Drawn grey: nobody saw it, it was bridged.
         colour: Of the trunk and the head, where there are several people.
+        covariance: Of each joint, in the world; drawn as a halo of one sigma. None draws none.
     """
 
     xyz: Float[np.ndarray, "j 3"]
     skeleton: Skeleton = H36M
     ghost: bool = False
     colour: Colour = MIDLINE
+    covariance: Float[np.ndarray, "j 3 3"] | None = None
 
 
 def draw_3d(
@@ -111,6 +114,8 @@ def draw_scene(
     image = np.empty((large[1], large[0], 3), np.uint8)
     _floor(image, view, large)
     _shadows(image, figures, view, large)
+    for figure in figures:
+        _halo(image, figure, view, large)
     bones = [bone for figure in figures for bone in _bones(figure, view, large)]
     for bone in sorted(bones, key=lambda bone: bone.scale):  # the nearest last
         bone.draw(image)
@@ -152,6 +157,18 @@ def _bones(figure: Figure, view: View, size: tuple[int, int]) -> list[_Bone]:
         colour = mix(_GHOST if figure.ghost else paint[child], SKY, haze)
         result.append(_Bone(float(near.mean()), ends, radius * near, colour))
     return result
+
+
+def _halo(image: np.ndarray, figure: Figure, view: View, size: tuple[int, int]) -> None:
+    """How sure the joints are, behind the body."""
+    if figure.covariance is None:
+        return
+    pixels, scale = view.project(figure.xyz, size)
+    axes, angle = halo.half_axes(figure.covariance, view.rotation)
+    paint = colours(figure.skeleton, figure.colour)
+    if figure.ghost:
+        paint = [_SHADOW] * len(paint)
+    halo.draw(image, pixels, axes * scale[:, None], angle, paint)
 
 
 def _floor(image: np.ndarray, view: View, size: tuple[int, int]) -> None:

@@ -1,0 +1,58 @@
+"""How sure a figure is: around each joint the ellipse of one sigma, soft and see-through."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from .figure import SUBPIXEL, Colour, fixed
+
+_OPACITY = 70
+"""Of 255: bodies are to be seen before doubts."""
+
+
+def in_world(
+    sigma: Float[np.ndarray, "j 3"],
+    camera: Float[np.ndarray, "j 3"],
+    world: Float[np.ndarray, "j 3"],
+) -> Float[np.ndarray, "j 3 3"]:
+    """Covariances in world axes, from sigma in camera axes and a pose in both (Kabsch, 1976)."""
+    seen, there = camera - camera.mean(axis=0), world - world.mean(axis=0)
+    u, _, vt = np.linalg.svd(there.T @ seen)
+    turn = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    return np.einsum("xa,ja,ya->jxy", turn, sigma**2, turn)
+
+
+def half_axes(
+    covariance: Float[np.ndarray, "j 3 3"], rotation: Float[np.ndarray, "3 3"]
+) -> tuple[Float[np.ndarray, "j 2"], Float[np.ndarray, " j"]]:
+    """One sigma as an eye sees it: half-axes, the longer last, in metres, and its angle in degrees.
+
+    Args:
+        covariance: In the world.
+        rotation: World to eye: x right, y down.
+    """
+    flat = np.einsum("xa,jab,yb->jxy", rotation[:2], covariance, rotation[:2])
+    squares, axes = np.linalg.eigh(flat)
+    angle = np.degrees(np.arctan2(axes[:, 1, 1], axes[:, 0, 1]))
+    return np.sqrt(np.maximum(squares, 0)), angle
+
+
+def draw(
+    image: UInt8[np.ndarray, "h w 3"],
+    pixels: Float[np.ndarray, "j 2"],
+    axes: Float[np.ndarray, "j 2"],
+    angle: Float[np.ndarray, " j"],
+    paint: list[Colour],
+) -> None:
+    """Lay ellipses over the image itself, the largest first; half-axes in pixels."""
+    strokes, mask = image.copy(), np.zeros(image.shape[:2], np.uint8)
+    for j in np.argsort(-axes[:, 1]):
+        if not 0.5 < axes[j, 1] < 4 * max(image.shape):
+            continue
+        x, y = fixed(pixels[j]).tolist()
+        short, long = fixed(axes[j]).tolist()
+        where = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
+        cv2.ellipse(strokes, *where, paint[j], -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.ellipse(mask, *where, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
+    share = cv2.blur(mask, (9, 9))[..., None] / np.float32(255)
+    image[:] = np.round(image * (1 - share) + strokes * share).astype(np.uint8)

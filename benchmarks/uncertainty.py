@@ -1,6 +1,6 @@
 """How honest sigma is on the open benchmark: a table, and the reliability diagram of the docs.
 
-usage: python benchmarks/uncertainty.py OPEN_BENCHMARK.npz PICTURE.png [--every 11] [--weights default]
+usage: python benchmarks/uncertainty.py OPEN_BENCHMARK.npz PICTURE.png [--every 11] [--weights W]
 
 Motion is lifted and finished as `tcpformer lift` does it, everybody taken for 1.70 m tall. Left:
 the share of errors within so many sigma, against that of a Gaussian. Right: joints sorted by what

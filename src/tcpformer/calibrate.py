@@ -42,9 +42,8 @@ CLIPS_AT_ONCE = 25
 SEED = 101
 EVERY = 3
 """Frames of a motion err alike: every third is counted."""
-SLOWEST = 10.0
-"""Seconds: the longest memory. Gaps of more than 4 s are not made, so no slower growth is shown."""
-_GAPS_STEPS, _GAPS_RATE = 150, 0.1
+SOONEST, SLOWEST = 0.05, 10.0
+"""Seconds: the shortest and the longest memory. Gaps of more than 4 s are not made to show more."""
 
 Progress = Callable[[int, int], None]
 
@@ -219,7 +218,7 @@ def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
     spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
     spread.reach.fill_(float(np.quantile(distance(some.error, said), MOST)))
     far = spread.wander.numpy()[BODY]
-    memory = of_bridges(now["gaps"], far)
+    memory = of_bridges(now["gaps"], far, float(spread.reach))
     spread.memory.fill_(memory)
     return {k: replace(h, sigma=widened(h.sigma, h.free, far, memory)) for k, h in now.items()}
 
@@ -241,25 +240,25 @@ def _line(held: Held) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     return offset, slope
 
 
-def of_bridges(held: Held, wander: Float[np.ndarray, " j"]) -> float:
-    """How soon joints wander while nobody is seen, in seconds.
+def of_bridges(held: Held, wander: Float[np.ndarray, " j"], reach: float) -> float:
+    """How soon joints wander while nobody is seen, in seconds: so that regions hold as they should.
 
     Args:
         held: Of its bridged frames; sigma as if everything had been seen.
         wander: How far they do, in the end: the joints but the pelvis.
+        reach: Of so many sigma the region is made.
     """
     held = _bridged(held)
-    error, sigma, free = (torch.from_numpy(x).float() for x in vars(held).values())
-    far, memory = torch.from_numpy(wander).float(), torch.ones(()).requires_grad_()
-    optimizer = torch.optim.Adam([memory], lr=_GAPS_RATE)
-    for _ in range(_GAPS_STEPS):
-        grown = far**2 * -torch.expm1(-free / memory.exp())[:, None]
-        log_sigma = (sigma**2 + grown[..., None]).log() / 2
-        loss = unlikelihood(error.flatten(0, 1), log_sigma.flatten(0, 1))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return min(float(memory.detach().exp()), SLOWEST)
+
+    def holds(memory: float) -> bool:
+        sigma = widened(held.sigma, held.free, wander, memory)
+        return float((distance(held.error, sigma) < reach).mean()) >= MOST
+
+    quick, slow = np.log(SOONEST), np.log(SLOWEST)
+    for _ in range(30):
+        middle = (quick + slow) / 2
+        quick, slow = (middle, slow) if holds(np.exp(middle)) else (quick, middle)
+    return SLOWEST if holds(SLOWEST) else float(np.exp(quick))
 
 
 def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:

@@ -203,7 +203,7 @@ class Lifter:
             slow = to_height(said.pose, height, valid=motion.valid, times=motion.times)
             return _Said(to_height(slow, height, valid=motion.valid), None)
         pose = to_height(said.pose, height, valid=motion.valid)
-        size = np.linalg.norm(pose) / max(float(np.linalg.norm(said.pose)), 1e-9)
+        size = float(np.linalg.norm(pose)) / max(float(np.linalg.norm(said.pose)), 1e-9)
         return replace(said.times(size), pose=pose)
 
     def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:

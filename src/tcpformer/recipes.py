@@ -38,9 +38,8 @@ class Plan:
     data: Data = "mocap"
     """Motion capture seen by virtual cameras, one's own folder, or a published data set."""
     footage: Literal["benchmark-like", "as-filmed", "mixed"] = "benchmark-like"
-    """How motion capture is seen: by cameras and a detector like those of the open benchmark, or as
-    people film and the packaged detector errs, at any frame rate (docs/data_engine.md); or half of
-    every batch so and half so."""
+    """How motion capture is seen: by cameras and a detector like the open benchmark's, as people
+    film and the packaged detector errs, or half of a batch so and so (docs/data_engine.md)."""
     by_activity: bool = False
     """Draw what is rare in motion capture more often; see `data.mocap.Mocap.draw`."""
     grafts: float = 0.0
@@ -54,11 +53,9 @@ class Plan:
     holdout: tuple[str, ...] = ()
     """Subjects of a published data set that are kept to choose the best weights by."""
     select: Literal["validation", "test", "last"] = "validation"
-    """Which weights are the best: lowest error on held-out people, on the test set as the released
-    code does it, or simply the last ones. With the latter two nobody is held out."""
+    """The best weights: by people held out, by the test set as released, or simply the last."""
     spacing: tuple[int, int] = (1, 1)
-    """Fewest and most frames of the data from one frame of a clip to the next; the published data
-    sets are taken frame by frame."""
+    """Fewest and most frames of the data from one of a clip to the next; 1 for published data."""
     stride: int = 0
     """Frames from the start of a clip to the start of the next; 0 is a third of a clip. Clips of
     motion capture start anywhere."""
@@ -71,8 +68,7 @@ class Plan:
     epochs: int = 0
     """Times that all clips of filmed data are seen; 0 where steps are given."""
     optimizer: Literal["adamw", "adam-amsgrad", "muon"] = "adamw"
-    """The second is Adam with amsgrad; under it no weight decays. Muon makes the steps of hidden
-    maps orthogonal (`muon.py`), at the rates of adamw."""
+    """Under the second, Adam with amsgrad, no weight decays; muon takes the rates of adamw."""
     rate: float = 1e-3
     """Highest learning rate."""
     weight_decay: float = 0.01
@@ -253,8 +249,8 @@ PRESETS: dict[str, Plan] = {
     "3dhp-27": _released(_RELEASED_3DHP, 27, batch=16),
     "3dhp-81": _released(_RELEASED_3DHP, 81, batch=8),
 }
-"""Plans by name. Those of the data sets are the released recipes, with one difference: the best
-weights are chosen by a person held out (S8); ``select = "test"`` restores what was done."""
+"""By name. Those of data sets are as released, but S8, held out, chooses the weights; not so under
+``select = "test"``."""
 
 
 def read_plan(source: str, model: str | None = None) -> Plan:

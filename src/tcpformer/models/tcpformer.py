@@ -5,11 +5,8 @@ Pose Estimation", AAAI 2025, arXiv 2501.01770. The network is exactly the releas
 
 Two things travel through the layers: the pose, a token per frame and joint, and the proxy, a third
 as many learned frames. A layer mixes the pose over joints and time (`DualStream`), then pose and
-proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper).
-
-Notable:
-- No temporal position enters, as released (`Config.frame_position` adds one): permute the frames
-  and the output is permuted likewise.
+proxy exchange what they know (`ProxyBlock`: PUM, PIM and PAM of the paper). Notable:
+- No temporal position enters, as released: permute the frames and the output is permuted.
 - The map of PAM, A2 A1, is never formed: (A2 A1) v = A2 (A1 v); memory grows linearly with frames.
 
 Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of a head.
@@ -51,9 +48,8 @@ class Config:
     local_branch: bool = False
     """The three local attentions of the released checkpoints, all but without effect there."""
     modules: Modules = "all"
-    """Those of PUM, PIM and PAM that there are (the paper's Table 4). Here, without PAM a plain
-    attention over time stands in its place; without PIM the plain attention before it finds the
-    proxy among the frames; without PUM the proxy stays as learned."""
+    """Those of PUM, PIM and PAM that there are (the paper's Table 4). Without PAM a plain attention
+    stands there; without PIM the one before it sees the proxy; without PUM the proxy stays."""
     proxy_frames: int | None = None
     """Length of the proxy; None is a third of the clip, as released."""
     pose_embedding: bool = False
@@ -91,8 +87,8 @@ class TCPFormer(nn.Module):
         self.embed = nn.Linear(3, c)
         self.embed_pose = nn.Linear(JOINTS * 3, JOINTS * c) if config.pose_embedding else None
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
-        places = torch.zeros(config.frames, 1, c)
-        self.frame_position = nn.Parameter(places) if config.frame_position else None
+        places = nn.Parameter(torch.zeros(config.frames, 1, c))
+        self.frame_position = places if config.frame_position else None
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
@@ -106,11 +102,9 @@ class TCPFormer(nn.Module):
     def forward(
         self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
     ) -> Float[Tensor, "b t j 3"]:
-        """Lift clips of exactly `config.frames` frames.
+        """Lift clips of exactly `config.frames` frames of normalised x, y and confidence.
 
-        Args:
-            xyc: Normalised x, y and the detector's confidence.
-            skip_local: Leave out the local branch: it moves the output by some 1e-5 of its range.
+        ``skip_local`` leaves out the local branch: it moves the output by some 1e-5 of its range.
         """
         return self.head(self.represent(xyc, skip_local=skip_local))
 
@@ -119,10 +113,8 @@ class TCPFormer(nn.Module):
     ) -> Float[Tensor, "b t j r"]:
         """The feature of every joint in every frame, in (-1, 1), before the last linear map."""
         if xyc.shape[1:] != (self.config.frames, JOINTS, 3):
-            raise ValueError(
-                f"expected clips of shape (batch, {self.config.frames}, {JOINTS}, 3), "
-                f"got {tuple(xyc.shape)}."
-            )
+            wanted = f"(batch, {self.config.frames}, {JOINTS}, 3)"
+            raise ValueError(f"expected clips of shape {wanted}, got {tuple(xyc.shape)}.")
         x = self.embed(xyc) + self.joint_position
         if self.embed_pose is not None:
             x = x + rearrange(self.embed_pose(xyc.flatten(2)), "b t (j c) -> b t j c", j=JOINTS)

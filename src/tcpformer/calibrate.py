@@ -15,6 +15,7 @@ Axes: n rows, i inputs of the second head.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,7 +154,7 @@ def _errors(
 ) -> tuple[Float[Tensor, "n i"], Float[Tensor, "n 3"]]:
     """What the second head reads of clips of both footages, and what the network misses there."""
     how = {"frames": model.config.frames, "spacing": (gap, gap), "batch": CLIPS_AT_ONCE}
-    network = model.freeze() if model.config.modules == "all" else model
+    network: Any = model.freeze() if model.config.modules == "all" else model
     rng = torch.Generator().manual_seed(SEED)
     read, missed = [], []
     for draw in (clips, filmed_clips):

@@ -167,8 +167,6 @@ def test_bad_weights_end_in_one_sentence(
         (("--focal", -5), "focal length must be positive"),
         (("--device", "gpu"), "device must be 'auto'"),
         (("--trained-on", "h36m"), "leave trained_on out"),
-        (("--backend", "onnx", "--device", "cuda"), "runs on the CPU, got device 'cuda'"),
-        (("--backend", "onnx", "--precision", "bfloat16"), "has no form in bfloat16"),
     ],
 )
 def test_bad_options_end_in_one_sentence(

@@ -9,7 +9,7 @@ import torch
 from motions import FOCAL, SIZE, walk
 
 from tcpformer.evaluate.open_benchmark import SCORES, evaluate_open
-from tcpformer.lift import Lifter
+from tcpformer.lift import Lifter, _Said
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
@@ -67,7 +67,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def say(answer: Answer = lambda true: true, size: float = 1.0) -> None:
         truth = {len(view): view - view[:, :1] for view in views(size)}
-        monkeypatch.setattr(Lifter, "relative", lambda _, m, focal: answer(truth[len(m)]))
+        monkeypatch.setattr(Lifter, "_said", lambda _, m, focal: _Said(answer(truth[len(m)]), None))
 
     return say
 
@@ -186,11 +186,11 @@ def test_the_lifter_gets_what_the_file_holds(
     asked: list[tuple[Motion2D, float]] = []
     truth = {len(view): view - view[:, :1] for view in views()}
 
-    def relative(_: Lifter, motion: Motion2D, focal: float) -> np.ndarray:
+    def said(_: Lifter, motion: Motion2D, focal: float) -> _Said:
         asked.append((motion, focal))
-        return truth[len(motion)]
+        return _Said(truth[len(motion)], None)
 
-    monkeypatch.setattr(Lifter, "relative", relative)
+    monkeypatch.setattr(Lifter, "_said", said)
     path, told = benchmark(tmp_path / "b.npz"), []
     evaluate_open(lifter, path, noisy=False, progress=lambda *step: told.append(step))
     evaluate_open(lifter, path, noisy=True, know_focal=False)

@@ -1,8 +1,5 @@
 """What a run begins with: network, optimizer, and how layers are worked on."""
 
-import platform
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,21 +162,3 @@ def test_a_run_may_start_from_shorter_weights(data: Path, tmp_path: Path) -> Non
         torch.testing.assert_close(second(x.repeat(1, 3, 1, 1))[:, :9], first(x), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="cannot start"):
         run(replace(OWN, network=STRIDED, init=init), data, tmp_path / "other")
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
-def test_memory_that_was_freed_is_kept() -> None:
-    """64 MB that were written to before are given again; in a process that did nothing else."""
-    code = """
-import resource, torch
-from tcpformer.begin import keep_memory
-def fresh_pages():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(2**24)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-keep_memory()
-fresh_pages()
-print(fresh_pages())
-"""
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(out.stdout) < 1000  # of 16 384

@@ -1,13 +1,16 @@
 """How fast a video becomes motion, where the time goes, and how both grow.
 
 usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 90] [--runs 1]
-       python benchmarks/pipeline.py length [--minutes 1 2 4] [--people 2]
+       python benchmarks/pipeline.py networks
+       python benchmarks/pipeline.py length [--minutes 0.5 1 2] [--people 2]
        python benchmarks/pipeline.py memory [--minutes 60] [--picture docs/memory.png]
 
 `stages` times every stage of `tcpformer lift` on the sample, enlarged; without a verb, `stages` and
 `length` run. Beside the time by the clock stands that of the processor, over all threads: it is
 the cost on one core, and on a busy machine the number to trust. Stages include the decoding that
 runs ahead of them.
+
+`networks` times the networks that read joints alone, in turns: what no pipeline can be faster than.
 
 `length` and `memory` read videos of small pictures in which a stand-in for the networks sees people
 walk, so that an hour takes minutes; everything else is the real road, a process for each length.
@@ -24,11 +27,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from long_video import road
 
 from tcpformer import Lifter, open_video, save
@@ -86,6 +92,8 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
                 f"landmarks {name}, {count}",
                 lambda n=network, c=chosen, o=others: follow(video, c, o, n),
             )
+        if count == 1:
+            watch("first lift", lambda s=seen: lifter(s[0], chain=None))
         raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, chain=None) for each in s])
         motions = watch(f"finish, {count}", lambda r=raw: finish(r, DEFAULT_CHAIN))
         watch(
@@ -111,6 +119,7 @@ def report_stages(source: Path, height: int, count: int, runs: int) -> None:
     print("| stage, people | ms a frame | of the processor |\n|---|---|---|")
     for name, (clock, processor) in ms.items():
         print(f"| {name} | {clock:.1f} | {processor:.1f} |")
+    print("\n`first lift` is once a run, whatever the length; here spread over these frames.")
     print("\n| to motion.npz | frames a second | processor hours for an hour at 30 a second |")
     print("|---|---|---|")
     for network in ("heavy", "full"):
@@ -123,6 +132,33 @@ def report_stages(source: Path, height: int, count: int, runs: int) -> None:
                 f"| {network}, {n} | {1000 / clock:.1f} | {processor / 1000 * HOUR / 3600:.2f}"
                 f" ({drawn / 1000 * HOUR / 3600:.2f} with overlay) |"
             )
+
+
+def report_networks(rounds: int = 15) -> None:
+    """Milliseconds of one look, and of two looks, each way of sharing two threads."""
+    image = np.random.default_rng(0).integers(0, 255, (1, 256, 256, 3), dtype=np.uint8)
+    print("| network | way | median, ms | best, ms |\n|---|---|---|---|")
+    with ThreadPoolExecutor(2) as pair:
+        for name in ("heavy", "full"):
+            one, both = (LandmarkNetwork(name, threads).session for threads in (1, 2))
+
+            def look(session: Any, _: int = 0) -> None:
+                session.run(None, {"image": image})
+
+            ways: dict[str, Callable[[], object]] = {
+                "one look, 1 thread": partial(look, one),
+                "one look, 2 threads": partial(look, both),
+                "two looks, one after the other": lambda n=both: [look(n), look(n)],
+                "two looks, side by side": lambda n=both: list(pair.map(partial(look, n), (0, 1))),
+            }
+            times: dict[str, list[float]] = {way: [] for way in ways}
+            for _ in range(rounds):
+                for way, work in ways.items():
+                    start = time.perf_counter()
+                    work()
+                    times[way].append(1000 * (time.perf_counter() - start))
+            for way, ms in times.items():
+                print(f"| {name} | {way} | {statistics.median(ms):.0f} | {min(ms):.0f} |")
 
 
 def watched(minutes: float, count: int) -> dict[str, Any]:
@@ -193,7 +229,7 @@ def draw(each: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("verb", nargs="?", default="all")
     parser.add_argument("video", nargs="?", type=Path, default=SAMPLE)
     parser.add_argument("--height", type=int, default=1080)
@@ -206,10 +242,12 @@ def main() -> None:
     if args.verb == "_watched":
         print(json.dumps(watched(args.minutes[0], args.people)))
         return
+    if args.verb in ("networks", "all"):
+        report_networks()
     if args.verb in ("stages", "all"):
         report_stages(args.video, args.height, args.frames, args.runs)
     if args.verb in ("length", "all"):
-        found = [apart(minutes, args.people) for minutes in args.minutes or (1, 2, 4)]
+        found = [apart(minutes, args.people) for minutes in args.minutes or (0.5, 1, 2)]
         report_length(found, args.people)
     if args.verb == "memory":
         found = apart((args.minutes or [60])[0], args.people)

@@ -1,5 +1,6 @@
 """Seeing people: decoding, the networks against LiteRT, following, and the sample clip."""
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from tcpformer.detect import detect
+from tcpformer.detect.ahead import AT_ONCE, ahead
 from tcpformer.detect.blazepose import (
     LandmarkNetwork,
     PersonDetector,
@@ -297,3 +299,51 @@ def test_one_person_is_followed_in_the_sample() -> None:
     assert shoulders.min() > 0.9
     assert calls == sorted(calls)
     assert calls[-1] == (62, 62)
+
+
+# as long as the video
+
+
+def living(frames: Sequence[weakref.ref[Frame]]) -> int:
+    return sum(frame() is not None for frame in frames)
+
+
+def test_looking_ahead_keeps_the_order_and_only_a_few_frames() -> None:
+    kept: list[weakref.ref[Frame]] = []
+    most = 0
+
+    def frames() -> Iterator[Frame]:
+        for i in range(60):
+            frame = Frame(i, i / 30, np.full((2, 2, 3), i, np.uint8))
+            kept.append(weakref.ref(frame))
+            yield frame
+            del frame
+
+    seen = []
+    for frame, found in ahead(frames(), lambda frame: int(frame.image[0, 0, 0])):
+        assert frame.index == found
+        seen.append(found)
+        most = max(most, living(kept))
+    assert seen == list(range(60))
+    assert most <= AT_ONCE + 3
+
+
+def test_following_keeps_no_frames() -> None:
+    kept: list[weakref.ref[Frame]] = []
+    counts: list[int] = []
+
+    @dataclass(frozen=True)
+    class Long(Video):
+        def frames(self, every: int = 1) -> Iterator[Frame]:
+            for i in range(0, self.length, every):
+                frame = Frame(i, i / self.fps, np.full((200, 600, 3), i % 100, np.uint8))
+                kept.append(weakref.ref(frame))
+                yield frame
+
+    video = Long(Path("long.mp4"), 30.0, (600, 200), 100)
+    me, other = (100.0, 2.0), (400.0, 1.0)
+    tracks = {i: rail(*each, range(0, 100, 10)) for i, each in enumerate((me, other))}
+    motions = follow(video, tracks, [], Actor(me, other), lambda _: counts.append(living(kept)))
+    assert [motion.valid.all() for motion in motions] == [True, True]
+    np.testing.assert_allclose(motions[1].xy[:, 0, 0], 400 + np.arange(100.0))
+    assert max(counts) <= 3

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from motions import motion3d, walk
-from scipy.spatial.transform import Rotation
 
 from tcpformer.bones import fit_bones
 from tcpformer.chain import Chain, finish, repair
 from tcpformer.contact import find_contacts, hold_feet
-from tcpformer.ground import FEET, find_ground, ground_of
+from tcpformer.ground import FEET
 from tcpformer.metrics import acceleration_error, bone_deviation, mpjpe
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.outliers import jumps, sides_put_right
@@ -90,28 +89,6 @@ def test_fitted_bones_are_constant_and_nearer_the_truth(rng: np.random.Generator
     np.testing.assert_allclose(fit_bones(true, np.ones(60)), true, atol=1e-6)
     with pytest.raises(ValueError, match="at least one frame"):
         fit_bones(said, np.zeros(60))
-
-
-@pytest.mark.parametrize("degrees", [0.0, 15.0])
-def test_gravity_is_found_when_the_camera_looks_down(degrees: float) -> None:
-    motion = walk(100)
-    tilt = Rotation.from_euler("x", degrees, degrees=True).as_matrix()
-    ground = find_ground([replace(motion, camera_xyz=motion.camera_xyz @ tilt.T)])
-    up = tilt @ [0.0, -1.0, 0.0]
-    assert np.degrees(np.arccos(np.clip(ground.up @ up, -1, 1))) < 10
-    known = find_ground([replace(motion, camera_xyz=motion.camera_xyz @ tilt.T)], up)
-    np.testing.assert_allclose(known.up, up)
-
-
-def test_ground_to_world_and_back() -> None:
-    motion = walk(30)
-    ground = find_ground([motion, motion])
-    world = ground.to_world(motion.camera_xyz)
-    np.testing.assert_allclose(ground.to_camera(world), motion.camera_xyz, atol=1e-12)
-    again = ground_of(replace(motion, xyz=world))
-    np.testing.assert_allclose([*again.up, again.level], [*ground.up, ground.level], atol=1e-9)
-    with pytest.raises(ValueError, match="at least one motion"):
-        find_ground([])
 
 
 def test_standing_feet_stay_and_bones_keep_their_lengths() -> None:

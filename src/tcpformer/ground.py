@@ -16,9 +16,12 @@ from .skeleton import H36M
 FEET = [H36M.index["RAnkle"], H36M.index["LAnkle"]]
 LEVEL = np.array([0.0, -1.0, 0.0])
 """Up in the camera frame, if the camera is level."""
-_CAMERA_TILT = np.radians(12.0)  # how far cameras are from level, one sigma
-_BODY_TILT = np.radians(5.0)  # how far the mean body over a clip is from upright
+_PITCH, _ROLL = np.radians([15.0, 3.0])  # how far cameras look down or up, and lean aside: sigmas
+_BODY_TILT = np.radians(5.0)  # how far the mean body over a clip is from upright, beyond
+_LEAN = 0.045  # radians per m/s: how far people lean the way they go
 _UNEVEN = 0.05  # metres: how far a standing ankle is from the floor's plane
+_SWAY = 0.08  # metres: how far an upright body's pelvis is from its usual height
+_FEET_COUNT, _PELVIS_COUNT = 8.0, 2.0  # seconds: longer paths count no more, their depths err alike
 _ROUNDS = 8
 _SLOW = 0.5  # m/s: feet slower than this may stand
 _CALM = 2.0  # Hz
@@ -27,6 +30,7 @@ _FLOOR_SHARE = 0.15  # of the most rest at any height: what makes a height a flo
 _STEP = 0.2  # metres: two floors are further apart
 _BELOW = 0.03  # share of the frames in which a foot may be under the floor
 _APART = 1.0  # seconds after which a standing foot says something new
+_MOMENT = 0.3  # seconds: a shorter clip does not tell where somebody goes
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,10 @@ class Ground:
 def find_ground(motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"] | None = None) -> Ground:
     """The floor on which the people of a clip stand.
 
-    Up is where bodies that stand point on average; it is tilted so that the slow, low feet lie in
-    one plane, and drawn to the level camera, each by how exact it usually is.
+    Up is weighed from four things, each by how exact it usually is: where bodies that stand point
+    on average, but for the lean of those who go somewhere; that slow, low feet lie in one plane;
+    that upright bodies carry the pelvis at one height; and that cameras hardly lean aside, and look
+    down or up a little.
 
     Args:
         motions: Of one camera, Human3.6M joints.
@@ -78,7 +84,6 @@ def find_ground(motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"] | None 
     """
     if not motions:
         raise ValueError("expected at least one motion to find the floor of, got none.")
-    bodies = [body for motion in motions for body in _upright(motion)]
     points = [_resting(motion) for motion in motions]
     feet = np.concatenate([p for p, _ in points])
     weight = np.concatenate([w for _, w in points])
@@ -87,13 +92,8 @@ def find_ground(motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"] | None 
             raise ValueError(f"expected a direction for up, got {up}.")
         up = up / np.linalg.norm(up)
         return Ground(up, _level(motions, up, _floor(feet @ up, weight)), "up: given")
-    prior, sure = LEVEL / _CAMERA_TILT**2, 1 / _CAMERA_TILT**2
-    if bodies:
-        body = np.mean(bodies, axis=0)
-        prior = prior + body / np.linalg.norm(body) / _BODY_TILT**2
-        sure = sure + 1 / _BODY_TILT**2
-    prior = prior / np.linalg.norm(prior)
-    up = _tilted(prior, sure, feet, weight)
+    bodies = [body for motion in motions if (body := _upright(motion))]
+    up = _weighed(bodies, feet, weight * min(1.0, _FEET_COUNT / max(float(weight.sum()), 1e-9)))
     angle = np.degrees(np.arccos(np.clip(up @ LEVEL, -1, 1)))
     source = f"estimated from feet and bodies: the camera is tilted by {angle:.0f} degrees"
     return Ground(up, _level(motions, up, _floor(feet @ up, weight)), source)
@@ -122,16 +122,37 @@ def level_ground(motion: Motion3D) -> Ground:
     return Ground(LEVEL, float((feet @ LEVEL).min()), "the camera is taken to be level")
 
 
-def _upright(motion: Motion3D) -> list[np.ndarray]:
-    """The mean direction from ankles to neck of the frames in which somebody stands, if any."""
-    xyz = motion.camera_xyz[motion.valid]
+@dataclass(frozen=True)
+class _Body:
+    """What somebody who stands says of up.
+
+    Attributes:
+        up: The median direction from ankles to neck, but for the lean of somebody on the way.
+        pelvis: Where it is in frames in which somebody stands.
+        weight: For how many independent moments each of them counts.
+    """
+
+    up: Float[np.ndarray, " 3"]
+    pelvis: Float[np.ndarray, "n 3"]
+    weight: Float[np.ndarray, " n"]
+
+
+def _upright(motion: Motion3D) -> _Body | None:
+    xyz, times = motion.camera_xyz[motion.valid], motion.times[motion.valid]
     if not len(xyz):
-        return []
+        return None
     body = xyz[:, H36M.index["Neck"]] - xyz[:, FEET].mean(axis=1)
     reach = np.linalg.norm(body, axis=-1)
-    standing = body[reach > _STANDING * np.quantile(reach, 0.95)]
-    middle = np.median(standing / np.linalg.norm(standing, axis=-1, keepdims=True), axis=0)
-    return [middle] if np.linalg.norm(middle) > 0 else []
+    standing = reach > _STANDING * np.quantile(reach, 0.95)
+    up = np.median(body[standing] / reach[standing, None], axis=0)
+    if not np.linalg.norm(up) > 0:
+        return None
+    up = up / np.linalg.norm(up)
+    way = (xyz[-1, H36M.root] - xyz[0, H36M.root]) / max(times[-1] - times[0], _MOMENT)
+    up = up - _LEAN * (way - up * (way @ up))
+    weight = np.minimum(steps(times)[standing], 1.0)
+    weight = weight * min(1.0, _PELVIS_COUNT / max(float(weight.sum()), 1e-9))
+    return _Body(up / np.linalg.norm(up), xyz[standing, H36M.root], weight)
 
 
 def _resting(motion: Motion3D) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, " n"]]:
@@ -152,29 +173,50 @@ def speeds(
     return np.linalg.norm(np.gradient(calm, times, axis=0), axis=-1)
 
 
-def _tilted(
-    prior: Float[np.ndarray, " 3"],
-    sure: float,
-    feet: Float[np.ndarray, "n 3"],
-    weight: Float[np.ndarray, " n"],
+def _weighed(
+    bodies: list[_Body], feet: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " 3"]:
-    """Up, turned from the prior so that low feet lie in a plane: least squares, round by round."""
-    first = np.cross(prior, [0.0, 0.0, 1.0] if abs(prior[2]) < 0.9 else [1.0, 0.0, 0.0])
-    first = first / np.linalg.norm(first)
-    aside = np.stack([first, np.cross(prior, first)], axis=1)
-    up = prior
+    """Up from bodies, feet and what is known of cameras: least squares, round by round."""
+    # But for the feet and pelvises, half the cost of a unit vector u is u A u / 2 - pull u.
+    body = np.mean([body.up for body in bodies], axis=0) if bodies else np.zeros(3)
+    pull = body / max(float(np.linalg.norm(body)), 1e-9) / _BODY_TILT**2
+    up = body if bodies else LEVEL
     for _ in range(_ROUNDS):
+        up = up / np.linalg.norm(up)
         low = feet @ up
         low = low - _floor(low, weight)
         # Feet above the floor say little; those far below it are mistakes.
-        w = weight / (1 + (low / np.where(low > 0, _UNEVEN, 2 * _UNEVEN)) ** 2) ** 2
-        centred = feet - w @ feet / w.sum()
-        slope, height = centred @ aside, centred @ prior
-        matrix = slope.T @ (w[:, None] * slope) / _UNEVEN**2 + sure * np.eye(2)
-        turn = np.linalg.solve(matrix, -slope.T @ (w * height) / _UNEVEN**2)
-        up = prior + aside @ turn
-        up = up / np.linalg.norm(up)
-    return up
+        matrix = np.diag([1 / _ROLL**2, 0.0, 1 / _PITCH**2])
+        matrix += (
+            _spread(feet, _agreeing(weight, low, np.where(low > 0, 1.0, 2.0) * _UNEVEN))
+            / _UNEVEN**2
+        )
+        for one in bodies:
+            height = one.pelvis @ up
+            off = height - np.average(height, weights=one.weight)
+            matrix += _spread(one.pelvis, _agreeing(one.weight, off, 2 * _SWAY)) / _SWAY**2
+        slope = matrix @ up - pull
+        aside = np.linalg.svd(up[None])[2][1:].T  # the two directions across
+        curve = aside.T @ matrix @ aside - (slope @ up) * np.eye(2)
+        up = up - aside @ np.linalg.solve(curve, aside.T @ slope)
+    return up / np.linalg.norm(up)
+
+
+def _agreeing(
+    weight: Float[np.ndarray, " n"],
+    off: Float[np.ndarray, " n"],
+    size: float | Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    """Weights without those that are much further off than a size (Geman and McClure, 1985)."""
+    return weight / (1 + (off / size) ** 2) ** 2
+
+
+def _spread(
+    points: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "3 3"]:
+    """How far points lie from their middle, each way."""
+    centred = points - weight @ points / weight.sum()
+    return centred.T @ (weight[:, None] * centred)
 
 
 def _floor(height: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"]) -> float:

@@ -1,0 +1,84 @@
+"""Which way is up, and where the floor is: known cameras and floors come back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from motions import motion3d, walk
+from scipy.spatial.transform import Rotation
+
+from tcpformer.ground import find_ground, ground_of
+from tcpformer.motion import Motion3D
+from tcpformer.skeleton import H36M
+
+UP = np.array([0.0, -1.0, 0.0])
+
+
+def turned(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, np.ndarray]:
+    """The same, seen by a camera that is turned; and up in its frame."""
+    turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    return replace(motion, camera_xyz=motion.camera_xyz @ turn.T), turn @ UP
+
+
+def off(motion: Motion3D, up: np.ndarray) -> float:
+    """Degrees."""
+    return float(np.degrees(np.arccos(np.clip(find_ground([motion]).up @ up, -1, 1))))
+
+
+@pytest.mark.parametrize(("axis", "degrees"), [("x", 0.0), ("x", 25.0), ("x", -10.0), ("z", 3.0)])
+def test_gravity_is_found_whichever_way_the_camera_looks(axis: str, degrees: float) -> None:
+    motion, up = turned(walk(100), axis, degrees)
+    assert off(motion, up) < 3
+    np.testing.assert_allclose(find_ground([motion], 2 * up).up, up)
+
+
+def test_the_way_of_somebody_who_leans_says_what_is_level() -> None:
+    """The same lean, on the way and on the spot."""
+    lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
+    walking, standing = walk(100), motion3d(np.repeat(walk(1).xyz, 100, axis=0))
+    errors = []
+    for motion in (walking, standing):
+        pelvis = motion.camera_xyz[:, :1]
+        posed = (motion.camera_xyz - pelvis) @ lean.T + pelvis
+        errors.append(off(replace(motion, camera_xyz=posed), UP))
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_stairs_are_not_taken_for_the_floor() -> None:
+    """Upright people who rise by 30 degrees on their way, 3.6 m of it."""
+    motion = walk(90)
+    rising = motion.xyz + np.linspace(0, 3.6 * np.tan(np.radians(30)), 90)[:, None, None] * [
+        0,
+        0,
+        1,
+    ]
+    assert off(motion3d(rising), UP) < 15
+
+
+def test_who_crouches_tells_no_height() -> None:
+    """The pelvis sinks by half a metre for half of the way; the other half tells."""
+    motion = walk(120)
+    low = motion.xyz.copy()
+    trunk = [H36M.index[j] for j in H36M.joints if not j.endswith(("Knee", "Ankle"))]
+    low[60:, trunk, 2] -= 0.5
+    assert off(motion3d(low), UP) < 6
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_few_frames_have_a_floor_too(frames: int) -> None:
+    ground = find_ground([walk(frames)])
+    assert np.linalg.norm(ground.up) == pytest.approx(1)
+    assert np.isfinite(ground.level)
+    unseen = replace(walk(frames), valid=np.zeros(frames, dtype=bool))
+    np.testing.assert_allclose(find_ground([unseen]).up, UP, atol=1e-6)
+
+
+def test_ground_to_world_and_back() -> None:
+    motion = walk(30)
+    ground = find_ground([motion, motion])
+    world = ground.to_world(motion.camera_xyz)
+    np.testing.assert_allclose(ground.to_camera(world), motion.camera_xyz, atol=1e-12)
+    again = ground_of(replace(motion, xyz=world))
+    np.testing.assert_allclose([*again.up, again.level], [*ground.up, ground.level], atol=1e-9)
+    with pytest.raises(ValueError, match="at least one motion"):
+        find_ground([])

@@ -181,7 +181,7 @@ def test_the_packaged_weights_are_honest_on_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     excerpt = Path(__file__).parent / "data" / "open_benchmark_excerpt.npz"
     for noisy in (False, True):
-        row = coverage(*errors_and_sigma(lift, excerpt, noisy=noisy, every=4), lift.reach)
+        row = coverage(*errors_and_sigma(lift, excerpt, noisy=noisy), lift.reach)
         assert 80 < row["region"] < 97
     assert load_model("default").config.spread
 

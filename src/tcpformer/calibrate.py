@@ -43,6 +43,8 @@ CLIPS_AT_ONCE = 25
 SEED = 101
 EVERY = 3
 """Frames of a motion err alike: every third is counted."""
+SHARES = {"clean": 1, "noisy": 1, "filmed": 2}
+"""What each kind of 2D counts: half of all, as people film."""
 SOONEST, SLOWEST = 0.05, 10.0
 """Seconds: the shortest and the longest memory. Gaps of more than 4 s are not made to show more."""
 
@@ -197,7 +199,7 @@ def lifted(lifter: Lifter, views: Iterator[Filmed]) -> Held:
 
 
 def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
-    """Set the line, the reach and what bridges miss, in place; each kind of 2D counts alike.
+    """Set the line, the reach and what bridges miss, in place; kinds of 2D count by `SHARES`.
 
     Args:
         spread: As fitted, as the motions were lifted; and what joints wander.
@@ -206,10 +208,10 @@ def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
     Returns:
         The same, with the sigma that is said from now on.
     """
-    kinds = [seen_in(held[name]) for name in held if name != "gaps"]
-    most = min(len(kind.error) for kind in kinds)
+    kinds = {name: seen_in(held[name]) for name in held if name != "gaps"}
+    most = min(len(kind.error) // SHARES[name] for name, kind in kinds.items())
     rng = np.random.default_rng(SEED)
-    some = Held.joined([_some(kind, most, rng) for kind in kinds])
+    some = Held.joined([_some(kind, most * SHARES[name], rng) for name, kind in kinds.items()])
     offset, slope = _line(some)
     factor = scaled_to_cover(some.error, np.exp(offset + slope * np.log(some.sigma)))
     offset = offset + np.log(factor)

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"skeleton", "files"},
     "track": NUMBERS,
     "repair": NUMBERS | {"filters"},
-    "together": NUMBERS,
+    "together": NUMBERS | {"ground"},
     "people": NUMBERS | {"track"},
     "keypoints": NUMBERS | {"files", "people"},
     # The links of the chain that finishes a motion, and the chain.
@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
         "chain",
         "sigma",
         "models",
-        "released",
+        "together",
         "weights",
         "deploy",
     },
@@ -78,7 +78,7 @@ ALLOWED: dict[str, set[str]] = {
     "record": {"recipes", "files"},
     "sources": {"recipes", "data", "released", "skeleton"},
     "begin": {"muon", "recipes", "models", "weights"},
-    "judge": {"recipes", "sources", "evaluate", "lift", "metrics"},
+    "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
     "train": {"recipes", "sources", "record", "begin", "judge", "models", "weights", "losses"},
     "ablate": {"recipes", "train", "models", "lift", "weights", "evaluate", "files"},
     # The names that a user imports.

@@ -79,7 +79,6 @@ def lift(
 
     from ..lift import DEFAULT_CHAIN, Lifter
     from ..place import choose_height
-    from ..together import in_one_world
 
     start = time.monotonic()
     if threads:
@@ -100,12 +99,13 @@ def lift(
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
     chain, known = DEFAULT_CHAIN if finish else None, {"height": height, "focal": focal}
-    motions = in_one_world([lifter(each, **known, chain=chain) for each in people])
+    motions = lifter.people(people, **known, chain=chain)
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
         _write(motion, out / f"person_{number}")
-    for each in people if raw else []:
-        _write_raw(lifter(each, **known, chain=None), out / f"person_{each.person}")
+    as_said = lifter.people(people, **known, chain=None) if raw else []
+    for number, motion in zip(numbers, as_said, strict=raw):
+        _write_raw(motion, out / f"person_{number}")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     else:

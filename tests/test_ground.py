@@ -93,7 +93,7 @@ def test_people_who_agree_share_one_floor() -> None:
     first, second = walk(100), seen_from(walk(100), [1.0, 0.05, 1.0])
     grounds = find_grounds([first, second])
     assert grounds[0].level == grounds[1].level
-    assert "one floor for 2 people" in grounds[0].source
+    assert "floor of 2 people" in grounds[0].source
     assert "people" not in find_grounds([first])[0].source
 
 
@@ -113,6 +113,6 @@ def test_whose_feet_are_a_little_off_the_floor_of_all_has_an_own_one(
     np.testing.assert_allclose(heights, [0.0, 0.0, 0.0 if own else -deeper], atol=0.06)
     said = f"level of their own, {abs(deeper):.1f}", f"m {'below' if deeper > 0 else 'above'} it"
     assert all((words in grounds[2].source) == own for words in said)
-    shared = "one floor for 2 of 3 people" if own else "one floor for 3 people"
+    shared = "floor of 2 of 3 people" if own else "floor of 3 people"
     assert [ground.source.startswith(shared) for ground in grounds] == [True] * 3
     assert "their own" not in grounds[0].source + grounds[1].source

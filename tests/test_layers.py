@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "place": NUMBERS | {"filters", "ground"},
     "sigma": NUMBERS,
     "chain": NUMBERS | {"repair", "outliers", "filters", "bones", "place", "ground", "contact"},
+    "scale": NUMBERS | {"chain", "ground", "place"},
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS | {"contact", "ground", "metrics"},
@@ -56,6 +57,7 @@ ALLOWED: dict[str, set[str]] = {
         "repair",
         "place",
         "chain",
+        "scale",
         "sigma",
         "models",
         "together",
@@ -89,7 +91,7 @@ WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
     "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
-    "ground", "contact", "chain", "sigma",
+    "ground", "contact", "chain", "scale", "sigma",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -128,7 +128,7 @@ def find_grounds(
     over = level - floor
     own = (np.abs(over) > _AGREED) & (over < _RAISED)
     count = f"{len(own)} people" if not own.any() else f"{(~own).sum()} of {len(own)} people"
-    shared = replace(ground, level=floor, source=f"one floor for {count}, {ground.source}")
+    shared = replace(ground, level=floor, source=f"floor of {count}, {ground.source}")
     return [_at_own(shared, off) if alone else shared for off, alone in zip(over, own, strict=True)]
 
 

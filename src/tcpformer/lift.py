@@ -31,6 +31,7 @@ from .place import (
     to_world,
 )
 from .repair import at_times, fill_gaps, resample, steadied
+from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from .together import in_one_world, of_one_camera
@@ -124,6 +125,8 @@ class Lifter:
         motion: Motion2D,
         *,
         height: float | None = None,
+        camera_height: float | None = None,
+        length: tuple[str, str, float] | None = None,
         focal: float | None = None,
         chain: Chain | None = DEFAULT_CHAIN,
     ) -> Motion3D:
@@ -133,6 +136,8 @@ class Lifter:
             motion: One person in the image. Frames in which nobody was seen are bridged, and stay
                 False in ``valid``.
             height: The person's height in metres, which sets the scale. By default 1.70.
+            camera_height: Or that of the camera above the floor, in metres.
+            length: Or that of a bone: the joints at its ends, and metres.
             focal: Focal length in pixels. By default the motion's own, else that of a camera that
                 sees 60 degrees across the longer side.
             chain: What makes the network's answer smooth, constant and grounded; None leaves it
@@ -144,13 +149,22 @@ class Lifter:
         Raises:
             ValueError: If nobody is ever visible, or an argument is out of range.
         """
-        return self.people([motion], height=height, focal=focal, chain=chain)[0]
+        return self.people(
+            [motion],
+            height=height,
+            camera_height=camera_height,
+            length=length,
+            focal=focal,
+            chain=chain,
+        )[0]
 
     def people(
         self,
         motions: Sequence[Motion2D],
         *,
         height: float | None = None,
+        camera_height: float | None = None,
+        length: tuple[str, str, float] | None = None,
         focal: float | None = None,
         chain: Chain | None = DEFAULT_CHAIN,
     ) -> list[Motion3D]:
@@ -159,18 +173,22 @@ class Lifter:
         Args:
             motions: Of one camera, each as for a call.
             height: As for a call, of each of them.
+            camera_height: As for a call.
+            length: As for a call, of the first of them; the others grow or shrink along.
             focal: As for a call.
             chain: As for a call.
 
         Raises:
             ValueError: As of a call, or if more than one camera saw them.
         """
+        scale = Scale(height=height, camera_height=camera_height, length=length)
+        scale.fits(chain)
         of_one_camera(motions)
         whole = [motion if chain is None else repair(motion, chain) for motion in motions]
         lifted = [self._placed(motion, height, focal) for motion in whole]
         if chain is None or not lifted:
-            return in_one_world(lifted)
-        return finish(lifted, chain)
+            return scaled(in_one_world(lifted), scale)
+        return scaled(finish(lifted, chain), scale)
 
     def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:
         """As the network says it, where the picture shows it."""

@@ -1,0 +1,295 @@
+"""What is best, at equal compute: arms, each of which is other than a base in one thing.
+
+usage: python benchmarks/arms.py MOCAP.npz OUT [ARM ...] [--steps 2315] [--seed 0]
+
+Trains each arm (all of them, or those named) on about a million frames, judges it on the people
+held out, whole motions lifted as users lift them, seen like the open benchmark, exact and noisy,
+and adds a line to OUT/arms.jsonl. Arms that stand there are not trained again; `--table` prints it.
+
+What an arm changes that is no field of `Config` or `Plan` is done here and nowhere else, by putting
+other classes in the place of the network's: what won would become a field.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from tcpformer.begin import start
+from tcpformer.data.mocap import load_mocap
+from tcpformer.data.videos import benchmark_like
+from tcpformer.lift import Lifter
+from tcpformer.metrics import n_mpjpe
+from tcpformer.models.tcpformer import Attention, AttentionMap, Config, TCPFormer
+from tcpformer.normalize import REACH
+from tcpformer.recipes import PRESETS, Machine, Plan
+from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
+from tcpformer.train import train
+
+SMALL = Config(frames=27, depth=2, width=32, heads=4, representation=128, pose_embedding=True)
+SEED = 5
+LEAST = 0.05
+"""Confidence of which attention makes no more difference."""
+
+
+class Rotary(Attention):
+    """Attention over time that turns queries and keys by when they are (Su et al., 2021)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = rearrange(
+            self.qkv(x), "b t j (n h d) -> n (b j) h t d", n=3, h=self.heads
+        ).unbind()
+        y = AttentionMap(turned(q), turned(k)).apply(v)
+        return self.proj(rearrange(y, "(b j) h t d -> b t j (h d)", b=x.shape[0]))
+
+
+def turned(x: Tensor) -> Tensor:
+    """The first half of the channels with the second as planes, each turned at its own pace."""
+    t, half = x.shape[-2], x.shape[-1] // 2
+    pace = math.pi * torch.logspace(0, -math.log10(t), half)
+    angle = torch.arange(t)[:, None] * pace
+    a, b = x[..., :half], x[..., half:]
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.cat([a * cosine - b * sine, a * sine + b * cosine], dim=-1)
+
+
+class Doubting(Attention):
+    """Attention that looks less at joints of little confidence."""
+
+    sure: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
+        split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
+        q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
+        bias = rearrange(self.sure.clamp(min=LEAST).log(), f"b t j -> (b {rows}) 1 1 {cols}")
+        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2) + bias
+        y = scores.softmax(dim=-1) @ v
+        return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
+
+
+class DoubtingNetwork(TCPFormer):
+    """Confidence is no input, but a bias of every self-attention over joints or time."""
+
+    def represent(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
+        for part in self.modules():
+            if isinstance(part, Doubting):
+                part.sure = xyc[..., 2]
+        return super().represent(unsure(xyc), skip_local=skip_local)
+
+
+class BlindNetwork(TCPFormer):
+    """Confidence is not told at all."""
+
+    def represent(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
+        return super().represent(unsure(xyc), skip_local=skip_local)
+
+
+def unsure(xyc: Tensor) -> Tensor:
+    return torch.cat([xyc[..., :2], torch.ones_like(xyc[..., 2:])], dim=-1)
+
+
+class ScaledNetwork(TCPFormer):
+    """Any unit goes: a clip's pose is made as tall as everybody is taken to be."""
+
+    def forward(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
+        xy = REACH * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
+        flat = torch.cat([xy, torch.zeros_like(xy[..., :1])], dim=-1)
+        pose = flat + super().forward(xyc, skip_local=skip_local)
+        return pose * (STANDARD_HEIGHT / tall(pose)) - flat
+
+
+def tall(pose: Tensor) -> Tensor:
+    """`skeleton.stature`, mean over a clip, with a gradient."""
+    weight = []
+    for joint in range(17):  # what a unit of each bone adds
+        unit = np.zeros((17, 3))
+        for child in range(17):
+            parent = H36M.parents[child]
+            unit[child] = unit[parent] if parent >= 0 else 0.0
+            if child == joint and parent >= 0:
+                unit[child] = unit[parent] + [1.0, 0, 0]
+        weight.append(float(stature(unit)))
+    bones = pose - pose[:, :, [max(p, 0) for p in H36M.parents]]
+    lengths = bones.square().sum(dim=-1).clamp(min=1e-12).sqrt()
+    return (lengths * torch.tensor(weight)).sum(dim=-1).mean(dim=1)[:, None, None, None]
+
+
+def boxed(rays: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """In the place of `normalize.to_aimed`: frames about their boxes, a clip of size one."""
+    low, high = rays.min(axis=-2, keepdims=True), rays.max(axis=-2, keepdims=True)
+    about = rays - (low + high) / 2
+    size = np.sqrt((about**2).sum(axis=-1).mean(axis=(-2, -1)))
+    return about / np.maximum(size, 1e-6)[..., None, None, None]
+
+
+def unturned(rays: np.ndarray) -> np.ndarray:
+    """In the place of `normalize.aim`: the camera's own axes."""
+    return np.broadcast_to(np.eye(3), (*rays.shape[:-2], 3, 3))
+
+
+@contextmanager
+def by_box() -> Iterator[None]:
+    with ExitStack() as stack:
+        for module in ("data.clips", "lift"):
+            stack.enter_context(patch(f"tcpformer.{module}.aim", unturned))
+            stack.enter_context(patch(f"tcpformer.{module}.to_aimed", boxed))
+        yield
+
+
+def rotary(model: nn.Module) -> None:
+    for part in model.modules():
+        if type(part) is Attention and part.axis == "time":
+            part.__class__ = Rotary
+
+
+def doubting(model: nn.Module) -> None:
+    for part in model.modules():
+        if type(part) is Attention:
+            part.__class__ = Doubting
+    model.__class__ = DoubtingNetwork
+
+
+def blind(model: nn.Module) -> None:
+    model.__class__ = BlindNetwork
+
+
+def scaled(model: nn.Module) -> None:
+    model.__class__ = ScaledNetwork
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing that is other than in the base."""
+
+    about: str
+    network: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    dress: Callable[[nn.Module], None] = lambda model: None
+    around: Callable[[], Any] = ExitStack
+
+
+PLAIN = {"by_activity": False, "grafts": 0.0, "tilts": 0.0}
+ARMS = {
+    "base": Arm("27 frames, 2 to 6 apart at 50 a second; depth 2, width 32"),
+    "position": Arm("a learned vector for every place in the clip", {"frame_position": True}),
+    "rotary": Arm("queries and keys over time turned by when they are", dress=rotary),
+    "stature": Arm("output in any unit, metres from the stature", dress=scaled),
+    "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),
+    "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 48}),
+    "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 5}),
+    "box": Arm("each frame about its box, no virtual camera", around=by_box),
+    "bias": Arm("confidence as attention's bias, no input", dress=doubting),
+    "blind": Arm("no confidence", dress=blind),
+    "wide": Arm("depth 1, width 48", {"depth": 1, "width": 48}),
+    "deep": Arm("depth 4, width 20", {"depth": 4, "width": 20}),
+    "alone": Arm("a joint's token starts from the joint alone", {"pose_embedding": False}),
+    "plain": Arm("no grafts, no tilts, sequences by length alone", plan=PLAIN),
+    "adamw": Arm("AdamW in Muon's place", plan={"optimizer": "adamw"}),
+}
+
+
+def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
+    how = {
+        "network": replace(SMALL, **arm.network),
+        "steps": steps,
+        "warmup": 100,
+        "rate": 2e-3,
+        "cooldown": 0.5,
+        "average": 0.99,
+        "seed": seed,
+        "select": "last",
+    }
+    return replace(PRESETS["open"], **how | arm.plan)
+
+
+def measured(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[str, Any]:
+    """Train an arm and judge it."""
+    arm = ARMS[name]
+    plan, folder = plan_of(arm, steps, seed), out / f"{name}_{seed}"
+
+    def begun(plan: Plan) -> nn.Module:
+        model = start(plan)
+        arm.dress(model)
+        return model
+
+    with arm.around(), patch("tcpformer.train.start", begun):
+        begin = time.process_time()
+        train(plan, data, folder, Machine(device="cpu", tracker="none"))
+        minutes = (time.process_time() - begin) / 60
+        lifter = Lifter(folder / "weights", "cpu", flip=False)
+        arm.dress(lifter.model)
+        lifter._run = lifter.model  # not the frozen form, which is of the network undressed
+        scores = {kind: judged(lifter, data, noisy=kind == "noisy") for kind in ("clean", "noisy")}
+    size = sum(p.numel() for p in lifter.model.parameters())
+    frames = steps * plan.batch * plan.network.frames
+    about = {"arm": name, "seed": seed, "frames": frames, "parameters": size, "minutes": minutes}
+    return about | scores
+
+
+def judged(lifter: Lifter, data: Path, *, noisy: bool) -> float:
+    """N-MPJPE in mm, mean over frames, of the people held out, one camera each."""
+    errors = []
+    for view in benchmark_like(load_mocap(data, "val"), noisy=noisy, most=400, seed=SEED):
+        assert view.seen.focal is not None
+        pose = lifter.pose(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
+        errors.append(1000 * n_mpjpe(pose, view.truth))
+    return float(np.concatenate(errors).mean())
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Every arm against the base: in standard deviations of the base's seeds, if it has three."""
+    base = np.array([[row["clean"], row["noisy"]] for row in rows if row["arm"] == "base"])
+    middle = base.mean(axis=0)
+    spread = base.std(axis=0, ddof=1) if len(base) > 2 else np.full(2, np.nan)
+    lines = [
+        "| arm | what is other | k parameters | minutes | clean | noisy | better than base by |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for row in rows:
+        scores = np.array([row["clean"], row["noisy"]])
+        gain = (middle - scores) / spread
+        better = " / ".join(f"{g:+.1f} sd" for g in gain) if row["arm"] != "base" else ""
+        lines.append(
+            f"| {row['arm']} | {ARMS[row['arm']].about} | {row['parameters'] / 1000:.0f} "
+            f"| {row['minutes']:.0f} | {scores[0]:.1f} | {scores[1]:.1f} | {better} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    bar = argparse.ArgumentParser(description=__doc__)
+    bar.add_argument("data", type=Path)
+    bar.add_argument("out", type=Path)
+    bar.add_argument("arms", nargs="*")
+    bar.add_argument("--steps", type=int, default=2315)
+    bar.add_argument("--seed", type=int, default=0)
+    bar.add_argument("--table", action="store_true", help="print what is there, train nothing")
+    args = bar.parse_args()
+    torch.set_num_threads(1)
+    log = args.out / "arms.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    rows = [json.loads(line) for line in lines]
+    for name in [] if args.table else args.arms or list(ARMS):
+        if any((row["arm"], row["seed"]) == (name, args.seed) for row in rows):
+            continue
+        rows.append(measured(name, args.steps, args.seed, args.data, args.out))
+        with log.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
+        print(rows[-1], flush=True)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,9 @@ from commands import SAMPLE, run, written
 from motions import walk
 
 from tcpformer import __version__, lift, load_motion, open_video
+from tcpformer.chain import Chain
+from tcpformer.quality import NAMES
+from tcpformer.scale import tall
 from tcpformer.skeleton import H36M
 from tcpformer.video import Frame, write_video
 from tcpformer.weights import packaged
@@ -102,6 +105,51 @@ def test_what_an_earlier_run_drew_does_not_stay(
     run("lift", walking, "--out", out, "--weights", tiny)
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
     assert "overlay.mp4 showed earlier motions and was deleted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--camera-height", 1.1), r"camera height, given: 1\.10 m above the floor; the person is"),
+        (("--length", "RKnee-RAnkle=0.41"), r"length, given: RKnee to RAnkle 0\.410 m; the person"),
+    ],
+)
+def test_what_is_known_sets_the_scale_of_raw_motions_too(
+    tmp_path: Path, walking: Path, tiny: Path, option: tuple[object, ...], words: str
+) -> None:
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw", *option)
+    motion, raw = (load_motion(tmp_path / f"person_0/motion{kind}.npz") for kind in ("", "_raw"))
+    assert re.match(words + r".* m tall", motion.scale_source)
+    assert raw.scale_source == motion.scale_source
+    assert tall(motion) == pytest.approx(tall(raw), abs=1e-5)
+    assert f"{tall(motion):.2f} m tall" in motion.scale_source
+
+
+def test_quality_prints_what_was_done(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a finished motion and the raw one beside it; of either alone."""
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw")
+    motion, raw = (tmp_path / f"person_0/motion{kind}.npz" for kind in ("", "_raw"))
+    said = []
+    for given in (motion, raw):
+        capsys.readouterr()
+        run("quality", given)
+        said.append(capsys.readouterr().out)
+    for printed in said:
+        for name in NAMES.values():
+            assert re.search(re.escape(name) + r"(\s+\d+\.\d\d){2}", printed)
+        assert "before     after   change" in printed
+        assert f"done to it: {Chain().words()}\nworld: estimated from feet" in printed
+    raw.unlink()
+    run("quality", motion)
+    alone = capsys.readouterr().out
+    assert "before" not in alone
+    assert f"no {raw} to compare with" in alone
+    rows = [re.search(r"bone deviation, mm(.*)", text) for text in (said[0], alone)]
+    numbers = [[float(x) for x in row[1].split()[:2]] for row in rows if row]
+    assert numbers[0][0] > 1
+    assert numbers[0][1] == numbers[1][0] < 0.01
 
 
 def test_another_backend_lifts_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:

@@ -164,6 +164,10 @@ def test_bad_weights_end_in_one_sentence(
     ("options", "words"),
     [
         (("--height", 170), r"height must be metres"),
+        (("--height", 1.7, "--camera-height", 1.5), "got height and camera_height"),
+        (("--length", "RKnee-RAnkle"), "JOINT-JOINT=METRES"),
+        (("--length", "RKnee-RAnkle=43"), "somebody would be .* m tall"),
+        (("--camera-height", 1.5, "--no-finish"), "without --no-finish"),
         (("--focal", -5), "focal length must be positive"),
         (("--device", "gpu"), "device must be 'auto'"),
         (("--trained-on", "h36m"), "leave trained_on out"),
@@ -226,6 +230,19 @@ def test_a_failed_run_leaves_older_results_alone(
     capsys.readouterr()
     refused(capsys, "lift", keypoint_file(xy=_nan())(tmp_path), "--out", out, "--weights", tiny)
     assert {path: (out / path).read_bytes() for path in written(out)} == before
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_quality_refuses_what_is_no_motion(
+    tmp_path: Path, walking: Path, tiny: Path, raw: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keypoints, as the motion or as what it was before it was finished."""
+    run("lift", walking, "--out", tmp_path / "out", "--weights", tiny)
+    motion = tmp_path / "out/person_0/motion.npz"
+    capsys.readouterr()
+    said = refused(capsys, "quality", *((motion, "--raw", walking) if raw else (walking,)))
+    assert "keypoints.npz" in said
+    assert "camera_xyz" in said
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "train"])

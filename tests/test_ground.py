@@ -7,7 +7,7 @@ import pytest
 from motions import motion3d, walk
 from scipy.spatial.transform import Rotation
 
-from tcpformer.ground import find_ground, ground_of
+from tcpformer.ground import FEET, find_ground, find_grounds, ground_of
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import H36M
 
@@ -18,6 +18,11 @@ def turned(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, np.nd
     """The same, seen by a camera that is turned; and up in its frame."""
     turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     return replace(motion, camera_xyz=motion.camera_xyz @ turn.T), turn @ UP
+
+
+def seen_from(motion: Motion3D, shift: list[float]) -> Motion3D:
+    """The same somewhere else: metres to the right, down and away."""
+    return replace(motion, camera_xyz=motion.camera_xyz + np.array(shift))
 
 
 def off(motion: Motion3D, up: np.ndarray) -> float:
@@ -82,3 +87,32 @@ def test_ground_to_world_and_back() -> None:
     np.testing.assert_allclose([*again.up, again.level], [*ground.up, ground.level], atol=1e-9)
     with pytest.raises(ValueError, match="at least one motion"):
         find_ground([])
+
+
+def test_people_who_agree_share_one_floor() -> None:
+    first, second = walk(100), seen_from(walk(100), [1.0, 0.05, 1.0])
+    grounds = find_grounds([first, second])
+    assert grounds[0].level == grounds[1].level
+    assert "floor of 2 people" in grounds[0].source
+    assert "people" not in find_grounds([first])[0].source
+
+
+@pytest.mark.parametrize(("deeper", "own"), [(0.3, True), (-0.3, True), (-2.0, False)])
+def test_whose_feet_are_a_little_off_the_floor_of_all_has_an_own_one(
+    deeper: float, own: bool
+) -> None:
+    """Misplaced by as much as a distance may be wrong; who is on a roof is on a roof."""
+    motions = [walk(100), seen_from(walk(100), [1.0, 0.0, 0.5]), walk(100)]
+    motions[2] = seen_from(motions[2], [-1.0, deeper, 1.0])
+    grounds = find_grounds(motions, UP)
+    np.testing.assert_allclose([ground.up for ground in grounds], [UP] * 3)
+    heights = [
+        float(np.quantile(ground.to_world(motion.camera_xyz)[:, FEET, 2].min(axis=1), 0.2))
+        for ground, motion in zip(grounds, motions, strict=True)
+    ]
+    np.testing.assert_allclose(heights, [0.0, 0.0, 0.0 if own else -deeper], atol=0.06)
+    said = f"level of their own, {abs(deeper):.1f}", f"m {'below' if deeper > 0 else 'above'} it"
+    assert all((words in grounds[2].source) == own for words in said)
+    shared = "floor of 2 of 3 people" if own else "floor of 3 people"
+    assert [ground.source.startswith(shared) for ground in grounds] == [True] * 3
+    assert "their own" not in grounds[0].source + grounds[1].source

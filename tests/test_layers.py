@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"skeleton", "files"},
     "track": NUMBERS,
     "repair": NUMBERS | {"filters"},
-    "together": NUMBERS,
+    "together": NUMBERS | {"ground"},
     "people": NUMBERS | {"track"},
     "keypoints": NUMBERS | {"files", "people"},
     # The links of the chain that finishes a motion, and the chain.
@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "place": NUMBERS | {"filters", "ground"},
     "sigma": NUMBERS,
     "chain": NUMBERS | {"repair", "outliers", "filters", "bones", "place", "ground", "contact"},
+    "scale": NUMBERS | {"chain", "ground", "place"},
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS | {"contact", "ground", "metrics"},
@@ -56,9 +57,10 @@ ALLOWED: dict[str, set[str]] = {
         "repair",
         "place",
         "chain",
+        "scale",
         "sigma",
         "models",
-        "released",
+        "together",
         "weights",
         "deploy",
     },
@@ -78,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
     "record": {"recipes", "files"},
     "sources": {"recipes", "data", "released", "skeleton"},
     "begin": {"muon", "recipes", "models", "weights"},
-    "judge": {"recipes", "sources", "evaluate", "lift", "metrics"},
+    "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
     "train": {"recipes", "sources", "record", "begin", "judge", "models", "weights", "losses"},
     "ablate": {"recipes", "train", "models", "lift", "weights", "evaluate", "files"},
     # The names that a user imports.
@@ -89,7 +91,7 @@ WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
     "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
-    "ground", "contact", "chain", "sigma",
+    "ground", "contact", "chain", "scale", "sigma",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

@@ -172,7 +172,7 @@ def test_many_clips_are_the_same_as_few(tmp_path: Path, monkeypatch: pytest.Monk
     """Clips go through the network some at a time; how many is no matter."""
     lift, person = lifter(tmp_path), seen(walk(100))
     whole = lift.relative(person, FOCAL)
-    monkeypatch.setattr("tcpformer.lift.CLIPS_AT_ONCE", 2)
+    monkeypatch.setattr("tcpformer.models.predicting.CLIPS_AT_ONCE", 2)
     np.testing.assert_allclose(lift.relative(person, FOCAL), whole, atol=1e-5)
 
 

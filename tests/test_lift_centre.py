@@ -11,9 +11,10 @@ from baselines import SAID, checkpoint
 from lifters import CONVENTIONS, lifter, network, seen
 from motions import FOCAL, walk
 
-from tcpformer.lift import Lifter, predict
+from tcpformer.lift import Lifter
 from tcpformer.models import Network, build
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2Config
+from tcpformer.models.predicting import predict
 from tcpformer.models.strided_transformer import Config as StridedTransformerConfig
 from tcpformer.normalize import to_screen
 from tcpformer.skeleton import H36M

@@ -12,9 +12,10 @@ from test_view import motion as standing
 from tcpformer import detect, open_video
 from tcpformer.detect.clothes import clothes
 from tcpformer.detect.movenet import MoveNet, decode, fitted, peaks
-from tcpformer.motion import Motion2D, Motion3D
+from tcpformer.ground import FEET
+from tcpformer.motion import Motion2D
 from tcpformer.skeleton import BLAZEPOSE, COCO
-from tcpformer.together import in_one_world
+from tcpformer.together import in_one_world, of_one_camera
 from tcpformer.track import unlike
 
 HERE = Path(__file__).parent
@@ -128,35 +129,25 @@ def test_clothes_outside_the_picture_are_no_error() -> None:
 # one world
 
 
-def turned(motion: Motion3D, degrees: float, up: float) -> Motion3D:
-    """The same, in a world of its own."""
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    return replace(motion, xyz=motion.xyz @ rotation.T + [0.3, 0.1, up])
-
-
-def test_people_come_into_the_world_of_the_first() -> None:
+def test_people_come_into_one_world_on_the_lowest_of_their_floors() -> None:
     first, second = standing(x=-1.0), standing(x=1.0, depth=6.0)
-    second = replace(second, camera_xyz=second.camera_xyz + np.array([0, -0.5, 0]))  # on a step
-    world = in_one_world([first, turned(second, 25.0, 0.3)])
-    np.testing.assert_allclose(world[0].xyz, first.xyz, atol=1e-9)
-    np.testing.assert_allclose(world[1].xyz, second.xyz + np.array([0, 0, 0.5]), atol=1e-9)
-
-
-def test_the_ground_is_the_lowest_of_their_floors() -> None:
-    first, second = standing(), standing(x=1.0)
-    second = replace(second, camera_xyz=second.camera_xyz + np.array([0, 0.4, 0]))  # in a hole
-    world = in_one_world([first, second])
-    feet = [m.xyz[:, [3, 6], 2].min() for m in world]
-    np.testing.assert_allclose(feet, [0.46, 0.06], atol=1e-9)  # ankles are 6 cm above a floor
+    lower = replace(second, camera_xyz=second.camera_xyz + np.array([0, 0.4, 0]))  # in a hole
+    for hole, motions in ((0.0, [first, second]), (0.4, [first, lower])):
+        world = in_one_world(motions)
+        feet = [m.xyz[:, FEET, 2].min() for m in world]
+        np.testing.assert_allclose(feet, [hole, 0.0], atol=1e-9)
+        apart = world[1].xyz - world[0].xyz
+        seen = motions[1].camera_xyz - motions[0].camera_xyz
+        np.testing.assert_allclose(apart, seen[..., [0, 2, 1]] * [1, 1, -1], atol=1e-9)
 
 
 def test_one_person_keeps_the_world_and_other_cameras_are_refused() -> None:
     first = standing()
     assert in_one_world([first]) == [first]
     assert in_one_world([]) == []
-    with pytest.raises(ValueError, match="same focal length"):
-        in_one_world([first, replace(first, focal=99.0)])
+    of_one_camera([first, first])
+    with pytest.raises(ValueError, match="one focal length"):
+        of_one_camera([first, replace(first, focal=99.0)])
 
 
 # the sample clip, against labels

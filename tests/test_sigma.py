@@ -12,7 +12,8 @@ from motions import motion3d, walk
 from tcpformer.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, seen_in
 from tcpformer.data.mocap import Mocap
 from tcpformer.evaluate.open_benchmark import errors_and_sigma
-from tcpformer.lift import Lifter, predict
+from tcpformer.lift import Lifter
+from tcpformer.models.predicting import predict
 from tcpformer.models.spread import Spread, Unsure, inputs
 from tcpformer.models.tcpformer import TCPFormer
 from tcpformer.motion import load_motion, save_motion

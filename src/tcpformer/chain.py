@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from .bones import Sightings, fit_bones
 from .contact import find_contacts, hold_feet
 from .filters import OneEuro, adaptive, butterworth, gaussian, one_euro
-from .ground import Ground, find_ground, level_ground
+from .ground import Ground, find_grounds, level_ground
 from .motion import Motion2D, Motion3D
 from .outliers import jumps, sides_put_right, torso
 from .place import root_path
@@ -110,7 +110,7 @@ def finish(
     chain: Chain,
     up: Float[np.ndarray, " 3"] | None = None,
 ) -> list[Motion3D]:
-    """The links after the network, for the people of one camera, who stand on one floor.
+    """The links after the network, for the people of one camera, on the floor of all of them.
 
     Args:
         motions: As lifted, of Human3.6M joints.
@@ -232,11 +232,11 @@ def _sightings(person: _Person, chain: Chain) -> Sightings | None:
 def _grounds(
     people: Sequence[_Person], chain: Chain, up: Float[np.ndarray, " 3"] | None
 ) -> list[Ground]:
-    """The floor under each: one for all, or, if it is not asked for, one each."""
+    """The floor under each; if it is not asked for, that under the lowest ankle of all."""
     motions = [person.motion for person in people]
-    if not chain.ground and up is None:
-        return [level_ground(motion) for motion in motions]
-    return [find_ground(motions, up)] * len(motions)
+    if chain.ground or up is not None:
+        return find_grounds(motions, up)
+    return [min(map(level_ground, motions), key=lambda ground: ground.level)] * len(motions)
 
 
 def _walked(person: _Person, ground: Ground) -> _Person:

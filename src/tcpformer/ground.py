@@ -4,7 +4,7 @@ One floor for all the people that one camera sees. Axis legend: ``j`` joints, ``
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,8 @@ _STANDING = 0.8  # of its longest: how far a body that stands reaches from ankle
 _FLOOR_SHARE = 0.15  # of the most rest at any height: what makes a height a floor
 _STEP = 0.2  # metres: two floors are further apart
 _BELOW = 0.03  # share of the frames in which a foot may be under the floor
+_AGREED = 0.1  # metres that the floor of one person may be off that of all
+_RAISED = 0.5  # metres above it from which on somebody is on something, and not misplaced
 _APART = 1.0  # seconds after which a standing foot says something new
 _MOMENT = 0.3  # seconds: a shorter clip does not tell where somebody goes
 
@@ -97,6 +99,51 @@ def find_ground(motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"] | None 
     angle = np.degrees(np.arccos(np.clip(up @ LEVEL, -1, 1)))
     source = f"estimated from feet and bodies: the camera is tilted by {angle:.0f} degrees"
     return Ground(up, _level(motions, up, _floor(feet @ up, weight)), source)
+
+
+def find_grounds(
+    motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"] | None = None
+) -> list[Ground]:
+    """The floor under each of the people of a clip: gravity from all, and one floor if they agree.
+
+    How far away somebody is depends on how tall they are taken to be, and so does how far their
+    feet are below the camera. The floor of all is that on which most feet rest. Whose feet rest
+    more than 0.1 m off it keeps a level of their own, and its source says so; but from half a metre
+    above it on they are on something, and stay there.
+
+    Args:
+        motions: As for `find_ground`.
+        up: Likewise.
+
+    Raises:
+        ValueError: As of `find_ground`.
+    """
+    ground = find_ground(motions, up)
+    if len(motions) < 2:
+        return [ground]
+    level, rest = np.array([_own_floor(motion, ground.up) for motion in motions]).T
+    on_it = np.abs(level[:, None] - level) <= _AGREED
+    best = np.argmax(np.where(level < level.min() + _RAISED, on_it @ rest, -1.0))
+    floor = float(np.average(level[on_it[best]], weights=rest[on_it[best]]))
+    over = level - floor
+    own = (np.abs(over) > _AGREED) & (over < _RAISED)
+    count = f"{len(own)} people" if not own.any() else f"{(~own).sum()} of {len(own)} people"
+    shared = replace(ground, level=floor, source=f"floor of {count}, {ground.source}")
+    return [_at_own(shared, off) if alone else shared for off, alone in zip(over, own, strict=True)]
+
+
+def _own_floor(motion: Motion3D, up: Float[np.ndarray, " 3"]) -> tuple[float, float]:
+    """The level at which somebody's feet rest, and for how many moments they do."""
+    feet, weight = _resting(motion)
+    level = _level([motion], up, _floor(feet @ up, weight))
+    return level, float(weight @ (np.abs(feet @ up - level) < _AGREED)) + 1e-9
+
+
+def _at_own(shared: Ground, over: float) -> Ground:
+    """The floor under somebody whose feet are so many metres over that of the others."""
+    side = "above" if over > 0 else "below"
+    said = f"; this person at a level of their own, {abs(over):.2f} m {side} it"
+    return Ground(shared.up, shared.level + float(over), shared.source + said)
 
 
 def _level(motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"], level: float) -> float:

@@ -7,8 +7,8 @@ from torch import nn
 from .evaluate.human36m_cpn import evaluate_h36m_cpn
 from .evaluate.human36m_sh import evaluate_h36m_sh
 from .evaluate.mpi_inf_3dhp import evaluate_3dhp
-from .lift import predict
 from .metrics import mpjpe, n_mpjpe, p_mpjpe
+from .models.predicting import predict
 from .recipes import PUBLISHED_DATA, Plan
 from .sources import Source
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from .chain import Chain, finish, repair
 from .deploy import Backend, Numbers, device_for, pick_device, to_run, weights_for
-from .models import Network, inputs_of, only_centre
+from .models import only_centre
+from .models.predicting import predict
 from .models.spread import Unsure
 from .motion import REACH, Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
@@ -31,15 +30,15 @@ from .place import (
     to_height,
     to_world,
 )
-from .released import RELEASED, Convention
 from .repair import at_times, fill_gaps, resample, steadied
+from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
-from .weights import Weights
+from .together import in_one_world, of_one_camera
+from .weights import Weights, convention_of
 from .windows import centred, layout, split, stitch
 
 DEFAULT_CHAIN = Chain()
-CLIPS_AT_ONCE = 32
 CLIPS_IN_MEMORY = 256
 """With a clip around every frame, a long motion becomes as many frames as a clip has, times over:
 so many clips are prepared at a time."""
@@ -126,6 +125,8 @@ class Lifter:
         motion: Motion2D,
         *,
         height: float | None = None,
+        camera_height: float | None = None,
+        length: tuple[str, str, float] | None = None,
         focal: float | None = None,
         chain: Chain | None = DEFAULT_CHAIN,
     ) -> Motion3D:
@@ -135,11 +136,12 @@ class Lifter:
             motion: One person in the image. Frames in which nobody was seen are bridged, and stay
                 False in ``valid``.
             height: The person's height in metres, which sets the scale. By default 1.70.
+            camera_height: Or that of the camera above the floor, in metres.
+            length: Or that of a bone: the joints at its ends, and metres.
             focal: Focal length in pixels. By default the motion's own, else that of a camera that
                 sees 60 degrees across the longer side.
             chain: What makes the network's answer smooth, constant and grounded; None leaves it
-                as it is, its gaps bridged. Several people of one camera: lift each with None and
-                give all to `chain.finish`, so that they stand on one floor.
+                as it is, its gaps bridged.
 
         Returns:
             The Human3.6M joints in metres; its fields say where scale and focal length come from.
@@ -147,15 +149,57 @@ class Lifter:
         Raises:
             ValueError: If nobody is ever visible, or an argument is out of range.
         """
+        return self.people(
+            [motion],
+            height=height,
+            camera_height=camera_height,
+            length=length,
+            focal=focal,
+            chain=chain,
+        )[0]
+
+    def people(
+        self,
+        motions: Sequence[Motion2D],
+        *,
+        height: float | None = None,
+        camera_height: float | None = None,
+        length: tuple[str, str, float] | None = None,
+        focal: float | None = None,
+        chain: Chain | None = DEFAULT_CHAIN,
+    ) -> list[Motion3D]:
+        """Lift the people of one video into one world; gravity and floor come from all of them.
+
+        Args:
+            motions: Of one camera, each as for a call.
+            height: As for a call, of each of them.
+            camera_height: As for a call.
+            length: As for a call, of the first of them; the others grow or shrink along.
+            focal: As for a call.
+            chain: As for a call.
+
+        Raises:
+            ValueError: As of a call, or if more than one camera saw them.
+        """
+        scale = Scale(height=height, camera_height=camera_height, length=length)
+        scale.fits(chain)
+        of_one_camera(motions)
+        whole = [motion if chain is None else repair(motion, chain) for motion in motions]
+        lifted = [self._placed(motion, height, focal) for motion in whole]
+        if chain is None or not lifted:
+            return scaled(in_one_world(lifted), scale)
+        return scaled(finish(lifted, chain), scale)
+
+    def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:
+        """As the network says it, where the picture shows it."""
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size)
-        whole = motion if chain is None else repair(motion, chain)
-        seen = fill_gaps(to_skeleton(whole, H36M))
-        said = self._scaled(whole, height=height, focal=focal)
+        seen = fill_gaps(to_skeleton(motion, H36M))
+        said = self._scaled(motion, height=height, focal=focal)
         rays = to_rays(seen.xy, motion.size, focal)
         root = root_path(said.pose, rays, seen.confidence, motion.times)
         camera = said.pose + root[:, None]
-        lifted = Motion3D(
+        return Motion3D(
             xyz=to_world(camera, motion.valid),
             camera_xyz=camera,
             xy=seen.xy,
@@ -172,7 +216,6 @@ class Lifter:
             sigma=said.sigma,
             reach=self.reach,
         )
-        return lifted if chain is None else finish([lifted], chain)[0]
 
     def pose(self, motion: Motion2D, *, height: float, focal: float) -> Float[np.ndarray, "t 17 3"]:
         """The network's answer as it is scored: `scaled`, every bone at its median length.
@@ -296,55 +339,3 @@ class Lifter:
             seen = to_aimed(rays, rotation)
             flat = flat_pose(seen, self.skeleton.root)
         return _Seen(np.concatenate([seen, confidence[..., None]], axis=-1), flat, rotation)
-
-
-@torch.inference_mode()
-def predict(
-    model: Network, xyc: Float[np.ndarray, "n t j 3"], mirror: Sequence[int], *, flip: bool
-) -> Float[np.ndarray, "n s j d"]:
-    """Run a network over any number of clips; it stays in the mode that it is in.
-
-    Args:
-        model: Any of `MODELS`; it gets as many of the channels as it takes.
-        xyc: Normalised x, y and confidence.
-        mirror: For each joint, the index of its left-right twin.
-        flip: Average with what it says of the mirror image, mirrored back.
-
-    Returns:
-        What it says, in float32: s is 1 if it lifts the centre frame alone, else t. The first
-        three of d are x, y, z; what follows is the same for a mirror image.
-    """
-    # What another runtime computes has no parameters, and is on the CPU.
-    device, swap = next(model.parameters(), torch.empty(0)).device, list(mirror)
-    inputs = inputs_of(model)
-    results = []
-    for part in torch.from_numpy(xyc[..., :inputs].astype(np.float32)).split(CLIPS_AT_ONCE):
-        x = part.to(device)
-        y = model(x)
-        if flip:
-            other = model(_mirrored(x, swap))
-            y = (y + _mirrored(other, swap)) / 2
-        results.append(y.float().cpu())
-    return torch.cat(results).numpy()
-
-
-def _mirrored(x: Tensor, swap: list[int]) -> Tensor:
-    """Joints exchanged with their twins, x negated."""
-    sign = torch.ones(x.shape[-1], device=x.device)
-    sign[0] = -1.0
-    return x[:, :, swap] * sign
-
-
-def convention_of(weights: Weights, trained_on: str | None) -> Convention:
-    """What the weights say, or else what the caller says; never a guess."""
-    if weights.convention is not None:
-        if trained_on is not None:
-            raise ValueError(f"{weights.name} says what it was trained on; leave trained_on out.")
-        return weights.convention
-    if trained_on not in RELEASED:
-        raise ValueError(
-            f"{weights.name} does not say what it was trained on, and the data sets differ in "
-            f"joint order, normalisation and unit: say trained_on (--trained-on), one of "
-            f"{list(RELEASED)}, got {trained_on!r}."
-        )
-    return RELEASED[trained_on]

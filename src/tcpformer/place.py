@@ -13,6 +13,8 @@ from .skeleton import H36M, STANDARD_HEIGHT, stature
 
 ASSUMED_VIEW = 60.0
 """Degrees across the longer side of the picture, where nothing tells the focal length."""
+TINIEST, TALLEST = 0.3, 3.0
+"""Metres that a person may be tall."""
 SCALE_SECONDS = 0.5
 """Time over which the size of a picture's unit is smoothed."""
 DEPTH_CUTOFF = 0.8
@@ -55,7 +57,7 @@ def choose_height(given: float | None) -> tuple[float, str]:
     """
     if given is None:
         return STANDARD_HEIGHT, f"body height, assumed: {STANDARD_HEIGHT:.2f} m"
-    if not 0.3 <= given <= 3.0:
+    if not TINIEST <= given <= TALLEST:
         raise ValueError(
             f"the height must be metres, from 0.3 to 3.0 (1.75, not 175), got {given:g}."
         )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .files import replacing
 from .models import MODELS, Network, build, name_of
-from .released import PICKLED, Convention, Said, read_released
+from .released import PICKLED, RELEASED, Convention, Said, read_released
 
 PACKAGED = Path(__file__).parent / "packaged"
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
@@ -171,3 +171,18 @@ def _filled(config: Any, state: Mapping[str, Tensor], path: str | Path) -> Netwo
 def _few(keys: list[str]) -> str:
     more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
     return ", ".join(keys[:5]) + more
+
+
+def convention_of(weights: Weights, trained_on: str | None) -> Convention:
+    """What the weights say, or else what the caller says; never a guess."""
+    if weights.convention is not None:
+        if trained_on is not None:
+            raise ValueError(f"{weights.name} says what it was trained on; leave trained_on out.")
+        return weights.convention
+    if trained_on not in RELEASED:
+        raise ValueError(
+            f"{weights.name} does not say what it was trained on, and the data sets differ in "
+            f"joint order, normalisation and unit: say trained_on (--trained-on), one of "
+            f"{list(RELEASED)}, got {trained_on!r}."
+        )
+    return RELEASED[trained_on]

@@ -40,8 +40,7 @@ def export(
 
     from ..deploy import SUFFIXES
     from ..deploy import export as write
-    from ..lift import convention_of
-    from ..weights import load_weights
+    from ..weights import convention_of, load_weights
 
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides)
     if trained_on is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,8 @@ def lift(
     *,
     out: Path = Path("out"),
     height: float | None = None,
+    camera_height: float | None = None,
+    length: str | None = None,
     focal: float | None = None,
     weights: str = "default",
     device: str = "auto",
@@ -51,6 +53,8 @@ def lift(
             OpenPose, MMPose, rtmlib or Sports2D wrote.
         out: Folder for the results; made if missing.
         height: Height of the people in metres; sets the scale. By default 1.70.
+        camera_height: Or that of the camera above the floor, in metres, which sets it instead.
+        length: Or a bone of person 0 (or of whom you take), measured: RKnee-RAnkle=0.43, in metres.
         focal: Focal length of the camera in pixels. By default from the video's metadata, else
             that of a camera that sees 60 degrees across the longer side.
         weights: A packaged name, a folder, or a released checkpoint.
@@ -78,13 +82,15 @@ def lift(
     import torch
 
     from ..lift import DEFAULT_CHAIN, Lifter
-    from ..place import choose_height
-    from ..together import in_one_world
+    from ..scale import Scale, read_length, tall
 
     start = time.monotonic()
     if threads:
         torch.set_num_threads(threads)
-    choose_height(height)
+    bone = None if length is None else read_length(length)
+    scale = Scale(height=height, camera_height=camera_height, length=bone)
+    chain = DEFAULT_CHAIN if finish else None
+    scale.fits(chain)
     film, people = _source(source, Given(person, fps, size, video))
     possible(out)
     lifter = Lifter(
@@ -99,13 +105,13 @@ def lift(
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
-    chain, known = DEFAULT_CHAIN if finish else None, {"height": height, "focal": focal}
-    motions = in_one_world([lifter(each, **known, chain=chain) for each in people])
+    motions = lifter.people(people, **vars(scale), focal=focal, chain=chain)
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
         _write(motion, out / f"person_{number}")
-    for each in people if raw else []:
-        _write_raw(lifter(each, **known, chain=None), out / f"person_{each.person}")
+    for each, motion in zip(people, motions, strict=True) if raw else []:
+        said = lifter(each, height=tall(motion), focal=focal, chain=None)
+        _write_raw(replace(said, scale_source=motion.scale_source), out / f"person_{each.person}")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     else:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..lift import predict
 from ..models import Network, only_centre
+from ..models.predicting import predict
 from ..skeleton import H36M_NOSE
 from ..windows import centred, split
 from .report import Row

@@ -13,7 +13,6 @@ from scipy.io import savemat
 
 from ..data.mpi_inf_3dhp import Take, load_3dhp_test
 from ..files import replacing
-from ..lift import predict
 from ..metrics import (
     AUC_MILLIMETRES,
     acceleration_error_released,
@@ -25,6 +24,7 @@ from ..metrics import (
     pck,
 )
 from ..models import Network
+from ..models.predicting import predict
 from ..normalize import to_screen
 from ..skeleton import MPI_INF_3DHP
 from ..windows import centred, split

@@ -1,0 +1,72 @@
+"""How tall people come out when a camera's height or a bone is known, on the open benchmark.
+
+usage: python benchmarks/scale.py OPEN_BENCHMARK.npz [--every 10] [--weights W]
+
+Error of the stature, %, one view one vote; noisy 2D, the first 10 s, the focal length known. The
+true floor is where the lower ankle of the motion capture is lowest (but for 5 % of the frames).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from tcpformer import Lifter
+from tcpformer.ground import FEET
+from tcpformer.motion import Motion2D
+from tcpformer.scale import ANKLE, Scale, scaled, tall
+from tcpformer.skeleton import H36M, stature
+
+BONES = (("RKnee", "RAnkle"), ("RHip", "RKnee"), ("RElbow", "RWrist"))
+
+
+def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
+    """For each thing that may be known, the error of every view."""
+    with np.load(data) as file:
+        content = dict(file)
+    off: dict[str, list[float]] = {}
+    for view in range(0, len(content["offsets"]) - 1, every):
+        start, stop = content["offsets"][view : view + 2]
+        part = slice(start, min(stop, start + round(10 * float(content["fps"]))))
+        xy, sure = content["noisy_xy"][part] / 10.0, content["confidence"][part] / 255.0
+        size = (int(content["size"][view][0]), int(content["size"][view][1]))
+        fps, focal = float(content["fps"]), float(content["focal"][view])
+        lifted = lifter(Motion2D(xy, sure, size, fps, H36M, focal=focal))
+        true = content["relative"][part] * 1e-4
+        height = float(np.median(stature(true)))
+        camera = true + content["root"][part][:, None] * 1e-4
+        feet = (camera[:, FEET] @ content["rotation"][view][:, 2]).min(axis=1)
+        above = ANKLE * height - float(np.quantile(feet, 0.05))
+        known = {"nothing (1.70 m)": Scale(), "camera height": Scale(camera_height=above)}
+        for a, b in BONES:
+            span = true[:, H36M.index[a]] - true[:, H36M.index[b]]
+            length = float(np.median(np.linalg.norm(span, axis=-1)))
+            known[f"{a}-{b}"] = Scale(length=(a, b, length))
+        for name, scale in known.items():
+            try:
+                found = tall(scaled([lifted], scale)[0])
+            except ValueError:
+                found = np.nan
+            off.setdefault(name, []).append(100 * abs(found / height - 1))
+    return off
+
+
+def main() -> None:
+    bar = argparse.ArgumentParser(description=__doc__)
+    bar.add_argument("data", type=Path)
+    bar.add_argument("--every", type=int, default=10)
+    bar.add_argument("--weights", default="default")
+    args = bar.parse_args()
+    off = errors(Lifter(args.weights, "cpu"), args.data, args.every)
+    print("| known | views | refused | median | 90 % within |\n|---|---|---|---|---|")
+    for name, values in off.items():
+        kept = np.array(values)[np.isfinite(values)]
+        print(
+            f"| {name} | {len(values)} | {len(values) - len(kept)} | {np.median(kept):.1f} | ",
+            end="",
+        )
+        print(f"{np.quantile(kept, 0.9):.1f} |")
+
+
+if __name__ == "__main__":
+    main()

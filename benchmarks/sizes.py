@@ -1,0 +1,51 @@
+"""What the packaged weights cost: each lifts the same minute of a walk, in turns.
+
+usage: python benchmarks/sizes.py [--rounds 5] [--threads 1]
+
+Without the chain, with flip averaging: the network, its windows, and the way there and back.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from lifters import seen
+from motions import walk
+
+from tcpformer import Lifter
+from tcpformer.weights import packaged
+
+FRAMES, FPS = 1800, 30.0
+
+
+def main() -> None:
+    bar = argparse.ArgumentParser(description=__doc__)
+    bar.add_argument("--rounds", type=int, default=5)
+    bar.add_argument("--threads", type=int, default=1)
+    args = bar.parse_args()
+    torch.set_num_threads(args.threads)
+    motion = seen(walk(FRAMES, FPS, speed=0.0))
+    lifters = {name: Lifter(name, "cpu") for name in packaged()}
+    times: dict[str, list[float]] = {name: [] for name in lifters}
+    for turn in range(args.rounds + 1):
+        for name, lifter in lifters.items():
+            start = time.perf_counter()
+            lifter(motion, chain=None)
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    whole = statistics.median(times["default"])
+    print("| weights | parameters | ms a frame | of default's |\n|---|---|---|---|")
+    for name, seconds in times.items():
+        count = sum(p.numel() for p in lifters[name].model.parameters())
+        middle = statistics.median(seconds)
+        print(f"| {name} | {count:,} | {1000 * middle / FRAMES:.2f} | {middle / whole:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ lint: .venv/lint
 
 bench: .venv/test
 	.venv/bin/python benchmarks/pipeline.py
-	.venv/bin/python benchmarks/model.py --rounds 3
+	.venv/bin/python benchmarks/model.py --rounds 2
 	.venv/bin/python benchmarks/training.py --rounds 3
 
 clean:

@@ -46,6 +46,8 @@ ROWS = {
 FLOAT32 = ("mm", "onednn")
 LONG = 1900
 """Frames in all from which once is enough, and the textbook takes too much memory."""
+LAYERS = 4
+"""Of the networks whose growth is measured: every layer costs the same."""
 PRODUCTS = {"mm": "float32, torch.mm", "onednn": "float32, oneDNN", "mm16": "bfloat16"}
 SMALL = 512
 """Of matrices that first tell whether bfloat16 gains; where not, larger ones take minutes."""
@@ -208,13 +210,13 @@ def table(rounds: int, threads: int, without: list[str]) -> dict[str, Any]:
 
 
 def growth(rounds: int, threads: int) -> list[dict[str, Any]]:
-    """Time against length and number of clips; once, and cold, where it is long."""
+    """Time against length and number of clips, a quarter of the layers; once, cold, where long."""
     found = []
     for frames in (27, 81, 243, 729):
         for batch in (1, 8):
             size = frames * batch
             rows = [r for r in curves(threads) if r != "a" or size < LONG]
-            jobs = [Job(row, frames, batch) for row in rows]
+            jobs = [Job(row, frames, batch, LAYERS) for row in rows]
             turns = rounds if size < LONG else 0
             parts = [jobs] if turns else [[job] for job in jobs]
             for result in (r for part in parts for r in measured(part, turns, threads)):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from model import PRODUCTS, ROWS, gflop
+from model import LAYERS, PRODUCTS, ROWS, gflop
 
 from tcpformer.models.tcpformer import Config
 
@@ -44,7 +44,10 @@ def _rows(table: dict[str, Any]) -> str:
 
 def _growth(growth: list[dict[str, Any]]) -> str:
     at = {(r["row"], r["frames"], r["batch"]): r["seconds"] for r in growth}
-    lines = ["ms per clip:\n", "| T | clips | " + " | ".join(ROWS[r] for r in CURVES) + " |"]
+    lines = [
+        f"ms per clip, {LAYERS} of 16 layers:\n",
+        "| T | clips | " + " | ".join(ROWS[r] for r in CURVES) + " |",
+    ]
     lines.append("|---" * (2 + len(CURVES)) + "|")
     for frames, batch in sorted({key[1:] for key in at}):
         cells = [at.get((row, frames, batch)) for row in CURVES]
@@ -81,7 +84,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         left.set(xlabel="seconds", title="One clip of 243 frames", xmargin=0.15)
         left.invert_yaxis()
     for axes, part, key, title in (
-        (middle, "growth", "seconds", "Time of one clip, seconds"),
+        (middle, "growth", "seconds", f"Time of one clip, {LAYERS} of 16 layers, seconds"),
         (right, "memory", "peak", "Peak memory above the weights, MB"),
     ):
         for row, colour in CURVES.items():

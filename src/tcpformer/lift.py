@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from .chain import Chain, finish, repair
 from .deploy import Backend, Numbers, device_for, pick_device, to_run, weights_for
+from .focal import FROM_MOTION, focal_of
 from .models import only_centre
 from .models.predicting import predict
 from .models.spread import Unsure
@@ -127,7 +128,7 @@ class Lifter:
         height: float | None = None,
         camera_height: float | None = None,
         length: tuple[str, str, float] | None = None,
-        focal: float | None = None,
+        focal: float | Literal["motion"] | None = None,
         chain: Chain | None = DEFAULT_CHAIN,
     ) -> Motion3D:
         """Lift a motion of any length, any frame rate and any known skeleton.
@@ -138,8 +139,8 @@ class Lifter:
             height: The person's height in metres, which sets the scale. By default 1.70.
             camera_height: Or that of the camera above the floor, in metres.
             length: Or that of a bone: the joints at its ends, and metres.
-            focal: Focal length in pixels. By default the motion's own, else that of a camera that
-                sees 60 degrees across the longer side.
+            focal: Focal length in pixels; or "motion": estimate it, by `focal_of`. By default the
+                motion's own, else that of a camera that sees 60 degrees across the longer side.
             chain: What makes the network's answer smooth, constant and grounded; None leaves it
                 as it is, its gaps bridged.
 
@@ -165,7 +166,7 @@ class Lifter:
         height: float | None = None,
         camera_height: float | None = None,
         length: tuple[str, str, float] | None = None,
-        focal: float | None = None,
+        focal: float | Literal["motion"] | None = None,
         chain: Chain | None = DEFAULT_CHAIN,
     ) -> list[Motion3D]:
         """Lift the people of one video into one world; gravity and floor come from all of them.
@@ -185,7 +186,13 @@ class Lifter:
         scale.fits(chain)
         of_one_camera(motions)
         whole = [motion if chain is None else repair(motion, chain) for motion in motions]
+        told = None
+        if focal == FROM_MOTION:
+            assumed = [self._placed(replace(each, focal=None), height, None) for each in whole]
+            focal, told = focal_of(assumed) if assumed else (None, None)
         lifted = [self._placed(motion, height, focal) for motion in whole]
+        if told is not None:
+            lifted = [replace(motion, focal_source=told) for motion in lifted]
         if chain is None or not lifted:
             return scaled(in_one_world(lifted), scale)
         return scaled(finish(lifted, chain), scale)

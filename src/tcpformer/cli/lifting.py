@@ -23,7 +23,7 @@ def lift(
     height: float | None = None,
     camera_height: float | None = None,
     length: str | None = None,
-    focal: float | None = None,
+    focal: float | Literal["motion"] | None = None,
     weights: str = "default",
     device: str = "auto",
     backend: Literal["auto", "torch", "onnx", "openvino"] = "auto",
@@ -55,8 +55,8 @@ def lift(
         height: Height of the people in metres; sets the scale. By default 1.70.
         camera_height: Or that of the camera above the floor, in metres, which sets it instead.
         length: Or a bone of person 0 (or of whom you take), measured: RKnee-RAnkle=0.43, in metres.
-        focal: Focal length of the camera in pixels. By default from the video's metadata, else
-            that of a camera that sees 60 degrees across the longer side.
+        focal: Focal length of the camera in pixels; or "motion": estimated from it, to some 20 %.
+            By default from the video's metadata, else as if 60 degrees were seen across it.
         weights: A packaged name, a folder, or a released checkpoint.
         device: "auto", "cpu", "cuda" or "mps".
         backend: What computes the network: "torch", or on the CPU "onnx" or "openvino". By default
@@ -110,8 +110,9 @@ def lift(
     for number, motion in zip(numbers, motions, strict=True):
         _write(motion, out / f"person_{number}")
     for each, motion in zip(people, motions, strict=True) if raw else []:
-        said = lifter(each, height=tall(motion), focal=focal, chain=None)
-        _write_raw(replace(said, scale_source=motion.scale_source), out / f"person_{each.person}")
+        said = lifter(each, height=tall(motion), focal=motion.focal, chain=None)
+        sources = {"scale_source": motion.scale_source, "focal_source": motion.focal_source}
+        _write_raw(replace(said, **sources), out / f"person_{each.person}")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     else:

@@ -100,6 +100,7 @@ def test_standing_feet_stay_and_bones_keep_their_lengths() -> None:
     held = hold_feet(slid, motion.times, contact)
     foot = FEET[int(contact.sum(axis=0).argmax())]
     assert np.ptp(held[:, foot, 0]) < 0.2 * np.ptp(slid[:, foot, 0])
+    assert mpjpe(held, motion.xyz).mean() < mpjpe(slid, motion.xyz).mean()
     assert bone_deviation(held, H36M.bones).max() < 1e-9 + bone_deviation(slid, H36M.bones).max()
 
 

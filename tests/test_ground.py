@@ -7,7 +7,8 @@ import pytest
 from motions import motion3d, walk
 from scipy.spatial.transform import Rotation
 
-from tcpformer.ground import FEET, find_ground, find_grounds, ground_of
+from tcpformer.ground import FEET, find_ground, find_grounds, ground_of, level_ground
+from tcpformer.metrics import mpjpe
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import H36M
 
@@ -35,6 +36,13 @@ def test_gravity_is_found_whichever_way_the_camera_looks(axis: str, degrees: flo
     motion, up = turned(walk(100), axis, degrees)
     assert off(motion, up) < 3
     np.testing.assert_allclose(find_ground([motion], 2 * up).up, up)
+    pelvis = H36M.root
+    true = motion.xyz - motion.xyz[:, pelvis, None]
+    errors = []
+    for ground in (find_ground([motion]), level_ground(motion)):
+        world = ground.to_world(motion.camera_xyz)
+        errors.append(mpjpe(world - world[:, pelvis, None], true).mean())
+    assert errors[0] < max(errors[1], 0.03)
 
 
 def test_the_way_of_somebody_who_leans_says_what_is_level() -> None:

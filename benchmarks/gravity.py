@@ -9,28 +9,19 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from open_views import views
 
 from tcpformer import Lifter
 from tcpformer.ground import LEVEL, ground_of
-from tcpformer.motion import Motion2D
-from tcpformer.skeleton import H36M
 
 
 def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray:
     """For every view, degrees from the true gravity to what is found, and to the level camera's."""
-    with np.load(data) as file:
-        content = dict(file)
     rows = []
-    for view in range(0, len(content["offsets"]) - 1, every):
-        part = slice(*content["offsets"][view : view + 2])
-        xy = content["xy" if clean else "noisy_xy"][part] / 10.0
-        sure = np.ones(xy.shape[:2]) if clean else content["confidence"][part] / 255.0
-        width, height = content["size"][view]
-        size, fps = (int(width), int(height)), float(content["fps"])
-        seen = Motion2D(xy, sure, size, fps, H36M, focal=float(content["focal"][view]))
-        true = content["rotation"][view][:, 2]
-        found = ground_of(lifter(seen)).up
-        rows.append([np.degrees(np.arccos(np.clip(up @ true, -1, 1))) for up in (found, LEVEL)])
+    for view in views(data, every, clean=clean):
+        found = ground_of(lifter(view.seen)).up
+        cosines = np.array([found, LEVEL]) @ view.up
+        rows.append(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
     return np.array(rows)
 
 

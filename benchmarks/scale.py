@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from open_views import views
 
 from tcpformer import Lifter
 from tcpformer.ground import FEET
-from tcpformer.motion import Motion2D
 from tcpformer.scale import ANKLE, Scale, scaled, tall
 from tcpformer.skeleton import H36M, stature
 
@@ -22,20 +22,12 @@ BONES = (("RKnee", "RAnkle"), ("RHip", "RKnee"), ("RElbow", "RWrist"))
 
 def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
     """For each thing that may be known, the error of every view."""
-    with np.load(data) as file:
-        content = dict(file)
     off: dict[str, list[float]] = {}
-    for view in range(0, len(content["offsets"]) - 1, every):
-        start, stop = content["offsets"][view : view + 2]
-        part = slice(start, min(stop, start + round(10 * float(content["fps"]))))
-        xy, sure = content["noisy_xy"][part] / 10.0, content["confidence"][part] / 255.0
-        size = (int(content["size"][view][0]), int(content["size"][view][1]))
-        fps, focal = float(content["fps"]), float(content["focal"][view])
-        lifted = lifter(Motion2D(xy, sure, size, fps, H36M, focal=focal))
-        true = content["relative"][part] * 1e-4
+    for view in views(data, every, seconds=10):
+        lifted, true = lifter(view.seen), view.relative
         height = float(np.median(stature(true)))
-        camera = true + content["root"][part][:, None] * 1e-4
-        feet = (camera[:, FEET] @ content["rotation"][view][:, 2]).min(axis=1)
+        camera = true + view.root[:, None]
+        feet = (camera[:, FEET] @ view.up).min(axis=1)
         above = ANKLE * height - float(np.quantile(feet, 0.05))
         known = {"nothing (1.70 m)": Scale(), "camera height": Scale(camera_height=above)}
         for a, b in BONES:

@@ -26,8 +26,8 @@ _SECONDS = 10.0  # of a clip are looked at
 _FEET_CUTOFF, _WAY_CUTOFF = 4.0, 2.5  # Hz
 
 
-def focal_of(motions: Sequence[Motion3D]) -> tuple[float, str]:
-    """The focal length at which the lower feet of people slide least, and words that say so.
+def focal_of(motions: Sequence[Motion3D]) -> tuple[float, float]:
+    """The focal length at which the lower feet of people slide least, and how sure that is.
 
     It is drawn to the camera that sees 60 degrees, which is off by 20 % (one sigma) itself.
 
@@ -35,7 +35,7 @@ def focal_of(motions: Sequence[Motion3D]) -> tuple[float, str]:
         motions: Of one camera, lifted with any focal length; Human3.6M joints.
 
     Returns:
-        Pixels; and the source, with one standard deviation.
+        Pixels; and one standard deviation, as a share of it.
     """
     size = motions[0].size
     usual, _ = choose_focal(None, None, size)
@@ -45,9 +45,12 @@ def focal_of(motions: Sequence[Motion3D]) -> tuple[float, str]:
     share = np.exp(likely - likely.max())
     share = share / share.sum()
     mean = float(share @ off)
-    sigma = float(np.sqrt(share @ (off - mean) ** 2))
-    focal = usual * float(np.exp(mean))
-    return focal, f"estimated from the motion: {focal:.0f} pixels, one sigma {100 * sigma:.0f} %"
+    return usual * float(np.exp(mean)), float(np.sqrt(share @ (off - mean) ** 2))
+
+
+def in_words(focal: float, sigma: float) -> str:
+    """Where such a focal length comes from."""
+    return f"estimated from the motion: {focal:.0f} pixels, one sigma {100 * sigma:.0f} %"
 
 
 def sliding(

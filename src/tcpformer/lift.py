@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from .chain import Chain, finish, repair
 from .deploy import Backend, Numbers, device_for, pick_device, to_run, weights_for
-from .focal import FROM_MOTION, focal_of
+from .focal import FROM_MOTION, focal_of, in_words
 from .models import only_centre
 from .models.predicting import predict
 from .models.spread import Unsure
@@ -185,15 +185,16 @@ class Lifter:
         scale = Scale(height=height, camera_height=camera_height, length=length)
         scale.fits(chain)
         of_one_camera(motions)
+        if not motions:
+            return []
         whole = [motion if chain is None else repair(motion, chain) for motion in motions]
-        told = None
+        told = {}
         if focal == FROM_MOTION:
             assumed = [self._placed(replace(each, focal=None), height, None) for each in whole]
-            focal, told = focal_of(assumed) if assumed else (None, None)
-        lifted = [self._placed(motion, height, focal) for motion in whole]
-        if told is not None:
-            lifted = [replace(motion, focal_source=told) for motion in lifted]
-        if chain is None or not lifted:
+            focal, sigma = focal_of(assumed)
+            told = {"focal_source": in_words(focal, sigma)}
+        lifted = [replace(self._placed(motion, height, focal), **told) for motion in whole]
+        if chain is None:
             return scaled(in_one_world(lifted), scale)
         return scaled(finish(lifted, chain), scale)
 

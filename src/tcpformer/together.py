@@ -15,8 +15,9 @@ def of_one_camera(people: Sequence[Motion2D | Motion3D]) -> None:
     """
     cameras = {(person.focal, tuple(person.size)) for person in people}
     if len(cameras) > 1:
+        said = sorted(cameras, key=str)  # a focal length may be unknown
         raise ValueError(
-            f"people in one world were seen by one camera, got (focal, size) {sorted(cameras)}; "
+            f"people in one world were seen by one camera, got (focal, size) {said}; "
             "give them one focal length, or lift them one by one."
         )
 

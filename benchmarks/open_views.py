@@ -1,0 +1,49 @@
+"""The views of an open benchmark as a lifter gets them, and the truth of them: for benchmarks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tcpformer.motion import Motion2D
+from tcpformer.skeleton import H36M
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen, its true focal length told; and how it was, metres and camera axes.
+
+    Attributes:
+        seen: The 2D joints.
+        relative: Joints relative to the pelvis.
+        root: Where the pelvis is.
+        up: Against gravity.
+    """
+
+    seen: Motion2D
+    relative: np.ndarray
+    root: np.ndarray
+    up: np.ndarray
+
+
+def views(
+    data: Path, every: int, *, seconds: float = np.inf, clean: bool = False
+) -> Iterator[View]:
+    """Every so many views, cut off after some seconds, with noisy or exact 2D."""
+    with np.load(data) as file:
+        content = dict(file)
+    fps = float(content["fps"])
+    for view in range(0, len(content["offsets"]) - 1, every):
+        start, stop = content["offsets"][view : view + 2]
+        part = slice(start, int(min(stop, start + np.round(seconds * fps))))
+        xy = content["xy" if clean else "noisy_xy"][part] / 10.0
+        sure = np.ones(xy.shape[:2]) if clean else content["confidence"][part] / 255.0
+        width, height = content["size"][view]
+        size, focal = (int(width), int(height)), float(content["focal"][view])
+        yield View(
+            Motion2D(xy, sure, size, fps, H36M, focal=focal),
+            content["relative"][part] * 1e-4,
+            content["root"][part] * 1e-4,
+            content["rotation"][view][:, 2],
+        )

@@ -31,7 +31,8 @@ from tcpformer.data.mocap import load_mocap
 from tcpformer.data.videos import benchmark_like
 from tcpformer.lift import Lifter
 from tcpformer.metrics import n_mpjpe
-from tcpformer.models.tcpformer import Attention, AttentionMap, Config, TCPFormer
+from tcpformer.models.blocks import Attention, AttentionMap
+from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.normalize import REACH
 from tcpformer.recipes import PRESETS, Machine, Plan
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature

@@ -10,12 +10,14 @@ from torch import nn
 from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
 
 from tcpformer import begin
-from tcpformer.begin import grown
+from tcpformer.begin import beside, grown, start, with_joints
 from tcpformer.models import build
 from tcpformer.models.ablations import Variant
 from tcpformer.models.tcpformer import Config, TCPFormer
-from tcpformer.recipes import PRESETS
-from tcpformer.weights import load_model
+from tcpformer.models.whole_poses import Config as PosesConfig
+from tcpformer.models.whole_poses import WholePoses
+from tcpformer.recipes import PRESETS, Plan
+from tcpformer.weights import load_model, save_model
 
 pytestmark = pytest.mark.usefixtures("quick_training")
 
@@ -115,22 +117,79 @@ def test_longer_lifts_repeated_frames_as_before(
 
 
 @pytest.mark.parametrize("frames", [9, 27])
-@pytest.mark.parametrize("field", ["pose_embedding", "frame_position"])
+@pytest.mark.parametrize(
+    ("field", "value"), [("pose_embedding", True), ("frame_position", True), ("pose_layers", 2)]
+)
 @torch.inference_mode()
-def test_what_a_network_gains_starts_without_effect(frames: int, field: str) -> None:
+def test_what_a_network_gains_starts_without_effect(frames: int, field: str, value: int) -> None:
     short = _lively(9)
-    own = grown(short, replace(short.config, frames=frames, **{field: True})).eval()
+    own = grown(short, replace(short.config, frames=frames, **{field: value})).eval()
     x = torch.randn(2, 9, 17, 3)
     repeated = x.repeat(1, frames // 9, 1, 1)
     torch.testing.assert_close(own(repeated)[:, :9], short(x), atol=1e-5, rtol=0)
     assert getattr(own.config, field)
     assert (grown(own, own.config)(repeated) == own(repeated)).all()
     with pytest.raises(ValueError, match="cannot start"):
-        grown(own, replace(own.config, **{field: False}))
+        grown(own, replace(own.config, **{field: type(value)(0)}))
 
 
-def test_whose_frames_know_their_places_cannot_be_longer() -> None:
-    short = _lively(9, frame_position=True)
+def _poses(**changes: Any) -> WholePoses:
+    torch.manual_seed(1)
+    config = {"frames": 9, "layers": 2, "width": 48, "heads": 2, "channels": 16}
+    return WholePoses(PosesConfig(**(config | {"representation": 16} | changes))).eval()
+
+
+@torch.inference_mode()
+def test_two_networks_side_by_side_answer_with_their_mean() -> None:
+    joints, poses, x = _lively(9), _poses(), torch.randn(2, 9, 17, 3)
+    both = beside(joints, poses).eval()
+    torch.testing.assert_close(both(x), (joints(x) + poses(x)) / 2, atol=1e-5, rtol=0)
+    assert both.config == replace(joints.config, pose_layers=2)
+
+
+@torch.inference_mode()
+def test_whole_poses_alone_go_on_in_a_network_of_joints(tmp_path: Path) -> None:
+    poses, x = _poses(), torch.randn(2, 9, 17, 3)
+    save_model(poses, tmp_path / "poses")
+    config = replace(_lively(9).config, pose_layers=2)
+    begun = start(Plan(steps=1, network=config, init=str(tmp_path / "poses"))).eval()
+    torch.testing.assert_close(begun(x), poses(x), atol=1e-5, rtol=0)
+    assert begun.config == config
+
+
+def test_what_starts_without_effect_learns_from_the_first_step_on() -> None:
+    joints = _lively(9)
+    for model in (grown(joints, replace(joints.config, pose_layers=2)), beside(joints, _poses())):
+        for step in range(2):
+            for p in model.parameters():
+                p.grad = None
+            model(torch.randn(2, 9, 17, 3)).square().mean().backward()
+            if step:
+                assert model.poses is not None
+                assert model.poses.embed.weight.grad.abs().max() > 0
+            torch.optim.SGD(model.parameters(), lr=0.1).step()
+
+
+@pytest.mark.parametrize("change", [{"width": 32}, {"frames": 27}, {"channels": 8}])
+def test_whole_poses_of_another_size_stand_nowhere(change: dict[str, int]) -> None:
+    config = replace(_lively(9).config, pose_layers=2)
+    with pytest.raises(ValueError, match="cannot stand beside"):
+        beside(_lively(9), _poses(**change))
+    with pytest.raises(ValueError, match="cannot start"):
+        with_joints(_poses(**change), config)
+
+
+def test_nor_do_they_stand_in_two_places_or_in_none() -> None:
+    both = beside(_lively(9), _poses())
+    with pytest.raises(ValueError, match="cannot stand beside"):
+        beside(both, _poses())
+    with pytest.raises(ValueError, match="cannot start"):
+        with_joints(_poses(), _lively(9).config)
+
+
+@pytest.mark.parametrize("known", [{"frame_position": True}, {"pose_layers": 1}])
+def test_whose_frames_know_their_places_cannot_be_longer(known: dict[str, Any]) -> None:
+    short = _lively(9, **known)
     with pytest.raises(ValueError, match="cannot start"):
         grown(short, replace(short.config, frames=27))
 

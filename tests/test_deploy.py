@@ -14,7 +14,7 @@ from motions import walk
 from tcpformer import Lifter, load_motion
 from tcpformer.deploy import SUFFIXES, Format, export, load_exported, weights_for, writing
 from tcpformer.deploy.inference import to_run
-from tcpformer.models import Network, build, poseformerv2, strided_transformer
+from tcpformer.models import Network, build, poseformerv2, strided_transformer, whole_poses
 from tcpformer.models.frozen import FrozenTCPFormer
 from tcpformer.weights import Weights
 
@@ -26,6 +26,7 @@ BASELINES = {
     "strided-transformer": strided_transformer.Config(
         frames=9, strides=(3, 3), width=8, hidden=8, depth=1, heads=2, inputs=3
     ),
+    "whole-poses": whole_poses.Config(frames=9, layers=1, width=8, heads=2, channels=4),
 }
 
 

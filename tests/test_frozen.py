@@ -6,7 +6,7 @@ import pytest
 import textbook
 import torch
 
-from tcpformer.models import frozen
+from tcpformer.models import fast_attention, frozen
 from tcpformer.models.tcpformer import Config, TCPFormer
 
 
@@ -40,14 +40,22 @@ def test_it_says_what_the_textbook_says(n: int, frames: int) -> None:
     torch.testing.assert_close(model.freeze()(x), wanted, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("field", ["pose_embedding", "frame_position"])
-def test_what_is_ours_and_not_the_papers(field: str) -> None:
+@pytest.mark.parametrize(
+    "ours",
+    [
+        {"pose_embedding": True},
+        {"frame_position": True},
+        {"pose_layers": 2},
+    ],
+)
+def test_what_is_ours_and_not_the_papers(ours: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    ours: dict[str, Any] = {field: True}
-    config = Config(frames=9, depth=1, width=16, heads=2, representation=16, **ours)
+    config = Config(**({"frames": 9, "depth": 1, "width": 16, "heads": 2} | ours))
     model, x = TCPFormer(config).eval().requires_grad_(False), clips(2, 9)
-    if model.frame_position is not None:
-        model.frame_position.normal_()
+    for name, p in model.named_parameters():  # what starts at 0 or all but closed
+        if name.endswith(("frame_position", "poses.position", "gain")):
+            p.normal_()
+    assert (model(x) - model(x.flip(1))).abs().max() > 0.1
     torch.testing.assert_close(model.freeze()(x), model(x), atol=1e-5, rtol=0)
 
 
@@ -101,7 +109,7 @@ def test_every_kind_of_attention_agrees(queries: int, keys: int, dtype: torch.dt
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 3, n, 4) for n in (queries, keys, keys))
     wanted = (q @ k.mT).softmax(dim=-1) @ v
-    found = frozen.attention(q.to(dtype), k.to(dtype), v.to(dtype)).float()
+    found = fast_attention.attention(q.to(dtype), k.to(dtype), v.to(dtype)).float()
     torch.testing.assert_close(found, wanted, atol=1e-5 if dtype == torch.float32 else 0.05, rtol=0)
 
 
@@ -112,6 +120,6 @@ def test_scores_beyond_the_exponential_are_not_lost(size: float) -> None:
     q[..., 0, 0], k[..., 0] = size, 30.0
     v = torch.randn(1, 1, 40, 4, generator=torch.Generator().manual_seed(0))
     parts = [part.bfloat16() for part in (q, k, v)]
-    assert frozen.in_pieces(*parts) is None
-    found = frozen.attention(*parts).float()
+    assert fast_attention.in_pieces(*parts) is None
+    found = fast_attention.attention(*parts).float()
     torch.testing.assert_close(found, v.mean(2, keepdim=True).expand_as(v), atol=0.02, rtol=0)

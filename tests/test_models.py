@@ -18,6 +18,9 @@ TINY: dict[str, dict[str, Any]] = {
     "strided-transformer": {
         "frames": 9, "strides": (3, 3), "depth": 1, "width": 8, "hidden": 8, "heads": 2,
     },
+    "whole-poses": {
+        "frames": 9, "layers": 1, "width": 8, "heads": 2, "channels": 4, "representation": 8,
+    },
 }  # fmt: skip
 
 
@@ -80,6 +83,7 @@ def test_answers_are_all_that_is_supervised() -> None:
         ("tcpformer", [9]),
         ("poseformerv2", [1]),
         ("strided-transformer", [9, 1]),
+        ("whole-poses", [9]),
     ):
         model = build(MODELS[name].config(**TINY[name])).eval()
         x = torch.randn(2, 9, 17, inputs_of(model))

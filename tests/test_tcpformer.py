@@ -12,15 +12,14 @@ import torch
 from conftest import GOLDEN
 from torch import nn
 
+from tcpformer.models.blocks import LayerScale, Residual
 from tcpformer.models.tcpformer import (
     Config,
     DualStream,
     JoinedBlock,
-    LayerScale,
     LocalBranch,
     Modules,
     ProxyBlock,
-    Residual,
     TCPFormer,
 )
 from tcpformer.weights import load_model

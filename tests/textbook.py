@@ -6,15 +6,14 @@ The twin of `tcpformer.models.tcpformer`: same weights, slow and plain, to compa
 import torch
 from torch import Tensor, nn
 
+from tcpformer.models.blocks import Attention, Residual
 from tcpformer.models.tcpformer import (
     LOCAL_SCALE,
-    Attention,
     CrossAttention,
     DualStream,
     LocalBranch,
     ProxyAttention,
     ProxyBlock,
-    Residual,
     TCPFormer,
 )
 

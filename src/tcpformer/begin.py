@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .models import build
 from .models.ablations import build as build_variant
 from .models.tcpformer import Config, TCPFormer
+from .models.whole_poses import WholePoses
 from .muon import Muon
 from .recipes import Machine, Plan
 from .weights import load_model
@@ -46,8 +47,9 @@ def start(plan: Plan) -> nn.Module:
     model = load_model(plan.init)
     if model.config == plan.network:
         return model.train()
-    if isinstance(model, TCPFormer) and isinstance(plan.network, Config):
-        return grown(model, plan.network)
+    if isinstance(plan.network, Config) and isinstance(model, (TCPFormer, WholePoses)):
+        begun = grown if isinstance(model, TCPFormer) else with_joints
+        return begun(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
@@ -60,27 +62,83 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
 
     Attention over repeated proxy frames gives what attention over one of them gives, so a clip
     whose frames are repeated likewise is lifted as before; a proxy of a given length stays. What
-    embeds whole poses, and the places of frames, starts at 0. A second head is left behind: what it
+    embeds whole poses, and the places of frames, starts at 0; so does all that is read and heard of
+    layers of whole poses, which themselves start at random. A second head is left behind: what it
     knows of errors ends with the first step.
 
     Raises:
         ValueError: If anything else differs, or the factor between the lengths is not whole.
     """
     factor, left = divmod(config.frames, model.config.frames)
-    gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
-    same = replace(config, frames=model.config.frames, **dict.fromkeys(gains, False))
+    fields = (*_FROM_ZERO, "pose_layers")
+    gains = [x for x in fields if getattr(config, x) and not getattr(model.config, x)]
+    before = {x: getattr(model.config, x) for x in ("frames", *gains)}
+    same = replace(config, **before)
     known = replace(model.config, spread=False)
-    if same != known or left or (factor > 1 and known.frame_position):
+    ordered = known.frame_position or known.pose_layers
+    if same != known or left or (factor > 1 and ordered):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result = TCPFormer(config)
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
+    fresh, state = result.state_dict(), _without_spread(model)
     if config.proxy_frames is None:
         state["proxy"] = state["proxy"].repeat(factor, 1, 1)
-    for key, value in result.state_dict().items():
-        if key.startswith(tuple(_FROM_ZERO[x] for x in gains)):
+    for key, value in fresh.items():
+        if key.startswith(tuple(_FROM_ZERO[x] for x in gains if x in _FROM_ZERO)):
             state[key] = torch.zeros_like(value)
+    if "pose_layers" in gains:
+        poses = {k: v for k, v in fresh.items() if k.startswith("poses.")}
+        state |= poses | _unheard(result)
+        state["head.weight"] = _side_by_side(state["head.weight"], 0 * state["head.weight"])
     result.load_state_dict(state)
     return result
+
+
+def beside(model: TCPFormer, poses: WholePoses) -> TCPFormer:
+    """Two trained networks as one that answers with their mean; the joints hear nothing yet.
+
+    Raises:
+        ValueError: If ``model`` has layers of whole poses already, or those of ``poses`` are of
+            another size than could stand in it.
+    """
+    config = replace(model.config, pose_layers=poses.config.layers, spread=False)
+    if model.config.pose_layers or config.whole_poses != poses.config:
+        raise ValueError(f"{poses.config} cannot stand beside {model.config}.")
+    result = TCPFormer(config)
+    state = _without_spread(model) | _unheard(result)
+    state |= {f"poses.{key}": value for key, value in poses.poses.state_dict().items()}
+    state["head.weight"] = _side_by_side(model.head.weight, poses.head.weight) / 2
+    state["head.bias"] = (model.head.bias + poses.head.bias) / 2
+    result.load_state_dict(state)
+    return result
+
+
+def with_joints(poses: WholePoses, config: Config) -> TCPFormer:
+    """The same function in a TCPFormer: its own layers, at random, are not read yet.
+
+    Raises:
+        ValueError: If ``config`` has other layers of whole poses.
+    """
+    if not config.pose_layers or config.whole_poses != poses.config:
+        raise ValueError(f"cannot start {config} from {poses.config}.")
+    result = TCPFormer(config)
+    state = result.state_dict() | poses.state_dict()
+    by_poses = poses.head.weight
+    state["head.weight"] = _side_by_side(0 * by_poses, by_poses)
+    result.load_state_dict(state)
+    return result
+
+
+def _without_spread(model: TCPFormer) -> dict[str, Tensor]:
+    return {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
+
+
+def _unheard(model: TCPFormer) -> dict[str, Tensor]:
+    return {k: 0 * v for k, v in model.state_dict().items() if k.startswith("listen.")}
+
+
+def _side_by_side(by_joints: Tensor, by_poses: Tensor) -> Tensor:
+    """A last map that reads both, of two that read one each."""
+    return torch.cat([by_joints, by_poses], dim=1)
 
 
 def optimizer_for(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import poseformerv2, strided_transformer, tcpformer
+from . import poseformerv2, strided_transformer, tcpformer, whole_poses
 
 Network = Any
 """An `nn.Module` with `config`, of one of the classes in `MODELS`."""
@@ -33,6 +33,7 @@ MODELS = {
     "strided-transformer": Model(
         strided_transformer.Config, strided_transformer.StridedTransformer, centre=True
     ),
+    "whole-poses": Model(whole_poses.Config, whole_poses.WholePoses),
 }
 
 

@@ -15,16 +15,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .tcpformer import (
-    Config,
-    LayerScale,
-    Mlp,
-    Modules,
-    ProxyAttention,
-    ProxyBlock,
-    Residual,
-    TCPFormer,
-)
+from .blocks import LayerScale, Mlp, Residual
+from .tcpformer import Config, Modules, ProxyAttention, ProxyBlock, TCPFormer
 
 Init = Literal["gaussian", "uniform", "laplace"]
 Operator = Literal["attention", "mlp"]

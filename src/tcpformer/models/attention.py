@@ -12,7 +12,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from .tcpformer import AttentionMap, ProxyAttention, TCPFormer
+from .blocks import AttentionMap
+from .tcpformer import ProxyAttention, TCPFormer
 
 
 @dataclass(frozen=True)

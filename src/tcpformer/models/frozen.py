@@ -23,12 +23,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .blocks import Axis
+from .fast_attention import attend, attention, merged, split
+
 if TYPE_CHECKING:
     from .tcpformer import Config
 
 Part = Any
 """A module of `tcpformer.py`."""
-Axis = Literal["time", "joint"]
 FUSES = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 """Whether this PyTorch has the operators of oneDNN."""
 NARROW = torch.backends.cpu.get_cpu_capability() == "AVX2"
@@ -36,12 +38,6 @@ NARROW = torch.backends.cpu.get_cpu_capability() == "AVX2"
 bfloat16 on it."""
 TOKENS = 1024
 """So many go through an MLP at once: 2 MB of them at width 128."""
-FEW = 32 * 32
-"""Attention maps up to this size are formed: fused attention is slow on them."""
-SCORES = 2**20
-"""Scores that exist at once where bfloat16 forms them: 2 MB, about what stays in the cache."""
-LEAST = 1e-30
-"""Sums of exponentials below this, or above its inverse, are near the limits of the numbers."""
 
 
 class FrozenTCPFormer(nn.Module):
@@ -62,6 +58,7 @@ class FrozenTCPFormer(nn.Module):
         self.position = fixed(model.joint_position)
         places = model.frame_position
         self.places = None if places is None else fixed(places[:, None])
+        self.poses = None if model.poses is None else Poses(model.poses, model.listen)
         self.proxy = fixed((model.proxy + model.proxy_position)[:, None].to(dtype))
         self.layers = nn.ModuleList(
             nn.ModuleList([Mixer(mix), Exchange(exchange)])
@@ -90,11 +87,38 @@ class FrozenTCPFormer(nn.Module):
             x = x + self.embed_pose(xyc.flatten(2)).view_as(x)
         if self.places is not None:
             x = x + self.places
+        said = []
+        if self.poses is not None:
+            told, by_poses = self.poses(xyc)
+            x, said = x + told, [by_poses]
         x = x.to(self.dtype)
         proxy = self.proxy.expand(-1, x.shape[1], -1, -1)
         for mix, exchange in self.layers:
             x, proxy = exchange(mix(x), proxy)
-        return self.features(norm(x.float())).tanh().transpose(0, 1)
+        by_joints = self.features(norm(x.float())).tanh()
+        return torch.cat([by_joints, *said], dim=-1).transpose(0, 1)
+
+
+class Poses(nn.Module):
+    """`PoseLayers` and what the joints hear of them, in float32."""
+
+    def __init__(self, poses: Part, listen: nn.Linear) -> None:
+        super().__init__()
+        self.embed, self.past = folded(poses.embed), folded(poses.past)
+        self.position = fixed(poses.position[:, None])
+        self.layers = nn.Sequential(*(Block(layer, "time") for layer in poses.layers))
+        self.split = folded(poses.split, norm=poses.norm)
+        self.listen = folded(listen, norm=poses.joint_norm)
+        self.features = folded(poses.features, norm=poses.joint_norm)
+
+    def forward(
+        self, xyc: Float[Tensor, "t b j 3"]
+    ) -> tuple[Float[Tensor, "t b j c"], Float[Tensor, "t b j r"]]:
+        flat = xyc.flatten(2)[:, :, None]
+        poses = norm(self.layers(self.embed(flat) + self.position))
+        joints = self.split.plus(poses, self.past(flat)).unflatten(-1, (xyc.shape[2], -1))
+        joints = norm(joints.squeeze(2))
+        return self.listen(joints), self.features(joints).tanh()
 
 
 class Mixer(nn.Module):
@@ -272,61 +296,3 @@ def joined(*maps: Linear) -> Linear:
 def norm(x: Float[Tensor, "*tokens c"]) -> Float[Tensor, "*tokens c"]:
     """A layer norm, whose affine part is in the map after it."""
     return F.layer_norm(x, x.shape[-1:])
-
-
-def split(x: Float[Tensor, "t b j c"], n: int, heads: int, axis: Axis) -> list[Tensor]:
-    """Each of n parts as (rows, h, columns, d): views."""
-    t, b, j, _ = x.shape
-    rows, columns = (b * j, t) if axis == "time" else (t * b, j)
-    if axis == "time":
-        return list(x.view(columns, rows, n, heads, -1).permute(2, 1, 3, 0, 4).unbind())
-    return list(x.view(rows, columns, n, heads, -1).permute(2, 0, 3, 1, 4).unbind())
-
-
-def attend(qkv: Float[Tensor, "t b j i"], heads: int, axis: Axis) -> Float[Tensor, "t b j c"]:
-    """Attention of all tokens along one axis; q is scaled already."""
-    y = attention(*split(qkv, 3, heads, axis))
-    if axis == "time":
-        return merged(y, qkv)
-    return y.transpose(1, 2).reshape(*qkv.shape[:3], -1)
-
-
-def merged(y: Float[Tensor, "n h t d"], like: Tensor) -> Float[Tensor, "t b j c"]:
-    """The heads of attention over time, side by side again."""
-    return y.permute(2, 0, 1, 3).reshape(*like.shape[:3], -1)
-
-
-def attention(
-    q: Float[Tensor, "n h q d"], k: Float[Tensor, "n h k d"], v: Float[Tensor, "n h k d"]
-) -> Float[Tensor, "n h q d"]:
-    """softmax(q k^T) v, by what is fastest for the shape."""
-    if q.device.type == "cpu":
-        if q.shape[2] * k.shape[2] <= FEW:
-            return (q @ k.transpose(-1, -2)).softmax(dim=-1) @ v
-        if q.dtype == torch.bfloat16 and q.shape[2] * k.shape[2] <= SCORES:
-            y = in_pieces(q, k, v)
-            if y is not None:
-                return y
-    return F.scaled_dot_product_attention(q, k, v, scale=1.0)
-
-
-def in_pieces(
-    q: Float[Tensor, "n h q d"], k: Float[Tensor, "n h k d"], v: Float[Tensor, "n h k d"]
-) -> Float[Tensor, "n h q d"] | None:
-    """Attention, a few heads at a time, so that their scores stay in the cache.
-
-    The largest score of a row is not subtracted first: None if an exponential left its limits.
-    """
-    shape, (d, rows) = q.shape, (q.shape[-1], q.shape[0] * q.shape[1])
-    q, k, v = (part.reshape(rows, -1, d) for part in (q, k, v))
-    y, total = torch.empty_like(q), torch.empty_like(q[..., :1])
-    step = SCORES // (q.shape[1] * k.shape[1])
-    for i in range(0, rows, step):
-        some = slice(i, i + step)
-        scores = torch.bmm(q[some], k[some].transpose(-1, -2)).exp_()
-        torch.sum(scores, dim=-1, keepdim=True, out=total[some])
-        torch.bmm(scores, v[some], out=y[some])
-    least, most = total.aminmax()
-    if not (least > LEAST and most < 1 / LEAST):
-        return None
-    return y.div_(total).view(shape)

@@ -19,15 +19,16 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from .blocks import Attention, AttentionMap, LayerScale, Mlp, Residual, block
 from .spread import Spread
+from .whole_poses import Config as Poses
+from .whole_poses import PoseLayers
 
 JOINTS = 17
-MLP_RATIO = 4
+POSE_RATIO = 3
 LOCAL_SCALE = 1e-5  # constant in the released code: its six vectors were never trained nor saved
 
-Axis = Literal["time", "joint"]
 Modules = Literal["none", "pum", "pum+pim", "all"]
 
 
@@ -56,6 +57,9 @@ class Config:
     """Ours, not the paper's: a joint's token starts from the whole pose, by a map of its own."""
     frame_position: bool = False
     """Ours, not the paper's: a learned vector for every place in the clip, from 0 on."""
+    pose_layers: int = 0
+    """Ours, not the paper's: so many layers of whole poses, thrice as wide as a joint's token,
+    tell the joints' tokens how to start, and the last linear map what they say; `whole_poses`."""
     spread: bool = False
     """Ours too: a second head says how far off the pose may be. The pose stays the same."""
 
@@ -65,6 +69,8 @@ class Config:
         for name in ("frames", "depth", "width", "heads", "representation", "proxy_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.pose_layers < 0:
+            raise ValueError(f"pose_layers must be at least 0, got {self.pose_layers}.")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
         if self.modules not in get_args(Modules):
@@ -75,6 +81,23 @@ class Config:
     @property
     def proxy_length(self) -> int:
         return self.frames // 3 if self.proxy_frames is None else self.proxy_frames
+
+    @property
+    def read(self) -> int:
+        """Channels that the last linear map reads."""
+        return (2 if self.pose_layers else 1) * self.representation
+
+    @property
+    def whole_poses(self) -> Poses:
+        """The network whose layers stand beside, if there are `pose_layers`."""
+        return Poses(
+            frames=self.frames,
+            layers=self.pose_layers,
+            width=POSE_RATIO * self.width,
+            heads=self.heads,
+            channels=self.width,
+            representation=self.representation,
+        )
 
 
 class TCPFormer(nn.Module):
@@ -89,6 +112,8 @@ class TCPFormer(nn.Module):
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
         places = nn.Parameter(torch.zeros(config.frames, 1, c))
         self.frame_position = places if config.frame_position else None
+        self.poses = PoseLayers(config.whole_poses) if config.pose_layers else None
+        self.listen = nn.Linear(c, c) if config.pose_layers else None
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
@@ -96,8 +121,8 @@ class TCPFormer(nn.Module):
         self.exchanges = nn.ModuleList(exchange(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
-        self.head = nn.Linear(config.representation, 3)
-        self.spread = Spread(config.representation, JOINTS) if config.spread else None
+        self.head = nn.Linear(config.read, 3)
+        self.spread = Spread(config.read, JOINTS) if config.spread else None
 
     def forward(
         self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
@@ -120,10 +145,14 @@ class TCPFormer(nn.Module):
             x = x + rearrange(self.embed_pose(xyc.flatten(2)), "b t (j c) -> b t j c", j=JOINTS)
         if self.frame_position is not None:
             x = x + self.frame_position
+        said = []
+        if self.poses is not None and self.listen is not None:
+            joints, by_poses = self.poses(xyc)
+            x, said = x + self.listen(joints), [by_poses]
         proxy = (self.proxy + self.proxy_position).expand(x.shape[0], -1, -1, -1)
         for mix, exchange in zip(self.mixers, self.exchanges, strict=True):
             x, proxy = exchange(mix(x), proxy, skip_local)
-        return self.features(self.norm(x)).tanh()
+        return torch.cat([self.features(self.norm(x)).tanh(), *said], dim=-1)
 
     def freeze(self, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The same, faster, computed in ``dtype``, without the local branch; not to be trained."""
@@ -137,9 +166,10 @@ class DualStream(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.joint_first = nn.Sequential(block(config, "joint"), block(config, "time"))
-        self.time_first = nn.Sequential(block(config, "time"), block(config, "joint"))
-        self.fusion = nn.Linear(2 * config.width, 2)
+        c, h = config.width, config.heads
+        self.joint_first = nn.Sequential(block(c, h, "joint"), block(c, h, "time"))
+        self.time_first = nn.Sequential(block(c, h, "time"), block(c, h, "joint"))
+        self.fusion = nn.Linear(2 * c, 2)
         nn.init.zeros_(self.fusion.weight)
         nn.init.constant_(self.fusion.bias, 0.5)
 
@@ -159,8 +189,9 @@ class ProxyBlock(nn.Module):
         self.norm_proxy = nn.LayerNorm(config.width)
         self.pum = CrossAttention(config)
         self.pim = CrossAttention(config)
-        self.self_attention = block(config, "time")
-        self.pam = ProxyAttention(config) if config.modules == "all" else block(config, "time")
+        c, h, whole = config.width, config.heads, config.modules == "all"
+        self.self_attention = block(c, h, "time")
+        self.pam = ProxyAttention(config) if whole else block(c, h, "time")
 
     def forward(
         self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"], skip_local: bool
@@ -184,8 +215,8 @@ class JoinedBlock(nn.Module):
             self.norm_pose = nn.LayerNorm(config.width)
             self.norm_proxy = nn.LayerNorm(config.width)
             self.pum = CrossAttention(config)
-        self.self_attention = block(config, "time")
-        self.plain = block(config, "time")
+        self.self_attention = block(config.width, config.heads, "time")
+        self.plain = block(config.width, config.heads, "time")
 
     def forward(
         self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"], skip_local: bool
@@ -251,26 +282,6 @@ class ProxyAttention(nn.Module):
         return self.mlp(x + self.scale(self.proj(y)))
 
 
-@dataclass(frozen=True)
-class AttentionMap:
-    """softmax(q k^T / sqrt d), kept as its two factors."""
-
-    q: Float[Tensor, "n h q d"]
-    k: Float[Tensor, "n h k d"]
-
-    def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
-        """Fused: the map is not formed. In training on a CPU it is, in 0.7 of the time or less."""
-        if not (v.requires_grad and v.device.type == "cpu"):
-            return F.scaled_dot_product_attention(self.q, self.k, v)
-        scores = self.q * self.q.shape[-1] ** -0.5 @ self.k.transpose(-1, -2)
-        return scores.softmax(dim=-1).to(v.dtype) @ v
-
-    def matrix(self) -> Float[Tensor, "n h q k"]:
-        """The map itself, in float32."""
-        q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
-        return (q @ k.transpose(-1, -2)).softmax(dim=-1)
-
-
 class LocalBranch(nn.Module):
     """Attention within each third: part of the released checkpoints, not of the design."""
 
@@ -278,7 +289,7 @@ class LocalBranch(nn.Module):
         super().__init__()
         c = config.width
         self.norms = nn.ModuleList(nn.LayerNorm(c) for _ in range(6))
-        self.attentions = nn.ModuleList(Attention(config, "time") for _ in range(3))
+        self.attentions = nn.ModuleList(Attention(c, config.heads, "time") for _ in range(3))
         self.mlps = nn.ModuleList(Mlp(c) for _ in range(3))
 
     def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
@@ -287,63 +298,3 @@ class LocalBranch(nn.Module):
             y = y + LOCAL_SCALE * self.attentions[i](self.norms[i](y))
             thirds.append(y + LOCAL_SCALE * self.mlps[i](self.norms[i + 3](y)))
         return torch.cat(thirds, dim=1)
-
-
-def block(config: Config, axis: Axis) -> nn.Sequential:
-    """A transformer block: self-attention along one axis, then an MLP."""
-    c = config.width
-    return nn.Sequential(Residual(c, Attention(config, axis)), Residual(c, Mlp(c)))
-
-
-class Residual(nn.Module):
-    """x + scale * body(norm x)."""
-
-    def __init__(self, width: int, body: nn.Module) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.body = body
-        self.scale = LayerScale(width)
-
-    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
-        return x + self.scale(self.body(self.norm(x)))
-
-
-class LayerScale(nn.Module):
-    """A learned gain per channel that starts at 1e-5: each residual branch opens on its own."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.full((width,), 1e-5))
-
-    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
-        return x * self.gain
-
-
-class Attention(nn.Module):
-    """Self-attention along one axis; the other axis rides along as batch."""
-
-    def __init__(self, config: Config, axis: Axis) -> None:
-        super().__init__()
-        self.axis = axis
-        self.heads = config.heads
-        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.proj = nn.Linear(config.width, config.width)
-
-    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
-        rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
-        split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
-        q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
-        y = AttentionMap(q, k).apply(v)
-        return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
-
-
-class Mlp(nn.Module):
-    """Two linear maps with an exact GELU between them."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.expand = nn.Linear(width, MLP_RATIO * width)
-        self.contract = nn.Linear(MLP_RATIO * width, width)
-
-    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
-        return self.contract(F.gelu(self.expand(x)))

@@ -1,0 +1,97 @@
+"""The parts that transformers are made of: the networks' rooms are built from these.
+
+Axes: b batch, t frame, j joint, c channel, h head, d channel of a head; n rows, q asking, k asked.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MLP_RATIO = 4
+
+Axis = Literal["time", "joint"]
+
+
+def block(width: int, heads: int, axis: Axis) -> nn.Sequential:
+    """A transformer block: self-attention along one axis, then an MLP."""
+    attention = Residual(width, Attention(width, heads, axis))
+    return nn.Sequential(attention, Residual(width, Mlp(width)))
+
+
+class Residual(nn.Module):
+    """x + scale * body(norm x)."""
+
+    def __init__(self, width: int, body: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.body = body
+        self.scale = LayerScale(width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return x + self.scale(self.body(self.norm(x)))
+
+
+class LayerScale(nn.Module):
+    """A learned gain per channel that starts at 1e-5: each residual branch opens on its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((width,), 1e-5))
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return x * self.gain
+
+
+class Attention(nn.Module):
+    """Self-attention along one axis; the other axis rides along as batch."""
+
+    def __init__(self, width: int, heads: int, axis: Axis) -> None:
+        super().__init__()
+        self.axis = axis
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
+        split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
+        q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
+        y = AttentionMap(q, k).apply(v)
+        return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
+
+
+class Mlp(nn.Module):
+    """Two linear maps with an exact GELU between them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(width, MLP_RATIO * width)
+        self.contract = nn.Linear(MLP_RATIO * width, width)
+
+    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+        return self.contract(F.gelu(self.expand(x)))
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """softmax(q k^T / sqrt d), kept as its two factors."""
+
+    q: Float[Tensor, "n h q d"]
+    k: Float[Tensor, "n h k d"]
+
+    def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
+        """Fused: the map is not formed. In training on a CPU it is, in 0.7 of the time or less."""
+        if not (v.requires_grad and v.device.type == "cpu"):
+            return F.scaled_dot_product_attention(self.q, self.k, v)
+        scores = self.q * self.q.shape[-1] ** -0.5 @ self.k.transpose(-1, -2)
+        return scores.softmax(dim=-1).to(v.dtype) @ v
+
+    def matrix(self) -> Float[Tensor, "n h q k"]:
+        """The map itself, in float32."""
+        q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
+        return (q @ k.transpose(-1, -2)).softmax(dim=-1)

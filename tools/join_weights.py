@@ -1,0 +1,29 @@
+"""Put a trained network of whole poses beside a trained TCPFormer: one network, their mean.
+
+usage: python tools/join_weights.py TCPFORMER WHOLE_POSES OUT
+
+Each is a folder of weights (RUN/weights). `tcpformer train open --plan.init OUT` goes on from it.
+"""
+
+import sys
+from pathlib import Path
+
+from tcpformer.begin import beside
+from tcpformer.models.tcpformer import TCPFormer
+from tcpformer.models.whole_poses import WholePoses
+from tcpformer.weights import load_weights, save_model
+
+
+def join(one: str, other: str, out: Path) -> None:
+    layers, poses = load_weights(one), load_weights(other)
+    if not (isinstance(layers.model, TCPFormer) and isinstance(poses.model, WholePoses)):
+        raise SystemExit(f"expected a TCPFormer and whole poses, got {one} and {other}.")
+    if layers.convention != poses.convention:
+        raise SystemExit(f"they were trained for {layers.convention} and {poses.convention}.")
+    save_model(beside(layers.model, poses.model).eval(), out, convention=layers.convention)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        raise SystemExit(__doc__)
+    join(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -13,8 +13,8 @@ EXCERPT = Path(__file__).parent / "data" / "open_benchmark_excerpt.npz"
 
 
 BARS = {
-    "default": {"clean": (51, 41), "noisy": (67, 52)},
-    "fast": {"clean": (65, 49), "noisy": (84, 60)},
+    "default": {"clean": (40.5, 34), "noisy": (61, 46)},
+    "fast": {"clean": (41.5, 35), "noisy": (61.5, 47)},
 }
 """mm of N-MPJPE and P-MPJPE: some 5 % above what the card says."""
 
@@ -52,7 +52,7 @@ def test_stature_is_near_the_default(reports: dict[str, Report]) -> None:
 
 def test_noise_costs_but_does_not_break(reports: dict[str, Report]) -> None:
     clean, noisy = (reports[name].scores["n_mpjpe"] for name in ("clean", "noisy"))
-    assert clean < noisy < 1.4 * clean
+    assert clean < noisy < 1.6 * clean  # the better without noise, the larger its share
 
 
 def test_every_activity_is_in_the_excerpt(reports: dict[str, Report]) -> None:

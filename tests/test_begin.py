@@ -166,7 +166,9 @@ def test_what_starts_without_effect_learns_from_the_first_step_on() -> None:
             model(torch.randn(2, 9, 17, 3)).square().mean().backward()
             if step:
                 assert model.poses is not None
-                assert model.poses.embed.weight.grad.abs().max() > 0
+                gradient = model.poses.embed.weight.grad
+                assert gradient is not None
+                assert gradient.abs().max() > 0
             torch.optim.SGD(model.parameters(), lr=0.1).step()
 
 

@@ -50,7 +50,7 @@ def test_it_says_what_the_textbook_says(n: int, frames: int) -> None:
 )
 def test_what_is_ours_and_not_the_papers(ours: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    config = Config(**({"frames": 9, "depth": 1, "width": 16, "heads": 2} | ours))
+    config = Config(frames=9, depth=1, width=16, heads=2, **ours)
     model, x = TCPFormer(config).eval().requires_grad_(False), clips(2, 9)
     for name, p in model.named_parameters():  # what starts at 0 or all but closed
         if name.endswith(("frame_position", "poses.position", "gain")):

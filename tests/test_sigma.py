@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,11 +106,13 @@ def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator)
     assert of_bridges(easy, np.full(len(BODY), 0.2), 2.5) == SLOWEST  # and no more is claimed
 
 
-def test_the_second_head_is_fitted_to_clips_of_both_footages() -> None:
+@pytest.mark.parametrize("pose_layers", [0, 1])
+def test_the_second_head_is_fitted_to_clips_of_both_footages(pose_layers: int) -> None:
+    config = replace(unsure().config, pose_layers=pose_layers)
     xyz = walk(400, 50.0, 0.0).xyz.astype(np.float32)
     capture = Mocap(xyz, np.array([0]), np.array([400]), 50.0)
-    spread = fit(unsure(), capture, 2, 25)
-    x = inputs(torch.zeros(1, 9, 17, 16), torch.ones(1, 9, 17, 3))
+    spread = fit(TCPFormer(config).eval(), capture, 2, 25)
+    x = inputs(torch.zeros(1, 9, 17, config.read), torch.ones(1, 9, 17, 3))
     assert torch.isfinite(spread.read(x)).all()
     assert (spread.contract.weight != 0).any()
 
@@ -155,9 +158,9 @@ def test_a_mirror_image_is_as_sure_of_the_twin() -> None:
     np.testing.assert_allclose(one[..., :3], two[:, :, mirror, :3] * [-1, 1, 1], atol=1e-5)
 
 
-@pytest.mark.parametrize("pose_embedding", [False, True])
-def test_frozen_or_not_it_says_the_same(pose_embedding: bool) -> None:
-    model = TCPFormer(replace(unsure().config, pose_embedding=pose_embedding)).eval()
+@pytest.mark.parametrize("ours", [{}, {"pose_embedding": True}, {"pose_layers": 1}])
+def test_frozen_or_not_it_says_the_same(ours: dict[str, Any]) -> None:
+    model = TCPFormer(replace(unsure().config, **ours)).eval()
     assert model.spread is not None
     torch.nn.init.normal_(model.spread.contract.weight)
     x = torch.rand(2, 9, 17, 3)

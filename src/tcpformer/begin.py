@@ -47,9 +47,10 @@ def start(plan: Plan) -> nn.Module:
     model = load_model(plan.init)
     if model.config == plan.network:
         return model.train()
-    if isinstance(plan.network, Config) and isinstance(model, (TCPFormer, WholePoses)):
-        begun = grown if isinstance(model, TCPFormer) else with_joints
-        return begun(model, plan.network)
+    if isinstance(plan.network, Config) and isinstance(model, TCPFormer):
+        return grown(model, plan.network)
+    if isinstance(plan.network, Config) and isinstance(model, WholePoses):
+        return with_joints(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 

@@ -130,7 +130,7 @@ def fit(model: TCPFormer, mocap: Mocap, gap: int, count: int) -> Spread:
         count: Clips of each footage.
     """
     torch.manual_seed(SEED)
-    spread = Spread(model.config.representation, len(H36M.joints))
+    spread = Spread(model.config.read, len(H36M.joints))
     x, error = _errors(model, mocap, gap, count)
     optimizer = torch.optim.AdamW(spread.parameters(), lr=RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)

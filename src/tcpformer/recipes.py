@@ -195,7 +195,7 @@ def _check_start(plan: Plan) -> None:
 _SMALL: dict[str, Any] = {"frames": 27, "depth": 4, "width": 64, "heads": 4, "representation": 256}
 
 _OPEN = Plan(
-    network=TCPFormerConfig(**_SMALL, pose_embedding=True),
+    network=TCPFormerConfig(**_SMALL, pose_embedding=True, pose_layers=4),
     footage="mixed",
     by_activity=True,
     grafts=0.25,

@@ -39,7 +39,8 @@ def run(arguments: Sequence[str]) -> None:
             recipe: A plan's name, or a .toml or .json file with one.
             data: What the plan's data are in: a file, or a folder.
             out: Run folder: weights, checkpoint, log, curves.
-            model: Another network than the plan's: tcpformer, poseformerv2 or strided-transformer.
+            model: Another network than the plan's: tcpformer, poseformerv2, strided-transformer or
+                whole-poses.
             threads: CPU threads; 0 takes them all.
             plan: What is done.
             machine: How it is done.

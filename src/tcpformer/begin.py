@@ -54,8 +54,12 @@ def start(plan: Plan) -> nn.Module:
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
-_FROM_ZERO = {"pose_embedding": "embed_pose.", "frame_position": "frame_position"}
-"""Fields of the config that add to a network without changing it, and what they add."""
+_FROM_ZERO = {
+    "pose_embedding": "embed_pose.",
+    "frame_position": "frame_position",
+    "pose_layers": "listen.",
+}
+"""Fields of the config that add to a network without changing it, and what of them is 0 then."""
 
 
 def grown(model: TCPFormer, config: Config) -> TCPFormer:
@@ -71,8 +75,7 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
         ValueError: If anything else differs, or the factor between the lengths is not whole.
     """
     factor, left = divmod(config.frames, model.config.frames)
-    fields = (*_FROM_ZERO, "pose_layers")
-    gains = [x for x in fields if getattr(config, x) and not getattr(model.config, x)]
+    gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
     before = {x: getattr(model.config, x) for x in ("frames", *gains)}
     same = replace(config, **before)
     known = replace(model.config, spread=False)
@@ -80,15 +83,14 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     if same != known or left or (factor > 1 and ordered):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result = TCPFormer(config)
-    fresh, state = result.state_dict(), _without_spread(model)
+    state = result.state_dict()
+    state |= {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
     if config.proxy_frames is None:
         state["proxy"] = state["proxy"].repeat(factor, 1, 1)
-    for key, value in fresh.items():
-        if key.startswith(tuple(_FROM_ZERO[x] for x in gains if x in _FROM_ZERO)):
+    for key, value in state.items():
+        if key.startswith(tuple(_FROM_ZERO[x] for x in gains)):
             state[key] = torch.zeros_like(value)
     if "pose_layers" in gains:
-        poses = {k: v for k, v in fresh.items() if k.startswith("poses.")}
-        state |= poses | _unheard(result)
         state["head.weight"] = _side_by_side(state["head.weight"], 0 * state["head.weight"])
     result.load_state_dict(state)
     return result
@@ -104,8 +106,8 @@ def beside(model: TCPFormer, poses: WholePoses) -> TCPFormer:
     config = replace(model.config, pose_layers=poses.config.layers, spread=False)
     if model.config.pose_layers or config.whole_poses != poses.config:
         raise ValueError(f"{poses.config} cannot stand beside {model.config}.")
-    result = TCPFormer(config)
-    state = _without_spread(model) | _unheard(result)
+    result = grown(model, config)
+    state = result.state_dict()
     state |= {f"poses.{key}": value for key, value in poses.poses.state_dict().items()}
     state["head.weight"] = _side_by_side(model.head.weight, poses.head.weight) / 2
     state["head.bias"] = (model.head.bias + poses.head.bias) / 2
@@ -127,14 +129,6 @@ def with_joints(poses: WholePoses, config: Config) -> TCPFormer:
     state["head.weight"] = _side_by_side(0 * by_poses, by_poses)
     result.load_state_dict(state)
     return result
-
-
-def _without_spread(model: TCPFormer) -> dict[str, Tensor]:
-    return {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
-
-
-def _unheard(model: TCPFormer) -> dict[str, Tensor]:
-    return {k: 0 * v for k, v in model.state_dict().items() if k.startswith("listen.")}
 
 
 def _side_by_side(by_joints: Tensor, by_poses: Tensor) -> Tensor:

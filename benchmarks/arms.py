@@ -1,10 +1,11 @@
 """What is best, at equal compute: arms, each of which is other than a base in one thing.
 
-usage: python benchmarks/arms.py MOCAP.npz OUT [ARM ...] [--steps 2315] [--seed 0]
+usage: python benchmarks/arms.py MOCAP.npz OUT [ARM ...] [--steps 602] [--seed 0]
 
 Trains each arm (all of them, or those named) on about a million frames, judges it on the people
 held out, whole motions lifted as users lift them, seen like the open benchmark, exact and noisy,
 and adds a line to OUT/arms.jsonl. Arms that stand there are not trained again; `--table` prints it.
+The network is that of whole poses, from which the packaged weights have most of what they know.
 
 What an arm changes that is no field of `Config` or `Plan` is done here and nowhere else, by putting
 other classes in the place of the network's: what won would become a field.
@@ -32,13 +33,13 @@ from tcpformer.data.videos import benchmark_like
 from tcpformer.lift import Lifter
 from tcpformer.metrics import n_mpjpe
 from tcpformer.models.blocks import Attention, AttentionMap
-from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.models.whole_poses import Config, WholePoses
 from tcpformer.normalize import REACH
 from tcpformer.recipes import PRESETS, Machine, Plan
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.train import train
 
-SMALL = Config(frames=27, depth=2, width=32, heads=4, representation=128, pose_embedding=True)
+BASE = Config(frames=27)
 SEED = 5
 LEAST = 0.05
 """Confidence of which attention makes no more difference."""
@@ -66,49 +67,57 @@ def turned(x: Tensor) -> Tensor:
 
 
 class Doubting(Attention):
-    """Attention that looks less at joints of little confidence."""
+    """Attention that looks less at frames of little confidence, mean over the joints."""
 
     sure: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
-        split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
-        q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
-        bias = rearrange(self.sure.clamp(min=LEAST).log(), f"b t j -> (b {rows}) 1 1 {cols}")
-        scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2) + bias
-        y = scores.softmax(dim=-1) @ v
-        return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
+        q, k, v = rearrange(self.qkv(x), "b t 1 (n h d) -> n b h t d", n=3, h=self.heads).unbind()
+        bias = self.sure.mean(dim=-1).clamp(min=LEAST).log()[:, None, None]
+        y = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2) + bias).softmax(dim=-1) @ v
+        return self.proj(rearrange(y, "b h t d -> b t 1 (h d)"))
 
 
-class DoubtingNetwork(TCPFormer):
-    """Confidence is no input, but a bias of every self-attention over joints or time."""
+class DoubtingNetwork(WholePoses):
+    """Confidence is no input, but a bias of every self-attention over time."""
 
-    def represent(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
+    def forward(self, xyc: Tensor) -> Tensor:
         for part in self.modules():
             if isinstance(part, Doubting):
                 part.sure = xyc[..., 2]
-        return super().represent(unsure(xyc), skip_local=skip_local)
+        return super().forward(unsure(xyc))
 
 
-class BlindNetwork(TCPFormer):
+class BlindNetwork(WholePoses):
     """Confidence is not told at all."""
 
-    def represent(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
-        return super().represent(unsure(xyc), skip_local=skip_local)
+    def forward(self, xyc: Tensor) -> Tensor:
+        return super().forward(unsure(xyc))
 
 
 def unsure(xyc: Tensor) -> Tensor:
     return torch.cat([xyc[..., :2], torch.ones_like(xyc[..., 2:])], dim=-1)
 
 
-class ScaledNetwork(TCPFormer):
+class ScaledNetwork(WholePoses):
     """Any unit goes: a clip's pose is made as tall as everybody is taken to be."""
 
-    def forward(self, xyc: Tensor, *, skip_local: bool = False) -> Tensor:
-        xy = REACH * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
-        flat = torch.cat([xy, torch.zeros_like(xy[..., :1])], dim=-1)
-        pose = flat + super().forward(xyc, skip_local=skip_local)
-        return pose * (STANDARD_HEIGHT / tall(pose)) - flat
+    def forward(self, xyc: Tensor) -> Tensor:
+        pose = flat_of(xyc) + super().forward(xyc)
+        return pose * (STANDARD_HEIGHT / tall(pose)) - flat_of(xyc)
+
+
+class BareNetwork(WholePoses):
+    """Root-relative metres, not what the flat pose lacks."""
+
+    def forward(self, xyc: Tensor) -> Tensor:
+        return super().forward(xyc) - flat_of(xyc)
+
+
+def flat_of(xyc: Tensor) -> Tensor:
+    """What a trainer and a lifter add to an answer: `normalize.flat_pose`."""
+    xy = REACH * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
+    return torch.cat([xy, torch.zeros_like(xy[..., :1])], dim=-1)
 
 
 def tall(pose: Tensor) -> Tensor:
@@ -149,9 +158,14 @@ def by_box() -> Iterator[None]:
         yield
 
 
+def placeless(model: nn.Module) -> None:
+    model.poses.position.requires_grad_(False)  # it starts from 0
+
+
 def rotary(model: nn.Module) -> None:
+    placeless(model)
     for part in model.modules():
-        if type(part) is Attention and part.axis == "time":
+        if type(part) is Attention:
             part.__class__ = Rotary
 
 
@@ -164,6 +178,10 @@ def doubting(model: nn.Module) -> None:
 
 def blind(model: nn.Module) -> None:
     model.__class__ = BlindNetwork
+
+
+def bare(model: nn.Module) -> None:
+    model.__class__ = BareNetwork
 
 
 def scaled(model: nn.Module) -> None:
@@ -183,19 +201,19 @@ class Arm:
 
 PLAIN = {"by_activity": False, "grafts": 0.0, "tilts": 0.0}
 ARMS = {
-    "base": Arm("27 frames, 2 to 6 apart at 50 a second; depth 2, width 32"),
-    "position": Arm("a learned vector for every place in the clip", {"frame_position": True}),
-    "rotary": Arm("queries and keys over time turned by when they are", dress=rotary),
+    "base": Arm("27 frames, 2 to 6 apart at 50 a second; 4 layers of width 192"),
+    "placeless": Arm("frames do not know their places", dress=placeless),
+    "rotary": Arm("queries and keys turned by when they are, no learned places", dress=rotary),
     "stature": Arm("output in any unit, metres from the stature", dress=scaled),
+    "bare": Arm("output not added to the flat pose", dress=bare),
     "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),
-    "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 48}),
-    "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 5}),
+    "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 192}),
+    "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 21}),
     "box": Arm("each frame about its box, no virtual camera", around=by_box),
     "bias": Arm("confidence as attention's bias, no input", dress=doubting),
     "blind": Arm("no confidence", dress=blind),
-    "wide": Arm("depth 1, width 48", {"depth": 1, "width": 48}),
-    "deep": Arm("depth 4, width 20", {"depth": 4, "width": 20}),
-    "alone": Arm("a joint's token starts from the joint alone", {"pose_embedding": False}),
+    "wide": Arm("2 layers of width 272", {"layers": 2, "width": 272}),
+    "deep": Arm("8 layers of width 136", {"layers": 8, "width": 136}),
     "plain": Arm("no grafts, no tilts, sequences by length alone", plan=PLAIN),
     "adamw": Arm("AdamW in Muon's place", plan={"optimizer": "adamw"}),
 }
@@ -203,9 +221,10 @@ ARMS = {
 
 def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
     how = {
-        "network": replace(SMALL, **arm.network),
+        "network": replace(BASE, **arm.network),
         "steps": steps,
-        "warmup": 100,
+        "batch": 64,
+        "warmup": 50,
         "rate": 2e-3,
         "cooldown": 0.5,
         "average": 0.99,
@@ -274,7 +293,7 @@ def main() -> None:
     bar.add_argument("data", type=Path)
     bar.add_argument("out", type=Path)
     bar.add_argument("arms", nargs="*")
-    bar.add_argument("--steps", type=int, default=2315)
+    bar.add_argument("--steps", type=int, default=602)
     bar.add_argument("--seed", type=int, default=0)
     bar.add_argument("--table", action="store_true", help="print what is there, train nothing")
     args = bar.parse_args()

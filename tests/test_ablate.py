@@ -26,9 +26,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 
     monkeypatch.setattr(module, "_scores", scores)
     paces = {"tcpformer": 0.4, "poseformerv2": 0.1, "strided-transformer": 0.8}
-    monkeypatch.setattr(
-        module, "_pace", lambda plan, data, out: paces[module.name_of(plan.network)]
-    )
+    monkeypatch.setattr(module, "pace", lambda plan, data, out: paces[module.name_of(plan.network)])
     return seen
 
 

@@ -85,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
     "train": {"recipes", "sources", "record", "begin", "judge", "models", "weights", "losses"},
     "ablate": {"recipes", "train", "models", "lift", "weights", "evaluate", "files"},
+    "contest": {"ablate", "recipes", "train", "models", "lift", "evaluate"},
     # The names that a user imports.
     "__init__": NUMBERS | {"detect", "export", "lift", "video", "weights"},
 }

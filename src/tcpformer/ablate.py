@@ -40,6 +40,9 @@ COLUMNS = {
 }
 
 
+_MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1000)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """What every network of a table is given."""
@@ -167,16 +170,16 @@ def compare(
     by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     plans = {name: _plan(network, budget.frames) for name, network in systems.items()}
-    pace = {name: _pace(plan, budget.data, out) for name, plan in plans.items()}
+    paces = {name: pace(plan, budget.data, out) for name, plan in plans.items()}
     steps = budget.frames // FRAMES_A_STEP
-    in_time = {name: round(steps * next(iter(pace.values())) / p) for name, p in pace.items()}
+    in_time = {name: round(steps * next(iter(paces.values())) / p) for name, p in paces.items()}
     for seed, name in ((s, n) for s in range(budget.seeds) for n in systems):
         for last, found in sorted(((steps, by_frames), (in_time[name], by_time)), key=_first):
             run = replace(plans[name], seed=seed, steps=last)
             found[name].append(_scores(run, budget, out / _slug(name, seed)))
             report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
     shared = {
-        name: {"parameters": _size(network), "ms a step": 1000 * pace[name]}
+        name: {"parameters": _size(network), "ms a step": 1000 * paces[name]}
         for name, network in systems.items()
     }
     frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in systems}
@@ -199,6 +202,27 @@ def small_systems() -> dict[str, Network]:
     return {"TCPFormer": ours, "PoseFormerV2": frequencies, "StridedTransformer": strided}
 
 
+def pace(plan: Plan, data: Path, out: Path, machine: Machine = _MACHINE) -> float:
+    """Seconds of processor time for a step: the median of 30, after 5; kept in a file in `out`."""
+    kept = out / f"pace_{name_of(plan.network)}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    times = [time.process_time()]
+    with TemporaryDirectory() as folder:
+        train(
+            replace(plan, steps=35, select="last"),
+            data,
+            folder,
+            machine,
+            progress=lambda done, total: times.append(time.process_time()),
+        )
+    seconds = median(np.diff(times[5:-1]))
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(kept) as beside:
+        beside.write_text(json.dumps(seconds))
+    return seconds
+
+
 def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
     """Train, or find it done; and score."""
     kept = out / f"scores_{plan.steps}_{budget.every}.json"
@@ -217,9 +241,6 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
     return row
 
 
-_MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1000)
-
-
 def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> Plan:
     clip = 1 if MODELS[name_of(network)].centre else network.frames
     return Plan(
@@ -233,27 +254,6 @@ def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> Plan
         clip_gradient=1.0,
         average=0.997,
     )
-
-
-def _pace(plan: Plan, data: Path, out: Path) -> float:
-    """Seconds of processor time for a step: the median of 30, after 5."""
-    kept = out / f"pace_{name_of(plan.network)}.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
-    times = [time.process_time()]
-    with TemporaryDirectory() as folder:
-        train(
-            replace(plan, steps=35, select="last"),
-            data,
-            folder,
-            _MACHINE,
-            progress=lambda done, total: times.append(time.process_time()),
-        )
-    pace = median(np.diff(times[5:-1]))
-    out.mkdir(parents=True, exist_ok=True)
-    with replacing(kept) as beside:
-        beside.write_text(json.dumps(pace))
-    return pace
 
 
 def _size(network: Network) -> float:

@@ -1,0 +1,157 @@
+"""Networks of the packaged size, each trained from nothing in the same time, by the packaged plan.
+
+Time is that of one processor, data included. A network may be trained in stages, as the packaged
+ones are: whole poses first, then layers of joints beside them.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .ablate import pace
+from .evaluate.open_benchmark import evaluate_open
+from .evaluate.report import LABELS, Report, Row, write_reports
+from .lift import Lifter
+from .models import build
+from .models.poseformerv2 import Config as PoseFormerV2
+from .models.strided_transformer import Config as Strided
+from .models.tcpformer import Config as TCPFormer
+from .recipes import PRESETS, Machine, Network, Plan
+from .train import train
+
+MACHINE = Machine(device="cpu", tracker="none", score_every=500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Part of a training; it starts from what the stage before it made."""
+
+    network: Network
+    share: float = 1.0
+    """Of the time."""
+    batch: int = 64
+    """Clips."""
+    rate: float = 2e-3
+    """Highest, which falls to 0 over the second half of the stage."""
+
+
+def contestants() -> dict[str, tuple[Stage, ...]]:
+    """The packaged default, what it is made of, and two published networks of its size.
+
+    All have clips of 27 frames and see the detector's confidence; none drops anything in training,
+    in which no clip comes twice. PoseFormerV2 keeps what it keeps of 81 frames as published, which
+    is how long 27 are here.
+    """
+    joints = PRESETS["open"].network
+    assert isinstance(joints, TCPFormer)
+    frequencies = PoseFormerV2(
+        frames=27, kept_frames=9, kept_coefficients=9, width=16, drop_path=0.0, inputs=3
+    )
+    strided = Strided(frames=27, strides=(3, 3, 3), dropout=0.0, layer_dropout=0.0, inputs=3)
+    first = Stage(network=joints.whole_poses, share=0.75)
+    then = Stage(network=joints, share=0.25, batch=32, rate=5e-4)
+    return {
+        "TCPFormer with whole poses": (first, then),
+        "whole poses alone": (Stage(network=joints.whole_poses),),
+        "TCPFormer": (Stage(network=replace(joints, pose_layers=0), batch=16, rate=1e-3),),
+        "PoseFormerV2": (Stage(network=frequencies, batch=128),),
+        "StridedTransformer": (Stage(network=strided),),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What is the same for all."""
+
+    data: Path
+    """Motion capture to train on."""
+    benchmark: Path
+    """The open benchmark."""
+    minutes: float = 30.0
+    """Of one processor, for each network."""
+    every: int = 1
+    """Of the benchmark's views every so many are scored."""
+
+
+def contest(
+    systems: Mapping[str, Sequence[Stage]],
+    out: Path,
+    rules: Rules,
+    report: Callable[[str], None] = lambda line: None,
+) -> str:
+    """Train each network for as long, and score it on the open benchmark by activity.
+
+    Args:
+        systems: By name.
+        out: A folder a network, with its runs and its reports; runs found there go on.
+        rules: What is the same for all.
+        report: Told of every network that is done.
+
+    Returns:
+        The scores over all of the benchmark, a table each for exact and noisy 2D, as Markdown.
+    """
+    rows: dict[str, dict[str, Row]] = {"clean": {}, "noisy": {}}
+    for name, stages in systems.items():
+        folder = out / name.lower().replace(" ", "-")
+        weights, frames = _train(stages, folder, rules)
+        reports = _score(weights, folder / f"report_{rules.every}", rules)
+        size = sum(p.numel() for p in build(stages[-1].network).parameters())
+        for kind, scores in reports.items():
+            rows[kind][f"{name} | {size:,} | {frames:,}"] = scores
+        report(f"{name}: {reports}")
+    return "\n\n".join(_table(kind, found) for kind, found in rows.items())
+
+
+def _train(stages: Sequence[Stage], folder: Path, rules: Rules) -> tuple[Path, int]:
+    """The folder of the last stage's weights, and the frames of all the clips that were seen."""
+    weights, frames = None, 0
+    for number, stage in enumerate(stages):
+        plan = _plan(stage, weights)
+        run = folder / f"stage_{number}"
+        steps = 60 * rules.minutes * stage.share / pace(plan, rules.data, folder, MACHINE)
+        plan = replace(plan, steps=max(round(steps), 1))
+        if not (run / "done").exists():
+            train(plan, rules.data, run, MACHINE)
+            (run / "done").touch()
+        weights = run / "weights"
+        frames += plan.steps * plan.batch * stage.network.frames
+    assert weights is not None
+    return weights, frames
+
+
+def _plan(stage: Stage, weights: Path | None) -> Plan:
+    return replace(
+        PRESETS["open"],
+        network=stage.network,
+        init=None if weights is None else str(weights),
+        batch=stage.batch,
+        rate=stage.rate,
+        warmup=50,
+        cooldown=0.5,
+        average=0.99,
+        select="last",
+    )
+
+
+def _score(weights: Path, folder: Path, rules: Rules) -> dict[str, Row]:
+    kept = folder / "report.json"
+    if not kept.exists():
+        lifter = Lifter(weights, device="cpu")
+        reports: dict[str, Report] = {
+            kind: evaluate_open(lifter, rules.benchmark, noisy=kind == "noisy", every=rules.every)
+            for kind in ("clean", "noisy")
+        }
+        write_reports(reports, folder)
+    found = json.loads(kept.read_text())
+    return {kind: {key: found[kind][key] for key in LABELS if key in found[kind]} for kind in found}
+
+
+def _table(kind: str, rows: Mapping[str, Row]) -> str:
+    columns = [key for key in LABELS if key in next(iter(rows.values())) and key != "frames"]
+    heads = [f"{kind} 2D", "parameters", "frames seen", *(LABELS[key][0] for key in columns)]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, row in rows.items():
+        cells = [f"{row[key]:.{LABELS[key][1]}f}" for key in columns]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines)

@@ -86,6 +86,34 @@ def capsule(
         cv2.fillConvexPoly(image, fixed(corners), paint, cv2.LINE_AA, SUBPIXEL)
 
 
+def lay(
+    image: UInt8[np.ndarray, "h w 3"],
+    strokes: UInt8[np.ndarray, "h w 3"] | Colour,
+    opacity: UInt8[np.ndarray, "h w"],
+    soft: tuple[int, int] = (1, 1),
+) -> None:
+    """Lay a drawing, or one colour, over the image itself, by its opacity of 255.
+
+    Args:
+        image: What is under it.
+        strokes: What is laid over it.
+        opacity: How much of it hides what is under it.
+        soft: Over how many pixels, across and down, opacity is averaged before, twice.
+    """
+    rows, columns = np.nonzero(opacity.any(axis=1))[0], np.nonzero(opacity.any(axis=0))[0]
+    if not len(rows):
+        return
+    top, left = max(rows[0] - soft[1], 0), max(columns[0] - soft[0], 0)
+    box = np.s_[top : rows[-1] + 1 + soft[1], left : columns[-1] + 1 + soft[0]]
+    share = opacity[box]
+    if soft != (1, 1):
+        share = cv2.blur(cv2.blur(share, soft), soft)
+    share = share / np.float32(255)
+    below = image[box]
+    over = np.full_like(below, strokes) if isinstance(strokes, tuple) else strokes[box]
+    image[box] = cv2.blendLinear(below, over, 1 - share, share)
+
+
 def fixed(pixels: Float[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*shape"]:
     """Pixels as the fixed-point numbers that OpenCV draws with."""
     return np.round(pixels * (1 << SUBPIXEL)).astype(np.int32)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from .figure import SUBPIXEL, Colour, fixed
+from .figure import SUBPIXEL, Colour, fixed, lay
 
 _OPACITY = 70
 """Of 255: bodies are to be seen before doubts."""
@@ -54,5 +54,4 @@ def draw(
         where = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
         cv2.ellipse(strokes, *where, paint[j], -1, cv2.LINE_AA, SUBPIXEL)
         cv2.ellipse(mask, *where, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
-    share = cv2.blur(mask, (9, 9))[..., None] / np.float32(255)
-    image[:] = np.round(image * (1 - share) + strokes * share).astype(np.uint8)
+    lay(image, strokes, mask, soft=(5, 5))

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..motion import Motion3D
 from ..video import Frame, Video, write_video
-from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, of_person, radii
+from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, lay, mix, of_person, radii
 from .halo import in_world
 from .scene import Figure, View, draw_scene
 
@@ -78,7 +78,9 @@ def draw_2d(
         capsule(opacity, xy[both], thick[both] + rim, round(255 * _opacity(certain)))
         capsule(strokes, xy[both], thick[both] + rim, mix(paint[child], _RIM, 0.8))
         capsule(strokes, xy[both], thick[both], paint[child])
-    return _blend(image, strokes, opacity)
+    result = image.copy()
+    lay(result, strokes, opacity)
+    return result
 
 
 def draw_number(
@@ -109,17 +111,6 @@ def _pixels_a_metre(person: Motion3D, index: int) -> float:
 
 def _opacity(confidence: float) -> float:
     return float(np.clip(0.15 + 1.5 * (confidence - 0.1), 0.15, 1.0))
-
-
-def _blend(image: np.ndarray, strokes: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    rows, columns = np.nonzero(opacity.any(axis=1))[0], np.nonzero(opacity.any(axis=0))[0]
-    result = image.copy()
-    if len(rows):
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        share = opacity[box][..., None] / np.float32(255)
-        mixed = image[box] * (1 - share) + strokes[box] * share
-        result[box] = np.round(mixed).astype(np.uint8)
-    return result
 
 
 def _pictures(

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 
 from ..skeleton import H36M, Skeleton
 from . import halo
-from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, mix, radii
+from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, lay, mix, radii
 
 SKY: Colour = (246.0, 246.0, 244.0)
 _FLOOR: Colour = (224.0, 225.0, 227.0)
@@ -25,8 +25,10 @@ _BLACK: Colour = (0.0, 0.0, 0.0)
 
 _FIELD_OF_VIEW = np.radians(28)  # a long lens: little distortion, yet near looks nearer
 _FINER = 2  # drawn so many times larger, then averaged down: clean edges
+_COARSER = 8  # and the floor's fade so many times smaller than that
 _CELL = 0.5  # metres
-_PIECE = 0.25  # metres; grid lines fade in steps of this many
+_PIECE = 0.25  # metres; grid lines fade in steps of this many, and in so many shades
+_SHADES = 32
 _NEAR = 0.05  # metres in front of the eye; nothing nearer is drawn
 _LIGHT = np.array([-0.12, 0.18])  # metres that a shadow moves per metre of height
 _SKULL = np.array([[0.05], [0.40]])  # the head's ball, along the bone from skull base to crown
@@ -173,23 +175,27 @@ def _halo(image: np.ndarray, figure: Figure, view: View, size: tuple[int, int]) 
 
 def _floor(image: np.ndarray, view: View, size: tuple[int, int]) -> None:
     """A disc of floor that fades into the sky, with a grid fixed to the world."""
-    image[:] = SKY
     reach = 3.2 * view.radius
     middle = np.array([view.target[0], view.target[1], 0.0])
     angle = np.linspace(0, 2 * np.pi, 73)[:-1]
     ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
+    coarse = (size[0] // _COARSER + 1, size[1] // _COARSER + 1)  # there are no edges in a fade
+    fade = np.full((coarse[1], coarse[0], 3), SKY, np.uint8)
     for share in np.linspace(1, 0.05, 24):
-        pixels, scale = view.project(middle + share * reach * ring, size)
+        pixels, scale = view.project(middle + share * reach * ring, coarse)
         if scale.min() > 0:
             colour = mix(_FLOOR, SKY, share**2)
-            cv2.fillPoly(image, [fixed(pixels)], colour, cv2.LINE_AA, SUBPIXEL)
+            cv2.fillPoly(fade, [fixed(pixels)], colour, cv2.LINE_AA, SUBPIXEL)
+    image[:] = cv2.resize(fade, size, interpolation=cv2.INTER_LINEAR)
     pieces = _grid(middle, reach, _CELL * max(1, round(view.radius / 2)))
     pixels, scale = view.project(pieces, size)
     far = np.linalg.norm(pieces.mean(axis=1) - middle, axis=-1) / reach
-    seen = scale.min(axis=1) > 0
-    for ends, share in zip(fixed(pixels[seen]).tolist(), far[seen].tolist(), strict=True):
+    shade = np.where(scale.min(axis=1) > 0, np.floor(far * _SHADES), -1)
+    for step in range(_SHADES):
+        share = (step + 0.5) / _SHADES
         colour = mix(_GRID, mix(_FLOOR, SKY, share**2), share)
-        cv2.line(image, ends[0], ends[1], colour, _FINER, cv2.LINE_AA, SUBPIXEL)
+        lines = list(fixed(pixels[shade == step]))
+        cv2.polylines(image, lines, False, colour, _FINER, cv2.LINE_AA, SUBPIXEL)
 
 
 def _grid(middle: np.ndarray, reach: float, cell: float) -> Float[np.ndarray, "n 2 3"]:
@@ -219,13 +225,7 @@ def _shadows(
     for figure in figures:
         _shadow(mask, figure, view, size)
     soft = max(3, round(0.012 * min(size))) | 1
-    for _ in range(2):
-        mask = cv2.blur(mask, (soft, soft // 2 | 1))
-    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    if len(rows):
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        share = mask[box][..., None] / np.float32(255)
-        image[box] = image[box] * (1 - share) + np.array(_SHADOW, np.float32) * share
+    lay(image, _SHADOW, mask, soft=(soft, soft // 2 | 1))
 
 
 def _shadow(mask: np.ndarray, figure: Figure, view: View, size: tuple[int, int]) -> None:

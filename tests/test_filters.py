@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tcpformer.filters import OneEuro, adaptive, butterworth, gaussian, one_euro
+from tcpformer.filters import OneEuro, adaptive, butterworth, gaussian, one_euro, tremor
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -50,6 +50,29 @@ def test_what_rests_is_held_stiller_than_what_is_fast(rng: np.random.Generator) 
         np.gradient(x[:, 0], times).max() for x in (kick, adaptive(kick, times, 2.0, 2.0))
     )
     assert kept > 0.95 * peak
+
+
+@pytest.mark.parametrize("fps", [25.0, 50.0, 100.0])
+def test_tremor_is_the_density_of_noise_at_any_rate(fps: float, rng: np.random.Generator) -> None:
+    """Half as many frames with the same noise each let through sqrt(2) of it."""
+    times = np.arange(int(60 * fps)) / fps
+    noise = rng.normal(0, 0.01, (len(times), 1))
+    slow = 0.3 * np.sin(2 * np.pi * 1.0 * times)[:, None]
+    measured = np.median(tremor(slow + noise, times, np.ones(len(times))))
+    assert measured == pytest.approx(0.01 * np.sqrt(50 / fps), rel=0.1)
+
+
+def test_what_trembles_less_is_smoothed_less(rng: np.random.Generator) -> None:
+    times = np.arange(400) / 50
+    path = 0.1 * np.sin(2 * np.pi * 2.5 * times)[:, None] * [1.0, 0.0, 0.0]
+    lost = []
+    for much in (0.0, 0.001, 0.01):
+        rough = path + rng.normal(0, much, path.shape)
+        made = adaptive(rough, times, 2.0, 0.0)
+        lost.append(np.abs(made - path)[50:-50].max())
+        assert much < 0.01 or np.diff(made, axis=0).std() < 0.3 * np.diff(rough, axis=0).std()
+    assert lost == sorted(lost)
+    assert lost[0] < 0.1 * lost[2]
 
 
 def test_one_euro_does_not_know_the_future(rng: np.random.Generator) -> None:

@@ -14,6 +14,11 @@ _LEAST = 1e-12
 _SPEED_CUTOFF = 6.0
 _SILENT = 0.02  # weight of a frame of whose speed half is believed
 _MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a second
+_BODY_BAND = 8.0  # Hz: what is faster is not a body's movement
+_USUAL_RATE = 50.0  # frames a second
+_TREMOR = 0.003  # metres a frame at that rate, for which the cutoffs are meant
+_AROUND = 0.3  # seconds, one sigma, over which a tremor is measured
+_STRICTER, _LOOSER = 0.8, 4.0  # the cutoff's least and greatest share, by the tremor
 
 
 def butterworth(
@@ -91,6 +96,7 @@ def adaptive(
     What rests is held still, and what is fast, in which nobody sees a jitter, keeps its peaks. The
     speed is that of a moment, not of a frame: what goes to and fro does not stop where it turns.
     Frames that are hardly believed do not tell a speed: a bridge is not fast for being long.
+    What trembles less than usual is smoothed less, and what trembles more a little more.
 
     Args:
         x: The path of one joint, metres.
@@ -106,7 +112,35 @@ def adaptive(
     rough = butterworth(x if moving is None else moving, times, _SPEED_CUTOFF, w)
     velocity = np.gradient(rough, times, axis=0) * (w / (w + _SILENT))[:, None]
     around = gaussian((velocity**2).sum(axis=1), times, _MOMENT)
-    return butterworth(x, times, still + rise * np.sqrt(np.maximum(around, 0.0)), w)
+    cutoff = still + rise * np.sqrt(np.maximum(around, 0.0))
+    share = np.sqrt(_TREMOR / np.maximum(tremor(x, times, w), _LEAST))
+    return butterworth(x, times, cutoff * np.clip(share, _STRICTER, _LOOSER), w)
+
+
+def tremor(
+    x: Float[np.ndarray, "t d"], times: Float[np.ndarray, " t"], weight: Float[np.ndarray, " t"]
+) -> Float[np.ndarray, " t"]:
+    """How much a path trembles around each moment: one sigma of the white noise in it.
+
+    It is measured in what a `butterworth` of 8 Hz leaves behind (of 0.6 of the highest frequency
+    that the frames can show, if that is less), since no body moves so, and told of 50 frames a
+    second: the same noise a frame is more at 25, where there are fewer to average.
+
+    Args:
+        x: The path of one joint, metres.
+        times: Seconds, increasing.
+        weight: How far each frame is believed.
+    """
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    band, order = min(_BODY_BAND, 0.3 * rate), min(3, len(times) - 1)
+    left = ((x - butterworth(x, times, band, weight, order=order)) ** 2).sum(axis=1)
+    around = gaussian(left * weight, times, _AROUND) / np.maximum(
+        gaussian(weight, times, _AROUND), _LEAST
+    )
+    # Of white noise it leaves this share: derivatives are differences between frames.
+    penalty = (rate / (np.pi * band) * np.sin(np.linspace(0, np.pi / 2, 100))) ** (2 * order)
+    share = ((penalty / (1 + penalty)) ** 2).mean()
+    return np.sqrt(np.maximum(around, 0.0) / share * _USUAL_RATE / rate)
 
 
 def gaussian(

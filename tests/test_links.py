@@ -44,12 +44,12 @@ def test_filters_without_delay_smooth_and_come_nearer(name: Any, rng: np.random.
 def test_the_live_filter_smooths_and_hardly_lags(rng: np.random.Generator) -> None:
     true = walk(60)
     said = detected(true, rng)
-    live = Chain(filter="one-euro", cutoff=(4.0, 4.0, 4.0), rise=6.0, **ALONE)
+    live = Chain(filter="one-euro", cutoff=(6.0, 6.0, 6.0), rise=20.0, **ALONE)
     done = finish([said], live)[0]
     before, after = (jitter(relative(m), 30.0).mean() for m in (said, done))
-    assert after < 0.8 * before
+    assert after < 0.7 * before
     before, after = (mpjpe(relative(m), relative(true)).mean() for m in (said, done))
-    assert after < 1.1 * before
+    assert after < before
 
 
 def test_bones_and_path_of_the_chain(rng: np.random.Generator) -> None:
@@ -66,6 +66,10 @@ def test_bones_and_path_of_the_chain(rng: np.random.Generator) -> None:
     # The pelvis walks evenly: its depth is the smoother, and no further from the truth.
     depths = [m.camera_xyz[:, 0, 2] for m in (true, said, fitted)]
     assert np.abs(np.diff(depths[2], n=2)).mean() < 0.2 * np.abs(np.diff(depths[1], n=2)).mean()
+    off = [np.abs(depth - depths[0]).mean() for depth in depths]
+    assert off[2] < off[1]
+    away = [mpjpe(m.camera_xyz, true.camera_xyz).mean() for m in (said, fitted)]
+    assert away[1] < away[0]
 
 
 def test_joints_of_little_confidence_are_drawn_to_the_path_of_the_others() -> None:

@@ -34,7 +34,7 @@ def main() -> None:
     args = bar.parse_args()
     rows = angles(Lifter(args.weights, "cpu"), args.data, every=args.every, clean=args.clean)
     print(f"{len(rows)} views, {'exact' if args.clean else 'noisy'} 2D, degrees")
-    print("| | median | mean | 90 % within |\n|---|---|---|---|")
+    print("| up | median, degrees | mean | 90 % within |\n|---|---|---|---|")
     for name, column in zip(("found", "camera taken to be level"), rows.T, strict=True):
         print(f"| {name} | {np.median(column):.1f} | {column.mean():.1f} | ", end="")
         print(f"{np.quantile(column, 0.9):.1f} |")

@@ -50,7 +50,7 @@ def main() -> None:
     bar.add_argument("--weights", default="default")
     args = bar.parse_args()
     off = errors(Lifter(args.weights, "cpu"), args.data, args.every)
-    print("| known | views | refused | median | 90 % within |\n|---|---|---|---|---|")
+    print("| known | views | refused | median error, % | 90 % within, % |\n|---|---|---|---|---|")
     for name, values in off.items():
         kept = np.array(values)[np.isfinite(values)]
         print(

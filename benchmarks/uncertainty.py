@@ -76,7 +76,7 @@ def main() -> None:
         kind: errors_and_sigma(lifter, options.data, noisy=kind == "noisy", every=options.every)
         for kind in ("clean", "noisy")
     }
-    print("| 2D | off by, mean mm | sigma, median mm | x % | y % | z % | in the 90 % region |")
+    print("| 2D | off by, mean mm | sigma, median mm | within 1 sigma: x % | y % | z % | in the 90 % region |")
     print("|---|---|---|---|---|---|---|")
     for kind, (error, sigma) in found.items():
         row = coverage(error, sigma, lifter.reach)

@@ -48,7 +48,8 @@ def main() -> None:
         Lifter(args.weights, "cpu", flip=False), args.data, args.every
     ).T
     print(f"{len(true)} views; error of the focal length, %; sigma said: {100 * sigma.mean():.0f}")
-    print("| focal length | median error, % | root mean square | correlation with the truth |\n|---|---|---|---|")
+    print("| focal length | median error, % | root mean square | correlation with the truth |")
+    print("|---|---|---|---|")
     for name, log in {"60 degrees": 0 * true, "found": found, "the true motion": best}.items():
         off = 100 * np.abs(np.expm1(log - true))
         same = f"{np.corrcoef(log, true)[0, 1]:.2f}" if log.any() else ""

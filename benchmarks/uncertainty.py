@@ -17,6 +17,7 @@ from scipy.special import erf
 
 from tcpformer import Lifter
 from tcpformer.evaluate.open_benchmark import errors_and_sigma
+from tcpformer.evaluate.report import LABELS
 from tcpformer.files import replacing
 from tcpformer.sigma import ONE, coverage
 
@@ -76,8 +77,8 @@ def main() -> None:
         kind: errors_and_sigma(lifter, options.data, noisy=kind == "noisy", every=options.every)
         for kind in ("clean", "noisy")
     }
-    print("| 2D | off by, mean mm | sigma, median mm | within 1 sigma: x % | y % | z % | in the 90 % region |")
-    print("|---|---|---|---|---|---|---|")
+    heads = ["2D", *(LABELS[key][0] for key in KEYS)]
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for kind, (error, sigma) in found.items():
         row = coverage(error, sigma, lifter.reach)
         print(f"| {kind} | {' | '.join(f'{row[key]:.1f}' for key in KEYS)} |")

@@ -13,7 +13,6 @@ other classes in the place of the network's: what won would become a field.
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,7 +31,7 @@ from tcpformer.data.mocap import load_mocap
 from tcpformer.data.videos import benchmark_like
 from tcpformer.lift import Lifter
 from tcpformer.metrics import n_mpjpe
-from tcpformer.models.blocks import Attention, AttentionMap
+from tcpformer.models.blocks import Attention
 from tcpformer.models.whole_poses import Config, WholePoses
 from tcpformer.normalize import REACH
 from tcpformer.recipes import PRESETS, Machine, Plan
@@ -43,27 +42,6 @@ BASE = Config(frames=27)
 SEED = 5
 LEAST = 0.05
 """Confidence of which attention makes no more difference."""
-
-
-class Rotary(Attention):
-    """Attention over time that turns queries and keys by when they are (Su et al., 2021)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = rearrange(
-            self.qkv(x), "b t j (n h d) -> n (b j) h t d", n=3, h=self.heads
-        ).unbind()
-        y = AttentionMap(turned(q), turned(k)).apply(v)
-        return self.proj(rearrange(y, "(b j) h t d -> b t j (h d)", b=x.shape[0]))
-
-
-def turned(x: Tensor) -> Tensor:
-    """The first half of the channels with the second as planes, each turned at its own pace."""
-    t, half = x.shape[-2], x.shape[-1] // 2
-    pace = math.pi * torch.logspace(0, -math.log10(t), half)
-    angle = torch.arange(t)[:, None] * pace
-    a, b = x[..., :half], x[..., half:]
-    cosine, sine = angle.cos(), angle.sin()
-    return torch.cat([a * cosine - b * sine, a * sine + b * cosine], dim=-1)
 
 
 class Doubting(Attention):
@@ -162,13 +140,6 @@ def placeless(model: nn.Module) -> None:
     model.poses.position.requires_grad_(False)  # it starts from 0
 
 
-def rotary(model: nn.Module) -> None:
-    placeless(model)
-    for part in model.modules():
-        if type(part) is Attention:
-            part.__class__ = Rotary
-
-
 def doubting(model: nn.Module) -> None:
     for part in model.modules():
         if type(part) is Attention:
@@ -203,7 +174,7 @@ PLAIN = {"by_activity": False, "grafts": 0.0, "tilts": 0.0}
 ARMS = {
     "base": Arm("27 frames, 2 to 6 apart at 50 a second; 4 layers of width 192"),
     "placeless": Arm("frames do not know their places", dress=placeless),
-    "rotary": Arm("queries and keys turned by when they are, no learned places", dress=rotary),
+    "rotary": Arm("rotary attention: how far apart frames are", {"rotary": True}),
     "stature": Arm("output in any unit, metres from the stature", dress=scaled),
     "bare": Arm("output not added to the flat pose", dress=bare),
     "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),

@@ -139,19 +139,21 @@ def _poses(**changes: Any) -> WholePoses:
     return WholePoses(PosesConfig(**(config | {"representation": 16} | changes))).eval()
 
 
+@pytest.mark.parametrize("rotary", [False, True])
 @torch.inference_mode()
-def test_two_networks_side_by_side_answer_with_their_mean() -> None:
-    joints, poses, x = _lively(9), _poses(), torch.randn(2, 9, 17, 3)
+def test_two_networks_side_by_side_answer_with_their_mean(rotary: bool) -> None:
+    joints, poses, x = _lively(9), _poses(rotary=rotary), torch.randn(2, 9, 17, 3)
     both = beside(joints, poses).eval()
     torch.testing.assert_close(both(x), (joints(x) + poses(x)) / 2, atol=1e-5, rtol=0)
-    assert both.config == replace(joints.config, pose_layers=2)
+    assert both.config == replace(joints.config, pose_layers=2, rotary_poses=rotary)
 
 
+@pytest.mark.parametrize("rotary", [False, True])
 @torch.inference_mode()
-def test_whole_poses_alone_go_on_in_a_network_of_joints(tmp_path: Path) -> None:
-    poses, x = _poses(), torch.randn(2, 9, 17, 3)
+def test_whole_poses_alone_go_on_in_a_network_of_joints(tmp_path: Path, rotary: bool) -> None:
+    poses, x = _poses(rotary=rotary), torch.randn(2, 9, 17, 3)
     save_model(poses, tmp_path / "poses")
-    config = replace(_lively(9).config, pose_layers=2)
+    config = replace(_lively(9).config, pose_layers=2, rotary_poses=rotary)
     begun = start(Plan(steps=1, network=config, init=str(tmp_path / "poses"))).eval()
     torch.testing.assert_close(begun(x), poses(x), atol=1e-5, rtol=0)
     assert begun.config == config

@@ -46,6 +46,7 @@ def test_it_says_what_the_textbook_says(n: int, frames: int) -> None:
         {"pose_embedding": True},
         {"frame_position": True},
         {"pose_layers": 2},
+        {"pose_layers": 2, "rotary_poses": True},
     ],
 )
 def test_what_is_ours_and_not_the_papers(ours: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tcpformer.models.blocks import LayerScale
+from tcpformer.models.blocks import LayerScale, turned
 from tcpformer.models.tcpformer import Config as TCPFormerConfig
 from tcpformer.models.tcpformer import TCPFormer
 from tcpformer.models.whole_poses import Config, WholePoses
@@ -51,6 +51,21 @@ def test_frames_know_their_places() -> None:
 
 
 @torch.inference_mode()
+def test_rotary_frames_know_how_far_apart_they_are() -> None:
+    """Products depend on the distance alone; and the answer on the order, from the start."""
+    q, k = torch.randn(2, 1, 1, 1, 12).expand(2, 1, 1, 9, 12).unbind()
+    products = (turned(q) @ turned(k).mT)[0, 0]
+    for shift in range(-8, 9):
+        along = products.diagonal(shift)
+        torch.testing.assert_close(along, along[:1].expand_as(along))
+    assert products[0].std() > 0.1
+    torch.testing.assert_close(turned(q).norm(dim=-1), q.norm(dim=-1))
+    x, order, model = torch.randn(1, 9, 17, 3), torch.randperm(9), network(rotary=True)
+    assert model.poses.position is None
+    assert (model(x[:, order]) - model(x)[:, order]).abs().max() > 0.01
+
+
+@torch.inference_mode()
 def test_clips_of_a_batch_are_for_themselves() -> None:
     x = torch.randn(3, 9, 17, 3)
     torch.testing.assert_close(network()(x)[1:2], network()(x[1:2]), atol=1e-5, rtol=0)
@@ -60,6 +75,11 @@ def test_clips_of_a_batch_are_for_themselves() -> None:
 def test_every_size_is_at_least_one(field: str) -> None:
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
         replace(TINY, **{field: 0})
+
+
+def test_rotary_needs_channels_by_twos() -> None:
+    with pytest.raises(ValueError, match="rotary needs an even width / heads, got 3"):
+        replace(TINY, heads=8, rotary=True)
 
 
 def test_heads_divide_the_width() -> None:
@@ -74,8 +94,11 @@ def test_beside_tcpformer_they_have_the_size_that_it_says() -> None:
     model = TCPFormer(config)
     assert model.poses is not None
     assert {k: v.shape for k, v in model.poses.state_dict().items()} == alone
+    assert replace(config, rotary_poses=True).whole_poses == replace(TINY, rotary=True)
     with pytest.raises(ValueError, match="pose_layers must be at least 0, got -1"):
         replace(config, pose_layers=-1)
+    with pytest.raises(ValueError, match="pose_layers must be at least 1, got 0"):
+        replace(config, pose_layers=0, rotary_poses=True)
 
 
 def test_beside_tcpformer_a_joint_hears_frames_in_their_order() -> None:

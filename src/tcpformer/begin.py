@@ -76,7 +76,8 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     """
     factor, left = divmod(config.frames, model.config.frames)
     gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
-    before = {x: getattr(model.config, x) for x in ("frames", *gains)}
+    gained = ("pose_layers", "rotary_poses") if "pose_layers" in gains else ()
+    before = {x: getattr(model.config, x) for x in ("frames", *gains, *gained)}
     same = replace(config, **before)
     known = replace(model.config, spread=False)
     ordered = known.frame_position or known.pose_layers
@@ -103,7 +104,8 @@ def beside(model: TCPFormer, poses: WholePoses) -> TCPFormer:
         ValueError: If ``model`` has layers of whole poses already, or those of ``poses`` are of
             another size than could stand in it.
     """
-    config = replace(model.config, pose_layers=poses.config.layers, spread=False)
+    layers = {"pose_layers": poses.config.layers, "rotary_poses": poses.config.rotary}
+    config = replace(model.config, **layers, spread=False)
     if model.config.pose_layers or config.whole_poses != poses.config:
         raise ValueError(f"{poses.config} cannot stand beside {model.config}.")
     result = grown(model, config)

@@ -3,6 +3,7 @@
 Axes: b batch, t frame, j joint, c channel, h head, d channel of a head; n rows, q asking, k asked.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,10 +18,10 @@ MLP_RATIO = 4
 Axis = Literal["time", "joint"]
 
 
-def block(width: int, heads: int, axis: Axis) -> nn.Sequential:
+def block(width: int, heads: int, axis: Axis, *, rotary: bool = False) -> nn.Sequential:
     """A transformer block: self-attention along one axis, then an MLP."""
-    attention = Residual(width, Attention(width, heads, axis))
-    return nn.Sequential(attention, Residual(width, Mlp(width)))
+    attention = Attention(width, heads, axis, rotary=rotary)
+    return nn.Sequential(Residual(width, attention), Residual(width, Mlp(width)))
 
 
 class Residual(nn.Module):
@@ -48,12 +49,16 @@ class LayerScale(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention along one axis; the other axis rides along as batch."""
+    """Self-attention along one axis; the other axis rides along as batch.
 
-    def __init__(self, width: int, heads: int, axis: Axis) -> None:
+    Rotary, it looks at how far apart two places are (Su et al., 2021).
+    """
+
+    def __init__(self, width: int, heads: int, axis: Axis, *, rotary: bool = False) -> None:
         super().__init__()
         self.axis = axis
         self.heads = heads
+        self.rotary = rotary
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.proj = nn.Linear(width, width)
 
@@ -61,8 +66,25 @@ class Attention(nn.Module):
         rows, cols = ("j", "t") if self.axis == "time" else ("t", "j")
         split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
         q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
+        if self.rotary:
+            q, k = turned(q), turned(k)
         y = AttentionMap(q, k).apply(v)
         return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
+
+
+def turned(x: Float[Tensor, "n h q d"]) -> Float[Tensor, "n h q d"]:
+    """Channels by twos as planes, turned with the place, each at a pace of its own.
+
+    The fastest makes half a turn from one place to the next, the slowest over all of them.
+
+    Products of two places then depend on how far apart they are, and not on where.
+    """
+    places, half = x.shape[-2], x.shape[-1] // 2
+    pace = torch.logspace(0, -math.log10(places), half, device=x.device)
+    angle = math.pi * torch.arange(places, device=x.device)[:, None] * pace
+    cosine, sine = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * cosine - b * sine, a * sine + b * cosine], dim=-1)
 
 
 class Mlp(nn.Module):

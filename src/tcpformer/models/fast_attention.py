@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from .blocks import Axis
+from .blocks import Axis, turned
 
 FEW = 32 * 32
 """Attention maps up to this size are formed: fused attention is slow on them."""
@@ -27,9 +27,14 @@ def split(x: Float[Tensor, "t b j c"], n: int, heads: int, axis: Axis) -> list[T
     return list(x.view(rows, columns, n, heads, -1).permute(2, 0, 3, 1, 4).unbind())
 
 
-def attend(qkv: Float[Tensor, "t b j i"], heads: int, axis: Axis) -> Float[Tensor, "t b j c"]:
+def attend(
+    qkv: Float[Tensor, "t b j i"], heads: int, axis: Axis, *, rotary: bool = False
+) -> Float[Tensor, "t b j c"]:
     """Attention of all tokens along one axis; q is scaled already."""
-    y = attention(*split(qkv, 3, heads, axis))
+    q, k, v = split(qkv, 3, heads, axis)
+    if rotary:
+        q, k = turned(q), turned(k)
+    y = attention(q, k, v)
     if axis == "time":
         return merged(y, qkv)
     return y.transpose(1, 2).reshape(*qkv.shape[:3], -1)

@@ -105,7 +105,7 @@ class Poses(nn.Module):
     def __init__(self, poses: Part, listen: nn.Linear) -> None:
         super().__init__()
         self.embed, self.past = folded(poses.embed), folded(poses.past)
-        self.position = fixed(poses.position[:, None])
+        self.position = None if poses.position is None else fixed(poses.position[:, None])
         self.layers = nn.Sequential(*(Block(layer, "time") for layer in poses.layers))
         self.split = folded(poses.split, norm=poses.norm)
         self.listen = folded(listen, norm=poses.joint_norm)
@@ -115,7 +115,10 @@ class Poses(nn.Module):
         self, xyc: Float[Tensor, "t b j 3"]
     ) -> tuple[Float[Tensor, "t b j c"], Float[Tensor, "t b j r"]]:
         flat = xyc.flatten(2)[:, :, None]
-        poses = norm(self.layers(self.embed(flat) + self.position))
+        poses = self.embed(flat)
+        if self.position is not None:
+            poses = poses + self.position
+        poses = norm(self.layers(poses))
         joints = self.split.plus(poses, self.past(flat)).unflatten(-1, (xyc.shape[2], -1))
         joints = norm(joints.squeeze(2))
         return self.listen(joints), self.features(joints).tanh()
@@ -200,12 +203,13 @@ class Block(nn.Module):
         super().__init__()
         self.axis: Axis = axis
         self.heads = block[0].body.heads
+        self.rotary = block[0].body.rotary
         self.qkv = of_attention(block[0])
         self.proj = closing(block[0].body.proj, block[0])
         self.mlp = Mlp(block[1])
 
     def forward(self, x: Float[Tensor, "t b j c"]) -> Float[Tensor, "t b j c"]:
-        y = attend(self.qkv(norm(x)), self.heads, self.axis)
+        y = attend(self.qkv(norm(x)), self.heads, self.axis, rotary=self.rotary)
         return self.mlp(self.proj.plus(y, x))
 
 

@@ -60,6 +60,8 @@ class Config:
     pose_layers: int = 0
     """Ours, not the paper's: so many layers of whole poses, thrice as wide as a joint's token,
     tell the joints' tokens how to start, and the last linear map what they say; `whole_poses`."""
+    rotary_poses: bool = False
+    """Of those layers: rotary attention, in the place of learned positions."""
     spread: bool = False
     """Ours too: a second head says how far off the pose may be. The pose stays the same."""
 
@@ -69,8 +71,9 @@ class Config:
         for name in ("frames", "depth", "width", "heads", "representation", "proxy_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.pose_layers < 0:
-            raise ValueError(f"pose_layers must be at least 0, got {self.pose_layers}.")
+        if self.pose_layers < self.rotary_poses:
+            least = int(self.rotary_poses)
+            raise ValueError(f"pose_layers must be at least {least}, got {self.pose_layers}.")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
         if self.modules not in get_args(Modules):
@@ -97,6 +100,7 @@ class Config:
             heads=self.heads,
             channels=self.width,
             representation=self.representation,
+            rotary=self.rotary_poses,
         )
 
 

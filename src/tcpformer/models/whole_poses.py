@@ -5,7 +5,7 @@ It learns from some fourteen times as many frames in the time that TCPFormer tak
 (`tcpformer.Config.pose_layers`), whose joints then start from what it knows.
 
 Notable:
-- Frames know their places; the answer depends on their order.
+- Frames know their places, or how far apart they are; the answer depends on their order.
 - The flat pose goes past the layers by a map of its own.
 
 Axes: b batch, t frame, j joint, w channel of a pose's token, c channel of a joint's, r channel of
@@ -40,6 +40,8 @@ class Config:
     """Channels of a joint's token, which is made of a pose's."""
     representation: int = 256
     """Channels of the feature that the last linear map turns into 3D."""
+    rotary: bool = False
+    """Tell frames how far apart they are, by rotary attention, and not their places."""
 
     def __post_init__(self) -> None:
         for name in ("frames", "layers", "width", "heads", "channels", "representation"):
@@ -47,6 +49,8 @@ class Config:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
+        if self.rotary and self.width // self.heads % 2:
+            raise ValueError(f"rotary needs an even width / heads, got {self.width // self.heads}.")
 
 
 class WholePoses(nn.Module):
@@ -74,8 +78,11 @@ class PoseLayers(nn.Module):
         super().__init__()
         w, c = config.width, config.channels
         self.embed = nn.Linear(JOINTS * 3, w)
-        self.position = nn.Parameter(torch.zeros(config.frames, 1, w))
-        self.layers = nn.Sequential(*(block(w, config.heads, "time") for _ in range(config.layers)))
+        places = nn.Parameter(torch.zeros(config.frames, 1, w))
+        self.position = None if config.rotary else places
+        self.layers = nn.Sequential(
+            *(block(w, config.heads, "time", rotary=config.rotary) for _ in range(config.layers))
+        )
         self.norm = nn.LayerNorm(w)
         self.split = nn.Linear(w, JOINTS * c)
         self.past = nn.Linear(JOINTS * 3, JOINTS * c)
@@ -86,7 +93,10 @@ class PoseLayers(nn.Module):
         self, xyc: Float[Tensor, "b t j 3"]
     ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b t j r"]]:
         flat = rearrange(xyc, "b t j i -> b t 1 (j i)")
-        poses = self.norm(self.layers(self.embed(flat) + self.position))
+        poses = self.embed(flat)
+        if self.position is not None:
+            poses = poses + self.position
+        poses = self.norm(self.layers(poses))
         joints = rearrange(self.split(poses) + self.past(flat), "b t 1 (j c) -> b t j c", j=JOINTS)
         joints = self.joint_norm(joints)
         return joints, self.features(joints).tanh()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tcpformer.filters import OneEuro, adaptive, butterworth, gaussian, one_euro, tremor
+from tcpformer.filters import Cutoff, OneEuro, adaptive, butterworth, gaussian, one_euro, tremor
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -42,12 +42,12 @@ def test_frames_of_no_weight_are_bridged() -> None:
 def test_what_rests_is_held_stiller_than_what_is_fast(rng: np.random.Generator) -> None:
     times = np.arange(300) / 50
     still = rng.normal(0, 0.01, (300, 3))
-    calm = adaptive(still, times, 2.0, 2.0)
+    calm = adaptive(still, times, Cutoff(2.0, 2.0))
     assert calm.std() < 0.5 * still.std()
     kick = np.zeros((300, 3))
     kick[:, 0] = 0.5 * np.tanh((times - 3) / 0.06)  # 8.3 m/s
     peak, kept = (
-        np.gradient(x[:, 0], times).max() for x in (kick, adaptive(kick, times, 2.0, 2.0))
+        np.gradient(x[:, 0], times).max() for x in (kick, adaptive(kick, times, Cutoff(2.0, 2.0)))
     )
     assert kept > 0.95 * peak
 
@@ -68,7 +68,7 @@ def test_what_trembles_less_is_smoothed_less(rng: np.random.Generator) -> None:
     lost = []
     for much in (0.0, 0.001, 0.01):
         rough = path + rng.normal(0, much, path.shape)
-        made = adaptive(rough, times, 2.0, 0.0)
+        made = adaptive(rough, times, Cutoff(2.0, 0.0, 0.003))
         lost.append(np.abs(made - path)[50:-50].max())
         assert much < 0.01 or np.diff(made, axis=0).std() < 0.3 * np.diff(rough, axis=0).std()
     assert lost == sorted(lost)

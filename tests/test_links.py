@@ -8,7 +8,7 @@ import pytest
 from motions import detected, walk
 
 from tcpformer.chain import Chain, finish
-from tcpformer.filters import adaptive
+from tcpformer.filters import Cutoff, adaptive
 from tcpformer.metrics import acceleration_error, bone_deviation, jitter, mpjpe, mpjve
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.outliers import torso
@@ -119,7 +119,7 @@ def test_a_bridge_is_not_fast_for_being_long() -> None:
     x[27:33, 0] = np.linspace(0, 1.5, 6)  # straight, at 9 m/s, and not seen
     weight[27:33] = 4e-4
     faster = [
-        np.abs(np.diff(adaptive(x, times, 1.5, 3.0, w)[:, 0], n=2)).max()
+        np.abs(np.diff(adaptive(x, times, Cutoff(1.5, 3.0), w)[:, 0], n=2)).max()
         for w in (np.ones(60), weight)
     ]
     assert faster[1] < 0.5 * faster[0]

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from .bones import Sightings, fit_bones
 from .contact import find_contacts, hold_feet
-from .filters import OneEuro, adaptive, butterworth, gaussian, one_euro
+from .filters import Cutoff, OneEuro, adaptive, butterworth, gaussian, one_euro
 from .ground import Ground, find_grounds, level_ground
 from .motion import Motion2D, Motion3D
 from .outliers import jumps, sides_put_right, torso
@@ -26,6 +26,7 @@ _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian
 _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
+_TREMOR = 0.003  # metres that joints tremble for which the cutoffs are meant
 _BELIEF = 6  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts a fifth
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
@@ -177,7 +178,7 @@ def _filtered(
     """The path of one joint."""
     cutoff = chain.cutoff[_GROUP[joint]]
     if chain.filter == "adaptive":
-        return adaptive(x, times, cutoff, chain.rise, weight, moving)
+        return adaptive(x, times, Cutoff(cutoff, chain.rise, _TREMOR), weight, moving)
     if chain.filter == "butterworth":
         return butterworth(x, times, cutoff, weight)
     if chain.filter == "gaussian":

@@ -5,6 +5,7 @@ Live, with as little delay as may be: `OneEuro`. All keep what moves evenly as i
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +17,6 @@ _SILENT = 0.02  # weight of a frame of whose speed half is believed
 _MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a second
 _BODY_BAND = 8.0  # Hz: what is faster is not a body's movement
 _USUAL_RATE = 50.0  # frames a second
-_TREMOR = 0.003  # metres a frame at that rate, for which the cutoffs are meant
 _AROUND = 0.3  # seconds, one sigma, over which a tremor is measured
 _STRICTER, _LOOSER = 0.8, 4.0  # the cutoff's least and greatest share, by the tremor
 
@@ -83,11 +83,27 @@ def derivative_weights(
     return math.factorial(order) / away.prod(axis=1), (at[-1] - at[0]) / order
 
 
+@dataclass(frozen=True)
+class Cutoff:
+    """A cutoff that follows the path.
+
+    Attributes:
+        still: At rest, Hz.
+        rise: Hz more for each m/s.
+        tremor: What a path trembles for which the two are meant, as `tremor` measures it; one that
+            trembles less is smoothed less, and one that trembles more a little more. None does not
+            look.
+    """
+
+    still: float
+    rise: float
+    tremor: float | None = None
+
+
 def adaptive(
     x: Float[np.ndarray, "t d"],
     times: Float[np.ndarray, " t"],
-    still: float,
-    rise: float,
+    cutoff: Cutoff,
     weight: Float[np.ndarray, " t"] | None = None,
     moving: Float[np.ndarray, "t m"] | None = None,
 ) -> Float[np.ndarray, "t d"]:
@@ -96,13 +112,11 @@ def adaptive(
     What rests is held still, and what is fast, in which nobody sees a jitter, keeps its peaks. The
     speed is that of a moment, not of a frame: what goes to and fro does not stop where it turns.
     Frames that are hardly believed do not tell a speed: a bridge is not fast for being long.
-    What trembles less than usual is smoothed less, and what trembles more a little more.
 
     Args:
         x: The path of one joint, metres.
         times: Seconds, increasing.
-        still: Cutoff at rest, Hz.
-        rise: Hz more for each m/s.
+        cutoff: How much is let through.
         weight: As for `butterworth`.
         moving: The path whose speed counts; by default x.
     """
@@ -112,9 +126,11 @@ def adaptive(
     rough = butterworth(x if moving is None else moving, times, _SPEED_CUTOFF, w)
     velocity = np.gradient(rough, times, axis=0) * (w / (w + _SILENT))[:, None]
     around = gaussian((velocity**2).sum(axis=1), times, _MOMENT)
-    cutoff = still + rise * np.sqrt(np.maximum(around, 0.0))
-    share = np.sqrt(_TREMOR / np.maximum(tremor(x, times, w), _LEAST))
-    return butterworth(x, times, cutoff * np.clip(share, _STRICTER, _LOOSER), w)
+    hertz = cutoff.still + cutoff.rise * np.sqrt(np.maximum(around, 0.0))
+    if cutoff.tremor is not None:
+        share = np.sqrt(cutoff.tremor / np.maximum(tremor(x, times, w), _LEAST))
+        hertz = hertz * np.clip(share, _STRICTER, _LOOSER)
+    return butterworth(x, times, hertz, w)
 
 
 def tremor(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .filters import adaptive
+from .filters import Cutoff, adaptive
 from .motion import Motion2D
 
 EXCHANGED_SECONDS = 0.6
@@ -20,7 +20,7 @@ JUMP = 0.18
 """Torsos from its smooth path at which a joint of little confidence has jumped away."""
 _LOW = 0.6  # of a joint's usual confidence
 _SURE = 3.0  # so many times further away, confidence does not matter
-_PATH_CUTOFF, _PATH_RISE = 3.0, 1.5  # Hz, and Hz more for each torso a second
+_PATH = Cutoff(3.0, 1.5)  # Hz, and Hz more for each torso a second
 
 _LEG = {"Hip", "Knee", "Ankle", "Heel", "FootIndex", "BigToe", "SmallToe"}
 _ARM = {"Shoulder", "Elbow", "Wrist", "Pinky", "Index", "Thumb"}
@@ -116,7 +116,7 @@ def jumps(motion: Motion2D) -> Bool[np.ndarray, "t j"]:
         xy, sure = motion.xy[at, j] / unit, motion.confidence[at, j]
         weight, off = sure**2, np.zeros(len(at))
         for _ in range(3):
-            path = adaptive(xy, motion.times[at], _PATH_CUTOFF, _PATH_RISE, weight)
+            path = adaptive(xy, motion.times[at], _PATH, weight)
             off = np.linalg.norm(xy - path, axis=1)
             weight = sure**2 / (1 + (off / JUMP) ** 2)
         doubtful = sure < _LOW * np.median(sure)

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import gaussian_filter1d
 
-from .filters import adaptive
+from .filters import Cutoff, adaptive
 from .motion import Motion2D
 
-_CUTOFF, _RISE = 3.0, 1.5  # Hz of a path, and Hz more for each unit a second
+_PATH = Cutoff(3.0, 1.5)  # Hz of a path, and Hz more for each unit a second
 _POWER = 4  # of confidence: what a frame counts for on the path
 SLOWER = 1.5
 """From so many times the wanted rate on, a motion is smoothed before it is sampled."""
@@ -35,7 +35,7 @@ def weighed(motion: Motion2D, unit: float) -> Motion2D:
         x, sure = motion.xy[at, j], motion.confidence[at, j]
         share = np.minimum(sure / np.median(sure), 1.0)[:, None] ** 2
         weight = (sure / sure.max()) ** _POWER
-        path = unit * adaptive(x / unit, motion.times[at], _CUTOFF, _RISE, weight)
+        path = unit * adaptive(x / unit, motion.times[at], _PATH, weight)
         xy[at, j] = share * x + (1 - share) * path
     return replace(motion, xy=xy)
 

@@ -188,6 +188,7 @@ ARMS = {
     "wide": Arm("2 layers of width 272", {"layers": 2, "width": 272}),
     "deep": Arm("8 layers of width 136", {"layers": 8, "width": 136}),
     "plain": Arm("no grafts, no tilts, sequences by length alone", plan=PLAIN),
+    "hot": Arm("twice the rate", plan={"rate": 4e-3}),
     "adamw": Arm("AdamW in Muon's place", plan={"optimizer": "adamw"}),
 }
 

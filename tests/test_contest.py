@@ -1,5 +1,6 @@
-"""Networks of one size in the same time: what each gets, and the whole road with tiny ones."""
+"""Networks in the same time: what each gets, and the whole road with tiny ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ BOTH = Config(frames=3, depth=1, width=8, heads=1, representation=8, pose_layers
 POSES = BOTH.whole_poses
 
 
-def test_the_contestants_are_of_one_size_and_see_the_same() -> None:
+def test_the_published_ones_are_of_the_packaged_size_and_all_see_the_same() -> None:
     models = {name: build(stages[-1].network) for name, stages in contestants().items()}
     sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
     whole = sizes["TCPFormer with whole poses"]
@@ -44,11 +45,13 @@ def test_each_gets_the_time_and_stages_share_it(
     rules = Rules(data=tmp_path, benchmark=tmp_path, minutes=10.0)
     table = contest(systems, tmp_path, rules)
     assert [plan.steps for plan in plans] == [1200, 900, 75]
-    assert [plan.init for plan in plans] == [None, None, str(tmp_path / "two/stage_0/weights")]
+    assert [plan.init for plan in plans] == [None, None, str(tmp_path / "two/stage_0_900/weights")]
     assert f"| {1200 * 64 * 3:,} | 50.0 |" in table
     assert f"| {900 * 64 * 3 + 75 * 4 * 3:,} | 50.0 |" in table
     contest(systems, tmp_path, rules)
     assert len(plans) == 3, "what is done is not done again"
+    contest({"one": systems["one"]}, tmp_path, replace(rules, minutes=5.0))
+    assert plans[3:] == [replace(plans[0], steps=600)], "in another time it is another run"
 
 
 def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,5 +67,5 @@ def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert clean.startswith("| clean 2D | parameters | frames seen | MPJPE | N-MPJPE | P-MPJPE |")
     size = sum(p.numel() for p in build(BOTH).parameters())
     assert f"| tiny | {size:,} | {4 * 2 * 3} |" in noisy
-    assert (tmp_path / "tiny/report_16/report.json").exists()
-    assert (tmp_path / "tiny/stage_1/weights").exists()
+    assert (tmp_path / "tiny/stage_1_2/weights").exists()
+    assert (tmp_path / "tiny/stage_1_2/report_16/report.json").exists()

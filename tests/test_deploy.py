@@ -26,7 +26,9 @@ BASELINES = {
     "strided-transformer": strided_transformer.Config(
         frames=9, strides=(3, 3), width=8, hidden=8, depth=1, heads=2, inputs=3
     ),
-    "whole-poses": whole_poses.Config(frames=9, layers=1, width=8, heads=2, channels=4),
+    "whole-poses": whole_poses.Config(
+        frames=9, layers=1, width=8, heads=2, channels=4, rotary=True
+    ),
 }
 
 

@@ -97,7 +97,7 @@ def test_beside_tcpformer_they_have_the_size_that_it_says() -> None:
     assert replace(config, rotary_poses=True).whole_poses == replace(TINY, rotary=True)
     with pytest.raises(ValueError, match="pose_layers must be at least 0, got -1"):
         replace(config, pose_layers=-1)
-    with pytest.raises(ValueError, match="pose_layers must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="pose_layers must be at least 1 for rotary_poses, got 0"):
         replace(config, pose_layers=0, rotary_poses=True)
 
 

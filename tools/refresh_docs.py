@@ -1,12 +1,13 @@
 """Measure all that depends on the packaged weights, and put the tables into the docs.
 
-usage: python tools/refresh_docs.py OPEN_BENCHMARK.npz KEPT [--jobs 2] [--only NAME ...]
+usage: python tools/refresh_docs.py OPEN_BENCHMARK.npz KEPT [--jobs 2] [--only MEASUREMENT ...]
 
 Each measurement is a command, and what it prints is kept in KEPT, so a run that was cut off goes
-on; remove a file there to have it measured again. A table stands in a document between
-`<!-- table: NAME -->` and `<!-- end -->`; everything else there is written by hand, numbers in
-sentences too, which have to be compared with the tables afterwards. Half an hour of two cores. What
-is timed (`cost`) comes last and alone.
+on. Other weights, or another chain, need another folder, for nothing in it is measured again.
+
+A table stands in a document between `<!-- table: NAME -->` and `<!-- end -->`; everything else
+there is written by hand, numbers in sentences too, which have to be compared with the tables
+afterwards. Half an hour of two cores. What is timed (`cost`) comes last and alone.
 """
 
 import argparse
@@ -186,7 +187,7 @@ def main() -> None:
     bar.add_argument("benchmark", type=Path)
     bar.add_argument("kept", type=Path)
     bar.add_argument("--jobs", type=int, default=2)
-    bar.add_argument("--only", nargs="*", default=None)
+    bar.add_argument("--only", nargs="*", choices=commands(Path(), Path()), default=None)
     args = bar.parse_args()
     kept = args.kept.resolve()
     kept.mkdir(parents=True, exist_ok=True)

@@ -204,7 +204,7 @@ def small_systems() -> dict[str, Network]:
 
 def pace(plan: Plan, data: Path, out: Path, machine: Machine = _MACHINE) -> float:
     """Seconds of processor time for a step: the median of 30, after 5; kept in a file in `out`."""
-    kept = out / f"pace_{name_of(plan.network)}.json"
+    kept = out / f"pace_{name_of(plan.network)}_{plan.batch}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     times = [time.process_time()]

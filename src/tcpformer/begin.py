@@ -76,8 +76,8 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     """
     factor, left = divmod(config.frames, model.config.frames)
     gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
-    gained = ("pose_layers", "rotary_poses") if "pose_layers" in gains else ()
-    before = {x: getattr(model.config, x) for x in ("frames", *gains, *gained)}
+    how = ("rotary_poses",) if "pose_layers" in gains else ()
+    before = {x: getattr(model.config, x) for x in ("frames", *gains, *how)}
     same = replace(config, **before)
     known = replace(model.config, spread=False)
     ordered = known.frame_position or known.pose_layers

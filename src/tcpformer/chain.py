@@ -26,7 +26,6 @@ _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian
 _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
-_TREMOR = 0.003  # metres that joints tremble for which the cutoffs are meant
 _BELIEF = 6  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts a fifth
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
@@ -52,6 +51,8 @@ class Chain:
     and "one-euro" that at rest."""
     rise: float = 3.0
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
+    tremor: float = 0.003
+    """Metres that a joint trembles for which "adaptive" takes those; see `filters.Cutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
     picture: float = 2.0
@@ -64,17 +65,20 @@ class Chain:
     """
 
     def __post_init__(self) -> None:
-        least = min(self.rise, self.picture, self.feet)
+        least = min(self.rise, self.tremor, self.picture, self.feet)
         if not (min(self.cutoff) > 0 and least >= 0 and self.feet <= 1):
             raise ValueError(
-                "expected cutoffs above 0 Hz, rise and picture of at least 0 and feet from 0 to 1, "
-                f"got {self.cutoff}, {self.rise}, {self.picture} and {self.feet}."
+                "expected cutoffs above 0 Hz, rise, tremor and picture of at least 0 and feet from "
+                f"0 to 1, got {self.cutoff}, {self.rise}, {self.tremor}, {self.picture} and "
+                f"{self.feet}."
             )
 
     def words(self) -> str:
         """The chain in words, as files and reports say it."""
         hertz = "/".join(f"{f:g}" for f in self.cutoff)
         rises = f" + {self.rise:g} Hz per m/s" if self.filter in ("adaptive", "one-euro") else ""
+        if self.filter == "adaptive" and self.tremor:
+            rises += f" at a tremor of {1000 * self.tremor:g} mm"
         said = {
             "exchanged sides undone": self.sides,
             "jumps bridged": self.jumps,
@@ -178,7 +182,7 @@ def _filtered(
     """The path of one joint."""
     cutoff = chain.cutoff[_GROUP[joint]]
     if chain.filter == "adaptive":
-        return adaptive(x, times, Cutoff(cutoff, chain.rise, _TREMOR), weight, moving)
+        return adaptive(x, times, Cutoff(cutoff, chain.rise, chain.tremor), weight, moving)
     if chain.filter == "butterworth":
         return butterworth(x, times, cutoff, weight)
     if chain.filter == "gaussian":

@@ -1,4 +1,4 @@
-"""Networks of the packaged size, each trained from nothing in the same time, by the packaged plan.
+"""The packaged network, two published ones of its size and its two parts, from nothing in one time.
 
 Time is that of one processor, data included. A network may be trained in stages, as the packaged
 ones are: whole poses first, then layers of joints beside them.
@@ -81,11 +81,12 @@ def contest(
     rules: Rules,
     report: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """Train each network for as long, and score it on the open benchmark by activity.
+    """Train each network for as long, and score it on the open benchmark.
 
     Args:
         systems: By name.
-        out: A folder a network, with its runs and its reports; runs found there go on.
+        out: A folder a network, with its runs and its reports, by activity too; runs that are found
+            there go on.
         rules: What is the same for all.
         report: Told of every network that is done.
 
@@ -96,7 +97,7 @@ def contest(
     for name, stages in systems.items():
         folder = out / name.lower().replace(" ", "-")
         weights, frames = _train(stages, folder, rules)
-        reports = _score(weights, folder / f"report_{rules.every}", rules)
+        reports = _score(weights, weights.parent / f"report_{rules.every}", rules)
         size = sum(p.numel() for p in build(stages[-1].network).parameters())
         for kind, scores in reports.items():
             rows[kind][f"{name} | {size:,} | {frames:,}"] = scores
@@ -109,9 +110,9 @@ def _train(stages: Sequence[Stage], folder: Path, rules: Rules) -> tuple[Path, i
     weights, frames = None, 0
     for number, stage in enumerate(stages):
         plan = _plan(stage, weights)
-        run = folder / f"stage_{number}"
         steps = 60 * rules.minutes * stage.share / pace(plan, rules.data, folder, MACHINE)
         plan = replace(plan, steps=max(round(steps), 1))
+        run = folder / f"stage_{number}_{plan.steps}"
         if not (run / "done").exists():
             train(plan, rules.data, run, MACHINE)
             (run / "done").touch()

@@ -1,6 +1,7 @@
 """Filters over time, in seconds and Hz: by the times of the frames, whatever their number.
 
-Off-line, without delay: `butterworth`, whose cutoff may change from frame to frame, and `gaussian`.
+Off-line, without delay: `butterworth`, whose cutoff may change from frame to frame, `adaptive`,
+whose cutoff follows speed and tremor, and `gaussian`.
 Live, with as little delay as may be: `OneEuro`. All keep what moves evenly as it is.
 """
 
@@ -16,8 +17,8 @@ _SPEED_CUTOFF = 6.0
 _SILENT = 0.02  # weight of a frame of whose speed half is believed
 _MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a second
 _BODY_BAND = 8.0  # Hz: what is faster is not a body's movement
-_USUAL_RATE = 50.0  # frames a second
-_AROUND = 0.3  # seconds, one sigma, over which a tremor is measured
+_USUAL_RATE, _SLOWEST, _FEWEST = 50.0, 19.0, 8  # frames a second; frames
+_AROUND = 0.6  # Hz to which a tremor is followed
 _STRICTER, _LOOSER = 0.8, 4.0  # the cutoff's least and greatest share, by the tremor
 
 
@@ -90,14 +91,14 @@ class Cutoff:
     Attributes:
         still: At rest, Hz.
         rise: Hz more for each m/s.
-        tremor: What a path trembles for which the two are meant, as `tremor` measures it; one that
-            trembles less is smoothed less, and one that trembles more a little more. None does not
-            look.
+        tremor: Metres, as `tremor` measures it, for which the two are chosen. With less of it they
+            rise by the square root of the ratio, up to 4 times; with more they fall, down to 0.8
+            times. 0 leaves it out.
     """
 
     still: float
     rise: float
-    tremor: float | None = None
+    tremor: float = 0.0
 
 
 def adaptive(
@@ -127,32 +128,36 @@ def adaptive(
     velocity = np.gradient(rough, times, axis=0) * (w / (w + _SILENT))[:, None]
     around = gaussian((velocity**2).sum(axis=1), times, _MOMENT)
     hertz = cutoff.still + cutoff.rise * np.sqrt(np.maximum(around, 0.0))
-    if cutoff.tremor is not None:
-        share = np.sqrt(cutoff.tremor / np.maximum(tremor(x, times, w), _LEAST))
+    trembles = tremor(x, times, w) if cutoff.tremor else None
+    if trembles is not None:
+        share = np.sqrt(cutoff.tremor / np.maximum(trembles, _LEAST))
         hertz = hertz * np.clip(share, _STRICTER, _LOOSER)
     return butterworth(x, times, hertz, w)
 
 
 def tremor(
     x: Float[np.ndarray, "t d"], times: Float[np.ndarray, " t"], weight: Float[np.ndarray, " t"]
-) -> Float[np.ndarray, " t"]:
-    """How much a path trembles around each moment: one sigma of the white noise in it.
+) -> Float[np.ndarray, " t"] | None:
+    """How much a path trembles around each moment: one sigma of the white noise in it, all axes.
 
     It is measured in what a `butterworth` of 8 Hz leaves behind (of 0.6 of the highest frequency
-    that the frames can show, if that is less), since no body moves so, and told of 50 frames a
+    that the frames can show, if that is less), since no body moves so, and scaled to 50 frames a
     second: the same noise a frame is more at 25, where there are fewer to average.
 
     Args:
         x: The path of one joint, metres.
         times: Seconds, increasing.
         weight: How far each frame is believed.
+
+    Returns:
+        None where it cannot be told from movement: fewer than 8 frames, or than 20 a second.
     """
     rate = (len(times) - 1) / (times[-1] - times[0])
-    band, order = min(_BODY_BAND, 0.3 * rate), min(3, len(times) - 1)
+    if len(times) < _FEWEST or rate < _SLOWEST:
+        return None
+    band, order = min(_BODY_BAND, 0.3 * rate), 3
     left = ((x - butterworth(x, times, band, weight, order=order)) ** 2).sum(axis=1)
-    around = gaussian(left * weight, times, _AROUND) / np.maximum(
-        gaussian(weight, times, _AROUND), _LEAST
-    )
+    around = butterworth(left, times, _AROUND, weight, order=1)  # that of order 1 is never negative
     # Of white noise it leaves this share: derivatives are differences between frames.
     penalty = (rate / (np.pi * band) * np.sin(np.linspace(0, np.pi / 2, 100))) ** (2 * order)
     share = ((penalty / (1 + penalty)) ** 2).mean()

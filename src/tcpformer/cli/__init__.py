@@ -14,7 +14,7 @@ from .calibrating import calibrate
 from .deploying import export
 from .lifting import info, lift, quality
 from .preparing import check, h36m_sh, mocap, open_benchmark
-from .research import ablate, attention, evaluate
+from .research import ablate, attention, contest, evaluate
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
     "check": check,
@@ -47,6 +47,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     **GROUPS,
     "calibrate": calibrate,
     "ablate": ablate,
+    "contest": contest,
     "attention": attention,
 }
 

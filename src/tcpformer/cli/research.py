@@ -1,4 +1,4 @@
-"""Verbs for research: `evaluate`, `ablate` and `attention`."""
+"""Verbs for research: `evaluate`, `ablate`, `contest` and `attention`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
 TrainedOn = Literal["h36m", "h36m-cpn", "3dhp"] | None
-Table = Literal["modules", "proxy", "operators", "mixing", "systems", "contest"]
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
 
 
@@ -133,7 +132,7 @@ def _published(
 
 
 def ablate(
-    table: tyro.conf.Positional[Table],
+    table: tyro.conf.Positional[Literal["modules", "proxy", "operators", "mixing", "systems"]],
     *,
     data: Path,
     benchmark: Path,
@@ -143,7 +142,6 @@ def ablate(
     clip: int = 27,
     depth: int = 2,
     width: int = 32,
-    minutes: float = 30.0,
     every: int = 4,
     threads: int = 1,
 ) -> None:
@@ -153,8 +151,7 @@ def ablate(
 
     Args:
         table: Tables 4 to 7 of the paper, in this order; or TCPFormer against PoseFormerV2 and
-            StridedTransformer, all of a quarter of a million parameters and clips of 9 frames
-            (systems), or of the packaged size, trained as that was, for as long each (contest).
+            StridedTransformer, all of a quarter of a million parameters and clips of 9 frames.
         data: Motion capture to train on.
         benchmark: The open benchmark.
         out: Folder for the runs and the results.
@@ -163,7 +160,6 @@ def ablate(
         clip: Frames of a clip (not of systems, nor the next two).
         depth: Layers.
         width: Channels.
-        minutes: Time that each of a contest is trained, of one processor.
         every: Of the benchmark's views, every so many are scored.
         threads: CPU threads.
     """
@@ -176,9 +172,6 @@ def ablate(
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     writable(out)
-    if table == "contest":
-        print(_contest(data, benchmark, out, minutes, every))
-        return
     budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
     if table == "systems":
         results = compare(small_systems(), out, budget, report=print)
@@ -191,15 +184,42 @@ def ablate(
         print(f"\n{result.name}\n\n{result.table()}")
 
 
-def _contest(data: Path, benchmark: Path, out: Path, minutes: float, every: int) -> str:
-    from ..contest import Rules, contest, contestants
+def contest(
+    *,
+    data: Path,
+    benchmark: Path,
+    out: Path,
+    minutes: float = 30.0,
+    every: int = 4,
+    threads: int = 1,
+) -> None:
+    """Train the packaged network, two published ones of its size and its parts for as long each.
+
+    From nothing, on the same motion capture, at rates of their own. Writes the scores on the open
+    benchmark as Markdown, and a report of each. Runs that are found there go on.
+
+    Args:
+        data: Motion capture to train on.
+        benchmark: The open benchmark.
+        out: Folder for the runs and the results.
+        minutes: Time of one processor that each is trained.
+        every: Of the benchmark's views, every so many are scored.
+        threads: CPU threads.
+    """
+    import torch
+
+    from ..contest import Rules, contestants
+    from ..contest import contest as run
     from ..files import replacing
 
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    writable(out)
     rules = Rules(data=data, benchmark=benchmark, minutes=minutes, every=every)
-    table = contest(contestants(), out, rules, report=print)
+    table = run(contestants(), out, rules, report=print)
     with replacing(out / "contest.md") as beside:
         beside.write_text(table + "\n")
-    return table
+    print(f"\n{table}")
 
 
 def attention(

@@ -73,15 +73,15 @@ class Attention(nn.Module):
 
 
 def turned(x: Float[Tensor, "n h q d"]) -> Float[Tensor, "n h q d"]:
-    """Channels by twos as planes, turned with the place, each at a pace of its own.
+    """Channel i and channel i + d / 2 as a plane, turned with the place, each at a pace of its own.
 
     The fastest makes half a turn from one place to the next, the slowest over all of them.
 
     Products of two places then depend on how far apart they are, and not on where.
     """
     places, half = x.shape[-2], x.shape[-1] // 2
-    pace = torch.logspace(0, -math.log10(places), half, device=x.device)
-    angle = math.pi * torch.arange(places, device=x.device)[:, None] * pace
+    pace = math.pi * places ** -torch.linspace(0, 1, half, device=x.device)
+    angle = torch.arange(places, device=x.device)[:, None] * pace
     cosine, sine = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
     return torch.cat([a * cosine - b * sine, a * sine + b * cosine], dim=-1)

@@ -71,9 +71,9 @@ class Config:
         for name in ("frames", "depth", "width", "heads", "representation", "proxy_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.pose_layers < self.rotary_poses:
-            least = int(self.rotary_poses)
-            raise ValueError(f"pose_layers must be at least {least}, got {self.pose_layers}.")
+        if self.pose_layers < int(self.rotary_poses):
+            least = "at least 1 for rotary_poses" if self.rotary_poses else "at least 0"
+            raise ValueError(f"pose_layers must be {least}, got {self.pose_layers}.")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
         if self.modules not in get_args(Modules):

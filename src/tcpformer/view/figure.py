@@ -98,7 +98,7 @@ def lay(
         image: What is under it.
         strokes: What is laid over it.
         opacity: How much of it hides what is under it.
-        soft: Over how many pixels, across and down, opacity is averaged before, twice.
+        soft: Opacity is blurred first, twice, by a box of so many pixels across and down.
     """
     rows, columns = np.nonzero(opacity.any(axis=1))[0], np.nonzero(opacity.any(axis=0))[0]
     if not len(rows):

@@ -179,6 +179,7 @@ ARMS = {
     "bare": Arm("output not added to the flat pose", dress=bare),
     "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),
     "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 192}),
+    "five": Arm("5 frames, 11 to 33 apart", {"frames": 5}, {"spacing": (11, 33), "batch": 346}),
     "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 21}),
     "sparser": Arm("27 frames, 4 to 12 apart: four seconds", plan={"spacing": (4, 12)}),
     "longest": Arm("81 frames, 2 to 6 apart: six seconds", {"frames": 81}, {"batch": 21}),
@@ -188,6 +189,16 @@ ARMS = {
     "wide": Arm("2 layers of width 272", {"layers": 2, "width": 272}),
     "deep": Arm("8 layers of width 136", {"layers": 8, "width": 136}),
     "plain": Arm("no grafts, no tilts, sequences by length alone", plan=PLAIN),
+    "nine hot": Arm(
+        "9 frames, 6 to 18 apart; twice the rate",
+        {"frames": 9},
+        {"spacing": (6, 18), "batch": 192, "rate": 4e-3},
+    ),
+    "nine rotary": Arm(
+        "9 frames, 6 to 18 apart; rotary attention",
+        {"frames": 9, "rotary": True},
+        {"spacing": (6, 18), "batch": 192},
+    ),
     "hot": Arm("twice the rate", plan={"rate": 4e-3}),
     "adamw": Arm("AdamW in Muon's place", plan={"optimizer": "adamw"}),
 }

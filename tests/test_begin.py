@@ -116,6 +116,14 @@ def test_longer_lifts_repeated_frames_as_before(
     assert (short(x)[0] - short(x.flip(0))[0]).abs().max() > 0.1  # what goes in does matter
 
 
+@torch.inference_mode()
+def test_shorter_clips_keep_the_proxy_as_long_as_it_is() -> None:
+    long, x = _lively(27), torch.randn(2, 9, 17, 3)
+    for proxy_frames in (9, 18):
+        short = grown(long, replace(long.config, frames=9, proxy_frames=proxy_frames)).eval()
+        torch.testing.assert_close(short(x), long(x.repeat(1, 3, 1, 1))[:, :9], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("frames", [9, 27])
 @pytest.mark.parametrize(
     ("field", "value"), [("pose_embedding", True), ("frame_position", True), ("pose_layers", 2)]

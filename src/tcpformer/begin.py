@@ -63,31 +63,33 @@ _FROM_ZERO = {
 
 
 def grown(model: TCPFormer, config: Config) -> TCPFormer:
-    """The same function in a network of longer clips, or with whole poses or places embedded.
+    """The same function in a network of other clips, or with whole poses or places embedded.
 
-    Attention over repeated proxy frames gives what attention over one of them gives, so a clip
-    whose frames are repeated likewise is lifted as before; a proxy of a given length stays. What
-    embeds whole poses, and the places of frames, starts at 0; so does all that is read and heard of
+    No weight knows how long a clip is, but the proxy may be as long as a third of it. Attention
+    over repeated proxy frames gives what attention over one of them gives, so it is repeated where
+    it has to be longer; a clip whose frames are all repeated is then lifted as before. What embeds
+    whole poses, and the places of frames, starts at 0; so does all that is read and heard of
     layers of whole poses, which themselves start at random. A second head is left behind: what it
     knows of errors ends with the first step.
 
     Raises:
-        ValueError: If anything else differs, or the factor between the lengths is not whole.
+        ValueError: If anything else differs, the factor between the proxies' lengths is not whole,
+            or clips of another length have frames that know their places.
     """
-    factor, left = divmod(config.frames, model.config.frames)
+    factor, left = divmod(config.proxy_length, model.config.proxy_length)
     gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
     how = ("rotary_poses",) if "pose_layers" in gains else ()
-    before = {x: getattr(model.config, x) for x in ("frames", *gains, *how)}
+    lengths = ("frames", "proxy_frames")
+    before = {x: getattr(model.config, x) for x in (*lengths, *gains, *how)}
     same = replace(config, **before)
     known = replace(model.config, spread=False)
     ordered = known.frame_position or known.pose_layers
-    if same != known or left or (factor > 1 and ordered):
+    if same != known or left or not factor or (config.frames != known.frames and ordered):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result = TCPFormer(config)
     state = result.state_dict()
     state |= {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
-    if config.proxy_frames is None:
-        state["proxy"] = state["proxy"].repeat(factor, 1, 1)
+    state["proxy"] = state["proxy"].repeat(factor, 1, 1)
     for key, value in state.items():
         if key.startswith(tuple(_FROM_ZERO[x] for x in gains)):
             state[key] = torch.zeros_like(value)

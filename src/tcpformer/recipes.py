@@ -95,7 +95,7 @@ class Plan:
     split: str = "train"
     """Part of motion capture or of one's own data trained on."""
     init: str | None = None
-    """Weights to start from; their clips may be shorter by a whole factor."""
+    """Weights to start from; their clips may be of another length, see `begin.grown`."""
 
     def __post_init__(self) -> None:
         name_of(self.network)

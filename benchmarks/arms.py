@@ -180,6 +180,7 @@ ARMS = {
     "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),
     "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 192}),
     "five": Arm("5 frames, 11 to 33 apart", {"frames": 5}, {"spacing": (11, 33), "batch": 346}),
+    "three": Arm("3 frames, 18 to 54 apart", {"frames": 3}, {"spacing": (18, 54), "batch": 576}),
     "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 21}),
     "sparser": Arm("27 frames, 4 to 12 apart: four seconds", plan={"spacing": (4, 12)}),
     "longest": Arm("81 frames, 2 to 6 apart: six seconds", {"frames": 81}, {"batch": 21}),

@@ -81,8 +81,8 @@ def test_tremor_is_not_told_of_few_frames_nor_of_slow_ones(frames: int, fps: flo
     times = np.arange(frames) / fps
     assert tremor(np.zeros((frames, 3)), times, np.ones(frames)) is None
     x = np.sin(9 * times)[:, None]
-    same = [adaptive(x, times, Cutoff(2.0, 1.0, size)) for size in (0.0, 0.003)]
-    np.testing.assert_array_equal(*same)
+    one, other = (adaptive(x, times, Cutoff(2.0, 1.0, size)) for size in (0.0, 0.003))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_what_trembles_less_is_smoothed_less(rng: np.random.Generator) -> None:

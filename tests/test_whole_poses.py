@@ -46,6 +46,7 @@ def test_frames_know_their_places() -> None:
     x, order = torch.randn(1, 9, 17, 3), torch.randperm(9)
     model = network()
     torch.testing.assert_close(model(x[:, order]), model(x)[:, order], atol=1e-5, rtol=0)
+    assert model.poses.position is not None
     model.poses.position.normal_()
     assert (model(x[:, order]) - model(x)[:, order]).abs().max() > 0.01
 
@@ -107,7 +108,7 @@ def test_beside_tcpformer_a_joint_hears_frames_in_their_order() -> None:
     for layers in (0, 2):
         config = TCPFormerConfig(frames=9, depth=1, width=8, heads=2, pose_layers=layers)
         model = TCPFormer(config).eval()
-        if model.poses is not None:
+        if model.poses is not None and model.poses.position is not None:
             torch.nn.init.normal_(model.poses.position)
         for part in model.modules():
             if isinstance(part, LayerScale):

@@ -136,7 +136,7 @@ def by_box() -> Iterator[None]:
         yield
 
 
-def placeless(model: nn.Module) -> None:
+def placeless(model: Any) -> None:
     model.poses.position.requires_grad_(False)  # it starts from 0
 
 

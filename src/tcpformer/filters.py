@@ -19,7 +19,7 @@ _MOMENT = 0.15  # seconds, one sigma: a hand that claps turns every sixth of a s
 _BODY_BAND = 8.0  # Hz: what is faster is not a body's movement
 _USUAL_RATE, _SLOWEST, _FEWEST = 50.0, 19.0, 8  # frames a second; frames
 _AROUND = 0.6  # Hz to which a tremor is followed
-_STRICTER, _LOOSER = 0.8, 4.0  # the cutoff's least and greatest share, by the tremor
+_LOOSER = 4.0  # the cutoff's greatest share, by the tremor
 
 
 def butterworth(
@@ -92,8 +92,8 @@ class Cutoff:
         still: At rest, Hz.
         rise: Hz more for each m/s.
         tremor: Metres, as `tremor` measures it, for which the two are chosen. With less of it they
-            rise by the square root of the ratio, up to 4 times; with more they fall, down to 0.8
-            times. 0 leaves it out.
+            rise by the square root of the ratio, up to 4 times; with more they stay, or claps would
+            lose their speed. 0 leaves it out.
     """
 
     still: float
@@ -131,7 +131,7 @@ def adaptive(
     trembles = tremor(x, times, w) if cutoff.tremor else None
     if trembles is not None:
         share = np.sqrt(cutoff.tremor / np.maximum(trembles, _LEAST))
-        hertz = hertz * np.clip(share, _STRICTER, _LOOSER)
+        hertz = hertz * np.clip(share, 1.0, _LOOSER)
     return butterworth(x, times, hertz, w)
 
 

@@ -80,11 +80,10 @@ def chain(kept: Path) -> list[str]:
     """The scores without and with the chain, without the last two columns."""
     lines = ["| 2D | chain | MPJPE | N-MPJPE | P-MPJPE | MPJVE mm/s | acc. err. mm/s² |"]
     lines.append("|---" * 7 + "|")
-    both = {x: tables(said(kept, x)) for x in ("raw", "finished")}
-    places = {x: _places(found) for x, found in both.items()}
+    both = {x: [t for t in tables(said(kept, x)) if "N-MPJPE" in t[0]] for x in ("raw", "finished")}
     for i, kind in enumerate(("exact", "noisy")):
         for x, done in (("raw", "no"), ("finished", "yes")):
-            cells = both[x][places[x][i]][-1].strip("|").split("|")[2:7]
+            cells = both[x][i][-1].strip("|").split("|")[2:7]
             lines.append(f"| {kind} | {done} |{'|'.join(cells)}|")
     return lines
 
@@ -175,11 +174,6 @@ _MARKED = re.compile(r"(<!-- table: ([^\n]*?) -->\n\n)(.*?)(\n<!-- end -->)", re
 def _renamed(row: str, name: str) -> str:
     """A row with another first cell."""
     return f"| {name} |" + row.split("|", 2)[2]
-
-
-def _places(found: list[list[str]]) -> list[int]:
-    """Which of an evaluation's tables are scores."""
-    return [i for i, table in enumerate(found) if "N-MPJPE" in table[0]]
 
 
 def main() -> None:

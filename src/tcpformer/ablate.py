@@ -44,18 +44,24 @@ _MACHINE = Machine(device="cpu", precision="bf16", tracker="none", score_every=1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
-    """What every network of a table is given."""
+class Given:
+    """What every network is trained on and scored by."""
 
     data: Path
     """Motion capture to train on."""
     benchmark: Path
     """The open benchmark."""
+    every: int = 4
+    """Of the benchmark's views every so many are scored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Given):
+    """What every network of a table is given."""
+
     frames: int = 1_000_000
     """Output frames that are supervised."""
     seeds: int = 2
-    every: int = 4
-    """Of the benchmark's views every so many are scored."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .ablate import pace
+from .ablate import Given, pace
 from .evaluate.open_benchmark import evaluate_open
 from .evaluate.report import LABELS, Report, Row, write_reports
 from .lift import Lifter
@@ -62,17 +62,11 @@ def contestants() -> dict[str, tuple[Stage, ...]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class Rules(Given):
     """What is the same for all."""
 
-    data: Path
-    """Motion capture to train on."""
-    benchmark: Path
-    """The open benchmark."""
     minutes: float = 30.0
     """Of one processor, for each network."""
-    every: int = 1
-    """Of the benchmark's views every so many are scored."""
 
 
 def contest(

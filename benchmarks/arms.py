@@ -210,6 +210,7 @@ def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
         "network": replace(BASE, **arm.network),
         "steps": steps,
         "batch": 64,
+        "spacing": (2, 6),
         "warmup": 50,
         "rate": 2e-3,
         "cooldown": 0.5,

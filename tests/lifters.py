@@ -8,6 +8,7 @@ from motions import FOCAL
 from torch import nn
 
 from tcpformer.lift import Lifter
+from tcpformer.models import Network
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.weights import Convention, save_model
@@ -35,7 +36,7 @@ def lifter(
     folder: Path,
     convention: Convention = CONVENTIONS["ours"],
     *,
-    model: TCPFormer | None = None,
+    model: Network = None,
     flip: bool = True,
 ) -> Lifter:
     save_model(model or network(), folder, convention=convention)

@@ -75,7 +75,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"lift", "chain", "data", "metrics", "models", "weights", "files", "normalize", "place"}
     | {"windows", "sigma"},
     # Held-out people are lifted as a user lifts them.
-    "calibrate": {"data", "evaluate", "lift", "models", "sigma", "skeleton", "weights"},
+    "calibrate": {"data", "deploy", "evaluate", "lift", "models", "sigma", "skeleton", "weights"},
     # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
     "typed": set(),
     "recipes": {"models", "typed"},

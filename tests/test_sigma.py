@@ -14,9 +14,12 @@ from tcpformer.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, s
 from tcpformer.data.mocap import Mocap
 from tcpformer.evaluate.open_benchmark import errors_and_sigma
 from tcpformer.lift import Lifter
+from tcpformer.models import Network, build
 from tcpformer.models.predicting import predict
 from tcpformer.models.spread import Spread, Unsure, inputs
-from tcpformer.models.tcpformer import TCPFormer
+from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.models.whole_poses import Config as Poses
+from tcpformer.models.whole_poses import WholePoses
 from tcpformer.motion import load_motion, save_motion
 from tcpformer.sigma import BODY, coverage, distance, in_camera, scaled_to_cover, unseen, widened
 from tcpformer.skeleton import H36M
@@ -26,12 +29,15 @@ from tcpformer.weights import load_model, save_model
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 
 
-def unsure(frames: int = 9) -> TCPFormer:
+SMALL = Config(frames=9, depth=2, width=16, heads=2, representation=16)
+POSES = Poses(frames=9, layers=1, width=8, heads=2, channels=8, representation=16)
+
+
+def unsure(frames: int = 9, plain: Network = None) -> Any:
     """A tiny network with a second head that says something of its own everywhere."""
-    plain = network(frames)
-    model = TCPFormer(replace(plain.config, spread=True))
+    plain = plain or network(frames)
+    model = build(replace(plain.config, spread=True))
     model.load_state_dict(plain.state_dict(), strict=False)
-    assert model.spread is not None
     torch.nn.init.normal_(model.spread.contract.weight, std=0.3)
     model.spread.wander.fill_(0.2)
     model.spread.wander[H36M.root] = 0.0
@@ -106,25 +112,22 @@ def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator)
     assert of_bridges(easy, np.full(len(BODY), 0.2), 2.5) == SLOWEST  # and no more is claimed
 
 
-@pytest.mark.parametrize("pose_layers", [0, 1])
-def test_the_second_head_is_fitted_to_clips_of_both_footages(pose_layers: int) -> None:
-    config = replace(unsure().config, pose_layers=pose_layers)
+@pytest.mark.parametrize("config", [SMALL, replace(SMALL, pose_layers=1), POSES])
+def test_the_second_head_is_fitted_to_clips_of_both_footages(config: Any) -> None:
     xyz = walk(400, 50.0, 0.0).xyz.astype(np.float32)
     capture = Mocap(xyz, np.array([0]), np.array([400]), 50.0)
-    spread = fit(TCPFormer(config).eval(), capture, 2, 25)
-    x = inputs(torch.zeros(1, 9, 17, config.read), torch.ones(1, 9, 17, 3))
+    model = build(config).eval()
+    spread = fit(model, capture, 2, 25)
+    x = inputs(torch.zeros(1, 9, 17, model.head.in_features), torch.ones(1, 9, 17, 3))
     assert torch.isfinite(spread.read(x)).all()
     assert (spread.contract.weight != 0).any()
 
 
-def test_the_pose_is_the_same_to_the_bit_and_sigma_is_said(tmp_path: Path) -> None:
-    model = unsure()
-    plain = TCPFormer(replace(model.config, spread=False))
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
-    plain.load_state_dict(state)
+@pytest.mark.parametrize("plain", [network(9), WholePoses(POSES)])
+def test_the_pose_is_the_same_to_the_bit_and_sigma_is_said(plain: Any, tmp_path: Path) -> None:
     motion = seen(walk(40))
     one = lifter(tmp_path / "plain", model=plain.eval())(motion)
-    two = lifter(tmp_path / "unsure", model=model)(motion)
+    two = lifter(tmp_path / "unsure", model=unsure(plain=plain))(motion)
     np.testing.assert_array_equal(one.camera_xyz, two.camera_xyz)
     assert one.sigma is None
     assert two.sigma is not None

@@ -26,10 +26,11 @@ from .data.clips import Clips, clips
 from .data.engine import filmed_clips
 from .data.mocap import Mocap, load_mocap
 from .data.videos import Filmed, as_filmed, benchmark_like, with_gap
+from .deploy import to_run
 from .evaluate.report import Report
 from .lift import Lifter
+from .models import Network, build
 from .models.spread import Spread, inputs
-from .models.tcpformer import TCPFormer
 from .sigma import BODY, MOST, coverage, distance, missed, scaled_to_cover, unseen, widened
 from .skeleton import H36M, STANDARD_HEIGHT
 from .weights import Weights
@@ -95,7 +96,7 @@ def calibrate(
     """Weights that say how sure they are; a second head that they have is made anew.
 
     Args:
-        weights: Of a TCPFormer that was trained on the split "train" of the same data.
+        weights: Of a TCPFormer, or of whole poses, trained on the split "train" of the same data.
         data: Motion capture with the splits "train" and "val".
         effort: How much is drawn.
         progress: Called with the parts of the work done, and of how many.
@@ -120,7 +121,7 @@ def calibrate(
     return replace(weights, model=model), hold(spread, held)
 
 
-def fit(model: TCPFormer, mocap: Mocap, gap: int, count: int) -> Spread:
+def fit(model: Network, mocap: Mocap, gap: int, count: int) -> Spread:
     """A second head that knows how large the errors of a network are, clip by clip.
 
     Args:
@@ -130,7 +131,7 @@ def fit(model: TCPFormer, mocap: Mocap, gap: int, count: int) -> Spread:
         count: Clips of each footage.
     """
     torch.manual_seed(SEED)
-    spread = Spread(model.config.read, len(H36M.joints))
+    spread = Spread(model.head.in_features, len(H36M.joints))
     x, error = _errors(model, mocap, gap, count)
     optimizer = torch.optim.AdamW(spread.parameters(), lr=RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
@@ -152,11 +153,11 @@ def unlikelihood(error: Float[Tensor, "n 3"], log_sigma: Float[Tensor, "n 3"]) -
 
 @torch.inference_mode()
 def _errors(
-    model: TCPFormer, mocap: Mocap, gap: int, count: int
+    model: Network, mocap: Mocap, gap: int, count: int
 ) -> tuple[Float[Tensor, "n i"], Float[Tensor, "n 3"]]:
     """What the second head reads of clips of both footages, and what the network misses there."""
     how = {"frames": model.config.frames, "spacing": (gap, gap), "batch": CLIPS_AT_ONCE}
-    network: Any = model.freeze() if model.config.modules == "all" else model
+    network: Any = to_run(model, "float32")
     rng = torch.Generator().manual_seed(SEED)
     read, missed = [], []
     for draw in (clips, filmed_clips):
@@ -276,7 +277,7 @@ def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:
     return np.sqrt((variance + variance[list(H36M.mirror)]) / 2)
 
 
-def as_kept(model: TCPFormer) -> TCPFormer:
+def as_kept(model: Network) -> Network:
     """The same in the numbers that its weights were kept in: float16 if that holds them exactly."""
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
     short = all(torch.equal(value.half().float(), value) for value in state.values())
@@ -315,18 +316,19 @@ def _some(held: Held, count: int, rng: np.random.Generator) -> Held:
     return Held(*(x[rows] for x in vars(held).values()))
 
 
-def _with_spread(weights: Weights) -> TCPFormer:
+def _with_spread(weights: Weights) -> Network:
     """A copy of the network that has a second head, random."""
     model, convention = weights.model, weights.convention
-    if not isinstance(model, TCPFormer):
-        raise ValueError(f"only a TCPFormer can be calibrated, got {type(model).__name__}.")
+    if not hasattr(model.config, "spread"):
+        kind = type(model).__name__
+        raise ValueError(f"only a TCPFormer or whole poses can be calibrated, got {kind}.")
     if convention is None or (convention.rule, convention.unit) != ("aimed", "metres"):
         raise ValueError(
             f"{weights.name}: expected weights of the rule 'aimed' that answer in metres, as "
             f"`tcpformer train open` makes them, got {convention}."
         )
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
-    result = TCPFormer(replace(model.config, spread=True))
+    result = build(replace(model.config, spread=True))
     result.load_state_dict(state, strict=False)
     return result.eval().requires_grad_(False)
 

@@ -20,8 +20,9 @@ def calibrate(
 ) -> None:
     """Fit a second head to trained weights, and hold it to what people held out show.
 
-    The poses stay the same, to the bit. The weights must be of a TCPFormer that was trained on the
-    split "train" of the same motion capture; docs/uncertainty.md says what is done.
+    The poses stay the same, to the bit. The weights must be of a TCPFormer, or of whole poses, that
+    was trained on the split "train" of the same motion capture; docs/uncertainty.md says what is
+    done.
 
     Args:
         weights: A packaged name, or a folder.

@@ -6,7 +6,8 @@ root-relative 3D: of every frame, or of the centre frame alone. Where `Config` h
 are three: x, y and confidence.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -25,13 +26,20 @@ class Model:
     network: type[nn.Module]
     centre: bool = False
     """Whether it lifts the centre frame alone."""
+    published: Mapping[str, Any] = field(default_factory=dict)
+    """Its published sizes that training may ask for by their frames, the smallest first."""
 
 
 MODELS = {
     "tcpformer": Model(tcpformer.Config, tcpformer.TCPFormer),
-    "poseformerv2": Model(poseformerv2.Config, poseformerv2.PoseFormerV2, centre=True),
+    "poseformerv2": Model(
+        poseformerv2.Config, poseformerv2.PoseFormerV2, centre=True, published=poseformerv2.PRESETS
+    ),
     "strided-transformer": Model(
-        strided_transformer.Config, strided_transformer.StridedTransformer, centre=True
+        strided_transformer.Config,
+        strided_transformer.StridedTransformer,
+        centre=True,
+        published=strided_transformer.PRESETS,
     ),
     "whole-poses": Model(whole_poses.Config, whole_poses.WholePoses),
 }

@@ -1,4 +1,4 @@
-"""A second head for TCPFormer, ours and not the paper's: how far off each joint may be.
+"""A second head, ours and no paper's: how far off each joint may be.
 
 It reads what the first head reads, so the pose is the same with it and without. It is fitted to a
 network that is trained already, and calibrated by what whole motions miss (`calibrate.py`).
@@ -72,7 +72,7 @@ def inputs(
 
 
 class Unsure(nn.Module):
-    """A TCPFormer, as it is or frozen, that answers with six channels: the pose, and `Spread`."""
+    """A network, as it is or frozen, that answers with six channels: the pose, and `Spread`."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()

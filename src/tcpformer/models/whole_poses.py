@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .blocks import block
+from .spread import Spread
 
 JOINTS = 17
 
@@ -42,6 +43,8 @@ class Config:
     """Channels of the feature that the last linear map turns into 3D."""
     rotary: bool = False
     """Tell frames how far apart they are, by rotary attention, and not their places."""
+    spread: bool = False
+    """A second head says how far off the pose may be. The pose stays the same."""
 
     def __post_init__(self) -> None:
         for name in ("frames", "layers", "width", "heads", "channels", "representation"):
@@ -61,14 +64,19 @@ class WholePoses(nn.Module):
         self.config = config
         self.poses = PoseLayers(config)
         self.head = nn.Linear(config.representation, 3)
+        self.spread = Spread(config.representation, JOINTS) if config.spread else None
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
         """Lift clips of exactly `config.frames` frames of normalised x, y and confidence."""
+        return self.head(self.represent(xyc))
+
+    def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
+        """The feature of every joint in every frame, in (-1, 1), before the last linear map."""
         if xyc.shape[1:] != (self.config.frames, JOINTS, 3):
             wanted = f"(batch, {self.config.frames}, {JOINTS}, 3)"
             raise ValueError(f"expected clips of shape {wanted}, got {tuple(xyc.shape)}.")
         _, representation = self.poses(xyc)
-        return self.head(representation)
+        return representation
 
 
 class PoseLayers(nn.Module):

@@ -31,6 +31,7 @@ def test_what_is_kept_is_found(tmp_path: Path) -> None:
     torch.testing.assert_close(left["weights"], torch.arange(3))
     assert record.left(replace(OWN, steps=100), 1) is not None
     assert record.left(replace(OWN, steps=0, epochs=9), 1) is not None
+    assert record.left(replace(OWN, steps=100, cooldown=0.4), 1) is not None
 
 
 def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -56,6 +57,12 @@ def test_a_run_from_before_a_field_was_there_is_gone_on_with(tmp_path: Path) -> 
     assert record.left(MOCAP, 1) is not None
     with pytest.raises(ValueError, match="other footage"):
         record.left(replace(MOCAP, footage="as-filmed"), 1)
+    network = {key: value for key, value in before["network"].items() if key != "rotary_poses"}
+    record.save(kept() | {"plan": before | {"network": network}})
+    assert record.left(MOCAP, 1) is not None
+    poses = replace(MOCAP.network, pose_layers=1, rotary_poses=True)
+    with pytest.raises(ValueError, match="other network"):
+        record.left(replace(MOCAP, network=poses), 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"half"])

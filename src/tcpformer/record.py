@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from .files import replacing
-from .recipes import Machine, Plan, as_data
+from .recipes import Machine, Plan, as_data, plan_from
 
 Row = dict[str, Any]
+ENDING = ("steps", "epochs", "cooldown")
+"""What may be another when a run goes on: one at a constant rate is cooled down when it is time."""
 _PACKAGES = ("tcpformer", "torch", "numpy", "accelerate", "safetensors")
 
 
@@ -37,21 +39,20 @@ class Record:
         """What an earlier run left to go on from: its checkpoint, or None.
 
         Raises:
-            ValueError: If that run had another plan (more steps are allowed) or number of
-                processes, or cannot be read.
+            ValueError: If that run had another plan (but for how and when it ends) or number
+                of processes, or cannot be read.
         """
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return None
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            before = state["plan"] | {"processes": state["processes"]}
+            # A field that was not there yet meant what it means where nothing is said.
+            before = as_data(plan_from(state["plan"])) | {"processes": state["processes"]}
         except Exception as error:  # torch raises whatever broken bytes make it raise
             raise ValueError(f"{path} is broken; delete it to start anew.") from error
         now = as_data(plan) | {"processes": processes}
-        # A field that was not there yet meant what it means where nothing is said.
-        before = as_data(Plan(steps=1)) | before
-        differ = [k for k in now if before.get(k) != now[k] and k not in ("steps", "epochs")]
+        differ = [k for k in now if before[k] != now[k] and k not in ENDING]
         if differ:
             raise ValueError(
                 f"{self.folder} holds a run with other {', '.join(differ)}; give its plan or "

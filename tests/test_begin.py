@@ -155,6 +155,8 @@ def test_two_networks_side_by_side_answer_with_their_mean(rotary: bool) -> None:
     both = beside(joints, poses).eval()
     torch.testing.assert_close(both(x), (joints(x) + poses(x)) / 2, atol=1e-5, rtol=0)
     assert both.config == replace(joints.config, pose_layers=2, rotary_poses=rotary)
+    third = beside(joints, poses, 0.3).eval()
+    torch.testing.assert_close(third(x), 0.3 * joints(x) + 0.7 * poses(x), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("rotary", [False, True])

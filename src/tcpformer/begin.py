@@ -99,8 +99,13 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     return result
 
 
-def beside(model: TCPFormer, poses: WholePoses) -> TCPFormer:
+def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5) -> TCPFormer:
     """Two trained networks as one that answers with their mean; the joints hear nothing yet.
+
+    Args:
+        model: Layers of joints alone.
+        poses: Layers of whole poses.
+        share: What ``model`` counts in the mean.
 
     Raises:
         ValueError: If ``model`` has layers of whole poses already, or those of ``poses`` are of
@@ -113,8 +118,9 @@ def beside(model: TCPFormer, poses: WholePoses) -> TCPFormer:
     result = grown(model, config)
     state = result.state_dict()
     state |= {f"poses.{key}": value for key, value in poses.poses.state_dict().items()}
-    state["head.weight"] = _side_by_side(model.head.weight, poses.head.weight) / 2
-    state["head.bias"] = (model.head.bias + poses.head.bias) / 2
+    weights = share * model.head.weight, (1 - share) * poses.head.weight
+    state["head.weight"] = _side_by_side(*weights)
+    state["head.bias"] = torch.lerp(poses.head.bias, model.head.bias, share)
     result.load_state_dict(state)
     return result
 

@@ -246,22 +246,29 @@ def test_options_change_single_fields(asked: list[tuple[Plan, Path, Path, Machin
 
 
 @pytest.mark.parametrize(
-    ("model", "preset", "frames"),
+    ("model", "preset", "frames", "spacing"),
     [
-        ("poseformerv2", "h36m-81", 81),
-        ("strided-transformer", "open", 27),
-        ("strided-transformer", "h36m-81", 27),  # there is none for 81 frames
+        ("poseformerv2", "h36m-81", 81, (1, 1)),
+        ("strided-transformer", "open", 27, (2, 6)),  # there is none for 9: the same two seconds
+        ("strided-transformer", "h36m-81", 27, (1, 1)),  # nor for 81, but those are in a row
+        ("whole-poses", "open", 9, (6, 18)),
     ],
 )
 def test_another_network_by_name(
-    model: str, preset: str, frames: int, asked: list[tuple[Plan, Path, Path, Machine]]
+    model: str,
+    preset: str,
+    frames: int,
+    spacing: tuple[int, int],
+    asked: list[tuple[Plan, Path, Path, Machine]],
 ) -> None:
     run("train", preset, *WHERE, f"--model={model}", "--plan.network.heads", 4)
     plan = asked[0][0]
     assert name_of(plan.network) == model
     assert (plan.network.frames, plan.network.heads) == (frames, 4)
-    assert plan == replace(PRESETS[preset], network=plan.network, variant=AS_RELEASED)
+    changes = {"network": plan.network, "spacing": spacing, "variant": AS_RELEASED}
+    assert plan == replace(PRESETS[preset], **changes)
     content = {"preset": preset, "network": {"model": model, **asdict(plan.network)}}
+    content["spacing"] = list(spacing)
     assert plan_from(content) == plan
 
 

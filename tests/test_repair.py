@@ -190,19 +190,29 @@ def test_resampling_minutes_does_not_need_gigabytes() -> None:
 # steadying
 
 
-def test_steadying_keeps_what_rests_and_what_moves_evenly_inside(
-    rng: np.random.Generator,
+@pytest.mark.parametrize("fps", [25.0, 50.0])
+def test_steadying_keeps_what_rests_moves_evenly_or_gains_speed_evenly(
+    fps: float, rng: np.random.Generator
 ) -> None:
-    line = np.arange(60.0)[:, None, None] * rng.normal(size=(1, J, 3))
-    steady = steadied(line, 0.02, 50.0)
-    np.testing.assert_allclose(steady[10:-10], line[10:-10], rtol=0, atol=1e-10)
-    still = np.broadcast_to(line[3], (60, J, 3))
-    np.testing.assert_allclose(steadied(still, 0.02, 50.0), still, rtol=0, atol=1e-12)
+    time = np.arange(60.0)[:, None, None]
+    for power in (1, 2, 3):
+        path = time**power * rng.normal(size=(1, J, 3))
+        steady = steadied(path, 0.04, fps)
+        np.testing.assert_allclose(steady[10:-10], path[10:-10], rtol=1e-9, atol=1e-7)
+    still = np.broadcast_to(path[3], (60, J, 3))
+    np.testing.assert_allclose(steadied(still, 0.04, fps), still, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("hertz", "least"), [(2, 0.99), (3, 0.96), (5, 0.8)])
+def test_steadying_keeps_what_people_do(hertz: float, least: float) -> None:
+    wave = np.sin(2 * np.pi * hertz * np.arange(100) / 50)[:, None, None]
+    assert np.ptp(steadied(wave, 0.04, 50.0)[20:-20]) > least * np.ptp(wave[20:-20])
 
 
 def test_steadying_takes_away_what_alternates() -> None:
     x = np.broadcast_to((-1.0) ** np.arange(60)[:, None, None], (60, J, 3))
-    assert np.abs(steadied(x, 0.02, 50.0)[5:-5]).max() < 0.05
+    assert np.abs(steadied(x, 0.04, 50.0)[5:-5]).max() < 0.05
+    assert np.abs(steadied(x, 0.04, 25.0)[5:-5]).max() < 0.15
 
 
 # from high rates

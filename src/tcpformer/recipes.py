@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tyro
 
-from .models import MODELS, Model, name_of, poseformerv2, strided_transformer
+from .models import MODELS, Model, name_of
 from .models.ablations import AS_RELEASED, Variant
 from .models.tcpformer import Config as TCPFormerConfig
 from .typed import check_names, checked, table
@@ -32,7 +32,7 @@ JUDGED_SPLIT = {"validation": "val", "test": "test"}
 class Plan:
     """A training run. Every field changes the weights."""
 
-    network: Network = field(default_factory=lambda: TCPFormerConfig(**_SMALL))
+    network: Network = field(default_factory=lambda: _PACKAGED)
     variant: Variant = AS_RELEASED
     """What an ablation changes in TCPFormer besides."""
     data: Data = "mocap"
@@ -192,15 +192,17 @@ def _check_start(plan: Plan) -> None:
         raise ValueError("a variant says how a network starts: leave out init, or the variant.")
 
 
-_SMALL: dict[str, Any] = {"frames": 27, "depth": 4, "width": 64, "heads": 4, "representation": 256}
-
+_SIZE: Any = {"frames": 9, "proxy_frames": 9, "depth": 4, "width": 64, "heads": 4}
+_OURS: Any = {"pose_embedding": True, "pose_layers": 4, "rotary_poses": True}
+_PACKAGED = TCPFormerConfig(**_SIZE, representation=256, **_OURS)
 _OPEN = Plan(
-    network=TCPFormerConfig(**_SMALL, pose_embedding=True, pose_layers=4),
+    network=_PACKAGED,
     footage="mixed",
     by_activity=True,
     grafts=0.25,
     tilts=0.12,
-    spacing=(2, 6),
+    spacing=(6, 18),
+    batch=48,
     optimizer="muon",
     steps=10_000,
     warmup=200,
@@ -236,7 +238,7 @@ PRESETS: dict[str, Plan] = {
         by_activity=False,
         grafts=0.0,
         tilts=0.0,
-        spacing=(1, 1),
+        spacing=(5, 9),
         optimizer="adamw",
         steps=500,
         warmup=50,
@@ -249,8 +251,7 @@ PRESETS: dict[str, Plan] = {
     "3dhp-27": _released(_RELEASED_3DHP, 27, batch=16),
     "3dhp-81": _released(_RELEASED_3DHP, 81, batch=8),
 }
-"""By name. Those of data sets are as released, but S8, held out, chooses the weights; not so under
-``select = "test"``."""
+"""By name. Published data: as released, but S8, held out, chooses the weights, if not "test"."""
 
 
 def read_plan(source: str, model: str | None = None) -> Plan:
@@ -258,8 +259,7 @@ def read_plan(source: str, model: str | None = None) -> Plan:
 
     Args:
         source: Name or path; the run.json of a run is such a file.
-        model: Another network in the place of the plan's, in its published size for the same clip
-            length, or else in its smallest.
+        model: Another network in its place, in its published size for such clips, or its smallest.
 
     Raises:
         ValueError: If there is no such plan, or the file holds what no plan has.
@@ -274,7 +274,11 @@ def read_plan(source: str, model: str | None = None) -> Plan:
         )
     if model is None or model == name_of(plan.network):
         return plan
-    return replace(plan, network=_published(model, plan.network.frames), variant=AS_RELEASED)
+    network, (least, most) = _published(model, plan.network.frames), plan.spacing
+    if most > 1:  # clips of other frames, over the same time
+        stretch = plan.network.frames / network.frames
+        least, most = (max(round(gap * stretch), 1) for gap in plan.spacing)
+    return replace(plan, network=network, spacing=(least, most), variant=AS_RELEASED)
 
 
 def plan_from(content: Any) -> Plan:
@@ -332,16 +336,10 @@ def _network(content: dict[str, Any], base: Plan | None) -> Network:
 
 
 def _published(model: str, frames: int) -> Network:
-    sizes = _PUBLISHED.get(model)
-    if sizes is None:
+    sizes = _known(model).published
+    if not sizes:
         return _known(model).config(frames=frames)
     return sizes.get(str(frames), next(iter(sizes.values())))
-
-
-_PUBLISHED: dict[str, dict[str, Any]] = {
-    "poseformerv2": poseformerv2.PRESETS,
-    "strided-transformer": strided_transformer.PRESETS,
-}
 
 
 def _known(model: Any) -> Model:

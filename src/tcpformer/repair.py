@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.interpolate import make_interp_spline
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import correlate1d, gaussian_filter1d
 
 from .filters import Cutoff, adaptive
 from .motion import Motion2D
@@ -127,5 +127,14 @@ def at_times(
 def steadied(
     x: Float[np.ndarray, "t j d"], seconds: float, fps: float
 ) -> Float[np.ndarray, "t j d"]:
-    """A Gaussian mean over time, of this standard deviation; ends are continued as they are."""
-    return gaussian_filter1d(x, seconds * fps, axis=0, mode="nearest")
+    """A mean over time that takes away what alternates; even acceleration passes as it is.
+
+    The weights are a Gaussian of this standard deviation times a parabola, so that their second
+    moment is 0 (a kernel of fourth order). Ends are continued as they are.
+    """
+    sigma = seconds * fps
+    t = np.arange(-max(2, round(4 * sigma)), max(2, round(4 * sigma)) + 1)
+    bell = np.exp(-(t**2) / (2 * sigma**2))
+    m0, m2, m4 = (float((bell * t**k).sum()) for k in (0, 2, 4))
+    weights = bell * (m4 - m2 * t**2) / (m0 * m4 - m2**2)
+    return correlate1d(x, weights, axis=0, mode="nearest")

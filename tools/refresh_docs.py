@@ -11,6 +11,7 @@ afterwards. Half an hour of two cores. What is timed (`cost`) comes last and alo
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 PYTHON, TCPFORMER = sys.executable, str(Path(sys.executable).parent / "tcpformer")
 EXCERPT = "tests/data/open_benchmark_excerpt.npz"
 Words = tuple[str, ...]
+ALONE = os.environ | {"OMP_NUM_THREADS": "1"}
+"""One thread each: threads of several commands that wait for each other take ten times as long."""
 
 
 def commands(benchmark: Path, kept: Path) -> dict[str, tuple[Words, ...]]:
@@ -161,7 +164,9 @@ def measure(name: str, todo: tuple[Words, ...], kept: Path) -> None:
     print(f"{name} ...", flush=True)
     printed = ""
     for words in todo:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=ROOT, env=ALONE, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(f"{' '.join(words)}\n{done.stdout}\n{done.stderr}")
         printed = done.stdout

@@ -44,8 +44,8 @@ CLIPS_AT_ONCE = 25
 SEED = 101
 EVERY = 3
 """Frames of a motion err alike: every third is counted."""
-SHARES = {"clean": 1, "noisy": 1, "filmed": 2}
-"""What each kind of 2D counts: half of all, as people film."""
+SHARES = {"clean": 1, "noisy": 1, "filmed": 4}
+"""What each kind of 2D counts: two thirds of all, as people film."""
 SOONEST, SLOWEST = 0.05, 10.0
 """Seconds: the shortest and the longest memory. Gaps of more than 4 s are not made to show more."""
 

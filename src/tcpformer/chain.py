@@ -49,9 +49,9 @@ class Chain:
     cutoff: tuple[float, float, float] = (1.5, 2.0, 2.5)
     """Hz, of which half is kept: trunk and head; elbows and knees; hands and feet. For "adaptive"
     and "one-euro" that at rest."""
-    rise: float = 3.0
+    rise: float = 2.5
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
-    tremor: float = 0.003
+    tremor: float = 0.002
     """Metres that a joint trembles for which "adaptive" takes those; see `filters.Cutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""

@@ -101,7 +101,7 @@ def contest(
     """
     rows: dict[str, dict[str, Row]] = {"clean": {}, "noisy": {}}
     for name, stages in systems.items():
-        folder = out / name.lower().replace(" ", "-")
+        folder = out / name.lower().replace(",", "").replace(" ", "-")
         weights, frames = _train(stages, folder, rules)
         reports = _score(weights, weights.parent / f"report_{rules.every}", rules)
         size = sum(p.numel() for p in build(stages[-1].network).parameters())

@@ -143,9 +143,8 @@ def test_what_a_network_gains_starts_without_effect(frames: int, field: str, val
 
 def _poses(**changes: Any) -> WholePoses:
     torch.manual_seed(1)
-    config: dict[str, Any] = {"frames": 9, "layers": 2, "width": 48, "heads": 2, "channels": 16}
-    whole: dict[str, Any] = config | {"representation": 16} | changes
-    return WholePoses(PosesConfig(**whole)).eval()
+    config = PosesConfig(frames=9, layers=2, width=48, heads=2, channels=16, representation=16)
+    return WholePoses(replace(config, **changes)).eval()
 
 
 @pytest.mark.parametrize("rotary", [False, True])

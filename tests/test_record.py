@@ -60,6 +60,10 @@ def test_a_run_from_before_a_field_was_there_is_gone_on_with(tmp_path: Path) -> 
     network = {key: value for key, value in before["network"].items() if key != "rotary_poses"}
     record.save(kept() | {"plan": before | {"network": network}})
     assert record.left(MOCAP, 1) is not None
+    record.save(kept() | {"plan": before | {"gone": 1}})
+    with pytest.raises(ValueError, match=r"a plan of another version of this package .*gone"):
+        record.left(MOCAP, 1)
+    record.save(kept() | {"plan": before | {"network": network}})
     poses = replace(MOCAP.network, pose_layers=1, rotary_poses=True)
     with pytest.raises(ValueError, match="other network"):
         record.left(replace(MOCAP, network=poses), 1)

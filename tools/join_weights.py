@@ -27,4 +27,5 @@ def join(one: str, other: str, out: Path, share: float) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (4, 5):
         raise SystemExit(__doc__)
-    join(sys.argv[1], sys.argv[2], Path(sys.argv[3]), float((*sys.argv, 0.5)[4]))
+    share = float(sys.argv[4]) if len(sys.argv) == 5 else 0.5
+    join(sys.argv[1], sys.argv[2], Path(sys.argv[3]), share)

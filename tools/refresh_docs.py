@@ -7,7 +7,7 @@ on. Other weights, or another chain, need another folder, for nothing in it is m
 
 A table stands in a document between `<!-- table: NAME -->` and `<!-- end -->`; everything else
 there is written by hand, numbers in sentences too, which have to be compared with the tables
-afterwards. Half an hour of two cores. What is timed (`cost`) comes last and alone.
+afterwards. A quarter of an hour of two cores. What is timed (`cost`) comes last and alone.
 """
 
 import argparse

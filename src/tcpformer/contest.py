@@ -18,7 +18,7 @@ from .models import build
 from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
-from .recipes import PRESETS, Machine, Network, Plan
+from .recipes import PRESETS, Machine, Network, Plan, with_network
 from .train import train
 
 MACHINE = Machine(device="cpu", tracker="none", score_every=500)
@@ -130,10 +130,8 @@ def _train(stages: Sequence[Stage], folder: Path, rules: Rules) -> tuple[Path, i
 
 def _plan(stage: Stage, weights: Path | None) -> Plan:
     return replace(
-        PRESETS["open"],
-        network=stage.network,
+        with_network(PRESETS["open"], stage.network),
         init=None if weights is None else str(weights),
-        spacing=(54 // stage.network.frames, 162 // stage.network.frames),  # two seconds
         batch=stage.batch,
         rate=stage.rate,
         warmup=50,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tyro
 
-from .models import MODELS, Model, name_of
+from .models import MODELS, known, name_of, published
 from .models.ablations import AS_RELEASED, Variant
 from .models.tcpformer import Config as TCPFormerConfig
 from .typed import check_names, checked, table
@@ -192,9 +192,17 @@ def _check_start(plan: Plan) -> None:
         raise ValueError("a variant says how a network starts: leave out init, or the variant.")
 
 
-_SIZE: Any = {"frames": 9, "proxy_frames": 9, "depth": 4, "width": 64, "heads": 4}
-_OURS: Any = {"pose_embedding": True, "pose_layers": 4, "rotary_poses": True}
-_PACKAGED = TCPFormerConfig(**_SIZE, representation=256, **_OURS)
+_PACKAGED = TCPFormerConfig(
+    frames=9,
+    proxy_frames=9,
+    depth=4,
+    width=64,
+    heads=4,
+    representation=256,
+    pose_embedding=True,
+    pose_layers=4,
+    rotary_poses=True,
+)
 _OPEN = Plan(
     network=_PACKAGED,
     footage="mixed",
@@ -274,8 +282,13 @@ def read_plan(source: str, model: str | None = None) -> Plan:
         )
     if model is None or model == name_of(plan.network):
         return plan
-    network, (least, most) = _published(model, plan.network.frames), plan.spacing
-    if most > 1:  # clips of other frames, over the same time
+    return with_network(plan, published(model, plan.network.frames))
+
+
+def with_network(plan: Plan, network: Network) -> Plan:
+    """The plan for another network; its clips span the same seconds, or stay frames in a row."""
+    least, most = plan.spacing
+    if most > 1:
         stretch = plan.network.frames / network.frames
         least, most = (max(round(gap * stretch), 1) for gap in plan.spacing)
     return replace(plan, network=network, spacing=(least, most), variant=AS_RELEASED)
@@ -327,22 +340,9 @@ def _from_file(path: Path) -> Plan:
 def _network(content: dict[str, Any], base: Plan | None) -> Network:
     usual = name_of(base.network) if base else "tcpformer"
     model = content.pop("model", usual)
-    config = _known(model).config
+    config = known(model).config
     check_names(config, content, model)
     content = checked(config, content)
     if base and model == usual:
         return replace(base.network, **content)
     return config(**content)
-
-
-def _published(model: str, frames: int) -> Network:
-    sizes = _known(model).published
-    if not sizes:
-        return _known(model).config(frames=frames)
-    return sizes.get(str(frames), next(iter(sizes.values())))
-
-
-def _known(model: Any) -> Model:
-    if model not in MODELS:
-        raise ValueError(f"no model {model!r}: expected one of {list(MODELS)}.")
-    return MODELS[model]

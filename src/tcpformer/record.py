@@ -47,10 +47,16 @@ class Record:
             return None
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            # A field that was not there yet meant what it means where nothing is said.
-            before = as_data(plan_from(state["plan"])) | {"processes": state["processes"]}
+            before, processes_before = state["plan"], state["processes"]
         except Exception as error:  # torch raises whatever broken bytes make it raise
             raise ValueError(f"{path} is broken; delete it to start anew.") from error
+        try:  # a field that was not there yet meant what it means where nothing is said
+            before = as_data(plan_from(before)) | {"processes": processes_before}
+        except ValueError as error:
+            raise ValueError(
+                f"{path} has a plan of another version of this package ({error}); give another "
+                "folder."
+            ) from error
         now = as_data(plan) | {"processes": processes}
         differ = [k for k in now if before[k] != now[k] and k not in ENDING]
         if differ:

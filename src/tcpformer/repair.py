@@ -133,7 +133,8 @@ def steadied(
     moment is 0 (a kernel of fourth order). Ends are continued as they are.
     """
     sigma = seconds * fps
-    t = np.arange(-max(2, round(4 * sigma)), max(2, round(4 * sigma)) + 1)
+    reach = max(2, round(4 * sigma))
+    t = np.arange(-reach, reach + 1)
     bell = np.exp(-(t**2) / (2 * sigma**2))
     m0, m2, m4 = (float((bell * t**k).sum()) for k in (0, 2, 4))
     weights = bell * (m4 - m2 * t**2) / (m0 * m4 - m2**2)

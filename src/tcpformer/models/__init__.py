@@ -54,6 +54,31 @@ def build(config: Any) -> Network:
     return MODELS[name_of(config)].network(config)
 
 
+def known(name: Any) -> Model:
+    """What there is to know of a kind of network.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    if name not in MODELS:
+        raise ValueError(f"no model {name!r}: expected one of {list(MODELS)}.")
+    return MODELS[name]
+
+
+def published(name: str, frames: int) -> Any:
+    """The config of a kind of network in its published size for clips of so many frames.
+
+    If there is none for them it is the smallest, and if none was published the usual one.
+
+    Raises:
+        ValueError: As of `known`.
+    """
+    sizes = known(name).published
+    if not sizes:
+        return known(name).config(frames=frames)
+    return sizes.get(str(frames), next(iter(sizes.values())))
+
+
 def name_of(config: Any) -> str:
     """The name in `MODELS` of the kind of network that a config describes.
 

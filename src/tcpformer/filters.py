@@ -183,14 +183,15 @@ def gaussian(
     zeroth, first, second = np.zeros((3, t))
     value, slope = np.zeros((2, *flat.shape))
     for offset in range(-int(near.max()), int(near.max()) + 1):
-        to = np.arange(max(0, -offset), min(t, t - offset))
-        away = times[to + offset] - times[to]
-        w = step[to + offset] * np.exp(-0.5 * (away / seconds) ** 2) * (np.abs(away) <= 4 * seconds)
-        zeroth[to] += w
-        first[to] += w * away
-        second[to] += w * away**2
-        value[to] += w[:, None] * flat[to + offset]
-        slope[to] += (w * away)[:, None] * flat[to + offset]
+        here = slice(max(0, -offset), max(0, min(t, t - offset)))
+        there = slice(here.start + offset, here.stop + offset)
+        away = times[there] - times[here]
+        w = step[there] * np.exp(-0.5 * (away / seconds) ** 2) * (np.abs(away) <= 4 * seconds)
+        zeroth[here] += w
+        first[here] += w * away
+        second[here] += w * away**2
+        value[here] += w[:, None] * flat[there]
+        slope[here] += (w * away)[:, None] * flat[there]
     spread = np.maximum(zeroth * second - first**2, 1e-300)
     line = (second[:, None] * value - first[:, None] * slope) / spread[:, None]
     alone = zeroth * second - first**2 <= 1e-12 * (zeroth * seconds) ** 2

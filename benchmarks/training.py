@@ -34,8 +34,16 @@ from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
 from tcpformer.recipes import PRESETS, Machine  # noqa: E402
 from tcpformer.train import Objective  # noqa: E402
 
+
+def _joints() -> Config:
+    """The packaged network without its layers of whole poses, which no textbook has."""
+    network = PRESETS["open"].network
+    assert isinstance(network, Config)
+    return replace(network, pose_layers=0, rotary_poses=False)
+
+
 SIZES = {
-    "packaged": (PRESETS["open"].network, PRESETS["open"].batch),
+    "packaged": (_joints(), PRESETS["open"].batch),
     "full": (Config(depth=2), 1),
 }
 """Network, and clips of a step; of the full size 2 of the 16 layers, which cost what others do and
@@ -151,7 +159,7 @@ def steps(size: str, rounds: int, threads: int) -> dict[str, Any]:
 
 def curve(count: int) -> list[tuple[float, float]]:
     """Losses of the textbook and of the step as it is run, from the same weights and clips."""
-    config = replace(PRESETS["open"].network, depth=2)
+    config = replace(_joints(), depth=2)
     torch.manual_seed(0)
     ours, theirs = TCPFormer(config), TCPFormer(config)
     theirs.load_state_dict(ours.state_dict())

@@ -1,4 +1,4 @@
-"""Lift the person in a video and write a BVH file beside it.
+"""Lift everybody in a video, into one world; a BVH file for each beside it.
 
 usage: python examples/lift_video.py dance.mp4
 """
@@ -10,9 +10,9 @@ from tcpformer import Lifter, detect, open_video, save
 
 
 def main(video: Path) -> None:
-    lifter = Lifter("default")
-    for i, person in enumerate(detect(open_video(video))):
-        save(lifter(person), video.with_name(f"{video.stem}_{i}.bvh"))
+    people = detect(open_video(video))
+    for i, motion in enumerate(Lifter("default").people(people)):
+        save(motion, video.with_name(f"{video.stem}_{i}.bvh"))
 
 
 if __name__ == "__main__":

@@ -109,6 +109,9 @@ def test_motion_capture_becomes_a_file_to_train_on_and_a_benchmark(
     run("data", "mocap", raw, "--out", tmp_path / "mocap.npz")
     assert len(load_mocap(tmp_path / "mocap.npz", "train").lengths) == 2
     assert "02_03.amc" in capsys.readouterr().out
+    run("data", "mocap", raw, "--out", tmp_path / "split.npz", "--test", "07")
+    assert len(load_mocap(tmp_path / "split.npz", "train").lengths) == 1
+    assert len(load_mocap(tmp_path / "split.npz", "test").lengths) == 1
     with np.load(mocap_file(tmp_path / "walks.npz")) as file:
         walks: dict[str, Any] = {key: file[key] for key in file}
     names: dict[str, Any] = {

@@ -2,8 +2,9 @@
 
 from tcpformer import Lifter, detect, open_video, save
 
-for i, person in enumerate(detect(open_video("dance.mp4"))):
-    save(Lifter("default")(person), f"dance_{i}.bvh")
+people = detect(open_video("dance.mp4"))
+for i, motion in enumerate(Lifter("default").people(people)):
+    save(motion, f"dance_{i}.bvh")
 """
 
 from importlib import import_module

@@ -21,16 +21,25 @@ def check(folder: tyro.conf.Positional[Path]) -> None:
         raise SystemExit(1)
 
 
-def mocap(folder: tyro.conf.Positional[Path], *, out: Path) -> None:
+def mocap(
+    folder: tyro.conf.Positional[Path],
+    *,
+    out: Path,
+    val: tuple[str, ...] = (),
+    test: tuple[str, ...] = (),
+) -> None:
     """Turn motion capture (BVH, or ASF with AMC) into one file to train on.
 
     Args:
         folder: Searched with all its folders.
         out: The .npz to write.
+        val: Subjects to choose by: the number before the take ("07_12" is of 07), or the folder.
+        test: Subjects to report on: `tcpformer data open` films them. All others are to train on.
     """
     from ..data.importing import import_mocap
 
-    print(import_mocap(folder, out).table())
+    splits = {name: who for name, who in (("val", val), ("test", test)) if who}
+    print(import_mocap(folder, out, splits=splits).table())
     print(out)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from motions import motion3d, walk
 
-from tcpformer.bones import fit_bones
+from tcpformer import bones
+from tcpformer.bones import Sightings, fit_bones
 from tcpformer.chain import Chain, finish, repair
 from tcpformer.contact import find_contacts, hold_feet
 from tcpformer.ground import FEET
@@ -89,6 +90,19 @@ def test_fitted_bones_are_constant_and_nearer_the_truth(rng: np.random.Generator
     np.testing.assert_allclose(fit_bones(true, np.ones(60)), true, atol=1e-6)
     with pytest.raises(ValueError, match="at least one frame"):
         fit_bones(said, np.zeros(60))
+
+
+@pytest.mark.parametrize("at_once", [1, 7])
+def test_bones_are_fitted_alike_some_frames_at_a_time(
+    at_once: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motion = rough(walk(40), rng)
+    rays = motion.camera_xyz[..., :2] / motion.camera_xyz[..., 2:]
+    seen = Sightings(rays, motion.camera_xyz[:, 0], rng.uniform(0, 2, (40, 17)))
+    weight = rng.uniform(size=40)
+    whole = fit_bones(relative(motion), weight, seen)
+    monkeypatch.setattr(bones, "FRAMES_AT_ONCE", at_once)
+    np.testing.assert_allclose(fit_bones(relative(motion), weight, seen), whole, atol=1e-9)
 
 
 def test_standing_feet_stay_and_bones_keep_their_lengths() -> None:

@@ -18,7 +18,9 @@ def test_stitch_undoes_split(
     clips = layout(total, 27, spacing=spacing, overlap=overlap)
     parts = split(x, clips)
     assert parts.shape == (len(clips), 27, 3, 2)
-    np.testing.assert_allclose(stitch(parts, clips, total), x, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(stitch([parts], clips, total), x, rtol=0, atol=1e-13)
+    some = (parts[i : i + 2] for i in range(0, len(parts), 2))
+    np.testing.assert_allclose(stitch(some, clips, total), x, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("frames", [1, 3, 9])
@@ -53,14 +55,14 @@ def test_padding_repeats_the_ends_and_is_not_stitched() -> None:
     clips = layout(2, 6)
     np.testing.assert_array_equal(split(x, clips)[0, :, 0], [1, 1, 1, 2, 2, 2])
     answers = np.array([[[90.0], [91], [1], [2], [92], [93]]])
-    np.testing.assert_array_equal(stitch(answers, clips, 2), x)
+    np.testing.assert_array_equal(stitch([answers], clips, 2), x)
 
 
 def test_overlap_is_blended_with_less_weight_toward_the_ends() -> None:
     clips = layout(12, 8, overlap=0.5)
     np.testing.assert_array_equal(clips[:, 0], [0, 4])
     parts = np.stack([np.zeros((8, 1)), np.ones((8, 1))])
-    blend = stitch(parts, clips, 12)[:, 0]
+    blend = stitch([parts], clips, 12)[:, 0]
     np.testing.assert_array_equal(blend[:4], 0)
     np.testing.assert_allclose(blend[8:], 1, rtol=0, atol=1e-15)
     assert (np.diff(blend[3:9]) > 0).all()
@@ -70,8 +72,10 @@ def test_overlap_is_blended_with_less_weight_toward_the_ends() -> None:
 def test_stitch_is_linear(rng: np.random.Generator) -> None:
     clips = layout(40, 9, spacing=2)
     a, b = rng.normal(size=(2, *clips.shape, 4))
-    whole = stitch(a + 2 * b, clips, 40)
-    np.testing.assert_allclose(whole, stitch(a, clips, 40) + 2 * stitch(b, clips, 40), atol=1e-12)
+    whole = stitch([a + 2 * b], clips, 40)
+    np.testing.assert_allclose(
+        whole, stitch([a], clips, 40) + 2 * stitch([b], clips, 40), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(

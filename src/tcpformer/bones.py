@@ -3,6 +3,7 @@
 Axis legend: ``j`` joints, ``b`` bones.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from .skeleton import H36M
 
 ROUNDS = 6
 """Newton steps; after four the lengths hold to a micrometre on ordinary motion."""
+FRAMES_AT_ONCE = 1000
 _PARENTS, _CHILDREN = np.array(H36M.bones).T
 _PAIRS = np.array([_CHILDREN.tolist().index(H36M.mirror[child]) for child in _CHILDREN])
 
@@ -56,8 +58,7 @@ def fit_bones(
     """
     if not weight.max() > 0:
         raise ValueError("expected at least one frame of weight above 0 to measure bones in.")
-    hessian, target = _quadratic(relative, seen)
-    inverse = np.linalg.inv(hessian)
+    inverse, target = _quadratic(relative, seen)
     moved = relative
     for _ in range(ROUNDS):
         moved = _step(moved, target, inverse, weight)
@@ -68,20 +69,24 @@ def fit_bones(
 def _quadratic(
     relative: Float[np.ndarray, "t j 3"], seen: Sightings | None
 ) -> tuple[Float[np.ndarray, "t j 3 3"], Float[np.ndarray, "t j 3"]]:
-    """Weight matrix of each joint, and the place about which its cost is quadratic."""
+    """Inverse weight matrix of each joint, and the place about which its cost is quadratic."""
     t, j = relative.shape[:2]
-    hessian = np.broadcast_to(np.eye(3), (t, j, 3, 3)).copy()
+    inverse = np.broadcast_to(np.eye(3), (t, j, 3, 3)).copy()
     if seen is None:
-        return hessian, relative
-    # A joint misses its ray by (x - u z, y - v z): metres at its depth.
-    across = np.zeros((t, j, 2, 3))
-    across[..., 0, 0] = across[..., 1, 1] = 1.0
-    across[..., 2] = -seen.rays
-    pull = seen.trust[..., None, None] * np.swapaxes(across, -1, -2)
-    hessian = hessian + pull @ across
-    off = np.einsum("tjab,tb->tja", across, seen.root)
-    right = relative - np.einsum("tjab,tjb->tja", pull, off)
-    return hessian, np.linalg.solve(hessian, right[..., None])[..., 0]
+        return inverse, relative
+    target = np.empty_like(relative)
+    for part in _parts(t):
+        # A joint misses its ray by (x - u z, y - v z): metres at its depth.
+        across = np.zeros((len(relative[part]), j, 2, 3))
+        across[..., 0, 0] = across[..., 1, 1] = 1.0
+        across[..., 2] = -seen.rays[part]
+        pull = seen.trust[part, ..., None, None] * np.swapaxes(across, -1, -2)
+        hessian = np.eye(3) + pull @ across
+        off = np.einsum("tjab,tb->tja", across, seen.root[part])
+        right = relative[part] - np.einsum("tjab,tjb->tja", pull, off)
+        target[part] = np.linalg.solve(hessian, right[..., None])[..., 0]
+        inverse[part] = np.linalg.inv(hessian)
+    return inverse, target
 
 
 def _lengths(x: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t b"]:
@@ -100,26 +105,72 @@ def _step(
     inverse: Float[np.ndarray, "t j 3 3"],
     weight: Float[np.ndarray, " t"],
 ) -> Float[np.ndarray, "t j 3"]:
-    """One step to the constrained optimum, with the lengths that cost least over all frames."""
-    span = x[:, _CHILDREN] - x[:, _PARENTS]
-    length = np.linalg.norm(span, axis=-1)
-    along = span / np.maximum(length, 1e-9)[..., None]
+    """One step to the constrained optimum, with the lengths that cost least over all frames.
+
+    What is made for it takes 8 kB a frame, so it is made twice, some frames at a time.
+    """
     b = len(_CHILDREN)
-    slope = np.zeros((len(x), b, x.shape[1], 3))
-    slope[:, np.arange(b), _CHILDREN] = along
-    slope[:, np.arange(b), _PARENTS] = -along
-    pulled = np.einsum("tbjc,tjcd->tbjd", slope, inverse)
-    stiff = np.einsum("tbjd,tajd->tba", pulled, slope) + 1e-9 * np.eye(b)
-    there = length + np.einsum("tbjc,tjc->tb", slope, target - x)  # lengths at the free optimum
-    give = np.linalg.inv(stiff)
     tie = np.zeros((b, b))
     tie[np.arange(b), np.minimum(np.arange(b), _PAIRS)] = 1.0
     tie = tie[:, tie.any(axis=0)]
-    gram = tie.T @ np.einsum("t,tba->ba", weight, give) @ tie
-    right = tie.T @ np.einsum("t,tba,ta->b", weight, give, there)
-    wanted = tie @ np.linalg.solve(gram, right)
-    force = np.einsum("tba,ta->tb", give, wanted - there)
-    return target + np.einsum("tbjd,tb->tjd", pulled, force)
+    gram, right = np.zeros((b, b)), np.zeros(b)
+    for part in _parts(len(x)):
+        cost = _cost(x[part], target[part], inverse[part])
+        gram += np.einsum("t,tba->ba", weight[part], cost.give)
+        right += np.einsum("t,tba,ta->b", weight[part], cost.give, cost.there)
+    wanted = tie @ np.linalg.solve(tie.T @ gram @ tie, tie.T @ right)
+    result = target.copy()
+    for part in _parts(len(x)):
+        cost = _cost(x[part], target[part], inverse[part])
+        force = np.einsum("tba,ta->tb", cost.give, wanted - cost.there)[..., None]
+        for k in range(b):
+            result[part, _CHILDREN[k]] += cost.child[:, k] * force[:, k]
+            result[part, _PARENTS[k]] -= cost.parent[:, k] * force[:, k]
+    return result
+
+
+def _parts(frames: int) -> Iterator[slice]:
+    return (slice(start, start + FRAMES_AT_ONCE) for start in range(0, frames, FRAMES_AT_ONCE))
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What it costs to change lengths, frame by frame.
+
+    Attributes:
+        child: How far a bone's child moves for a unit of force along the bone.
+        parent: And how far its parent, the other way.
+        give: Force of each bone for a unit of length of each.
+        there: Lengths at the free optimum.
+    """
+
+    child: Float[np.ndarray, "t b 3"]
+    parent: Float[np.ndarray, "t b 3"]
+    give: Float[np.ndarray, "t b b"]
+    there: Float[np.ndarray, "t b"]
+
+
+def _cost(
+    x: Float[np.ndarray, "t j 3"],
+    target: Float[np.ndarray, "t j 3"],
+    inverse: Float[np.ndarray, "t j 3 3"],
+) -> _Cost:
+    span = x[:, _CHILDREN] - x[:, _PARENTS]
+    length = np.linalg.norm(span, axis=-1)
+    along = span / np.maximum(length, 1e-9)[..., None]
+    child = np.einsum("tbc,tbcd->tbd", along, inverse[:, _CHILDREN])
+    parent = np.einsum("tbc,tbcd->tbd", along, inverse[:, _PARENTS])
+    stiff = np.zeros((len(x), len(_CHILDREN), len(_CHILDREN)))
+    for moved, ends in ((child, _CHILDREN), (parent, _PARENTS)):
+        for others in (_CHILDREN, _PARENTS):
+            # Bones that share a joint move each other: along if both begin or both end there.
+            one, two = np.nonzero(ends[:, None] == others)
+            sign = 1.0 if ends is others else -1.0
+            stiff[:, one, two] += sign * np.einsum("tkd,tkd->tk", moved[:, one], along[:, two])
+    off = target - x
+    there = length + np.einsum("tbc,tbc->tb", along, off[:, _CHILDREN] - off[:, _PARENTS])
+    give = np.linalg.inv(stiff + 1e-9 * np.eye(len(_CHILDREN)))
+    return _Cost(child, parent, give, there)
 
 
 def _chained(x: Float[np.ndarray, "t j 3"], length: np.ndarray) -> Float[np.ndarray, "t j 3"]:

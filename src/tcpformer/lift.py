@@ -7,7 +7,7 @@ and before and after that the links of a `Chain`.
 A network that answers for the centre frame of a clip gets a clip around every frame instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,14 +23,7 @@ from .models.predicting import predict
 from .models.spread import Unsure
 from .motion import REACH, Motion2D, Motion3D, to_skeleton
 from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
-from .place import (
-    choose_focal,
-    choose_height,
-    constant_bones,
-    root_path,
-    to_height,
-    to_world,
-)
+from .place import choose_focal, choose_height, constant_bones, root_path, to_height, to_world
 from .repair import at_times, fill_gaps, resample, steadied
 from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
@@ -41,8 +34,7 @@ from .windows import centred, layout, split, stitch
 
 DEFAULT_CHAIN = Chain()
 CLIPS_IN_MEMORY = 256
-"""With a clip around every frame, a long motion becomes as many frames as a clip has, times over:
-so many clips are prepared at a time."""
+"""The clips of a motion have several times its frames: so many are prepared at a time."""
 STEADY_SECONDS = 0.04
 """Where clips take turns, neighbouring frames come from different ones and differ a little: that is
 averaged away. It keeps 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
@@ -305,22 +297,25 @@ class Lifter:
         """Overlapping clips, lifted whole and blended."""
         spacing = self.convention.spacing
         clips = layout(len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap)
-        pose = stitch(self._poses(even, clips, focal), clips, len(even))
+        pose = stitch(self._in_parts(even, clips, focal), clips, len(even))
         return steadied(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose
 
     def _centred(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
         """A clip around every frame, of which the centre is lifted."""
         clips = centred(len(even), self.model.config.frames, spacing=self.convention.spacing)
-        parts = (clips[i : i + CLIPS_IN_MEMORY] for i in range(0, len(clips), CLIPS_IN_MEMORY))
-        return np.concatenate([self._poses(even, part, focal)[:, 0] for part in parts])
+        return np.concatenate([part[:, 0] for part in self._in_parts(even, clips, focal)])
+
+    def _in_parts(
+        self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
+    ) -> Iterator[Float[np.ndarray, "m s j d"]]:
+        """`_poses` of clips, some at a time."""
+        parts = np.split(clips, range(CLIPS_IN_MEMORY, len(clips), CLIPS_IN_MEMORY))
+        return (self._poses(even, part, focal) for part in parts)
 
     def _poses(
         self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
     ) -> Float[np.ndarray, "n s j d"]:
-        """What the network says of clips, of every frame, or of the centre.
-
-        The pose, in camera axes; after it, if the weights know, the log of sigma in aimed ones.
-        """
+        """The pose, in camera axes; after it, if it is known, the log of sigma in aimed ones."""
         seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
         said = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
         first = (clips.shape[1] - said.shape[1]) // 2

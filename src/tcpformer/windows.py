@@ -8,6 +8,8 @@ the first has its frames 0, s, 2s, ..., the next 1, s + 1, ..., so every frame i
 Windows overlap, and where they do, `stitch` blends them, each weighted less toward its ends.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
@@ -72,16 +74,25 @@ def split(
 
 
 def stitch(
-    parts: Float[np.ndarray, "n t ..."], clips: Int[np.ndarray, "n t"], total: int
+    parts: Iterable[Float[np.ndarray, "n t ..."]], clips: Int[np.ndarray, "m t"], total: int
 ) -> Float[np.ndarray, "total ..."]:
-    """Put a motion together from its clips: the inverse of `split`."""
-    n, t = clips.shape
+    """Put a motion together from its clips: the inverse of `split`.
+
+    Args:
+        parts: The clips, some at a time: a long motion's are never all there at once.
+        clips: The frame numbers of all of them.
+        total: Frames of the motion.
+    """
+    t = clips.shape[1]
     taper = np.sin(np.pi * (np.arange(t) + 0.5) / t) ** 2
-    inside = (clips >= 0) & (clips < total)
-    weight = np.where(inside, taper, 0.0)
-    at = np.clip(clips, 0, total - 1).ravel()
-    whole = np.bincount(at, weight.ravel(), minlength=total)
-    flat = (parts.reshape(n * t, -1) * weight.reshape(-1, 1)).astype(np.float64)
-    out = np.zeros((total, flat.shape[1]))
-    np.add.at(out, at, flat)
-    return (out / whole[:, None]).reshape(total, *parts.shape[2:])
+    weight = np.where((clips >= 0) & (clips < total), taper, 0.0)
+    at = np.clip(clips, 0, total - 1)
+    whole = np.bincount(at.ravel(), weight.ravel(), minlength=total)
+    out, shape, done = np.zeros((total, 0)), (), 0
+    for part in parts:
+        here = slice(done, done + len(part))
+        done, shape = here.stop, part.shape[2:]
+        flat = (part.reshape(part.shape[0] * t, -1) * weight[here].reshape(-1, 1)).astype(float)
+        out = out if out.size else np.zeros((total, flat.shape[1]))
+        np.add.at(out, at[here].ravel(), flat)
+    return (out / whole[:, None]).reshape(total, *shape)

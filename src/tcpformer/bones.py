@@ -14,8 +14,11 @@ from .skeleton import H36M
 ROUNDS = 6
 """Newton steps; after four the lengths hold to a micrometre on ordinary motion."""
 FRAMES_AT_ONCE = 1000
+"""What the fit makes of a frame is 8 kB."""
 _PARENTS, _CHILDREN = np.array(H36M.bones).T
 _PAIRS = np.array([_CHILDREN.tolist().index(H36M.mirror[child]) for child in _CHILDREN])
+_FIRST = np.minimum(np.arange(len(_PAIRS)), _PAIRS)
+_TIE = 1.0 * (_FIRST[:, None] == np.unique(_FIRST))  # bones by lengths: the two sides share one
 
 
 @dataclass(frozen=True)
@@ -107,18 +110,15 @@ def _step(
 ) -> Float[np.ndarray, "t j 3"]:
     """One step to the constrained optimum, with the lengths that cost least over all frames.
 
-    What is made for it takes 8 kB a frame, so it is made twice, some frames at a time.
+    The costs of all frames would not fit into memory: they are made twice, some frames at a time.
     """
     b = len(_CHILDREN)
-    tie = np.zeros((b, b))
-    tie[np.arange(b), np.minimum(np.arange(b), _PAIRS)] = 1.0
-    tie = tie[:, tie.any(axis=0)]
     gram, right = np.zeros((b, b)), np.zeros(b)
     for part in _parts(len(x)):
         cost = _cost(x[part], target[part], inverse[part])
         gram += np.einsum("t,tba->ba", weight[part], cost.give)
         right += np.einsum("t,tba,ta->b", weight[part], cost.give, cost.there)
-    wanted = tie @ np.linalg.solve(tie.T @ gram @ tie, tie.T @ right)
+    wanted = _TIE @ np.linalg.solve(_TIE.T @ gram @ _TIE, _TIE.T @ right)
     result = target.copy()
     for part in _parts(len(x)):
         cost = _cost(x[part], target[part], inverse[part])

@@ -88,11 +88,10 @@ def stitch(
     weight = np.where((clips >= 0) & (clips < total), taper, 0.0)
     at = np.clip(clips, 0, total - 1)
     whole = np.bincount(at.ravel(), weight.ravel(), minlength=total)
-    out, shape, done = np.zeros((total, 0)), (), 0
+    out, done = whole, 0
     for part in parts:
-        here = slice(done, done + len(part))
-        done, shape = here.stop, part.shape[2:]
-        flat = (part.reshape(part.shape[0] * t, -1) * weight[here].reshape(-1, 1)).astype(float)
-        out = out if out.size else np.zeros((total, flat.shape[1]))
-        np.add.at(out, at[here].ravel(), flat)
-    return (out / whole[:, None]).reshape(total, *shape)
+        here, axes = slice(done, done + len(part)), (..., *(part.ndim - 2) * (None,))
+        out = out if done else np.zeros((total, *part.shape[2:]))
+        np.add.at(out, at[here], weight[here][axes] * part)
+        done = here.stop
+    return out / whole.reshape(total, *(out.ndim - 1) * (1,))

@@ -35,6 +35,10 @@ class Sightings:
     root: Float[np.ndarray, "t 3"]
     trust: Float[np.ndarray, "t j"]
 
+    def during(self, part: slice) -> "Sightings":
+        """What was seen in some frames."""
+        return Sightings(self.rays[part], self.root[part], self.trust[part])
+
 
 def fit_bones(
     relative: Float[np.ndarray, "t 17 3"],
@@ -61,39 +65,14 @@ def fit_bones(
     """
     if not weight.max() > 0:
         raise ValueError("expected at least one frame of weight above 0 to measure bones in.")
-    inverse, target = _quadratic(relative, seen)
-    moved = relative
+    moved = relative.copy()
     for _ in range(ROUNDS):
-        moved = _step(moved, target, inverse, weight)
-    length = _tied(_lengths(moved), weight)
-    return _chained(moved, length)
-
-
-def _quadratic(
-    relative: Float[np.ndarray, "t j 3"], seen: Sightings | None
-) -> tuple[Float[np.ndarray, "t j 3 3"], Float[np.ndarray, "t j 3"]]:
-    """Inverse weight matrix of each joint, and the place about which its cost is quadratic."""
-    t, j = relative.shape[:2]
-    inverse = np.broadcast_to(np.eye(3), (t, j, 3, 3)).copy()
-    if seen is None:
-        return inverse, relative
-    target = np.empty_like(relative)
-    for part in _parts(t):
-        # A joint misses its ray by (x - u z, y - v z): metres at its depth.
-        across = np.zeros((len(relative[part]), j, 2, 3))
-        across[..., 0, 0] = across[..., 1, 1] = 1.0
-        across[..., 2] = -seen.rays[part]
-        pull = seen.trust[part, ..., None, None] * np.swapaxes(across, -1, -2)
-        hessian = np.eye(3) + pull @ across
-        off = np.einsum("tjab,tb->tja", across, seen.root[part])
-        right = relative[part] - np.einsum("tjab,tjb->tja", pull, off)
-        target[part] = np.linalg.solve(hessian, right[..., None])[..., 0]
-        inverse[part] = np.linalg.inv(hessian)
-    return inverse, target
+        _step(moved, relative, weight, seen)
+    return _chained(moved, _tied(_lengths(moved), weight))
 
 
 def _lengths(x: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t b"]:
-    return np.linalg.norm(x[:, _CHILDREN] - x[:, _PARENTS], axis=-1)
+    return np.stack([np.linalg.norm(x[:, c] - x[:, p], axis=-1) for p, c in H36M.bones], axis=1)
 
 
 def _tied(length: Float[np.ndarray, "t b"], weight: Float[np.ndarray, " t"]) -> np.ndarray:
@@ -104,33 +83,50 @@ def _tied(length: Float[np.ndarray, "t b"], weight: Float[np.ndarray, " t"]) -> 
 
 def _step(
     x: Float[np.ndarray, "t j 3"],
-    target: Float[np.ndarray, "t j 3"],
-    inverse: Float[np.ndarray, "t j 3 3"],
+    relative: Float[np.ndarray, "t j 3"],
     weight: Float[np.ndarray, " t"],
-) -> Float[np.ndarray, "t j 3"]:
-    """One step to the constrained optimum, with the lengths that cost least over all frames.
+    seen: Sightings | None,
+) -> None:
+    """One step of x to the constrained optimum, with the lengths that cost least over all frames.
 
     The costs of all frames would not fit into memory: they are made twice, some frames at a time.
     """
     b = len(_CHILDREN)
     gram, right = np.zeros((b, b)), np.zeros(b)
     for part in _parts(len(x)):
-        cost = _cost(x[part], target[part], inverse[part])
+        cost = _cost(x[part], *_quadratic(relative[part], seen and seen.during(part)))
         gram += np.einsum("t,tba->ba", weight[part], cost.give)
         right += np.einsum("t,tba,ta->b", weight[part], cost.give, cost.there)
     wanted = _TIE @ np.linalg.solve(_TIE.T @ gram @ _TIE, _TIE.T @ right)
-    result = target.copy()
     for part in _parts(len(x)):
-        cost = _cost(x[part], target[part], inverse[part])
+        target, inverse = _quadratic(relative[part], seen and seen.during(part))
+        cost = _cost(x[part], target, inverse)
         force = np.einsum("tba,ta->tb", cost.give, wanted - cost.there)[..., None]
+        x[part] = target
         for k in range(b):
-            result[part, _CHILDREN[k]] += cost.child[:, k] * force[:, k]
-            result[part, _PARENTS[k]] -= cost.parent[:, k] * force[:, k]
-    return result
+            x[part, _CHILDREN[k]] += cost.child[:, k] * force[:, k]
+            x[part, _PARENTS[k]] -= cost.parent[:, k] * force[:, k]
 
 
 def _parts(frames: int) -> Iterator[slice]:
     return (slice(start, start + FRAMES_AT_ONCE) for start in range(0, frames, FRAMES_AT_ONCE))
+
+
+def _quadratic(
+    relative: Float[np.ndarray, "t j 3"], seen: Sightings | None
+) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j 3 3"]]:
+    """The place about which the cost of a joint is quadratic, and its inverse weight matrix."""
+    if seen is None:
+        return relative, np.broadcast_to(np.eye(3), (*relative.shape, 3))
+    # A joint misses its ray by (x - u z, y - v z): metres at its depth.
+    across = np.zeros((*relative.shape[:2], 2, 3))
+    across[..., 0, 0] = across[..., 1, 1] = 1.0
+    across[..., 2] = -seen.rays
+    pull = seen.trust[..., None, None] * np.swapaxes(across, -1, -2)
+    inverse = np.linalg.inv(np.eye(3) + pull @ across)
+    off = np.einsum("tjab,tb->tja", across, seen.root)
+    target = inverse @ (relative - np.einsum("tjab,tjb->tja", pull, off))[..., None]
+    return target[..., 0], inverse
 
 
 @dataclass(frozen=True)
@@ -175,10 +171,9 @@ def _cost(
 
 def _chained(x: Float[np.ndarray, "t j 3"], length: np.ndarray) -> Float[np.ndarray, "t j 3"]:
     """Bones in their own direction, of exactly these lengths, from the pelvis out."""
-    span = x[:, _CHILDREN] - x[:, _PARENTS]
-    size = np.linalg.norm(span, axis=-1, keepdims=True)
     result = np.zeros_like(x)
-    for k in range(len(_CHILDREN)):  # parents come before their children
-        bone = span[:, k] * (length[k] / np.maximum(size[:, k], 1e-9))
-        result[:, _CHILDREN[k]] = result[:, _PARENTS[k]] + bone
+    for k, (parent, child) in enumerate(H36M.bones):  # parents come before their children
+        span = x[:, child] - x[:, parent]
+        size = np.linalg.norm(span, axis=-1, keepdims=True)
+        result[:, child] = result[:, parent] + span * (length[k] / np.maximum(size, 1e-9))
     return result

@@ -194,20 +194,28 @@ def _filtered(
 
 def _smooth(motion: Motion3D, chain: Chain) -> _Person:
     """Filters, bones, and the path that belongs to them."""
-    relative = motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
-    tall = float(np.median(stature(relative[motion.valid])))
-    # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
-    middle = relative[:, _BODY].mean(axis=1, keepdims=True)
-    about = relative - middle
-    calm = smoothed(about, motion.times, motion.confidence, chain)
-    person = _seen(motion, about, chain).posed(calm - calm[:, H36M.root, None])
+    tall = _tall(motion)
+    person = _calmed(motion, chain)
     if chain.bones:
-        relative = fit_bones(
-            _relative(person.motion), motion.valid * 1.0, _sightings(person, chain)
+        person = person.posed(
+            fit_bones(_relative(person.motion), motion.valid * 1.0, _sightings(person, chain))
         )
-        person = person.posed(relative)
-    relative = _relative(person.motion)
-    return person.posed(relative * (tall / np.median(stature(relative[motion.valid]))))
+    return person.posed(_relative(person.motion) * (tall / _tall(person.motion)))
+
+
+def _tall(motion: Motion3D) -> float:
+    """Metres, most of the time."""
+    return float(np.median(stature(_relative(motion)[motion.valid])))
+
+
+def _calmed(motion: Motion3D, chain: Chain) -> _Person:
+    """Filtered joints."""
+    # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
+    about = _relative(motion)
+    about -= about[:, _BODY].mean(axis=1, keepdims=True)
+    person = _seen(motion, about, chain)
+    calm = smoothed(about, motion.times, motion.confidence, chain)
+    return person.posed(calm - calm[:, H36M.root, None])
 
 
 def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:

@@ -100,9 +100,8 @@ class Lifter:
         precision: Numbers = "float32",
     ) -> None:
         weights = weights_for(weights, backend, heads=heads)
-        device = pick_device(device_for(weights, device))
         self.convention = convention_of(weights, trained_on)
-        self.model = weights.model.to(device)
+        self.model = weights.model.to(pick_device(device_for(weights, device)))
         self._run = to_run(self.model, precision)
         self.spread = getattr(self._run, "spread", None)
         self.reach = REACH if self.spread is None else float(self.spread.reach)
@@ -260,21 +259,28 @@ class Lifter:
 
     def _said(self, motion: Motion2D, focal: float) -> _Said:
         """`relative`, and sigma likewise."""
-        even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
-        said = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
+        seen = fill_gaps(to_skeleton(motion, self.skeleton))
         joints = conversion(self.skeleton, H36M)
-        pose = joints @ at_times(said[..., :3], even.times, motion.times)
-        pose = pose - pose[:, H36M.root, None]
+        said = self._answer(resample(seen, self.convention.fps), motion.times, focal)
+        pose = joints @ said[..., :3]
+        pose -= pose[:, H36M.root, None]
         if self.spread is None:
             return _Said(pose, None)
-        spread = np.exp(at_times(said[..., 3:], even.times, motion.times, smooth=False))
-        seen = fill_gaps(to_skeleton(motion, self.skeleton))
-        sigma = in_camera(spread, aim(to_rays(seen.xy, motion.size, focal)))
         wander, memory = self.spread.wander.cpu().numpy(), float(self.spread.memory)
+        sigma = in_camera(np.exp(said[..., 3:]), aim(to_rays(seen.xy, motion.size, focal)))
         sigma = widened(sigma, unseen(motion.valid, motion.times), wander, memory)
         sigma = np.sqrt(joints**2 @ sigma**2)
         sigma[:, H36M.root] = 0.0
         return _Said(pose, sigma)
+
+    def _answer(
+        self, even: Motion2D, times: Float[np.ndarray, " t"], focal: float
+    ) -> Float[np.ndarray, "t j d"]:
+        """What `_poses` says, of the whole motion at these times."""
+        said = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
+        pose = at_times(said[..., :3], even.times, times)
+        spread = at_times(said[..., 3:], even.times, times, smooth=False)
+        return np.concatenate([pose, spread], axis=-1)
 
     def clip_at(
         self, motion: Motion2D, focal: float, start: float = 0.0

@@ -91,15 +91,17 @@ class Chain:
         return "; ".join(word for word, done in said.items() if done) or "nothing"
 
 
-def repair(motion: Motion2D, chain: Chain) -> Motion2D:
+def repair(motion: Motion2D, chain: Chain | None) -> Motion2D:
     """The links before the network: sides, jumps, doubts and gaps.
 
     What was bridged has confidence 0 from then on, in the files, too.
 
     Args:
         motion: Any joints.
-        chain: What to do.
+        chain: What to do; None leaves all as it is.
     """
+    if chain is None:
+        return motion
     if chain.sides:
         motion, _ = sides_put_right(motion)
     if chain.jumps:

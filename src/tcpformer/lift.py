@@ -178,12 +178,12 @@ class Lifter:
         of_one_camera(motions)
         if not motions:
             return []
-        whole = [motion if chain is None else repair(motion, chain) for motion in motions]
         told = {}
         if focal == FROM_MOTION:
-            assumed = [self._placed(replace(each, focal=None), height, None) for each in whole]
-            focal, sigma = focal_of(assumed)
+            unknown = [repair(replace(each, focal=None), chain) for each in motions]
+            focal, sigma = focal_of([self._placed(each, height, None) for each in unknown])
             told = {"focal_source": in_words(focal, sigma)}
+        whole = (repair(motion, chain) for motion in motions)  # one at a time, to save memory
         lifted = [replace(self._placed(motion, height, focal), **told) for motion in whole]
         if chain is None:
             return scaled(in_one_world(lifted), scale)
@@ -261,13 +261,13 @@ class Lifter:
         """`relative`, and sigma likewise."""
         seen = fill_gaps(to_skeleton(motion, self.skeleton))
         joints = conversion(self.skeleton, H36M)
-        said = self._answer(resample(seen, self.convention.fps), motion.times, focal)
-        pose = joints @ said[..., :3]
+        pose, spread = self._answer(resample(seen, self.convention.fps), motion.times, focal)
+        pose = joints @ pose
         pose -= pose[:, H36M.root, None]
         if self.spread is None:
             return _Said(pose, None)
         wander, memory = self.spread.wander.cpu().numpy(), float(self.spread.memory)
-        sigma = in_camera(np.exp(said[..., 3:]), aim(to_rays(seen.xy, motion.size, focal)))
+        sigma = in_camera(np.exp(spread), aim(to_rays(seen.xy, motion.size, focal)))
         sigma = widened(sigma, unseen(motion.valid, motion.times), wander, memory)
         sigma = np.sqrt(joints**2 @ sigma**2)
         sigma[:, H36M.root] = 0.0
@@ -275,12 +275,11 @@ class Lifter:
 
     def _answer(
         self, even: Motion2D, times: Float[np.ndarray, " t"], focal: float
-    ) -> Float[np.ndarray, "t j d"]:
-        """What `_poses` says, of the whole motion at these times."""
+    ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j s"]]:
+        """What `_poses` says, of the whole motion at these times: the pose, and the rest."""
         said = self._centred(even, focal) if only_centre(self.model) else self._whole(even, focal)
         pose = at_times(said[..., :3], even.times, times)
-        spread = at_times(said[..., 3:], even.times, times, smooth=False)
-        return np.concatenate([pose, spread], axis=-1)
+        return pose, at_times(said[..., 3:], even.times, times, smooth=False)
 
     def clip_at(
         self, motion: Motion2D, focal: float, start: float = 0.0

@@ -65,7 +65,7 @@ def widened(
         memory: Seconds after which 63 % of that variance is reached.
     """
     grown = wander**2 * -np.expm1(-free / memory)[:, None]
-    return np.sqrt(sigma**2 + grown[..., None])
+    return np.hypot(sigma, np.sqrt(grown)[..., None])
 
 
 def scaled_to_cover(

@@ -112,6 +112,18 @@ def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator)
     assert of_bridges(easy, np.full(len(BODY), 0.2), 2.5) == SLOWEST  # and no more is claimed
 
 
+def test_the_region_holds_its_share_of_the_hardest_kind(rng: np.random.Generator) -> None:
+    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(BODY), 3)))
+    error = sigma * rng.normal(size=sigma.shape)
+    easy, hard = (Held(size * error, sigma, np.zeros(1500)) for size in (1, 1.5))
+    spread = Spread(16, 17).requires_grad_(False)
+    said = hold(spread, {"noisy": easy, "filmed": hard, "gaps": replace(hard, free=np.ones(1500))})
+    reach = float(spread.reach)
+    shares = {k: coverage(h.error, h.sigma, reach)["region"] for k, h in said.items()}
+    assert shares["filmed"] == pytest.approx(90, abs=0.1)
+    assert shares["noisy"] > 95
+
+
 @pytest.mark.parametrize("config", [SMALL, replace(SMALL, pose_layers=1), POSES])
 def test_the_second_head_is_fitted_to_clips_of_both_footages(config: Any) -> None:
     xyz = walk(400, 50.0, 0.0).xyz.astype(np.float32)

@@ -200,7 +200,9 @@ def lifted(lifter: Lifter, views: Iterator[Filmed]) -> Held:
 
 
 def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
-    """Set the line, the reach and what bridges miss, in place; kinds of 2D count by `SHARES`.
+    """Set the line, the reach and what bridges miss, in place.
+
+    For the line kinds of 2D count by `SHARES`; the region holds its share of each kind, or more.
 
     Args:
         spread: As fitted, as the motions were lifted; and what joints wander.
@@ -217,10 +219,11 @@ def hold(spread: Spread, held: dict[str, Held]) -> dict[str, Held]:
     factor = scaled_to_cover(some.error, np.exp(offset + slope * np.log(some.sigma)))
     offset = offset + np.log(factor)
     now = {k: replace(h, sigma=np.exp(offset + slope * np.log(h.sigma))) for k, h in held.items()}
-    said = np.exp(offset + slope * np.log(some.sigma))
     spread.contract.weight *= torch.from_numpy(slope).float()[:, None]
     spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
-    spread.reach.fill_(float(np.quantile(distance(some.error, said), MOST)))
+    seen = [seen_in(now[name]) for name in kinds]
+    off = [distance(kind.error, kind.sigma) for kind in seen]
+    spread.reach.fill_(max(float(np.quantile(each, MOST)) for each in off))
     far = spread.wander.numpy()[BODY]
     memory = of_bridges(now["gaps"], far, float(spread.reach))
     spread.memory.fill_(memory)

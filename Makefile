@@ -18,8 +18,9 @@ lint: .venv/lint
 
 bench: .venv/test
 	.venv/bin/python benchmarks/pipeline.py
-	.venv/bin/python benchmarks/model.py --rounds 2
-	.venv/bin/python benchmarks/training.py --rounds 3
+	.venv/bin/python benchmarks/model.py table --rounds 2
+	.venv/bin/python benchmarks/model.py growth memory --rounds 1
+	.venv/bin/python benchmarks/training.py --rounds 2
 
 clean:
 	rm -rf .venv out

@@ -84,7 +84,9 @@ def looks(people: int, count: int) -> Iterator[list[Sighting]]:
         yield seen
 
 
-def road(minutes: float, people: int, stage: Callable[[str, Callable[[], Any]], Any]) -> int:
+def road(
+    minutes: float, people: int, stage: Callable[[str, Callable[[], Any]], Any], overlay: bool
+) -> int:
     """Every stage for a video of some minutes; the number of its frames."""
     count = round(minutes * 60 * FPS)
     with tempfile.TemporaryDirectory() as folder:
@@ -105,5 +107,6 @@ def road(minutes: float, people: int, stage: Callable[[str, Callable[[], Any]], 
             "write",
             lambda: [save(m, Path(folder) / f"a.{s}") for m in motions for s in ("npz", "bvh")],
         )
-        stage("overlay", lambda: write_overlay(video, motions, Path(folder) / "overlay.mp4"))
+        if overlay:
+            stage("overlay", lambda: write_overlay(video, motions, Path(folder) / "overlay.mp4"))
     return count

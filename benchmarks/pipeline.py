@@ -2,8 +2,8 @@
 
 usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 90] [--runs 1]
        python benchmarks/pipeline.py networks
-       python benchmarks/pipeline.py length [--minutes 0.5 1 2] [--people 2]
-       python benchmarks/pipeline.py memory [--minutes 60] [--picture docs/memory.png]
+       python benchmarks/pipeline.py length [--minutes 0.25 0.5 1] [--people 2]
+       python benchmarks/pipeline.py memory [--minutes 60] [--no-overlay] [--picture FILE]
 
 `stages` times every stage of `tcpformer lift` on the sample, enlarged; without a verb, `stages` and
 `length` run. Beside the time by the clock stands that of the processor, over all threads: it is
@@ -161,7 +161,7 @@ def report_networks(rounds: int = 15) -> None:
                 print(f"| {name} | {way} | {statistics.median(ms):.0f} | {min(ms):.0f} |")
 
 
-def watched(minutes: float, count: int) -> dict[str, Any]:
+def watched(minutes: float, count: int, overlay: bool) -> dict[str, Any]:
     """The road of a long video in this process: seconds and peak memory of each stage."""
     watch, now = Watch(), ["start"]
     samples: list[tuple[float, float, str]] = []
@@ -178,7 +178,7 @@ def watched(minutes: float, count: int) -> dict[str, Any]:
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        frames = road(minutes, count, stage)
+        frames = road(minutes, count, stage, overlay)
     finally:
         ended.set()
         thread.join()
@@ -191,9 +191,10 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
-def apart(minutes: float, count: int) -> dict[str, Any]:
+def apart(minutes: float, count: int, overlay: bool) -> dict[str, Any]:
     """`watched`, in a process of its own."""
     line = [sys.executable, __file__, "_watched", "--minutes", str(minutes), "--people", str(count)]
+    line += [] if overlay else ["--no-overlay"]
     return json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
 
 
@@ -237,20 +238,22 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--minutes", type=float, nargs="+")
     parser.add_argument("--people", type=int, default=2)
+    parser.add_argument("--overlay", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--picture", type=Path)
     args = parser.parse_args()
     if args.verb == "_watched":
-        print(json.dumps(watched(args.minutes[0], args.people)))
+        print(json.dumps(watched(args.minutes[0], args.people, args.overlay)))
         return
     if args.verb in ("networks", "all"):
         report_networks()
     if args.verb in ("stages", "all"):
         report_stages(args.video, args.height, args.frames, args.runs)
     if args.verb in ("length", "all"):
-        found = [apart(minutes, args.people) for minutes in args.minutes or (0.5, 1, 2)]
+        each = args.minutes or (0.25, 0.5, 1)
+        found = [apart(minutes, args.people, args.overlay) for minutes in each]
         report_length(found, args.people)
     if args.verb == "memory":
-        found = apart((args.minutes or [60])[0], args.people)
+        found = apart((args.minutes or [60])[0], args.people, args.overlay)
         report_length([found], args.people)
         if args.picture is not None:
             draw(found, args.picture)

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from tcpformer import Lifter, open_video, save
-from tcpformer.chain import finish
 from tcpformer.detect.blazepose import LandmarkNetwork, Pose
 from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region
-from tcpformer.lift import DEFAULT_CHAIN
 from tcpformer.skeleton import BLAZEPOSE
 from tcpformer.track import Sighting, choose, link
 from tcpformer.video import Frame, write_video
@@ -100,9 +98,7 @@ def road(
             network.frame = done
 
         seen = stage("follow", lambda: follow(video, tracks, [], network, onward))
-        lifter = Lifter()
-        raw = stage("lift", lambda: [lifter(each, chain=None) for each in seen])
-        motions = stage("finish", lambda: finish(raw, DEFAULT_CHAIN))
+        motions = stage("lift, finish", lambda: Lifter().people(seen))
         stage(
             "write",
             lambda: [save(m, Path(folder) / f"a.{s}") for m in motions for s in ("npz", "bvh")],

@@ -206,11 +206,11 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     """
     weights = conversion(motion.skeleton, target)
     motion = _with_both_ears(motion)
-    parts = np.where(weights[None] != 0, motion.confidence[:, None, :], np.inf)
+    least = [motion.confidence[:, parts].min(axis=1) for parts in weights != 0]
     return replace(
         motion,
         xy=np.einsum("js,tsx->tjx", weights, motion.xy),
-        confidence=parts.min(axis=-1),
+        confidence=np.stack(least, axis=1),
         skeleton=target,
     )
 

@@ -68,11 +68,10 @@ def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> 
     offsets = _rest_offsets(xyz, skeleton, children)
     placed = _place(xyz, skeleton, children, offsets)
     placed = _relax(placed, xyz, skeleton, children)
-    world = _orient(placed, skeleton, children, offsets, CALM * fps)
-    local = world.copy()
-    for parent, child in skeleton.bones:
-        local[:, child] = world[:, parent].swapaxes(1, 2) @ world[:, child]
-    return Rig(offsets, local, placed[:, skeleton.root])
+    turns = _orient(placed, skeleton, children, offsets, CALM * fps)
+    for parent, child in reversed(skeleton.bones):  # against the parent: from the ends inwards
+        turns[:, child] = turns[:, parent].swapaxes(1, 2) @ turns[:, child]
+    return Rig(offsets, turns, placed[:, skeleton.root])
 
 
 def _align(

@@ -77,13 +77,16 @@ def _exchanges(
     times: Float[np.ndarray, " t"],
 ) -> Bool[np.ndarray, " t"]:
     """The cheapest sequence of states (as it is, exchanged), by pairs of neighbouring frames."""
-    t = len(both)
+    t, joints = len(both), both.shape[2]
     gap = np.diff(times)
     ratio = gap[1:] / gap[:-1]
-    # cost[i, a, b, c]: frames i, i + 1, i + 2 in the states a, b, c
-    step = both[1:, None] - both[:-1, :, None]
-    bend = step[1:, None] - ratio[:, None, None, None, None, None] * step[:-1, :, :, None]
-    miss = np.minimum(np.linalg.norm(bend, axis=-1), _CAP).mean(axis=-1)
+    # miss[i, a, b, c]: frames i, i + 1, i + 2 in the states a, b, c; of all joints at once the
+    # differences would be the largest array of all.
+    miss = np.zeros((t - 2, 2, 2, 2))
+    for place in np.moveaxis(both, 2, 0):
+        step = place[1:, None] - place[:-1, :, None]
+        bend = step[1:, None] - ratio[:, None, None, None, None] * step[:-1, :, :, None]
+        miss += np.minimum(np.linalg.norm(bend, axis=-1), _CAP) / joints
     lasting = (np.gradient(times) / EXCHANGED_SECONDS)[:, None] * np.array([0.0, 1.0])
     lasting = lasting * (_DOUBT + 0.1 * confidence[:, None])
     change = _CHANGE * (1 - np.eye(2))

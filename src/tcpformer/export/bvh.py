@@ -146,12 +146,11 @@ def unwrap_euler(angles: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t j 3
     outer axes, and the middle angle taken from half a turn. It carries over the pole.
     """
     turn = 2 * np.pi
-    twin = angles * [1, -1, 1] + np.pi
-    both = np.stack([angles, twin])
     smooth = np.empty_like(angles)
     before = np.zeros(angles.shape[1:])
-    for t in range(len(angles)):
-        near = both[:, t] + turn * np.round((before - both[:, t]) / turn)
+    for t, first in enumerate(angles):
+        both = np.stack([first, first * [1, -1, 1] + np.pi])
+        near = both + turn * np.round((before - both) / turn)
         second = np.abs(near - before).sum(axis=-1)
         before = np.where((second[1] < second[0] - 1e-9)[:, None], near[1], near[0])
         smooth[t] = before

@@ -93,23 +93,16 @@ def _step(
     """
     b = len(_CHILDREN)
     gram, right = np.zeros((b, b)), np.zeros(b)
-    for part in _parts(len(x)):
-        cost = _cost(x[part], *_quadratic(relative[part], seen and seen.during(part)))
+    for part, _, cost in _costs(x, relative, seen):
         gram += np.einsum("t,tba->ba", weight[part], cost.give)
         right += np.einsum("t,tba,ta->b", weight[part], cost.give, cost.there)
     wanted = _TIE @ np.linalg.solve(_TIE.T @ gram @ _TIE, _TIE.T @ right)
-    for part in _parts(len(x)):
-        target, inverse = _quadratic(relative[part], seen and seen.during(part))
-        cost = _cost(x[part], target, inverse)
+    for part, target, cost in _costs(x, relative, seen):
         force = np.einsum("tba,ta->tb", cost.give, wanted - cost.there)[..., None]
         x[part] = target
         for k in range(b):
             x[part, _CHILDREN[k]] += cost.child[:, k] * force[:, k]
             x[part, _PARENTS[k]] -= cost.parent[:, k] * force[:, k]
-
-
-def _parts(frames: int) -> Iterator[slice]:
-    return (slice(start, start + FRAMES_AT_ONCE) for start in range(0, frames, FRAMES_AT_ONCE))
 
 
 def _quadratic(
@@ -144,6 +137,16 @@ class _Cost:
     parent: Float[np.ndarray, "t b 3"]
     give: Float[np.ndarray, "t b b"]
     there: Float[np.ndarray, "t b"]
+
+
+def _costs(
+    x: Float[np.ndarray, "t j 3"], relative: Float[np.ndarray, "t j 3"], seen: Sightings | None
+) -> Iterator[tuple[slice, Float[np.ndarray, "s j 3"], _Cost]]:
+    """Some frames at a time: which, where their cost is quadratic about, and the cost."""
+    for start in range(0, len(x), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        target, inverse = _quadratic(relative[part], seen and seen.during(part))
+        yield part, target, _cost(x[part], target, inverse)
 
 
 def _cost(

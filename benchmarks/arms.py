@@ -130,7 +130,7 @@ def unturned(rays: np.ndarray) -> np.ndarray:
 @contextmanager
 def by_box() -> Iterator[None]:
     with ExitStack() as stack:
-        for module in ("data.clips", "lift"):
+        for module in ("data.clips", "normalize"):
             stack.enter_context(patch(f"tcpformer.{module}.aim", unturned))
             stack.enter_context(patch(f"tcpformer.{module}.to_aimed", boxed))
         yield

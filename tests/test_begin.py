@@ -60,6 +60,18 @@ def test_the_optimizer_is_the_planned_one(preset: str, kind: str, decays: list[f
         assert all(p.ndim <= 1 for p in optimizer.param_groups[1]["params"])
 
 
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_packaged_weights_are_gone_on_with(name: str) -> None:
+    """They have a second head, which is not trained along; the pose starts as it was."""
+    packed = load_model(name)
+    network = replace(packed.config, spread=False)
+    model = start(replace(PRESETS["open"], network=network, init=name)).eval()
+    assert not [key for key in model.state_dict() if key.startswith("spread.")]
+    x = torch.randn(2, network.frames, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(x), packed.float()(x))
+
+
 @pytest.mark.parametrize("pum", ["attention", "mlp"])
 def test_a_variant_is_trained_and_never_loaded_as_another_network(
     pum: str, data: Path, tmp_path: Path

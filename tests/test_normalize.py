@@ -10,6 +10,7 @@ from tcpformer.normalize import (
     aim,
     flat_pose,
     from_screen,
+    see,
     to_aimed,
     to_rays,
     to_screen,
@@ -46,6 +47,31 @@ def test_screen_keeps_shapes_and_puts_the_middle_at_zero(size: tuple[int, int]) 
     corners = np.array([[0.0, 0.0], [width, height], [width / 2, height / 2]])
     expected = [[-1, -height / width], [1, height / width], [0, 0]]
     np.testing.assert_allclose(to_screen(corners, size), expected, rtol=0, atol=1e-12)
+
+
+def test_what_is_seen_on_screen_is_answered_as_it_is(rng: np.random.Generator) -> None:
+    xyc = rng.uniform(0, 1, size=(2, 9, 17, 3))
+    seen = see(xyc, SIZE, FOCAL, rule="screen", root=0)
+    np.testing.assert_array_equal(seen.xyc[..., :2], to_screen(xyc[..., :2], SIZE))
+    np.testing.assert_array_equal(seen.xyc[..., 2], xyc[..., 2])
+    np.testing.assert_array_equal(seen.flat, 0)
+    np.testing.assert_array_equal(seen.rotation, np.broadcast_to(np.eye(3), (2, 9, 3, 3)))
+
+
+def test_what_is_seen_by_aiming_is_what_a_turned_camera_sees_of_size_one() -> None:
+    figure = walk(9)
+    xyc = np.concatenate([figure.xy, figure.confidence[..., None]], axis=-1)[None]
+    seen = see(xyc, SIZE, FOCAL, rule="aimed", root=H36M.root)
+    size = np.sqrt((seen.xyc[..., :2] ** 2).sum(axis=-1).mean())
+    assert size == pytest.approx(1)
+    rays = to_rays(figure.xy, SIZE, FOCAL)
+    # Of what the virtual camera sees only its scale over the clip is unknown.
+    lines = np.concatenate([rays, np.ones((9, 17, 1))], axis=-1)
+    turned = np.einsum("txy,tjy->tjx", seen.rotation[0], lines)
+    flat = turned[..., :2] / turned[..., 2:]
+    scale = (seen.xyc[0, ..., :2] * flat).sum() / (flat**2).sum()
+    np.testing.assert_allclose(seen.xyc[0, ..., :2], scale * flat, atol=1e-9)
+    np.testing.assert_array_equal(seen.flat[0, ..., 2], 0)
 
 
 def test_screen_turns_a_mirrored_picture_into_a_negated_x(rng: np.random.Generator) -> None:

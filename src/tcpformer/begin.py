@@ -44,7 +44,7 @@ def start(plan: Plan) -> nn.Module:
         if isinstance(plan.network, Config):
             return build_variant(plan.network, plan.variant)
         return build(plan.network)
-    model = load_model(plan.init)
+    model = one_headed(load_model(plan.init))
     if model.config == plan.network:
         return model.train()
     if isinstance(plan.network, Config) and isinstance(model, TCPFormer):
@@ -52,6 +52,17 @@ def start(plan: Plan) -> nn.Module:
     if isinstance(plan.network, Config) and isinstance(model, WholePoses):
         return with_joints(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
+
+
+def one_headed(model: nn.Module) -> nn.Module:
+    """The network without a second head: what that knows of errors ends with the first step."""
+    config: Any = model.config
+    if not getattr(config, "spread", False):
+        return model
+    result = build(replace(config, spread=False))
+    own = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
+    result.load_state_dict(own)
+    return result
 
 
 _FROM_ZERO = {
@@ -69,8 +80,7 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     over repeated proxy frames gives what attention over one of them gives, so it is repeated where
     it has to be longer; a clip whose frames are all repeated is then lifted as before. What embeds
     whole poses, and the places of frames, starts at 0; so does all that is read and heard of
-    layers of whole poses, which themselves start at random. A second head is left behind: what it
-    knows of errors ends with the first step.
+    layers of whole poses, which themselves start at random. A second head is left behind.
 
     Raises:
         ValueError: If anything else differs, the factor between the proxies' lengths is not whole,

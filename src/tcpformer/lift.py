@@ -22,9 +22,9 @@ from .models import only_centre
 from .models.predicting import predict
 from .models.spread import Unsure
 from .motion import REACH, Motion2D, Motion3D, to_skeleton
-from .normalize import aim, flat_pose, to_aimed, to_rays, to_screen
+from .normalize import Seen, aim, see, to_rays
 from .place import choose_focal, choose_height, constant_bones, root_path, to_height, to_world
-from .repair import at_times, fill_gaps, resample, steadied
+from .repair import at_times, fill_gaps, moving_as, resample, steadied
 from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
@@ -38,16 +38,9 @@ CLIPS_IN_MEMORY = 256
 STEADY_SECONDS = 0.04
 """Where clips take turns, neighbouring frames come from different ones and differ a little: that is
 averaged away. It keeps 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
+QUICK_SECONDS = 0.1
+"""What changes within so many is taken from closer clips, whose frames see the movement."""
 _SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, H36M_NOSE, MPI_INF_3DHP)}
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Clips as the network meets them, and how to read what it answers."""
-
-    xyc: Float[np.ndarray, "n t j 3"]
-    flat: Float[np.ndarray, "n t j 3"]
-    rotation: Float[np.ndarray, "n t 3 3"]
 
 
 @dataclass(frozen=True)
@@ -295,12 +288,18 @@ class Lifter:
         even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
         frames = self.convention.spacing * np.arange(self.model.config.frames)
         clip = round(start * even.fps) + frames[None]
-        seen = self._see(split(even.xy, clip), split(even.confidence, clip), even.size, focal)
-        return seen.xyc[0].astype(np.float32)
+        return self._see(even, clip, focal).xyc[0].astype(np.float32)
 
     def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
+        """Clips lifted whole; if the weights know closer ones, those say how the body moves."""
+        said = self._blended(even, focal, self.convention.spacing)
+        if self.convention.close is not None:
+            close = self._blended(even, focal, self.convention.close)[..., :3]
+            said[..., :3] = moving_as(said[..., :3], close, QUICK_SECONDS, even.fps)
+        return said
+
+    def _blended(self, even: Motion2D, focal: float, spacing: int) -> Float[np.ndarray, "t j d"]:
         """Overlapping clips, lifted whole and blended."""
-        spacing = self.convention.spacing
         clips = layout(len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap)
         pose = stitch(self._in_parts(even, clips, focal), clips, len(even))
         return steadied(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose
@@ -321,7 +320,7 @@ class Lifter:
         self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
     ) -> Float[np.ndarray, "n s j d"]:
         """The pose, in camera axes; after it, if it is known, the log of sigma in aimed ones."""
-        seen = self._see(split(even.xy, clips), split(even.confidence, clips), even.size, focal)
+        seen = self._see(even, clips, focal)
         said = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
         first = (clips.shape[1] - said.shape[1]) // 2
         answered = np.s_[:, first : first + said.shape[1]]
@@ -329,21 +328,9 @@ class Lifter:
         pose = np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], pose)
         return pose if self.spread is None else np.concatenate([pose, said[..., 3:]], axis=-1)
 
-    def _see(
-        self,
-        xy: Float[np.ndarray, "n t j 2"],
-        confidence: Float[np.ndarray, "n t j"],
-        size: tuple[int, int],
-        focal: float,
-    ) -> _Seen:
-        """Normalise clips in pixels by the rule of the weights."""
-        if self.convention.rule == "screen":
-            n, t, j = confidence.shape
-            seen, flat = to_screen(xy, size), np.zeros((n, t, j, 3))
-            rotation = np.broadcast_to(np.eye(3), (n, t, 3, 3))
-        else:
-            rays = to_rays(xy, size, focal)
-            rotation = aim(rays)
-            seen = to_aimed(rays, rotation)
-            flat = flat_pose(seen, self.skeleton.root)
-        return _Seen(np.concatenate([seen, confidence[..., None]], axis=-1), flat, rotation)
+    def _see(self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float) -> Seen:
+        """Clips of a motion as the network meets them."""
+        xy, sure = split(even.xy, clips), split(even.confidence, clips)
+        xyc = np.concatenate([xy, sure[..., None]], axis=-1)
+        rule, root = self.convention.rule, self.skeleton.root
+        return see(xyc, even.size, focal, rule=rule, root=root)

@@ -12,11 +12,57 @@ Two rules are known:
 Everything is numpy and takes any number of leading batch dimensions.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
+Rule = Literal["aimed", "screen"]
 REACH = 0.42
 """Metres per unit of an aimed pose seen flat: the root-mean-square reach of a person's joints."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Clips as a network meets them, and how to read what it answers.
+
+    Attributes:
+        xyc: x and y by the rule, and confidence.
+        flat: What the answer is added to: the flat pose, or 0.
+        rotation: From the camera's axes to those of the answer.
+    """
+
+    xyc: Float[np.ndarray, "n t j 3"]
+    flat: Float[np.ndarray, "n t j 3"]
+    rotation: Float[np.ndarray, "n t 3 3"]
+
+
+def see(
+    xyc: Float[np.ndarray, "n t j 3"],
+    size: tuple[int, int],
+    focal: float,
+    *,
+    rule: Rule,
+    root: int,
+) -> Seen:
+    """Normalise clips by a rule.
+
+    Args:
+        xyc: x and y in pixels, and confidence.
+        size: Of the picture, in pixels.
+        focal: Focal length in pixels; of no matter to "screen".
+        rule: See above.
+        root: The pelvis.
+    """
+    xy, sure = xyc[..., :2], xyc[..., 2:]
+    if rule == "screen":
+        still = np.broadcast_to(np.eye(3), (*xyc.shape[:2], 3, 3))
+        return Seen(np.concatenate([to_screen(xy, size), sure], axis=-1), 0 * xyc, still)
+    rays = to_rays(xy, size, focal)
+    rotation = aim(rays)
+    aimed = to_aimed(rays, rotation)
+    return Seen(np.concatenate([aimed, sure], axis=-1), flat_pose(aimed, root), rotation)
 
 
 def to_screen(

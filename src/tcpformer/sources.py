@@ -21,6 +21,8 @@ from .skeleton import H36M
 
 JUDGED_CLIPS = 512
 JUDGES_SEED = 7
+CLOSER = 2
+"""Weights are lifted with closer clips too, if they were trained on some so many times as close."""
 _FOOTAGE = {"benchmark-like": clips, "as-filmed": filmed_clips}
 
 
@@ -77,7 +79,7 @@ class Filmed:
         self.plan = plan
         mocap = load_mocap(data, plan.split, by_activity=plan.by_activity)
         self.mocap = replace(mocap, grafts=plan.grafts, tilts=plan.tilts)
-        self.convention = Convention(fps=self.mocap.fps, spacing=_middle(plan.spacing))
+        self.convention = _convention(plan, self.mocap.fps)
         self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
         self.judges = {}
         if plan.select in JUDGED_SPLIT:
@@ -166,7 +168,9 @@ def _convention(plan: Plan, fps: float) -> Convention:
     known = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
     if plan.data in known:
         return RELEASED[known[plan.data]]
-    return Convention(rule=plan.rule, fps=fps, spacing=_middle(plan.spacing))
+    middle, least = _middle(plan.spacing), plan.spacing[0]
+    close = least if CLOSER * least <= middle else None
+    return Convention(rule=plan.rule, fps=fps, spacing=middle, close=close)
 
 
 def _middle(spacing: tuple[int, int]) -> int:

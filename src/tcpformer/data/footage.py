@@ -6,16 +6,13 @@ arrays may be memory-mapped: only the frames of a batch are read.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..normalize import to_rays, to_screen
+from ..normalize import Rule, to_rays, to_screen
 from ..skeleton import STANDARD_HEIGHT, Skeleton, stature
 from .clips import Clips, aimed
-
-Rule = Literal["aimed", "screen"]
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,8 @@ def test_what_a_network_gains_starts_without_effect(frames: int, field: str, val
         grown(own, replace(own.config, **{field: type(value)(0)}))
 
 
-def _poses(**changes: Any) -> WholePoses:
-    torch.manual_seed(1)
+def _poses(seed: int = 1, **changes: Any) -> WholePoses:
+    torch.manual_seed(seed)
     config = PosesConfig(frames=9, layers=2, width=48, heads=2, channels=16, representation=16)
     return WholePoses(replace(config, **changes)).eval()
 
@@ -168,6 +168,23 @@ def test_two_networks_side_by_side_answer_with_their_mean(rotary: bool) -> None:
     assert both.config == replace(joints.config, pose_layers=2, rotary_poses=rotary)
     third = beside(joints, poses, 0.3).eval()
     torch.testing.assert_close(third(x), 0.3 * joints(x) + 0.7 * poses(x), atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_whole_poses_take_the_place_of_others() -> None:
+    """What the joints say stays, and counts as it did; only they hear other poses."""
+    joints, before, after, x = _lively(9), _poses(), _poses(seed=2), torch.randn(2, 9, 17, 3)
+    after.head.bias.copy_(before.head.bias)
+    both = beside(joints, before, 0.3).eval()
+    same = beside(both, before, 0.3).eval()
+    torch.testing.assert_close(same(x), both(x), atol=1e-6, rtol=0)
+    other = beside(both, after, 0.3).eval()
+    torch.testing.assert_close(other(x), beside(joints, after, 0.3)(x), atol=1e-6, rtol=0)
+    assert both.listen is not None
+    both.listen.weight.normal_()
+    deaf, heard = beside(both, after, 0.3).eval(), beside(both, before, 0.3).eval()
+    assert (heard(x) - both(x)).abs().max() < 1e-6
+    assert (deaf(x) - other(x)).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("rotary", [False, True])
@@ -208,7 +225,7 @@ def test_whole_poses_of_another_size_stand_nowhere(change: dict[str, int]) -> No
 def test_nor_do_they_stand_in_two_places_or_in_none() -> None:
     both = beside(_lively(9), _poses())
     with pytest.raises(ValueError, match="cannot stand beside"):
-        beside(both, _poses())
+        beside(both, _poses(layers=1))
     with pytest.raises(ValueError, match="cannot start"):
         with_joints(_poses(), _lively(9).config)
 

@@ -3,25 +3,35 @@
 usage: python tools/join_weights.py TCPFORMER WHOLE_POSES OUT [SHARE]
 
 SHARE is what TCPFORMER counts in the mean, 0.5 if not said. Each is a folder of weights
-(RUN/weights). `tcpformer train open --plan.init OUT` goes on from what comes out.
+(RUN/weights), or a packaged name. Where TCPFORMER has whole poses already, these take their place.
+`tcpformer train open --plan.init OUT` goes on from what comes out.
 """
 
 import sys
 from pathlib import Path
 
-from tcpformer.begin import beside
+from tcpformer.begin import beside, one_headed
 from tcpformer.models.tcpformer import TCPFormer
 from tcpformer.models.whole_poses import WholePoses
-from tcpformer.weights import load_weights, save_model
+from tcpformer.weights import Convention, load_weights, save_model
 
 
 def join(one: str, other: str, out: Path, share: float) -> None:
     layers, poses = load_weights(one), load_weights(other)
     if not (isinstance(layers.model, TCPFormer) and isinstance(poses.model, WholePoses)):
         raise SystemExit(f"expected a TCPFormer and whole poses, got {one} and {other}.")
-    if layers.convention != poses.convention:
+    if _seconds(layers.convention) != _seconds(poses.convention):
         raise SystemExit(f"they were trained for {layers.convention} and {poses.convention}.")
-    save_model(beside(layers.model, poses.model, share).eval(), out, convention=layers.convention)
+    joined = beside(one_headed(layers.model), poses.model, share)
+    save_model(joined.eval(), out, convention=poses.convention)
+
+
+def _seconds(convention: Convention | None) -> tuple[object, ...]:
+    """What must be the same: packaged weights say it by half the rate."""
+    if convention is None:
+        return ()
+    gap = convention.spacing / convention.fps
+    return (convention.skeleton, convention.rule, convention.unit, gap)
 
 
 if __name__ == "__main__":

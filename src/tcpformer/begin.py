@@ -110,27 +110,36 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
 
 
 def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5) -> TCPFormer:
-    """Two trained networks as one that answers with their mean; the joints hear nothing yet.
+    """Two trained networks as one that answers with their mean.
+
+    Joints that had no whole poses beside them hear nothing of these yet. Where others stood, these
+    take their place: the joints hear them as they heard those, and count as they did.
 
     Args:
-        model: Layers of joints alone.
+        model: Layers of joints, alone or with whole poses of the same size.
         poses: Layers of whole poses.
         share: What ``model`` counts in the mean.
 
     Raises:
-        ValueError: If ``model`` has layers of whole poses already, or those of ``poses`` are of
-            another size than could stand in it.
+        ValueError: If ``poses`` are of another size than could stand, or stood, in ``model``.
     """
     layers = {"pose_layers": poses.config.layers, "rotary_poses": poses.config.rotary}
     config = replace(model.config, **layers, spread=False)
-    if model.config.pose_layers or config.whole_poses != poses.config:
+    stood = bool(model.config.pose_layers)
+    if config.whole_poses != poses.config or (
+        stood and config != replace(model.config, spread=False)
+    ):
         raise ValueError(f"{poses.config} cannot stand beside {model.config}.")
     result = grown(model, config)
     state = result.state_dict()
     state |= {f"poses.{key}": value for key, value in poses.poses.state_dict().items()}
-    weights = share * model.head.weight, (1 - share) * poses.head.weight
-    state["head.weight"] = _side_by_side(*weights)
-    state["head.bias"] = torch.lerp(poses.head.bias, model.head.bias, share)
+    by_joints, bias = share * model.head.weight, model.head.bias
+    if stood:
+        by_joints = model.head.weight[:, : config.representation]
+    else:
+        bias = torch.lerp(poses.head.bias, bias, share)
+    state["head.weight"] = _side_by_side(by_joints, (1 - share) * poses.head.weight)
+    state["head.bias"] = bias
     result.load_state_dict(state)
     return result
 

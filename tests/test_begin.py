@@ -182,6 +182,8 @@ def test_whole_poses_take_the_place_of_others() -> None:
     torch.testing.assert_close(other(x), beside(joints, after, 0.3)(x), atol=1e-6, rtol=0)
     assert both.listen is not None
     both.listen.weight.normal_()
+    less = beside(both, before, 0.15, kept=0.5).eval()
+    torch.testing.assert_close(less(x), (both(x) + before(x)) / 2, atol=1e-6, rtol=0)
     deaf, heard = beside(both, after, 0.3).eval(), beside(both, before, 0.3).eval()
     assert (heard(x) - both(x)).abs().max() < 1e-6
     assert (deaf(x) - other(x)).abs().max() > 1e-3

@@ -109,16 +109,18 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     return result
 
 
-def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5) -> TCPFormer:
+def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5, kept: float = 1.0) -> TCPFormer:
     """Two trained networks as one that answers with their mean.
 
     Joints that had no whole poses beside them hear nothing of these yet. Where others stood, these
-    take their place: the joints hear them as they heard those, and count as they did.
+    take their place, and the joints hear them as they heard those.
 
     Args:
         model: Layers of joints, alone or with whole poses of the same size.
         poses: Layers of whole poses.
         share: What ``model`` counts in the mean.
+        kept: Of what joints say beside whole poses that stood there before; a network alone is
+            scaled by ``share`` instead.
 
     Raises:
         ValueError: If ``poses`` are of another size than could stand, or stood, in ``model``.
@@ -133,13 +135,10 @@ def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5) -> TCPFormer
     result = grown(model, config)
     state = result.state_dict()
     state |= {f"poses.{key}": value for key, value in poses.poses.state_dict().items()}
-    by_joints, bias = share * model.head.weight, model.head.bias
-    if stood:
-        by_joints = model.head.weight[:, : config.representation]
-    else:
-        bias = torch.lerp(poses.head.bias, bias, share)
+    part = kept if stood else share
+    by_joints = part * model.head.weight[:, : config.representation]
     state["head.weight"] = _side_by_side(by_joints, (1 - share) * poses.head.weight)
-    state["head.bias"] = bias
+    state["head.bias"] = torch.lerp(poses.head.bias, model.head.bias, part)
     result.load_state_dict(state)
     return result
 

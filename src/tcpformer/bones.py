@@ -68,7 +68,8 @@ def fit_bones(
     moved = relative.copy()
     for _ in range(ROUNDS):
         _step(moved, relative, weight, seen)
-    return _chained(moved, _tied(_lengths(moved), weight))
+    _chain(moved, _tied(_lengths(moved), weight))
+    return moved
 
 
 def _lengths(x: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t b"]:
@@ -172,11 +173,13 @@ def _cost(
     return _Cost(child, parent, give, there)
 
 
-def _chained(x: Float[np.ndarray, "t j 3"], length: np.ndarray) -> Float[np.ndarray, "t j 3"]:
-    """Bones in their own direction, of exactly these lengths, from the pelvis out."""
-    result = np.zeros_like(x)
-    for k, (parent, child) in enumerate(H36M.bones):  # parents come before their children
-        span = x[:, child] - x[:, parent]
-        size = np.linalg.norm(span, axis=-1, keepdims=True)
-        result[:, child] = result[:, parent] + span * (length[k] / np.maximum(size, 1e-9))
-    return result
+def _chain(x: Float[np.ndarray, "t j 3"], length: np.ndarray) -> None:
+    """Give bones exactly these lengths in their own direction, from a pelvis at 0 out."""
+    bones = list(enumerate(H36M.bones))  # parents come before their children
+    for _, (parent, child) in reversed(bones):
+        x[:, child] -= x[:, parent]
+    x[:, H36M.root] = 0.0
+    for k, (parent, child) in bones:
+        size = np.linalg.norm(x[:, child], axis=-1, keepdims=True)
+        x[:, child] *= length[k] / np.maximum(size, 1e-9)
+        x[:, child] += x[:, parent]

@@ -137,8 +137,9 @@ def root_path(
     mean = np.einsum("tj,tjk->tk", w, rays)
     off = rays * relative[..., 2:] - relative[..., :2]
     mean_off = np.einsum("tj,tjk->tk", w, off)
-    spread = np.einsum("tj,tjk->t", w, (rays - mean[:, None]) ** 2)
-    joint = np.einsum("tj,tjk->t", w, (rays - mean[:, None]) * (off - mean_off[:, None]))
+    about, off = rays - mean[:, None], off - mean_off[:, None]
+    spread = np.einsum("tj,tjk,tjk->t", w, about, about)
+    joint = np.einsum("tj,tjk,tjk->t", w, about, off)
     usable = (total > 1e-6) & (spread > 1e-12)
     if not usable.any():
         raise ValueError("no frame shows joints apart from each other; the path cannot be solved.")

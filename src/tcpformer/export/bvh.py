@@ -19,6 +19,7 @@ from .rig import Rig, fit_rig
 # do least: a sitting thigh or knee nods by 90 degrees.
 ORDERS: dict[str, str] = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
 ORDER = "ZXY"
+ROWS_AT_ONCE = 10_000
 
 # The ends of foot, head and hand, which the skeleton does not have, from the last bone's length:
 # left, up, forward. They only give the last bones something to point at.
@@ -64,7 +65,8 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
     ]
     with replacing(path) as beside, beside.open("w", encoding="ascii", newline="\n") as file:
         file.write("\n".join(lines) + "\n")
-        np.savetxt(file, _channels(rig, motion.skeleton), fmt="%.5f")
+        for rows in _channels(rig, motion.skeleton):
+            np.savetxt(file, rows, fmt="%.5f")
 
 
 def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
@@ -103,18 +105,19 @@ def _numbers(vector: Float[np.ndarray, "3"]) -> str:
     return " ".join(f"{number:.6f}" for number in vector.round(6) + 0.0)
 
 
-def _channels(rig: Rig, skeleton: Skeleton) -> Float[np.ndarray, "t c"]:
-    """One row a frame: place of the root, then degrees, in the order of the joints in the file."""
-    angles = np.stack(
-        [
-            euler(rig.rotations[:, joint], ORDERS.get(name, ORDER))
-            for joint, name in enumerate(skeleton.joints)
-        ],
-        axis=1,
-    )
-    order = list(_depth_first(skeleton, skeleton.root))
-    degrees = np.rad2deg(unwrap_euler(angles))[:, order]
-    return np.concatenate([rig.root, degrees.reshape(len(degrees), -1)], axis=1)
+def _channels(rig: Rig, skeleton: Skeleton) -> Iterator[Float[np.ndarray, "t c"]]:
+    """One row a frame: place of the root, then degrees, in the order of the joints in the file.
+
+    Some frames at a time: a long motion has its angles several times else.
+    """
+    angles = np.empty((len(rig.root), len(skeleton.joints), 3))
+    for place, joint in enumerate(_depth_first(skeleton, skeleton.root)):
+        order = ORDERS.get(skeleton.joints[joint], ORDER)
+        angles[:, place] = euler(rig.rotations[:, joint], order)
+    smooth = unwrap_euler(angles).reshape(len(angles), -1)
+    for start in range(0, len(smooth), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        yield np.concatenate([rig.root[part], np.rad2deg(smooth[part])], axis=1)
 
 
 def _depth_first(skeleton: Skeleton, joint: int) -> Iterator[int]:

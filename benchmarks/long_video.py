@@ -83,7 +83,12 @@ def looks(people: int, count: int) -> Iterator[list[Sighting]]:
 
 
 def road(
-    minutes: float, people: int, stage: Callable[[str, Callable[[], Any]], Any], overlay: bool
+    minutes: float,
+    people: int,
+    stage: Callable[[str, Callable[[], Any]], Any],
+    *,
+    overlay: bool,
+    weights: str,
 ) -> int:
     """Every stage for a video of some minutes; the number of its frames."""
     count = round(minutes * 60 * FPS)
@@ -98,7 +103,7 @@ def road(
             network.frame = done
 
         seen = stage("follow", lambda: follow(video, tracks, [], network, onward))
-        motions = stage("lift, finish", lambda: Lifter().people(seen))
+        motions = stage("lift, finish", lambda: Lifter(weights).people(seen))
         stage(
             "write",
             lambda: [save(m, Path(folder) / f"a.{s}") for m in motions for s in ("npz", "bvh")],

@@ -161,7 +161,7 @@ def report_networks(rounds: int = 15) -> None:
                 print(f"| {name} | {way} | {statistics.median(ms):.0f} | {min(ms):.0f} |")
 
 
-def watched(minutes: float, count: int, overlay: bool) -> dict[str, Any]:
+def watched(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
     """The road of a long video in this process: seconds and peak memory of each stage."""
     watch, now = Watch(), ["start"]
     samples: list[tuple[float, float, str]] = []
@@ -178,7 +178,7 @@ def watched(minutes: float, count: int, overlay: bool) -> dict[str, Any]:
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        frames = road(minutes, count, stage, overlay)
+        frames = road(minutes, count, stage, overlay=overlay, weights=weights)
     finally:
         ended.set()
         thread.join()
@@ -191,10 +191,10 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
-def apart(minutes: float, count: int, overlay: bool) -> dict[str, Any]:
+def apart(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
     """`watched`, in a process of its own."""
     line = [sys.executable, __file__, "_watched", "--minutes", str(minutes), "--people", str(count)]
-    line += [] if overlay else ["--no-overlay"]
+    line += ["--weights", weights, *([] if overlay else ["--no-overlay"])]
     return json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
 
 
@@ -239,10 +239,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+")
     parser.add_argument("--people", type=int, default=2)
     parser.add_argument("--overlay", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--weights", default="default")
     parser.add_argument("--picture", type=Path)
     args = parser.parse_args()
+    how = (args.people, args.overlay, args.weights)
     if args.verb == "_watched":
-        print(json.dumps(watched(args.minutes[0], args.people, args.overlay)))
+        print(json.dumps(watched(args.minutes[0], *how)))
         return
     if args.verb in ("networks", "all"):
         report_networks()
@@ -250,10 +252,10 @@ def main() -> None:
         report_stages(args.video, args.height, args.frames, args.runs)
     if args.verb in ("length", "all"):
         each = args.minutes or (0.25, 0.5, 1)
-        found = [apart(minutes, args.people, args.overlay) for minutes in each]
+        found = [apart(minutes, *how) for minutes in each]
         report_length(found, args.people)
     if args.verb == "memory":
-        found = apart((args.minutes or [60])[0], args.people, args.overlay)
+        found = apart((args.minutes or [60])[0], *how)
         report_length([found], args.people)
         if args.picture is not None:
             draw(found, args.picture)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .models import build
+from .models import Network, build
 from .models.ablations import build as build_variant
 from .models.tcpformer import Config, TCPFormer
 from .models.whole_poses import WholePoses
@@ -54,7 +54,7 @@ def start(plan: Plan) -> nn.Module:
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
-def one_headed(model: nn.Module) -> nn.Module:
+def one_headed(model: Network) -> Network:
     """The network without a second head: what that knows of errors ends with the first step."""
     config: Any = model.config
     if not getattr(config, "spread", False):
@@ -86,19 +86,19 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
         ValueError: If anything else differs, the factor between the proxies' lengths is not whole,
             or clips of another length have frames that know their places.
     """
+    model = one_headed(model)
     factor, left = divmod(config.proxy_length, model.config.proxy_length)
     gains = [x for x in _FROM_ZERO if getattr(config, x) and not getattr(model.config, x)]
     how = ("rotary_poses",) if "pose_layers" in gains else ()
     lengths = ("frames", "proxy_frames")
     before = {x: getattr(model.config, x) for x in (*lengths, *gains, *how)}
     same = replace(config, **before)
-    known = replace(model.config, spread=False)
+    known = model.config
     ordered = known.frame_position or known.pose_layers
     if same != known or left or not factor or (config.frames != known.frames and ordered):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result = TCPFormer(config)
-    state = result.state_dict()
-    state |= {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
+    state = result.state_dict() | model.state_dict()
     state["proxy"] = state["proxy"].repeat(factor, 1, 1)
     for key, value in state.items():
         if key.startswith(tuple(_FROM_ZERO[x] for x in gains)):
@@ -125,12 +125,10 @@ def beside(model: TCPFormer, poses: WholePoses, share: float = 0.5, kept: float 
     Raises:
         ValueError: If ``poses`` are of another size than could stand, or stood, in ``model``.
     """
-    layers = {"pose_layers": poses.config.layers, "rotary_poses": poses.config.rotary}
-    config = replace(model.config, **layers, spread=False)
+    model, how = one_headed(model), poses.config
+    config = replace(model.config, pose_layers=how.layers, rotary_poses=how.rotary)
     stood = bool(model.config.pose_layers)
-    if config.whole_poses != poses.config or (
-        stood and config != replace(model.config, spread=False)
-    ):
+    if config.whole_poses != how or (stood and config != model.config):
         raise ValueError(f"{poses.config} cannot stand beside {model.config}.")
     result = grown(model, config)
     state = result.state_dict()

@@ -30,11 +30,12 @@ from tcpformer.begin import start
 from tcpformer.data.mocap import load_mocap
 from tcpformer.data.videos import benchmark_like
 from tcpformer.lift import Lifter
+from tcpformer.machine import Machine
 from tcpformer.metrics import n_mpjpe
 from tcpformer.models.blocks import Attention
 from tcpformer.models.whole_poses import Config, WholePoses
 from tcpformer.normalize import REACH
-from tcpformer.recipes import PRESETS, Machine, Plan
+from tcpformer.recipes import PRESETS, Plan
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.train import train
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from tcpformer.recipes import PRESETS, Machine
+from tcpformer.machine import Machine
+from tcpformer.recipes import PRESETS
 from tcpformer.train import train
 
 WARM_UP = 5

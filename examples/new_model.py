@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tcpformer.machine import Machine
 from tcpformer.models import MODELS, Model
-from tcpformer.recipes import Machine, Plan
+from tcpformer.recipes import Plan
 from tcpformer.train import train
 
 

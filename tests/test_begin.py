@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
 
-from tcpformer import begin
+from tcpformer import begin, machine
 from tcpformer.begin import beside, grown, start, with_joints
 from tcpformer.models import build
 from tcpformer.models.ablations import Variant
@@ -35,7 +35,7 @@ def test_recomputing_and_compiling_are_by_layer(
     compiled: list[nn.Module] = []
     monkeypatch.setattr(nn.Module, "compile", lambda layer: compiled.append(layer))
     model = build(replace(NETWORKS[network], depth=2))
-    begin.arrange(model, replace(MACHINE, compile=True, recompute=True))
+    machine.arrange(model, replace(MACHINE, compile=True, recompute=True))
     assert len(compiled) == 4
     wrapped = [layer for layer in model.modules() if "forward" in vars(layer)]
     assert wrapped == compiled

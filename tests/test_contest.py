@@ -8,9 +8,10 @@ from mocaps import mocap_file
 
 from tcpformer import contest as module
 from tcpformer.contest import Rules, Stage, contest, contestants
+from tcpformer.machine import Machine
 from tcpformer.models import build, inputs_of
 from tcpformer.models.tcpformer import Config
-from tcpformer.recipes import Machine, Plan
+from tcpformer.recipes import Plan
 
 EXCERPT = Path(__file__).parent / "data/open_benchmark_excerpt.npz"
 BOTH = Config(frames=3, depth=1, width=8, heads=1, representation=8, pose_layers=1)

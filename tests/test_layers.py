@@ -79,13 +79,15 @@ ALLOWED: dict[str, set[str]] = {
     # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
     "typed": set(),
     "recipes": {"models", "typed"},
-    "record": {"recipes", "files"},
+    "machine": {"recipes"},
+    "record": {"recipes", "machine", "files"},
     "sources": {"recipes", "data", "released", "skeleton"},
     "begin": {"muon", "recipes", "models", "weights"},
     "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
-    "train": {"recipes", "sources", "record", "begin", "judge", "models", "weights", "losses"},
-    "ablate": {"recipes", "train", "models", "lift", "weights", "evaluate", "files"},
-    "contest": {"ablate", "recipes", "train", "models", "lift", "evaluate"},
+    "train": {"recipes", "machine", "sources", "record", "begin", "judge", "models", "weights"}
+    | {"losses"},
+    "ablate": {"recipes", "machine", "train", "models", "lift", "weights", "evaluate", "files"},
+    "contest": {"ablate", "recipes", "machine", "train", "models", "lift", "evaluate"},
     # The names that a user imports.
     "__init__": NUMBERS | {"detect", "export", "lift", "video", "weights"},
 }

@@ -25,7 +25,8 @@ SCRIPT = f"""
 import json, sys
 import torch
 from tcpformer import train as training
-from tcpformer.recipes import Machine, plan_from
+from tcpformer.machine import Machine
+from tcpformer.recipes import plan_from
 torch.set_num_threads(1)
 training.LOG_EVERY = {LOG_EVERY}
 plan, data, out, machine = sys.argv[1:]

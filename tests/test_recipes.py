@@ -10,10 +10,11 @@ from commands import run
 from trainings import MOCAP, OWN, POSEFORMER, STRIDED
 
 from tcpformer.cli import training
+from tcpformer.machine import Machine
 from tcpformer.models import name_of
 from tcpformer.models.ablations import AS_RELEASED, Variant
 from tcpformer.models.tcpformer import Config
-from tcpformer.recipes import PRESETS, Machine, Plan, as_data, plan_from, read_plan
+from tcpformer.recipes import PRESETS, Plan, as_data, plan_from, read_plan
 from tcpformer.weights import load_model
 
 # The released recipes

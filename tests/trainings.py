@@ -12,10 +12,11 @@ from synthetic_3dhp import scored_content, train_content, write_npz
 from torch import nn
 
 from tcpformer.data.folder import Sequence, save_sequence
+from tcpformer.machine import Machine
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2
 from tcpformer.models.strided_transformer import Config as Strided
 from tcpformer.models.tcpformer import Config
-from tcpformer.recipes import PRESETS, Data, Machine, Plan
+from tcpformer.recipes import PRESETS, Data, Plan
 from tcpformer.record import Record, Row
 from tcpformer.skeleton import H36M
 from tcpformer.train import train

@@ -19,12 +19,13 @@ import numpy as np
 from .evaluate.open_benchmark import evaluate_open
 from .files import replacing
 from .lift import Lifter
+from .machine import Machine
 from .models import MODELS, build, name_of
 from .models.ablations import AS_RELEASED, TABLES, Variant
 from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
-from .recipes import Machine, Network, Plan
+from .recipes import Network, Plan
 from .train import train
 from .weights import Convention, Weights
 

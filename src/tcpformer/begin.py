@@ -1,32 +1,19 @@
-"""What a training run begins with: network, optimizer, and the machine to run them on."""
+"""What a training run begins with: network and optimizer."""
 
-import ctypes
-import os
-import sys
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from .models import Network, build
 from .models.ablations import build as build_variant
 from .models.tcpformer import Config, TCPFormer
+from .models.whole_poses import Config as Poses
 from .models.whole_poses import WholePoses
 from .muon import Muon
-from .recipes import Machine, Plan
+from .recipes import Plan
 from .weights import load_model
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-"""Of glibc's malloc.h."""
 
 
 def start(plan: Plan) -> nn.Module:
@@ -51,6 +38,8 @@ def start(plan: Plan) -> nn.Module:
         return grown(model, plan.network)
     if isinstance(plan.network, Config) and isinstance(model, WholePoses):
         return with_joints(model, plan.network)
+    if isinstance(plan.network, Poses) and isinstance(model, WholePoses):
+        return stretched(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 
 
@@ -80,7 +69,8 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     over repeated proxy frames gives what attention over one of them gives, so it is repeated where
     it has to be longer; a clip whose frames are all repeated is then lifted as before. What embeds
     whole poses, and the places of frames, starts at 0; so does all that is read and heard of
-    layers of whole poses, which themselves start at random. A second head is left behind.
+    layers of whole poses, which themselves start at random. Layers of whole poses that stood there
+    before are as in `stretched`. A second head is left behind.
 
     Raises:
         ValueError: If anything else differs, the factor between the proxies' lengths is not whole,
@@ -94,7 +84,7 @@ def grown(model: TCPFormer, config: Config) -> TCPFormer:
     before = {x: getattr(model.config, x) for x in (*lengths, *gains, *how)}
     same = replace(config, **before)
     known = model.config
-    ordered = known.frame_position or known.pose_layers
+    ordered = known.frame_position or (known.pose_layers and not known.rotary_poses)
     if same != known or left or not factor or (config.frames != known.frames and ordered):
         raise ValueError(f"cannot start {config} from {model.config}.")
     result = TCPFormer(config)
@@ -157,6 +147,21 @@ def with_joints(poses: WholePoses, config: Config) -> TCPFormer:
     return result
 
 
+def stretched(poses: WholePoses, config: Poses) -> WholePoses:
+    """The same weights for clips of another length, which rotary attention has to learn again.
+
+    What a frame says of itself stays; how far frames turn from each other follows the length.
+
+    Raises:
+        ValueError: If anything else differs, or frames know their places.
+    """
+    if not config.rotary or replace(poses.config, frames=config.frames) != config:
+        raise ValueError(f"cannot start {config} from {poses.config}.")
+    result = WholePoses(config)
+    result.load_state_dict(poses.state_dict())
+    return result
+
+
 def _side_by_side(by_joints: Tensor, by_poses: Tensor) -> Tensor:
     """A last map that reads both, of two that read one each."""
     return torch.cat([by_joints, by_poses], dim=1)
@@ -174,71 +179,3 @@ def optimizer_for(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
     if plan.optimizer == "muon":
         return Muon(groups, lr=plan.rate, weight_decay=plan.weight_decay)
     return torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
-
-
-def arrange(model: nn.Module, machine: Machine) -> None:
-    """Compile every layer, or let it be computed twice, as asked for."""
-    for layer in _layers(model):
-        if machine.recompute:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-        if machine.compile:
-            layer.compile()
-
-
-def keep_memory() -> None:
-    """Let this process keep the memory that it frees, as far as its C library knows how to.
-
-    A step asks for the same again. Given back in between it comes as fresh pages, 20 000 to 75 000
-    of them a step, which took a fifth of the time (docs/performance.md).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:  # glibc
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_TOP_PAD, 2**26)
-
-
-def _layers(model: nn.Module) -> list[nn.Module]:
-    """The members of a network's stacks; not single maps, nor what counts its batches."""
-    stacks = [m for m in model.children() if isinstance(m, (nn.ModuleList, nn.Sequential))]
-    return [layer for stack in stacks for layer in stack if any(layer.children())]
-
-
-def accelerator_for(plan: Plan, machine: Machine, folder: Path) -> "Accelerator":
-    """What puts the work on devices and processes.
-
-    Raises:
-        ImportError: If the extra "research" is not installed.
-        ValueError: If the machine has no such precision, or not a device for each process.
-    """
-    try:
-        from accelerate import Accelerator
-        from accelerate.state import AcceleratorState, GradientState
-        from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
-    except ImportError as error:
-        raise ImportError("Training needs accelerate: pip install 'tcpformer[research]'") from error
-    tracker = machine.tracker
-    if tracker == "auto":
-        tracker = "tensorboard" if find_spec("tensorboard") else "none"
-    # What these remember of an earlier run in this process would win over what is asked for here.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    accelerator = Accelerator(
-        # Left to itself, on CPUs alone, it would not let several processes find each other.
-        cpu=machine.device == "cpu" or not torch.accelerator.is_available(),
-        mixed_precision=machine.precision,
-        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=plan.accumulate),
-        log_with=None if tracker == "none" else tracker,
-        project_dir=folder,
-        # The others wait while the first scores.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=4))],
-    )
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if started != accelerator.num_processes:
-        raise ValueError(
-            f"{started} processes were started, but {accelerator.device.type} is not to be shared "
-            "by several; start one, or say device='cpu'."
-        )
-    if machine.precision == "fp16" and accelerator.device.type == "cpu":
-        raise ValueError("fp16 needs a GPU; on a CPU say bf16, or no.")
-    return accelerator

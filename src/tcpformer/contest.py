@@ -14,11 +14,12 @@ from .ablate import Given, pace
 from .evaluate.open_benchmark import evaluate_open
 from .evaluate.report import LABELS, Report, Row, write_reports
 from .lift import Lifter
+from .machine import Machine
 from .models import build
 from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
-from .recipes import PRESETS, Machine, Network, Plan, with_network
+from .recipes import PRESETS, Network, Plan, with_network
 from .train import train
 
 MACHINE = Machine(device="cpu", tracker="none", score_every=500)

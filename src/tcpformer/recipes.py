@@ -1,7 +1,7 @@
 """How a network is trained, as data: `Plan`, the published recipes, and plans in files.
 
-A plan says all that changes the weights; `Machine` says how the work is done, and changes them by
-rounding at most.
+A plan says all that changes the weights; `machine.Machine` says how the work is done, and changes
+them by rounding at most.
 """
 
 import json
@@ -102,35 +102,6 @@ class Plan:
         _check_bounds(self)
         _check_data(self)
         _check_start(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """How the work is done."""
-
-    device: Literal["auto", "cpu"] = "auto"
-    """"auto" takes what accelerate finds: CUDA, MPS or the CPU."""
-    precision: Literal["no", "bf16", "fp16"] = "no"
-    """Of the linear maps; "no" is float32 throughout."""
-    compile: bool = False
-    """Compile every layer (torch.compile)."""
-    recompute: bool = False
-    """Keep only what goes into each layer and compute the rest again for the gradient: less
-    memory, more time (activation checkpointing)."""
-    save_seconds: float = 180.0
-    """Least time from one checkpoint to the next."""
-    keep_every: int = 0
-    """Keep the weights of every so many steps; 0 keeps the best and the last."""
-    score_every: int = 0
-    """Steps from one validation to the next; 0 is the end of every epoch or, in a run planned by
-    steps, every 500."""
-    tracker: str = "auto"
-    """"auto" writes for TensorBoard if it is installed; "none", or a name that accelerate knows."""
-
-    def __post_init__(self) -> None:
-        for name in ("save_seconds", "keep_every", "score_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
 
 
 def _check_bounds(plan: Plan) -> None:

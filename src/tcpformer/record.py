@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from .files import replacing
-from .recipes import Machine, Plan, as_data, plan_from
+from .machine import Machine
+from .recipes import Plan, as_data, plan_from
 
 Row = dict[str, Any]
 ENDING = ("steps", "epochs", "cooldown")

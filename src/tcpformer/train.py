@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import islice
 from math import cos, inf, pi
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
-from .begin import accelerator_for, arrange, keep_memory, optimizer_for, start
+from .begin import optimizer_for, start
 from .judge import BEST_BY, judge
 from .losses import position_loss, scaled_position_loss, velocity_loss
+from .machine import Machine, accelerator_for, arrange, keep_memory
 from .models import answers, inputs_of
-from .recipes import Machine, Plan, as_data
+from .recipes import Plan, as_data
 from .record import Record, Row
 from .sources import Source, open_source
 from .weights import save_model
@@ -62,10 +65,11 @@ def train(
     """
     run = _begin(plan, data, Path(out), machine or Machine())
     accelerator, objective, optimizer = run.accelerator, run.objective, run.optimizer
+    batches = _batches(run)
     while run.step < run.steps:
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * rate_at(run.step, run.steps, plan, run.epoch(run.step))
-        for clips in _batches(run):
+        for clips in islice(batches, plan.accumulate):
             with accelerator.accumulate(objective):
                 loss = objective(*clips)
                 accelerator.backward(loss)
@@ -230,17 +234,35 @@ def _begin(plan: Plan, data: str | Path, out: Path, machine: Machine) -> Run:
     return run
 
 
+@dataclass(frozen=True)
+class Parts(Dataset[tuple[Tensor, ...]]):
+    """Of every batch, by number, the part of one process."""
+
+    source: Source
+    size: int
+    process: int
+    processes: int
+
+    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
+        clips = self.source.batch(number, self.size * self.processes)
+        part = slice(self.process * self.size, (self.process + 1) * self.size)
+        return tuple(torch.from_numpy(x[part]) for x in (clips.xyc, clips.flat, clips.xyz))
+
+
 def _batches(run: Run) -> Iterator[tuple[Tensor, ...]]:
-    """The batches of one step; of each, every process takes its own part."""
+    """This process's part of the batches that are left, drawn ahead where there are workers."""
     plan, accelerator = run.plan, run.accelerator
-    size, mine = plan.batch * accelerator.num_processes, accelerator.process_index
-    part = slice(mine * plan.batch, (mine + 1) * plan.batch)
-    for number in range(run.step * plan.accumulate, (run.step + 1) * plan.accumulate):
+    mine, on_gpu = accelerator.process_index, accelerator.device.type == "cuda"
+    numbers = range(run.step * plan.accumulate, run.steps * plan.accumulate)
+    parts = Parts(run.source, plan.batch, mine, accelerator.num_processes)
+    workers = run.machine.workers
+    drawn = DataLoader(
+        parts, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=on_gpu
+    )
+    for number, clips in zip(numbers, drawn, strict=True):
         seed = np.random.SeedSequence([plan.seed, number, mine]).generate_state(1)[0]
         torch.manual_seed(int(seed))  # dropout, too, goes by number
-        clips = run.source.batch(number, size)
-        arrays = (clips.xyc[part], clips.flat[part], clips.xyz[part])
-        yield tuple(torch.from_numpy(x).to(accelerator.device) for x in arrays)
+        yield tuple(x.to(accelerator.device, non_blocking=on_gpu) for x in clips)
 
 
 def _write_down(run: Run, report: Callable[[Row], None]) -> None:

@@ -8,7 +8,8 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from ..recipes import PRESETS, Machine, Plan, read_plan
+from ..machine import Machine
+from ..recipes import PRESETS, Plan, read_plan
 from ..train import train
 from .bars import bar
 from .places import writable

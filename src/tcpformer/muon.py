@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 NARROW = 32
 """Maps to or from fewer channels than this are left to AdamW."""
@@ -41,42 +42,51 @@ class Muon(torch.optim.Optimizer):
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
+            if not params:
+                continue
+            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+            alike: dict[torch.Size | None, list[nn.Parameter]] = defaultdict(list)
             for p in params:
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
-            for p in params:
-                if is_hidden(p):
-                    alike[p.shape].append(p)
-                else:
-                    self._adam(p, group["lr"])
-            for same in alike.values():
-                self._muon(same, group["lr"])
+                alike[p.shape if is_hidden(p) else None].append(p)
+            for shape, same in alike.items():
+                (self._adam if shape is None else self._muon)(same, group["lr"])
         return loss
 
     def _muon(self, params: list[nn.Parameter], rate: float) -> None:
-        directions = []
-        for p in params:
-            if not self.state[p]:
-                self.state[p]["momentum"] = torch.zeros_like(p)
-            momentum, gradient = self.state[p]["momentum"], _gradient(p)
-            momentum.lerp_(gradient, 1 - _MOMENTUM)
-            directions.append(gradient.lerp(momentum, _MOMENTUM))
+        """Maps of one shape together: a step is a few large products, not many small ones."""
+        gradients = [_gradient(p) for p in params]
+        momenta = self._kept(params, "momentum")
+        torch._foreach_lerp_(momenta, gradients, 1 - _MOMENTUM)
+        directions = torch._foreach_lerp(gradients, momenta, _MOMENTUM)
         steps = orthogonal(torch.stack(directions))
         size = _RMS * max(params[0].shape) ** 0.5
-        for p, step in zip(params, steps, strict=True):
-            p.sub_(step, alpha=rate * size)
+        torch._foreach_sub_(params, list(steps.unbind()), alpha=rate * size)
 
-    def _adam(self, p: nn.Parameter, rate: float) -> None:
-        state = self.state[p]
-        if not state:
-            state |= {"count": torch.zeros(()), "mean": torch.zeros_like(p)}
-            state["square"] = torch.zeros_like(p)
-        state["count"] += 1
-        count, gradient = float(state["count"]), _gradient(p)
-        state["mean"].lerp_(gradient, 1 - _BETAS[0])
-        state["square"].lerp_(gradient.square(), 1 - _BETAS[1])
-        spread = (state["square"] / (1 - _BETAS[1] ** count)).sqrt_().add_(1e-8)
-        p.addcdiv_(state["mean"], spread, value=-rate / (1 - _BETAS[0] ** count))
+    def _adam(self, params: list[nn.Parameter], rate: float) -> None:
+        adamw(
+            list(params),
+            [_gradient(p) for p in params],
+            self._kept(params, "mean"),
+            self._kept(params, "square"),
+            [],
+            self._kept(params, "count"),
+            fused=True,
+            amsgrad=False,
+            beta1=_BETAS[0],
+            beta2=_BETAS[1],
+            lr=rate,
+            weight_decay=0.0,  # has been done
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def _kept(self, params: list[nn.Parameter], what: str) -> list[Tensor]:
+        """What is remembered of every parameter, from 0 on."""
+        for p in params:
+            if what not in self.state[p]:
+                shape = () if what == "count" else p.shape
+                self.state[p][what] = p.new_zeros(shape)
+        return [self.state[p][what] for p in params]
 
 
 def is_hidden(p: Tensor) -> bool:

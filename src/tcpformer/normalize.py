@@ -107,7 +107,7 @@ def to_aimed(
 ) -> Float[np.ndarray, "*batch t j 2"]:
     """What the virtual camera sees of a clip, scaled to unit root-mean-square reach."""
     points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
-    turned = np.einsum("...tab,...tjb->...tja", rotation, points)
+    turned = points @ np.swapaxes(rotation, -1, -2)
     flat = turned[..., :2] / np.maximum(turned[..., 2:], 1e-3)
     reach = np.sqrt((flat**2).sum(axis=-1).mean(axis=(-2, -1)))
     return flat / np.maximum(reach, 1e-6)[..., None, None, None]

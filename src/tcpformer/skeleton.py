@@ -280,8 +280,9 @@ def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"
     total = 0.0
     for joint in _STATURE_BONES:
         child = H36M.index[joint]
-        bone = np.linalg.norm(xyz[..., child, :] - xyz[..., H36M.parents[child], :], axis=-1)
-        total = total + bone * (0.5 if joint[0] in "LR" else 1.0)
+        bone = xyz[..., child, :] - xyz[..., H36M.parents[child], :]
+        length = np.sqrt(bone[..., 0] ** 2 + bone[..., 1] ** 2 + bone[..., 2] ** 2)
+        total = total + length * (0.5 if joint[0] in "LR" else 1.0)
     return np.asarray(STATURE_PER_BONE_SUM * total)
 
 

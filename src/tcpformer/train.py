@@ -192,8 +192,7 @@ def rate_at(step: int, steps: int, plan: Plan, epoch: int = 0) -> float:
 @torch.no_grad()
 def follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights a little toward the present ones."""
-    for kept, present in zip(mean.parameters(), model.parameters(), strict=True):
-        kept.lerp_(present, 1 - decay)
+    torch._foreach_lerp_(list(mean.parameters()), list(model.parameters()), 1 - decay)
     for kept, present in zip(mean.buffers(), model.buffers(), strict=True):
         if kept.is_floating_point():  # what a batch norm has seen belongs to its weights
             kept.lerp_(present, 1 - decay)

@@ -67,7 +67,7 @@ def tilted(
     vector = (turn[..., None] * along[:, None]).reshape(-1, 3)
     rotation = Rotation.from_rotvec(vector).as_matrix().reshape(*turn.shape, 3, 3)
     pelvis = clips[:, :, H36M.root, None]
-    around = np.einsum("btxy,btjy->btjx", rotation.astype(clips.dtype), clips - pelvis)
+    around = (clips - pelvis) @ np.swapaxes(rotation, -1, -2).astype(clips.dtype)
     return pelvis + around
 
 
@@ -98,7 +98,7 @@ def random_views(
     c, s = np.cos(roll)[:, None], np.sin(roll)[:, None]
     rotation = np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
     middle = clips.reshape(b, -1, 3).mean(axis=1)
-    local = np.einsum("bxy,btjy->btjx", rotation, clips - middle[:, None, None])
+    local = (clips - middle[:, None, None]) @ np.swapaxes(rotation, -1, -2)[:, None]
     nearest = local[..., 2].min(axis=(1, 2))
     distance = np.maximum(np.exp(rng.uniform(np.log(2.0), np.log(9.0), b)), 1.0 - nearest)
     aside = distance[:, None] * rng.uniform(-0.35, 0.35, (b, 2))

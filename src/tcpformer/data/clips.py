@@ -92,7 +92,7 @@ def aimed(
     """
     rotation = aim(rays)
     seen = to_aimed(rays, rotation)
-    truth = np.einsum("btxy,btjy->btjx", rotation, relative)
+    truth = relative @ np.swapaxes(rotation, -1, -2)
     xyc = np.concatenate([seen, confidence[..., None]], axis=-1)
     return Clips(*(x.astype(np.float32) for x in (xyc, flat_pose(seen, H36M.root), truth)))
 

@@ -53,15 +53,14 @@ def _with_limbs(
     up: tuple[str, str],
 ) -> Float[np.ndarray, "b t 17 3"]:
     size = (stature(bodies).mean(axis=1) / stature(donors).mean(axis=1))[:, None, None]
-    turn = np.einsum(
-        "btxi,btyi->btxy", _trunk(bodies, joints[0], up), _trunk(donors, joints[0], up)
-    )
+    back = np.swapaxes(_trunk(bodies, joints[0], up), -1, -2)
+    turn = _trunk(donors, joints[0], up) @ back
     out = bodies.copy()
     for side in _SIDES:
         first, *rest = (_J[side + joint] for joint in joints)
         for joint in rest:
             limb = (donors[:, :, joint] - donors[:, :, first]) * size
-            out[:, :, joint] = bodies[:, :, first] + np.einsum("btxy,bty->btx", turn, limb)
+            out[:, :, joint] = bodies[:, :, first] + (limb[:, :, None] @ turn)[:, :, 0]
     return out
 
 

@@ -216,6 +216,8 @@ def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
         "rate": 2e-3,
         "cooldown": 0.5,
         "average": 0.99,
+        "grafts": 0.25,
+        "velocity_weight": 0.5,
         "seed": seed,
         "select": "last",
     }

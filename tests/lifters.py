@@ -16,7 +16,6 @@ from tcpformer.weights import Convention, save_model
 CONVENTIONS = {
     "ours": Convention(fps=30.0),
     "spaced": Convention(fps=30.0, spacing=3),
-    "paced": Convention(fps=30.0, spacing=4, close=2),
     "h36m": Convention(rule="screen", unit="screen", fps=30.0),
     "3dhp": Convention(skeleton="mpi-inf-3dhp", rule="screen", fps=30.0),
 }

@@ -239,6 +239,38 @@ def test_whose_frames_know_their_places_cannot_be_longer(known: dict[str, Any]) 
         grown(short, replace(short.config, frames=27))
 
 
+def _alone(poses: nn.Module) -> None:
+    """No frame hears of another."""
+    for name, parameter in poses.named_parameters():
+        if name.endswith(".0.scale.gain"):
+            nn.init.zeros_(parameter)
+
+
+@torch.inference_mode()
+def test_of_rotary_layers_what_a_frame_says_of_itself_stays(tmp_path: Path) -> None:
+    """Alone, and beside joints, of clips whose frames are all repeated."""
+    short, x = _poses(rotary=True), torch.randn(2, 27, 17, 3)
+    _alone(short)
+    save_model(short, tmp_path / "short")
+    config = replace(short.config, frames=27)
+    long = start(Plan(network=config, init=str(tmp_path / "short"), steps=1)).eval()
+    torch.testing.assert_close(long(x)[:, 9:18], short(x[:, 9:18]), atol=1e-6, rtol=0)
+    both = _lively(9, pose_layers=2, rotary_poses=True)
+    assert both.poses is not None
+    _alone(both.poses)
+    longer = grown(both, replace(both.config, frames=27)).eval()
+    once = x[:, :9]
+    thrice = longer(once.repeat(1, 3, 1, 1))
+    torch.testing.assert_close(thrice[:, :9], both(once), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("change", [{"rotary": False}, {"width": 96, "heads": 4}, {"layers": 3}])
+def test_only_rotary_layers_of_one_size_lift_other_clips(change: dict[str, Any]) -> None:
+    poses = _poses(rotary=change.get("rotary", True))
+    with pytest.raises(ValueError, match="cannot start"):
+        begin.stretched(poses, replace(poses.config, **{"frames": 27} | change))
+
+
 def test_longer_leaves_the_short_one_alone() -> None:
     short = _lively(9)
     before = {key: value.clone() for key, value in short.state_dict().items()}

@@ -10,7 +10,7 @@ from motions import FOCAL, walk
 
 from tcpformer.lift import Lifter
 from tcpformer.motion import Motion2D
-from tcpformer.repair import fill_gaps, moving_as
+from tcpformer.repair import fill_gaps
 from tcpformer.skeleton import H36M, MPI_INF_3DHP, conversion
 from tcpformer.weights import Convention, save_model
 from tcpformer.windows import layout
@@ -174,21 +174,6 @@ def test_many_clips_are_the_same_as_few(tmp_path: Path, monkeypatch: pytest.Monk
     whole = lift.relative(person, FOCAL)
     monkeypatch.setattr("tcpformer.models.predicting.CLIPS_AT_ONCE", 2)
     np.testing.assert_allclose(lift.relative(person, FOCAL), whole, atol=1e-5)
-
-
-def test_closer_clips_say_what_is_quick(tmp_path: Path) -> None:
-    """Of a person as noisy as detected ones: each pace as if it were lifted with it alone."""
-    paced, person = CONVENTIONS["paced"], seen(walk(120))
-    tremble = np.random.default_rng(3).normal(0, 3, person.xy.shape)
-    person = replace(person, xy=person.xy + tremble)
-    alone = {
-        gap: lifter(tmp_path / str(gap), replace(paced, spacing=gap, close=None))
-        for gap in (paced.spacing, paced.close or 0)
-    }
-    wide, close = (lift.relative(person, FOCAL) for lift in alone.values())
-    both = lifter(tmp_path / "both", paced).relative(person, FOCAL)
-    np.testing.assert_allclose(both, moving_as(wide, close, 0.1, 30.0), atol=1e-5)
-    assert np.abs(both - wide).max() > 0.01
 
 
 # Gaps

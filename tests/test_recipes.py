@@ -250,9 +250,9 @@ def test_options_change_single_fields(asked: list[tuple[Plan, Path, Path, Machin
     ("model", "preset", "frames", "spacing"),
     [
         ("poseformerv2", "h36m-81", 81, (1, 1)),
-        ("strided-transformer", "open", 27, (1, 7)),  # there is none for 9: the same two seconds
+        ("strided-transformer", "open", 27, (2, 7)),
         ("strided-transformer", "h36m-81", 27, (1, 1)),  # nor for 81, but those are in a row
-        ("whole-poses", "open", 9, (4, 20)),
+        ("whole-poses", "open", 27, (2, 7)),
     ],
 )
 def test_another_network_by_name(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tcpformer.motion import Motion2D
-from tcpformer.repair import at_times, fill_gaps, moving_as, resample, steadied
+from tcpformer.repair import at_times, fill_gaps, resample, steadied
 from tcpformer.skeleton import COCO
 
 J = len(COCO.joints)
@@ -185,25 +185,6 @@ def test_resampling_minutes_does_not_need_gigabytes() -> None:
     tracemalloc.stop()
     assert abs(even.times[-1] - times[-1]) <= 0.5 / 26
     assert peak < 100e6
-
-
-# two paces
-
-
-def test_what_both_say_comes_out(rng: np.random.Generator) -> None:
-    path = rng.normal(size=(40, J, 3))
-    np.testing.assert_allclose(moving_as(path, path, 0.1, 25.0), path, rtol=0, atol=1e-12)
-
-
-def test_where_is_told_by_the_slow_and_how_it_moves_by_the_quick(rng: np.random.Generator) -> None:
-    """A Gaussian of 0.1 s keeps 97 % of a wave of 0.4 Hz and nothing of one of 5 Hz."""
-    time = np.arange(300)[:, None, None] / 25
-    place = rng.normal(size=(1, J, 3))
-    stride, shiver = np.sin(2 * np.pi * 0.4 * time), 0.3 * np.sin(2 * np.pi * 5 * time)
-    slow = place + stride - shiver  # its shiver is wrong
-    quick = 1 - place + 0 * stride + shiver  # its place and stride are
-    both = moving_as(slow, quick, 0.1, 25.0)[25:-25]
-    np.testing.assert_allclose(both, (place + stride + shiver)[25:-25], rtol=0, atol=0.04)
 
 
 # steadying

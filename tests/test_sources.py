@@ -199,15 +199,6 @@ def test_the_convention_says_what_was_trained_on(folder: Path) -> None:
     assert opened(replace(OWN, spacing=(2, 4)), folder).convention.spacing == 3
 
 
-@pytest.mark.parametrize(
-    ("spacing", "close"), [((1, 3), 1), ((2, 5), None), ((2, 6), 2), ((2, 2), None)]
-)
-def test_closer_clips_are_at_most_half_as_wide_and_were_trained_on(
-    spacing: tuple[int, int], close: int | None, folder: Path
-) -> None:
-    assert opened(replace(OWN, spacing=spacing), folder).convention.close == close
-
-
 def test_exact_2d_has_no_doubt(folder: Path) -> None:
     assert (opened(replace(SH, ground_truth=True), folder).batch(0, 4).xyc[..., 2] == 1).all()
     assert (opened(SH, folder).batch(0, 4).xyc[..., 2] != 1).any()

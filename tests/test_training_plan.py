@@ -44,6 +44,18 @@ def test_recomputing_changes_nothing(network: str, data: Path, tmp_path: Path) -
     assert same(kept, twice)
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_who_draws_the_clips_does_not_matter(accumulate: int, data: Path, tmp_path: Path) -> None:
+    """Nor does a pause, after which clips are drawn ahead anew."""
+    plan = replace(OWN, accumulate=accumulate, steps=4)
+    alone, _ = run(plan, data, tmp_path / "alone")
+    ahead, _ = run(plan, data, tmp_path / "ahead", workers=2)
+    assert same(alone, ahead)
+    run(replace(plan, steps=2, cooldown=0.0), data, tmp_path / "paused", workers=2)
+    on, _ = run(plan, data, tmp_path / "paused", workers=1)
+    assert same(alone, on)
+
+
 def test_half_precision_is_close_and_may_follow_full(data: Path, tmp_path: Path) -> None:
     """Several runs in one process, each with what it asks for."""
     plan = replace(OWN, average=0.0)
@@ -53,8 +65,9 @@ def test_half_precision_is_close_and_may_follow_full(data: Path, tmp_path: Path)
     assert half[-1]["loss"] == pytest.approx(full[-1]["loss"], rel=0.02)
     assert half[-1]["loss"] != full[-1]["loss"]
     assert again[-1]["loss"] == full[-1]["loss"]
-    with pytest.raises(ValueError, match="fp16 needs a GPU"):
-        run(plan, data, tmp_path / "fp16", precision="fp16")
+    for precision in ("fp16", "tf32"):
+        with pytest.raises(ValueError, match=f"{precision} needs a GPU"):
+            run(plan, data, tmp_path / precision, precision=precision)
 
 
 def test_clipping_bounds_the_step(data: Path, tmp_path: Path) -> None:

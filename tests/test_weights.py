@@ -145,8 +145,6 @@ def _about(ours: Path, part: str, **changes: object) -> str:
         lambda ours: _about(ours, "convention", skeleton="coco"),
         lambda ours: _about(ours, "convention", unit="feet"),
         lambda ours: _about(ours, "convention", spacing=0),
-        lambda ours: _about(ours, "convention", close=0),
-        lambda ours: _about(ours, "convention", close=5),
         lambda ours: _about(ours, "convention", fps=-1),
         lambda ours: _about(ours, "convention", fps="fifty"),
     ],

@@ -21,10 +21,9 @@ def main() -> None:
     loaded = load_weights(run / "weights")
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
     trained = loaded.convention
-    if trained is None or trained.spacing % 2 or (trained.close or 0) % 2:
-        raise SystemExit(f"{run}: expected weights with even spacings, got {trained}.")
-    close = trained.close and trained.close // 2
-    half = replace(trained, fps=trained.fps / 2, spacing=trained.spacing // 2, close=close)
+    if trained is None or trained.spacing % 2:
+        raise SystemExit(f"{run}: expected weights with an even spacing, got {trained}.")
+    half = replace(trained, fps=trained.fps / 2, spacing=trained.spacing // 2)
     save_model(loaded.model.half(), PACKAGED / name, convention=half)
     packed = load_weights(name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())

@@ -24,7 +24,7 @@ from .models.spread import Unsure
 from .motion import REACH, Motion2D, Motion3D, to_skeleton
 from .normalize import Seen, aim, see, to_rays
 from .place import choose_focal, choose_height, constant_bones, root_path, to_height, to_world
-from .repair import at_times, fill_gaps, moving_as, resample, steadied
+from .repair import at_times, fill_gaps, resample, steadied
 from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
 from .skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
@@ -38,8 +38,6 @@ CLIPS_IN_MEMORY = 256
 STEADY_SECONDS = 0.04
 """Where clips take turns, neighbouring frames come from different ones and differ a little: that is
 averaged away. It keeps 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
-QUICK_SECONDS = 0.1
-"""What changes within so many is taken from closer clips, whose frames see the movement."""
 _SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, H36M_NOSE, MPI_INF_3DHP)}
 
 
@@ -291,15 +289,8 @@ class Lifter:
         return self._see(even, clip, focal).xyc[0].astype(np.float32)
 
     def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
-        """Clips lifted whole; if the weights know closer ones, those say how the body moves."""
-        said = self._blended(even, focal, self.convention.spacing)
-        if self.convention.close is not None:
-            close = self._blended(even, focal, self.convention.close)[..., :3]
-            said[..., :3] = moving_as(said[..., :3], close, QUICK_SECONDS, even.fps)
-        return said
-
-    def _blended(self, even: Motion2D, focal: float, spacing: int) -> Float[np.ndarray, "t j d"]:
         """Overlapping clips, lifted whole and blended."""
+        spacing = self.convention.spacing
         clips = layout(len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap)
         pose = stitch(self._in_parts(even, clips, focal), clips, len(even))
         return steadied(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose

@@ -41,28 +41,27 @@ class Muon(torch.optim.Optimizer):
         """One step along the gradients that there are."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if not params:
-                continue
-            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
             alike: dict[torch.Size | None, list[nn.Parameter]] = defaultdict(list)
-            for p in params:
-                alike[p.shape if is_hidden(p) else None].append(p)
-            for shape, same in alike.items():
-                (self._adam if shape is None else self._muon)(same, group["lr"])
+            for p in group["params"]:
+                if p.grad is not None:
+                    alike[p.shape if is_hidden(p) else None].append(p)
+            for shape, params in alike.items():
+                do = self._adam if shape is None else self._muon
+                do(params, group["lr"], group["weight_decay"])
         return loss
 
-    def _muon(self, params: list[nn.Parameter], rate: float) -> None:
-        """Maps of one shape together: a step is a few large products, not many small ones."""
-        gradients = [_gradient(p) for p in params]
-        momenta = self._kept(params, "momentum")
-        torch._foreach_lerp_(momenta, gradients, 1 - _MOMENTUM)
-        directions = torch._foreach_lerp(gradients, momenta, _MOMENTUM)
-        steps = orthogonal(torch.stack(directions))
+    def _muon(self, params: list[nn.Parameter], rate: float, decay: float) -> None:
+        """Maps of one shape together: a few large products are faster than many small ones."""
+        gradients = torch.stack([_gradient(p) for p in params])
+        momenta = torch.stack(self._kept(params, "momentum"))
+        momenta.lerp_(gradients, 1 - _MOMENTUM)
+        steps = orthogonal(gradients.lerp(momenta, _MOMENTUM))
         size = _RMS * max(params[0].shape) ** 0.5
-        torch._foreach_sub_(params, list(steps.unbind()), alpha=rate * size)
+        for p, momentum, step in zip(params, momenta, steps, strict=True):
+            self.state[p]["momentum"] = momentum
+            p.mul_(1 - rate * decay).sub_(step, alpha=rate * size)
 
-    def _adam(self, params: list[nn.Parameter], rate: float) -> None:
+    def _adam(self, params: list[nn.Parameter], rate: float, decay: float) -> None:
         adamw(
             list(params),
             [_gradient(p) for p in params],
@@ -75,7 +74,7 @@ class Muon(torch.optim.Optimizer):
             beta1=_BETAS[0],
             beta2=_BETAS[1],
             lr=rate,
-            weight_decay=0.0,  # has been done
+            weight_decay=decay,
             eps=1e-8,
             maximize=False,
         )
@@ -84,8 +83,7 @@ class Muon(torch.optim.Optimizer):
         """What is remembered of every parameter, from 0 on."""
         for p in params:
             if what not in self.state[p]:
-                shape = () if what == "count" else p.shape
-                self.state[p][what] = p.new_zeros(shape)
+                self.state[p][what] = p.new_zeros(() if what == "count" else p.shape)
         return [self.state[p][what] for p in params]
 
 

@@ -34,8 +34,6 @@ class Convention:
     """Frame rate of the motion that the weights were trained on."""
     spacing: int = 1
     """Frames, at that rate, from one frame of a clip to the next."""
-    close: int | None = None
-    """The same of closer clips, which say how a body moves; the others say how it stands."""
 
     def __post_init__(self) -> None:
         known = {
@@ -48,8 +46,6 @@ class Convention:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}.")
         if not (self.fps > 0 and self.spacing >= 1):
             raise ValueError(f"fps and spacing must be positive, got {self.fps}, {self.spacing}.")
-        if self.close is not None and not 1 <= self.close < self.spacing:
-            raise ValueError(f"close must be 1 to {self.spacing - 1}, got {self.close}.")
 
 
 RELEASED = {

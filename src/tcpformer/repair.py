@@ -124,17 +124,6 @@ def at_times(
     return make_interp_spline(times, x, k=degree)(np.clip(wanted, times[0], times[-1]))
 
 
-def moving_as(
-    slow: Float[np.ndarray, "t j d"], quick: Float[np.ndarray, "t j d"], seconds: float, fps: float
-) -> Float[np.ndarray, "t j d"]:
-    """Where ``slow`` says, but for what changes within some seconds, which ``quick`` says.
-
-    A complementary filter: the low frequencies of the one, by a Gaussian of this standard
-    deviation, and what that leaves out of the other. What both say comes out as it is.
-    """
-    return quick + gaussian_filter1d(slow - quick, seconds * fps, axis=0, mode="nearest")
-
-
 def steadied(
     x: Float[np.ndarray, "t j d"], seconds: float, fps: float
 ) -> Float[np.ndarray, "t j d"]:

@@ -21,8 +21,6 @@ from .skeleton import H36M
 
 JUDGED_CLIPS = 512
 JUDGES_SEED = 7
-CLOSER = 2
-"""Weights are lifted with closer clips too, if they were trained on some so many times as close."""
 _FOOTAGE = {"benchmark-like": clips, "as-filmed": filmed_clips}
 
 
@@ -168,9 +166,7 @@ def _convention(plan: Plan, fps: float) -> Convention:
     known = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
     if plan.data in known:
         return RELEASED[known[plan.data]]
-    middle, least = _middle(plan.spacing), plan.spacing[0]
-    close = least if CLOSER * least <= middle else None
-    return Convention(rule=plan.rule, fps=fps, spacing=middle, close=close)
+    return Convention(rule=plan.rule, fps=fps, spacing=_middle(plan.spacing))
 
 
 def _middle(spacing: tuple[int, int]) -> int:

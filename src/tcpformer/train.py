@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from .begin import optimizer_for, start
@@ -192,7 +193,7 @@ def rate_at(step: int, steps: int, plan: Plan, epoch: int = 0) -> float:
 @torch.no_grad()
 def follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights a little toward the present ones."""
-    torch._foreach_lerp_(list(mean.parameters()), list(model.parameters()), 1 - decay)
+    get_ema_multi_avg_fn(decay)(list(mean.parameters()), list(model.parameters()), 0)
     for kept, present in zip(mean.buffers(), model.buffers(), strict=True):
         if kept.is_floating_point():  # what a batch norm has seen belongs to its weights
             kept.lerp_(present, 1 - decay)

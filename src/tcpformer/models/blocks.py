@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MLP_RATIO = 4
+FEW = 32 * 32
+"""Attention maps up to this size are better formed: fused attention is slow on them."""
 
 Axis = Literal["time", "joint"]
 
@@ -107,8 +109,12 @@ class AttentionMap:
     k: Float[Tensor, "n h k d"]
 
     def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
-        """Fused: the map is not formed. In training on a CPU it is, in 0.7 of the time or less."""
-        if not (v.requires_grad and v.device.type == "cpu"):
+        """Fused: the map is not formed. In training it is, in 0.7 of the time or less.
+
+        But not a large one on a GPU.
+        """
+        few = self.q.shape[-2] * self.k.shape[-2] <= FEW
+        if not (v.requires_grad and (few or v.device.type == "cpu")):
             return F.scaled_dot_product_attention(self.q, self.k, v)
         scores = self.q * self.q.shape[-1] ** -0.5 @ self.k.transpose(-1, -2)
         return scores.softmax(dim=-1).to(v.dtype) @ v

@@ -8,10 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from .blocks import Axis, turned
+from .blocks import FEW, Axis, turned
 
-FEW = 32 * 32
-"""Attention maps up to this size are formed: fused attention is slow on them."""
 SCORES = 2**20
 """Scores that exist at once where bfloat16 forms them: 2 MB, about what stays in the cache."""
 LEAST = 1e-30

@@ -26,7 +26,7 @@ _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian
 _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
-_BELIEF = 16  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts next to nothing
+_BELIEF = 16  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts 1 %
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
 

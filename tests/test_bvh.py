@@ -113,10 +113,37 @@ def test_unwrapping_keeps_the_rotation_and_crosses_the_pole() -> None:
     t = np.linspace(0, 4 * np.pi, 400)
     angles = np.stack([0.3 * np.sin(t), t, 0.1 * t], axis=-1)[:, None]
     rotations = Rotation.from_euler("ZXY", angles[:, 0]).as_matrix()
-    smooth = unwrap_euler(euler(rotations, "ZXY")[:, None])
+    smooth = unwrap_euler(euler(rotations, "ZXY")[:, None], np.zeros((1, 3)))
     again = Rotation.from_euler("ZXY", smooth[:, 0]).as_matrix()
     np.testing.assert_allclose(again, rotations, atol=1e-9)
     np.testing.assert_allclose(smooth, angles, atol=1e-6)
+
+
+def test_a_motion_in_parts_is_written_as_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noisy, turning on the spot more than once: smoothing and full turns cross the seams."""
+    motion = walk(300, speed=0.2)
+    noise = np.random.default_rng(2).normal(0, 0.01, motion.xyz.shape)
+    angle = np.linspace(0, 5 * np.pi, 300)
+    turn = Rotation.from_rotvec(angle[:, None] * [0, 0, 1]).as_matrix()
+    motion = replace(motion, xyz=(motion.xyz + noise) @ turn.swapaxes(1, 2))
+    write_bvh(motion, tmp_path / "whole.bvh")
+    monkeypatch.setattr(rig, "FRAMES_AT_ONCE", 50)
+    monkeypatch.setattr("tcpformer.export.bvh.ROWS_AT_ONCE", 70)
+    write_bvh(motion, tmp_path / "parts.bvh")
+    whole, parts = (
+        np.loadtxt(tmp_path / f"{name}.bvh", skiprows=rows_before(tmp_path))
+        for name in ("whole", "parts")
+    )
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-5)
+    assert np.ptp(whole[:, 3:], axis=0).max() > 720
+
+
+def rows_before(folder: Path) -> int:
+    """Lines of the file up to its numbers."""
+    lines = (folder / "whole.bvh").read_text().splitlines()
+    return next(i for i, line in enumerate(lines) if line.startswith("Frame Time")) + 1
 
 
 # Closed forms

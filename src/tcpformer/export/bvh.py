@@ -110,14 +110,14 @@ def _channels(rig: Rig, skeleton: Skeleton) -> Iterator[Float[np.ndarray, "t c"]
 
     Some frames at a time: a long motion has its angles several times else.
     """
-    angles = np.empty((len(rig.root), len(skeleton.joints), 3))
-    for place, joint in enumerate(_depth_first(skeleton, skeleton.root)):
-        order = ORDERS.get(skeleton.joints[joint], ORDER)
-        angles[:, place] = euler(rig.rotations[:, joint], order)
-    smooth = unwrap_euler(angles).reshape(len(angles), -1)
-    for start in range(0, len(smooth), ROWS_AT_ONCE):
+    joints = list(_depth_first(skeleton, skeleton.root))
+    before = np.zeros((len(joints), 3))
+    for start in range(0, len(rig.root), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        yield np.concatenate([rig.root[part], np.rad2deg(smooth[part])], axis=1)
+        turns = [(rig.rotations[part, j], ORDERS.get(skeleton.joints[j], ORDER)) for j in joints]
+        angles = unwrap_euler(np.stack([euler(*turn) for turn in turns], axis=1), before)
+        before = angles[-1]
+        yield np.concatenate([rig.root[part], np.rad2deg(angles.reshape(len(angles), -1))], axis=1)
 
 
 def _depth_first(skeleton: Skeleton, joint: int) -> Iterator[int]:
@@ -142,7 +142,9 @@ def euler(rotations: Float[np.ndarray, "t 3 3"], order: str) -> Float[np.ndarray
     return np.stack([np.arctan2(sign * column[:, k], column[:, j]), middle, last], axis=-1)
 
 
-def unwrap_euler(angles: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t j 3"]:
+def unwrap_euler(
+    angles: Float[np.ndarray, "t j 3"], before: Float[np.ndarray, "j 3"]
+) -> Float[np.ndarray, "t j 3"]:
     """The same rotations by angles as near as can be to those of the frame before.
 
     Besides full turns, every rotation has a second triple of angles: half a turn more on both
@@ -150,7 +152,6 @@ def unwrap_euler(angles: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t j 3
     """
     turn = 2 * np.pi
     smooth = np.empty_like(angles)
-    before = np.zeros(angles.shape[1:])
     for t, first in enumerate(angles):
         both = np.stack([first, first * [1, -1, 1] + np.pi])
         near = both + turn * np.round((before - both) / turn)

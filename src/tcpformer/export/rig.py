@@ -10,6 +10,8 @@ y up, z towards the camera, in the world. Metres. Legend: `t` time, `j` joint, `
 """
 
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 
 import numpy as np
 from jaxtyping import Float
@@ -39,6 +41,8 @@ SWEEPS = 4  # twice as many gain less than 1 mm (95th percentile) on noisy motio
 STAY = 1e-6  # m^2; decides a rotation where the joints do not, and bends others by < 0.01 degrees
 SHY = 0.2  # sine of the bend at which a limb's twist trusts the bend as much as the parent's twist
 CALM = 0.1  # seconds over which the twist is smoothed
+REACH = 4  # sigmas of that
+FRAMES_AT_ONCE = 10_000  # what a long motion takes besides its rotations stays small
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,20 @@ def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> 
     """
     joints = range(len(skeleton.joints))
     children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
-    offsets = _rest_offsets(xyz, skeleton, children)
-    placed = _place(xyz, skeleton, children, offsets)
-    placed = _relax(placed, xyz, skeleton, children)
-    turns = _orient(placed, skeleton, children, offsets, CALM * fps)
-    for parent, child in reversed(skeleton.bones):  # against the parent: from the ends inwards
-        turns[:, child] = turns[:, parent].swapaxes(1, 2) @ turns[:, child]
-    return Rig(offsets, turns, placed[:, skeleton.root])
+    offsets, calm = _rest_offsets(xyz, skeleton, children), CALM * fps
+    turns, root = np.empty((*xyz.shape, 3)), np.empty((len(xyz), 3))
+    for start in range(0, len(xyz), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        # As many more on both sides as smoothing reaches: the whole comes out the same.
+        first = max(start - ceil(REACH * calm), 0)
+        near = xyz[first : part.stop + ceil(REACH * calm)]
+        placed = _relax(_place(near, skeleton, children, offsets), near, skeleton, children)
+        own = slice(start - first, start - first + FRAMES_AT_ONCE)
+        turns[part] = _orient(placed, skeleton, children, offsets, calm)[own]
+        root[part] = placed[own, skeleton.root]
+        for parent, child in reversed(skeleton.bones):  # against the parent: from the ends inwards
+            turns[part, child] = turns[part, parent].swapaxes(1, 2) @ turns[part, child]
+    return Rig(offsets, turns, root)
 
 
 def _align(
@@ -241,8 +252,8 @@ def _twist(
     Kept below 90 degrees either way, which also keeps it continuous: a knee that seems to bend
     forward is noise and must not turn the thigh about.
     """
-    along = gaussian_filter1d((evidence * hinge).sum(axis=1), calm, mode="nearest")
-    aside = (evidence * np.cross(bone, hinge)).sum(axis=1)
-    aside = gaussian_filter1d(aside, calm, mode="nearest")
+    smooth = partial(gaussian_filter1d, sigma=calm, mode="nearest", truncate=REACH)
+    along = smooth((evidence * hinge).sum(axis=1))
+    aside = smooth((evidence * np.cross(bone, hinge)).sum(axis=1))
     angle = np.arctan2(aside, np.maximum(along, 0) + SHY)
     return Rotation.from_rotvec(angle[:, None] * bone).as_matrix()

@@ -211,6 +211,7 @@ def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
         "network": replace(BASE, **arm.network),
         "steps": steps,
         "batch": 64,
+        "accumulate": 1,
         "spacing": (2, 6),
         "warmup": 50,
         "rate": 2e-3,

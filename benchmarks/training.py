@@ -43,7 +43,7 @@ def _joints() -> Config:
 
 
 SIZES = {
-    "packaged": (_joints(), 16),
+    "packaged": (_joints(), PRESETS["open"].batch),
     "full": (Config(depth=2), 1),
 }
 """Network, and clips of a step; of the full size 2 of the 16 layers, which cost what others do and

@@ -44,7 +44,7 @@ def measure(option: str, data: str, steps: int) -> dict[str, float]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     of_plan, of_machine = OPTIONS[option]
-    how = {"clip_gradient": 0.0, "average": 0.0, "select": "last", "batch": 16}
+    how = {"clip_gradient": 0.0, "average": 0.0, "select": "last", "accumulate": 1}
     plan = replace(PRESETS["open"], steps=steps, **how)
     machine = Machine(device="cpu", tracker="none", **of_machine)
     times: list[float] = []

@@ -1,5 +1,6 @@
 """Training does what its plan and its machine say."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trainings import NETWORKS, OWN, STRIDED, TINY, close, own_folder, run, same
+from trainings import MOCAP, NETWORKS, OWN, STRIDED, TINY, close, data_of, own_folder, run, same
 
 from tcpformer import sources
 from tcpformer.losses import position_loss, scaled_position_loss, velocity_loss
 from tcpformer.models import build, only_centre
 from tcpformer.recipes import PRESETS, Plan
-from tcpformer.train import Objective, follow, rate_at
+from tcpformer.sources import open_source
+from tcpformer.train import Objective, Parts, follow, rate_at
 
 pytestmark = pytest.mark.usefixtures("quick_training")
 
@@ -56,6 +58,15 @@ def test_who_draws_the_clips_does_not_matter(accumulate: int, data: Path, tmp_pa
     assert same(alone, on)
 
 
+@pytest.mark.parametrize("plan", [OWN, replace(MOCAP, footage="mixed", batch=4)])
+def test_what_draws_clips_can_be_sent_to_another_process(plan: Plan, tmp_path: Path) -> None:
+    parts = Parts(open_source(plan, data_of(plan.data, tmp_path)), 4, 1, 2)
+    sent = pickle.loads(pickle.dumps(parts))
+    for one, other in zip(parts[3], sent[3], strict=True):
+        assert torch.equal(one, other)
+        assert len(one) == 4
+
+
 def test_half_precision_is_close_and_may_follow_full(data: Path, tmp_path: Path) -> None:
     """Several runs in one process, each with what it asks for."""
     plan = replace(OWN, average=0.0)
@@ -65,8 +76,8 @@ def test_half_precision_is_close_and_may_follow_full(data: Path, tmp_path: Path)
     assert half[-1]["loss"] == pytest.approx(full[-1]["loss"], rel=0.02)
     assert half[-1]["loss"] != full[-1]["loss"]
     assert again[-1]["loss"] == full[-1]["loss"]
-    for precision in ("fp16", "tf32"):
-        with pytest.raises(ValueError, match=f"{precision} needs a GPU"):
+    for precision, wanted in (("fp16", "a GPU"), ("tf32", "one of NVIDIA's GPUs")):
+        with pytest.raises(ValueError, match=f"{precision} needs {wanted}"):
             run(plan, data, tmp_path / precision, precision=precision)
 
 

@@ -156,6 +156,12 @@ def test_a_broken_description_is_refused(ours: Path, broken: Callable[[Path], st
     assert str(ours) in str(caught.value)
 
 
+def test_weights_of_the_seventh_version_may_name_closer_clips(ours: Path) -> None:
+    before = load_weights(ours).convention
+    (ours / CONFIG_FILE).write_text(_about(ours, "convention", close=2))
+    assert load_weights(ours).convention == before
+
+
 @pytest.mark.parametrize("name", [WEIGHTS_FILE, CONFIG_FILE])
 def test_a_folder_with_half_of_it_is_refused(ours: Path, name: str) -> None:
     (ours / name).unlink()

@@ -5,7 +5,7 @@ filters, bones of one length, the floor, and feet that stay on it. All links kno
 knows frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,7 +26,7 @@ _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian
 _BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
-_BELIEF = 16  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts 1 %
+_BELIEF = 16  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts 1.5 %
 _DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
 
@@ -113,14 +113,14 @@ def repair(motion: Motion2D, chain: Chain | None) -> Motion2D:
 
 
 def finish(
-    motions: Sequence[Motion3D],
+    motions: Iterable[Motion3D],
     chain: Chain,
     up: Float[np.ndarray, " 3"] | None = None,
 ) -> list[Motion3D]:
     """The links after the network, for the people of one camera, on the floor of all of them.
 
     Args:
-        motions: As lifted, of Human3.6M joints.
+        motions: As lifted, of Human3.6M joints; each is asked for when the one before is smooth.
         chain: What to do.
         up: Against gravity in the camera frame, if it is known.
     """
@@ -168,9 +168,10 @@ def smoothed(
     """
     weight = np.maximum(confidence, _DOUBT) ** 2
     moving = x if moving is None else moving
-    joints = range(x.shape[1])
-    paths = [_filtered(x[:, j], times, weight[:, j], chain, j, moving[:, j]) for j in joints]
-    return np.stack(paths, axis=1)
+    paths = np.empty_like(x)
+    for j in range(x.shape[1]):
+        paths[:, j] = _filtered(x[:, j], times, weight[:, j], chain, j, moving[:, j])
+    return paths
 
 
 def _filtered(
@@ -216,8 +217,9 @@ def _calmed(motion: Motion3D, chain: Chain) -> _Person:
     about = _relative(motion)
     about -= about[:, _BODY].mean(axis=1, keepdims=True)
     person = _seen(motion, about, chain)
-    calm = smoothed(about, motion.times, motion.confidence, chain)
-    return person.posed(calm - calm[:, H36M.root, None])
+    about = smoothed(about, motion.times, motion.confidence, chain)
+    about -= about[:, [H36M.root]]
+    return person.posed(about)
 
 
 def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
@@ -230,9 +232,10 @@ def _seen(motion: Motion3D, about: Float[np.ndarray, "t j 3"], chain: Chain) -> 
     rays = (motion.xy - np.array(motion.size) / 2) / motion.focal
     flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
     middle = flat[:, _BODY].mean(axis=1, keepdims=True)
-    calm = smoothed(flat - middle, motion.times, motion.confidence, chain, about)
-    where = smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
-    return _Person(motion, (calm + where)[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
+    flat -= middle
+    flat = smoothed(flat, motion.times, motion.confidence, chain, about)
+    flat += smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
+    return _Person(motion, flat[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
 
 
 def _sightings(person: _Person, chain: Chain) -> Sightings | None:

@@ -136,6 +136,7 @@ def _plan(stage: Stage, weights: Path | None) -> Plan:
         with_network(PRESETS["open"], stage.network),
         init=None if weights is None else str(weights),
         batch=stage.batch,
+        accumulate=1,
         rate=stage.rate,
         warmup=50,
         cooldown=0.5,

@@ -270,9 +270,13 @@ def _floor(height: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"]) -> 
     """Where feet rest most, within a step above the lowest height where they rest for a while."""
     start, stop = np.quantile(height, [0.01, 0.99])
     at = np.arange(start, stop + _UNEVEN, _UNEVEN / 4)
-    density = np.exp(-0.5 * ((height[None] - at[:, None]) / (_UNEVEN / 2)) ** 2) @ weight
+    density = np.array([weight @ _near(height, place) for place in at])
     first = int(np.argmax(density > _FLOOR_SHARE * density.max()))
     near = at[first : first + 1 + round(_STEP / (_UNEVEN / 4))]
     lowest = near[np.argmax(density[first : first + len(near)])]
-    close = weight * np.exp(-0.5 * ((height - lowest) / (_UNEVEN / 2)) ** 2)
+    close = weight * _near(height, lowest)
     return float(close @ height / close.sum())
+
+
+def _near(height: Float[np.ndarray, " n"], place: float) -> Float[np.ndarray, " n"]:
+    return np.exp(-0.5 * ((height - place) / (_UNEVEN / 2)) ** 2)

@@ -174,10 +174,13 @@ class Lifter:
             unknown = [repair(replace(each, focal=None), chain) for each in motions]
             focal, sigma = focal_of([self._placed(each, height, None) for each in unknown])
             told = {"focal_source": in_words(focal, sigma)}
-        whole = (repair(motion, chain) for motion in motions)  # one at a time, to save memory
-        lifted = [replace(self._placed(motion, height, focal), **told) for motion in whole]
+
+        def lift(motion: Motion2D) -> Motion3D:
+            return replace(self._placed(repair(motion, chain), height, focal), **told)
+
+        lifted = map(lift, motions)  # one at a time, to save memory
         if chain is None:
-            return scaled(in_one_world(lifted), scale)
+            return scaled(in_one_world(list(lifted)), scale)
         return scaled(finish(lifted, chain), scale)
 
     def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:

@@ -27,6 +27,8 @@ _MISSIZED = 4.0
 _SIZE_NOISE = 0.02
 """The least standard deviation of a depth, as a share of it: exact frames exclude no others."""
 _ROUNDS = 3
+FRAMES_AT_ONCE = 10_000
+"""Of a long motion: sums over joints take several times its memory."""
 _SLIDE = 25.0
 """Seconds: what a metre of sliding of a standing foot costs, against a metre of depth."""
 
@@ -131,15 +133,9 @@ def root_path(
     Raises:
         ValueError: If no frame shows two joints apart from each other.
     """
-    w = confidence**2
-    total = w.sum(axis=1)
-    w = w / np.maximum(total, 1e-12)[:, None]
-    mean = np.einsum("tj,tjk->tk", w, rays)
-    off = rays * relative[..., 2:] - relative[..., :2]
-    mean_off = np.einsum("tj,tjk->tk", w, off)
-    about, off = rays - mean[:, None], off - mean_off[:, None]
-    spread = np.einsum("tj,tjk,tjk->t", w, about, about)
-    joint = np.einsum("tj,tjk,tjk->t", w, about, off)
+    pieces = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(times), FRAMES_AT_ONCE)]
+    sums = [_summed(relative[p], rays[p], confidence[p]) for p in pieces]
+    total, mean, mean_off, spread, joint = (np.concatenate(x) for x in zip(*sums, strict=True))
     usable = (total > 1e-6) & (spread > 1e-12)
     if not usable.any():
         raise ValueError("no frame shows joints apart from each other; the path cannot be solved.")
@@ -156,6 +152,24 @@ def root_path(
     depth = np.maximum(smooth, NEAREST)
     root = np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
     return np.stack([_bridged(x, times, total > 1e-6) for x in root.T], axis=1)
+
+
+def _summed(
+    relative: Float[np.ndarray, "t j 3"],
+    rays: Float[np.ndarray, "t j 2"],
+    confidence: Float[np.ndarray, "t j"],
+) -> tuple[np.ndarray, ...]:
+    """Of each frame: weight, mean ray, mean off it at depth 0, spread of the rays, and of both."""
+    w = confidence**2
+    total = w.sum(axis=1)
+    w = w / np.maximum(total, 1e-12)[:, None]
+    mean = np.einsum("tj,tjk->tk", w, rays)
+    off = rays * relative[..., 2:] - relative[..., :2]
+    mean_off = np.einsum("tj,tjk->tk", w, off)
+    about, off = rays - mean[:, None], off - mean_off[:, None]
+    spread = np.einsum("tj,tjk,tjk->t", w, about, about)
+    joint = np.einsum("tj,tjk,tjk->t", w, about, off)
+    return total, mean, mean_off, spread, joint
 
 
 def _smooth_depth(

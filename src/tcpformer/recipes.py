@@ -95,7 +95,7 @@ class Plan:
     split: str = "train"
     """Part of motion capture or of one's own data trained on."""
     init: str | None = None
-    """Weights to start from; their clips may be of another length, see `begin.grown`."""
+    """Weights to start from; their clips may be of another length, see `begin`."""
 
     def __post_init__(self) -> None:
         name_of(self.network)
@@ -181,7 +181,8 @@ _OPEN = Plan(
     grafts=0.4,
     tilts=0.12,
     spacing=(2, 7),
-    batch=384,
+    batch=16,
+    accumulate=24,
     optimizer="muon",
     steps=3500,
     rate=2e-3,
@@ -220,7 +221,7 @@ PRESETS: dict[str, Plan] = {
         grafts=0.0,
         tilts=0.0,
         spacing=(1, 4),
-        batch=16,
+        accumulate=1,
         optimizer="adamw",
         steps=500,
         rate=2e-4,

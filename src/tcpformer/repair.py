@@ -121,7 +121,10 @@ def at_times(
     degree = min(3 if smooth else 1, len(times) - 1)
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)
-    return make_interp_spline(times, x, k=degree)(np.clip(wanted, times[0], times[-1]))
+    out, wanted = np.empty((len(wanted), *x.shape[1:])), np.clip(wanted, times[0], times[-1])
+    for joint in range(x.shape[1]):  # all at once they would take several times their own memory
+        out[:, joint] = make_interp_spline(times, x[:, joint], k=degree)(wanted)
+    return out
 
 
 def steadied(

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from .begin import optimizer_for, start
 from .judge import BEST_BY, judge
 from .losses import position_loss, scaled_position_loss, velocity_loss
-from .machine import Machine, accelerator_for, arrange, keep_memory
+from .machine import Machine, accelerator_for, arrange, keep_memory, products
 from .models import answers, inputs_of
 from .recipes import Plan, as_data
 from .record import Record, Row
@@ -67,24 +67,25 @@ def train(
     run = _begin(plan, data, Path(out), machine or Machine())
     accelerator, objective, optimizer = run.accelerator, run.objective, run.optimizer
     batches = _batches(run)
-    while run.step < run.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * rate_at(run.step, run.steps, plan, run.epoch(run.step))
-        for clips in islice(batches, plan.accumulate):
-            with accelerator.accumulate(objective):
-                loss = objective(*clips)
-                accelerator.backward(loss)
-                if accelerator.sync_gradients and plan.clip_gradient:
-                    accelerator.clip_grad_norm_(objective.parameters(), plan.clip_gradient)
-                optimizer.step()
-                optimizer.zero_grad()
-            run.losses.append(loss.detach())
-        run.step += 1
-        follow(run.mean, run.model, min(plan.average, run.step / (run.step + 10)))
-        _write_down(run, report)
-        if accelerator.is_main_process:
-            _save(run)
-            progress(run.step, run.steps)
+    with products(run.machine):
+        while run.step < run.steps:
+            for group in optimizer.param_groups:
+                group["lr"] = plan.rate * rate_at(run.step, run.steps, plan, run.epoch(run.step))
+            for clips in islice(batches, plan.accumulate):
+                with accelerator.accumulate(objective):
+                    loss = objective(*clips)
+                    accelerator.backward(loss)
+                    if accelerator.sync_gradients and plan.clip_gradient:
+                        accelerator.clip_grad_norm_(objective.parameters(), plan.clip_gradient)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                run.losses.append(loss.detach())
+            run.step += 1
+            follow(run.mean, run.model, min(plan.average, run.step / (run.step + 10)))
+            _write_down(run, report)
+            if accelerator.is_main_process:
+                _save(run)
+                progress(run.step, run.steps)
     accelerator.end_training()
     if accelerator.is_main_process:
         run.record.draw()

@@ -129,8 +129,7 @@ def _load_ours(folder: Path) -> tuple[Network, Convention | None]:
         described = MODELS[about.get("architecture", BEFORE_OTHERS)].config
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about["model"].items()}
         config = described(**fields)
-        said = about["convention"]
-        convention = Convention(**said) if said is not None else None
+        convention = read_convention(about["convention"])
         state = load_file(folder / WEIGHTS_FILE)
     except (OSError, AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(
@@ -138,6 +137,12 @@ def _load_ours(folder: Path) -> tuple[Network, Convention | None]:
             f"({type(error).__name__}: {error})."
         ) from error
     return _filled(config, state, folder), convention
+
+
+def read_convention(said: Mapping[str, Any] | None) -> Convention | None:
+    """A convention as a file says it."""
+    known = {k: v for k, v in (said or {}).items() if k != "close"}  # of the seventh version
+    return Convention(**known) if said is not None else None
 
 
 def _agree(said: Said, config: Any, path: Path) -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 
 from ..models import MODELS, name_of
-from ..weights import Convention, Weights
+from ..weights import Weights, read_convention
 
 Format = Literal["onnx", "openvino", "torch-export"]
 Precision = Literal["fp32", "fp16"]
@@ -61,8 +61,7 @@ class About:
         return MODELS[self.architecture].config(**fields)
 
     def weights(self, model: Any) -> Weights:
-        convention = None if self.convention is None else Convention(**self.convention)
-        return Weights(model, convention, self.name)
+        return Weights(model, read_convention(self.convention), self.name)
 
 
 def needed(module: str) -> ModuleType:

@@ -109,10 +109,7 @@ class AttentionMap:
     k: Float[Tensor, "n h k d"]
 
     def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
-        """Fused: the map is not formed. In training it is, in 0.7 of the time or less.
-
-        But not a large one on a GPU.
-        """
+        """Fused, or in training by the map itself, in 0.7 of the time; on a GPU if it is small."""
         few = self.q.shape[-2] * self.k.shape[-2] <= FEW
         if not (v.requires_grad and (few or v.device.type == "cpu")):
             return F.scaled_dot_product_attention(self.q, self.k, v)

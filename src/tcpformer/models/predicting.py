@@ -9,7 +9,7 @@ from torch import Tensor
 
 from . import Network, inputs_of
 
-CLIPS_AT_ONCE = 32
+CLIPS_AT_ONCE = 16
 
 
 @torch.inference_mode()

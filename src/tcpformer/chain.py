@@ -55,7 +55,7 @@ class Chain:
     """Metres that a joint trembles for which "adaptive" takes those; see `filters.Cutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
-    picture: float = 2.0
+    picture: float = 1.2
     """How much the fit of the bones heeds the place in the picture, against 1 for the network."""
     ground: bool = True
     """Find gravity and floor from feet and bodies; else the camera is taken to be level."""

@@ -70,7 +70,7 @@ def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> 
     joints = range(len(skeleton.joints))
     children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
     offsets, calm = _rest_offsets(xyz, skeleton, children), CALM * fps
-    turns, root = np.empty((*xyz.shape, 3)), np.empty((len(xyz), 3))
+    turns, root = np.empty((*xyz.shape, 3), np.float32), np.empty((len(xyz), 3))
     for start in range(0, len(xyz), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
         # As many more on both sides as smoothing reaches: the whole comes out the same.
@@ -78,10 +78,10 @@ def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> 
         near = xyz[first : part.stop + ceil(REACH * calm)]
         placed = _relax(_place(near, skeleton, children, offsets), near, skeleton, children)
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
-        turns[part] = _orient(placed, skeleton, children, offsets, calm)[own]
-        root[part] = placed[own, skeleton.root]
+        local = _orient(placed, skeleton, children, offsets, calm)[own]
         for parent, child in reversed(skeleton.bones):  # against the parent: from the ends inwards
-            turns[part, child] = turns[part, parent].swapaxes(1, 2) @ turns[part, child]
+            local[:, child] = local[:, parent].swapaxes(1, 2) @ local[:, child]
+        turns[part], root[part] = local, placed[own, skeleton.root]
     return Rig(offsets, turns, root)
 
 

@@ -203,12 +203,14 @@ def _smooth(motion: Motion3D, chain: Chain) -> _Person:
         relative, seen = _relative(person.motion), _sightings(person, chain)
         person = replace(person, motion=motion)  # lets its pose go, which is in `relative`
         person = person.posed(fit_bones(relative, motion.valid * 1.0, seen))
-    return person.posed(_relative(person.motion) * (tall / _tall(person.motion)))
+    relative = _relative(person.motion)
+    relative *= tall / _tall(person.motion)
+    return person.posed(relative)
 
 
 def _tall(motion: Motion3D) -> float:
     """Metres, most of the time."""
-    return float(np.median(stature(_relative(motion)[motion.valid])))
+    return float(np.median(stature(motion.camera_xyz)[motion.valid]))
 
 
 def _calmed(motion: Motion3D, chain: Chain) -> _Person:
@@ -244,7 +246,8 @@ def _sightings(person: _Person, chain: Chain) -> Sightings | None:
         return None
     trust = gaussian(person.sure**_BELIEF, person.motion.times, _HALF / min(chain.cutoff))
     root = person.motion.camera_xyz[:, H36M.root]
-    return Sightings(person.rays, root, chain.picture * np.clip(trust, 0.0, 1.0))
+    np.clip(trust, 0.0, 1.0, out=trust)
+    return Sightings(person.rays, root, chain.picture * trust)
 
 
 def _grounds(

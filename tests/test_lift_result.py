@@ -70,11 +70,14 @@ def test_it_walks_towards_the_camera_as_fast_as_it_is_tall(
 def test_the_world_is_the_camera_frame_turned_and_the_floor_is_where_feet_stand(
     walked: tuple[Motion3D, Motion3D],
 ) -> None:
-    """Gravity is estimated: 3 degrees of it are 0.19 m over the 3.6 m that are walked."""
+    """Gravity is estimated: 3 degrees of it are 0.19 m over the 3.6 m that are walked.
+
+    The floor is right where feet rest most, so most are off by no more than half of that.
+    """
     _, motion = walked
     lower = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2].min(axis=1)
-    assert np.median(lower) == pytest.approx(0, abs=0.05)
-    assert lower.min() == pytest.approx(0, abs=0.13)
+    assert np.median(lower) == pytest.approx(0, abs=0.095)
+    assert lower.min() == pytest.approx(0, abs=0.19)
     np.testing.assert_allclose(ground_of(motion).to_world(motion.camera_xyz), motion.xyz, atol=1e-9)
 
 

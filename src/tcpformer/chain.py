@@ -200,9 +200,9 @@ def _smooth(motion: Motion3D, chain: Chain) -> _Person:
     tall = _tall(motion)
     person = _calmed(motion, chain)
     if chain.bones:
-        relative, seen = _relative(person.motion), _sightings(person, chain)
-        person = replace(person, motion=motion)  # lets its pose go, which is in `relative`
-        person = person.posed(fit_bones(relative, motion.valid * 1.0, seen))
+        person = person.posed(
+            fit_bones(_relative(person.motion), motion.valid * 1.0, _sightings(person, chain))
+        )
     relative = _relative(person.motion)
     relative *= tall / _tall(person.motion)
     return person.posed(relative)

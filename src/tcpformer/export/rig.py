@@ -71,11 +71,12 @@ def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> 
     children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
     offsets, calm = _rest_offsets(xyz, skeleton, children), CALM * fps
     turns, root = np.empty((*xyz.shape, 3), np.float32), np.empty((len(xyz), 3))
+    reach = ceil(REACH * calm)
     for start in range(0, len(xyz), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
         # As many more on both sides as smoothing reaches: the whole comes out the same.
-        first = max(start - ceil(REACH * calm), 0)
-        near = xyz[first : part.stop + ceil(REACH * calm)]
+        first = max(start - reach, 0)
+        near = xyz[first : part.stop + reach]
         placed = _relax(_place(near, skeleton, children, offsets), near, skeleton, children)
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
         local = _orient(placed, skeleton, children, offsets, calm)[own]

@@ -30,7 +30,8 @@ _CLOCK = 90_000  # ticks per second of a written file; whole numbers of them for
 _SOONEST = 0.05  # mean intervals; a frame that follows sooner has the same timestamp, but rounded
 _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
 _AHEAD = 4  # frames decoded before they are asked for
-_QUALITY = {"crf": "19", "preset": "veryfast"}
+_MADE = 2  # frames to write that are made while others are encoded
+_QUALITY = {"crf": "23", "preset": "superfast"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Video:
         """
         if every < 1:
             raise ValueError(f"every must be 1 or more, got {every}.")
-        return _ahead(self._read(every))
+        return _ahead(self._read(every), _AHEAD)
 
     def _read(self, every: int) -> Generator[Frame, None, None]:
         start, time = None, -1.0
@@ -136,7 +137,8 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
 
     Args:
         path: Where; the suffix picks the container: .mp4, .m4v, .mov or .mkv.
-        frames: Pictures of one size with increasing times; taken one by one.
+        frames: Pictures of one size with increasing times; taken one by one, by another thread,
+            a few ahead of what is encoded.
         fps: Mean rate, a hint to players.
 
     Raises:
@@ -144,18 +146,18 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
     """
     if Path(path).suffix.lower() not in _WRITABLE:
         raise ValueError(f"{path}: a video must end in one of {', '.join(_WRITABLE)}.")
-    frames = iter(frames)
-    first = next(frames, None)
+    made = _ahead((frame for frame in frames), _MADE)
+    first = next(made, None)
     if first is None:
         raise ValueError(f"{path}: there are no frames to write.")
     shape = first.image.shape
-    with replacing(path) as beside, _created(beside) as container:
+    with closing(made), replacing(path) as beside, _created(beside) as container:
         stream = container.add_stream("libx264", _rate(fps), options=_QUALITY)
         stream.width, stream.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.time_base = stream.time_base = Fraction(1, _CLOCK)
-        for frame in chain([first], frames):
+        for frame in chain([first], made):
             if frame.image.shape != shape:
                 raise ValueError(
                     f"frame {frame.index} has shape {frame.image.shape}, the first one {shape}; "
@@ -189,10 +191,10 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
         yield container, moving[0]
 
 
-def _ahead(frames: Generator[Frame, None, None]) -> Iterator[Frame]:
-    """The same frames, decoded by another thread a few ahead of whoever works on them."""
+def _ahead(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
+    """The same frames, made by another thread, so many ahead of whoever works on them."""
     with closing(frames), ThreadPoolExecutor(max_workers=1) as thread:
-        pending = deque(thread.submit(next, frames, None) for _ in range(_AHEAD))
+        pending = deque(thread.submit(next, frames, None) for _ in range(count))
         while (frame := pending.popleft().result()) is not None:
             pending.append(thread.submit(next, frames, None))
             yield frame
@@ -276,7 +278,9 @@ def _rate(fps: float) -> Fraction:
 
 def _encodable(frame: Frame) -> av.video.frame.VideoFrame:
     h, w = frame.image.shape[:2]
-    even = np.pad(frame.image, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    even = frame.image
+    if h % 2 or w % 2:
+        even = np.pad(even, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
     result = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709
     )

@@ -4,6 +4,8 @@ Left is blue, right is orange, the midline is neutral: a pair that people with a
 colour blindnesses tell apart. Colours are RGB.
 """
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Int32, UInt8
@@ -76,14 +78,39 @@ def capsule(
     colour: Colour | int,
 ) -> None:
     """Fill the hull of two discs, in pixels: a bone that is thicker at one end than the other."""
-    limit = 8 * max(image.shape[:2])  # far outside; OpenCV's integers would overflow beyond
-    ends, radius = np.clip(ends, -limit, limit), np.clip(radius, 0, limit)
+    limit = 8.0 * max(image.shape[:2])  # far outside; OpenCV's integers would overflow beyond
+    discs = [
+        (max(-limit, min(x, limit)), max(-limit, min(y, limit)), max(0.0, min(r, limit)))
+        for (x, y), r in zip(ends.tolist(), radius.tolist(), strict=True)
+    ]
     paint = colour if isinstance(colour, tuple) else (colour,)
-    for (x, y), r in zip(fixed(ends).tolist(), fixed(radius).tolist(), strict=True):
+    for disc in discs:
+        x, y, r = (round(number * (1 << SUBPIXEL)) for number in disc)
         cv2.circle(image, (x, y), r, paint, -1, cv2.LINE_AA, SUBPIXEL)
-    corners = _tangents(ends, radius)
-    if len(corners):
-        cv2.fillConvexPoly(image, fixed(corners), paint, cv2.LINE_AA, SUBPIXEL)
+    corners = _tangents(*discs)
+    if corners:
+        cv2.fillConvexPoly(image, fixed(np.array(corners)), paint, cv2.LINE_AA, SUBPIXEL)
+
+
+def part(
+    image: UInt8[np.ndarray, "h w *channels"],
+    pixels: Float[np.ndarray, "n 2"],
+    reach: Float[np.ndarray, " n"],
+) -> tuple[UInt8[np.ndarray, "high wide *channels"], Float[np.ndarray, "2"]]:
+    """The rectangle of an image that holds some discs, as far as they are in it.
+
+    Args:
+        image: Of which it is a view: what is written there is written into the image.
+        pixels: Middles of the discs, one at least.
+        reach: Their radii.
+
+    Returns:
+        The rectangle, empty if no disc is in the image, and where its upper left pixel is.
+    """
+    edge = np.array(image.shape[1::-1])
+    low = np.floor((pixels - reach[:, None]).min(axis=0) - 1).clip(0, edge).astype(int)
+    high = np.ceil((pixels + reach[:, None]).max(axis=0) + 2).clip(0, edge).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], low.astype(float)
 
 
 def lay(
@@ -119,22 +146,23 @@ def fixed(pixels: Float[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*shape"]:
     return np.round(pixels * (1 << SUBPIXEL)).astype(np.int32)
 
 
-def _tangents(ends: np.ndarray, radius: np.ndarray) -> Float[np.ndarray, "n 2"]:
-    """Where the two outer tangents touch the discs; empty where one disc holds the other."""
-    along = ends[1] - ends[0]
-    length = float(np.hypot(*along))
-    if length <= abs(radius[0] - radius[1]):
-        return np.zeros((0, 2))
-    along = along / length
-    lean = (radius[0] - radius[1]) / length
-    across = np.array([-along[1], along[0]]) * np.sqrt(1 - lean**2)
-    one, other = along * lean + across, along * lean - across
-    first, last = ends
-    return np.stack(
-        [
-            first + radius[0] * one,
-            last + radius[1] * one,
-            last + radius[1] * other,
-            first + radius[0] * other,
-        ]
-    )
+def _tangents(
+    first: tuple[float, float, float], last: tuple[float, float, float]
+) -> list[tuple[float, float]]:
+    """Where the two outer tangents touch two discs (x, y, radius); empty where one holds the other.
+
+    In plain numbers: a picture has a hundred strokes, and arrays of two cost ten times as much.
+    """
+    (ax, ay, ar), (bx, by, br) = first, last
+    length = math.hypot(bx - ax, by - ay)
+    if length <= abs(ar - br):
+        return []
+    x, y, lean = (bx - ax) / length, (by - ay) / length, (ar - br) / length
+    side = math.sqrt(1 - lean**2)
+    one, other = (x * lean - y * side, y * lean + x * side), (x * lean + y * side, y * lean - x * side)
+    return [
+        (ax + ar * one[0], ay + ar * one[1]),
+        (bx + br * one[0], by + br * one[1]),
+        (bx + br * other[0], by + br * other[1]),
+        (ax + ar * other[0], ay + ar * other[1]),
+    ]

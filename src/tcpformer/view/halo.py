@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from .figure import SUBPIXEL, Colour, fixed, lay
+from .figure import SUBPIXEL, Colour, fixed, lay, part
 
 _OPACITY = 70
 """Of 255: bodies are to be seen before doubts."""
+_SOFT = 3  # pixels of an edge
 
 
 def in_world(
@@ -45,13 +46,15 @@ def draw(
     paint: list[Colour],
 ) -> None:
     """Lay ellipses over the image itself, the largest first; half-axes in pixels."""
-    strokes, mask = image.copy(), np.zeros(image.shape[:2], np.uint8)
-    for j in np.argsort(-axes[:, 1]):
-        if not 0.5 < axes[j, 1] < 4 * max(image.shape):
-            continue
-        x, y = fixed(pixels[j]).tolist()
+    drawn = [j for j in np.argsort(-axes[:, 1]) if 0.5 < axes[j, 1] < 4 * max(image.shape)]
+    if not drawn:
+        return
+    where, corner = part(image, pixels[drawn], axes[drawn, 1] + 2 * _SOFT)
+    strokes, mask = where.copy(), np.zeros(where.shape[:2], np.uint8)
+    for j in drawn:
+        x, y = fixed(pixels[j] - corner).tolist()
         short, long = fixed(axes[j]).tolist()
-        where = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
-        cv2.ellipse(strokes, *where, paint[j], -1, cv2.LINE_AA, SUBPIXEL)
-        cv2.ellipse(mask, *where, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
-    lay(image, strokes, mask, soft=(5, 5))
+        form = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
+        cv2.ellipse(strokes, *form, paint[j], -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.ellipse(mask, *form, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
+    lay(where, strokes, mask, soft=(_SOFT, _SOFT))

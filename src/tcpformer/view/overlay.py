@@ -14,7 +14,19 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..motion import Motion3D
 from ..video import Frame, Video, write_video
-from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, lay, mix, of_person, radii
+from .figure import (
+    MIDLINE,
+    SUBPIXEL,
+    Colour,
+    capsule,
+    colours,
+    fixed,
+    lay,
+    mix,
+    of_person,
+    part,
+    radii,
+)
 from .halo import in_world
 from .scene import Figure, View, draw_scene
 
@@ -67,19 +79,22 @@ def draw_2d(
     xy, confidence = person.xy[index], person.confidence[index]
     thick = _SLIM * radii(person.skeleton) * _pixels_a_metre(person, index)
     paint = colours(person.skeleton, midline)
-    strokes = image.copy()
-    opacity = np.zeros(image.shape[:2], np.uint8)
+    placed = np.isfinite(xy).all(axis=1)
+    result = image.copy()
+    if not placed.any():
+        return result
+    where, corner = part(result, xy[placed], 1.35 * thick[placed] + 1)
+    strokes, opacity, xy = where.copy(), np.zeros(where.shape[:2], np.uint8), xy - corner
     for parent, child in person.skeleton.bones:
         both = [parent, child]
         certain = min(float(confidence[both].min()), 1.0)
-        if certain <= 0 or not np.isfinite(xy[both]).all():
+        if certain <= 0 or not placed[both].all():
             continue
         rim = np.maximum(0.35 * thick[both], 1.0)
         capsule(opacity, xy[both], thick[both] + rim, round(255 * _opacity(certain)))
         capsule(strokes, xy[both], thick[both] + rim, mix(paint[child], _RIM, 0.8))
         capsule(strokes, xy[both], thick[both], paint[child])
-    result = image.copy()
-    lay(result, strokes, opacity)
+    lay(where, strokes, opacity)
     return result
 
 
@@ -160,8 +175,8 @@ def present(people: Mapping[int, Motion3D], index: int) -> list[Figure]:
     alone = len(people) < 2
     result = []
     for number, person in people.items():
-        seen = np.flatnonzero(person.valid)
-        if index < len(person) and (alone or (len(seen) and seen[0] <= index <= seen[-1])):
+        valid = person.valid
+        if index < len(person) and (alone or (valid[: index + 1].any() and valid[index:].any())):
             colour = MIDLINE if alone else of_person(number)
             ghost = not bool(person.valid[index])
             doubt = _doubt(person, index)

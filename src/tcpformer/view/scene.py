@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 
 from ..skeleton import H36M, Skeleton
 from . import halo
-from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, lay, mix, radii
+from .figure import MIDLINE, SUBPIXEL, Colour, capsule, colours, fixed, lay, mix, part, radii
 
 SKY: Colour = (246.0, 246.0, 244.0)
 _FLOOR: Colour = (224.0, 225.0, 227.0)
@@ -24,8 +24,8 @@ _WHITE: Colour = (255.0, 255.0, 255.0)
 _BLACK: Colour = (0.0, 0.0, 0.0)
 
 _FIELD_OF_VIEW = np.radians(28)  # a long lens: little distortion, yet near looks nearer
-_FINER = 2  # drawn so many times larger, then averaged down: clean edges
-_COARSER = 8  # and the floor's fade so many times smaller than that
+_FINER = 2  # bodies are drawn so many times larger, then averaged down: clean edges
+_COARSER = 4  # and the floor's fade so many times smaller: it has none
 _CELL = 0.5  # metres
 _PIECE = 0.25  # metres; grid lines fade in steps of this many
 _SHADES = 32  # of a grid line
@@ -112,16 +112,12 @@ def draw_scene(
     figures: Sequence[Figure], view: View, size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draw several figures in one world. Size is (width, height); RGB."""
-    large = (size[0] * _FINER, size[1] * _FINER)
-    image = np.empty((large[1], large[0], 3), np.uint8)
-    _floor(image, view, large)
-    _shadows(image, figures, view, large)
+    image = _floor(view, size)
+    _shadows(image, figures, view, size)
     for figure in figures:
-        _halo(image, figure, view, large)
-    bones = [bone for figure in figures for bone in _bones(figure, view, large)]
-    for bone in sorted(bones, key=lambda bone: bone.scale):  # the nearest last
-        bone.draw(image)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        _halo(image, figure, view, size)
+    _bodies(image, [bone for figure in figures for bone in _bones(figure, view, size)])
+    return image
 
 
 @dataclass(frozen=True)
@@ -133,8 +129,18 @@ class _Bone:
     radius: np.ndarray
     colour: Colour
 
+    @property
+    def outline(self) -> np.ndarray:
+        """Radii of the rim that sets it off from others."""
+        return self.radius + 0.012 * self.scale
+
+    def finer(self, corner: np.ndarray) -> "_Bone":
+        """In pixels of the part of a picture that begins at a corner, drawn larger."""
+        ends, radius = _FINER * (self.ends - corner), _FINER * self.radius
+        return _Bone(_FINER * self.scale, ends, radius, self.colour)
+
     def draw(self, image: np.ndarray) -> None:
-        capsule(image, self.ends, self.radius + 0.012 * self.scale, SKY)  # sets it off from others
+        capsule(image, self.ends, self.outline, SKY)
         # Three layers, each smaller and nearer to the light at the upper left: a round limb.
         light = -0.3 * np.array([0.7, 1.0]) * self.radius.mean()
         for share, tint, much in ((1.0, _BLACK, 0.22), (0.8, _BLACK, 0.0), (0.42, _WHITE, 0.22)):
@@ -161,6 +167,23 @@ def _bones(figure: Figure, view: View, size: tuple[int, int]) -> list[_Bone]:
     return result
 
 
+def _bodies(image: np.ndarray, bones: Sequence[_Bone]) -> None:
+    """Draw bones into the image itself, the nearest last."""
+    if not bones:
+        return
+    where, corner = part(
+        image,
+        np.concatenate([bone.ends for bone in bones]),
+        np.concatenate([bone.outline for bone in bones]),
+    )
+    if not where.size:
+        return
+    large = cv2.resize(where, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_NEAREST)
+    for bone in sorted(bones, key=lambda bone: bone.scale):
+        bone.finer(corner).draw(large)
+    where[:] = cv2.resize(large, where.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+
 def _halo(image: np.ndarray, figure: Figure, view: View, size: tuple[int, int]) -> None:
     """How sure the joints are, behind the body."""
     if figure.covariance is None:
@@ -173,20 +196,21 @@ def _halo(image: np.ndarray, figure: Figure, view: View, size: tuple[int, int]) 
     halo.draw(image, pixels, axes * scale[:, None], angle, paint)
 
 
-def _floor(image: np.ndarray, view: View, size: tuple[int, int]) -> None:
+def _floor(view: View, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
     """A disc of floor that fades into the sky, with a grid fixed to the world."""
     reach = 3.2 * view.radius
     middle = np.array([view.target[0], view.target[1], 0.0])
     angle = np.linspace(0, 2 * np.pi, 73)[:-1]
     ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
-    coarse = (size[0] // _COARSER + 1, size[1] // _COARSER + 1)  # there are no edges in a fade
+    coarse = (size[0] // _COARSER + 1, size[1] // _COARSER + 1)
     fade = np.full((coarse[1], coarse[0], 3), SKY, np.uint8)
-    for share in np.linspace(1, 0.05, 24):
-        pixels, scale = view.project(middle + share * reach * ring, coarse)
+    shares = np.linspace(1, 0.05, 24)
+    rings, nearness = view.project(middle + shares[:, None, None] * reach * ring, coarse)
+    for share, pixels, scale in zip(shares.tolist(), rings, nearness, strict=True):
         if scale.min() > 0:
             colour = mix(_FLOOR, SKY, share**2)
             cv2.fillPoly(fade, [fixed(pixels)], colour, cv2.LINE_AA, SUBPIXEL)
-    image[:] = cv2.resize(fade, size, interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(fade, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     pieces = _grid(middle, reach, _CELL * max(1, round(view.radius / 2)))
     pixels, scale = view.project(pieces, size)
     far = np.linalg.norm(pieces.mean(axis=1) - middle, axis=-1) / reach
@@ -195,7 +219,8 @@ def _floor(image: np.ndarray, view: View, size: tuple[int, int]) -> None:
         share = (step + 0.5) / _SHADES
         colour = mix(_GRID, mix(_FLOOR, SKY, share**2), share)
         lines = list(fixed(pixels[shade == step]))
-        cv2.polylines(image, lines, False, colour, _FINER, cv2.LINE_AA, SUBPIXEL)
+        cv2.polylines(image, lines, False, colour, 1, cv2.LINE_AA, SUBPIXEL)
+    return image
 
 
 def _grid(middle: np.ndarray, reach: float, cell: float) -> Float[np.ndarray, "n 2 3"]:

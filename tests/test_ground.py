@@ -11,6 +11,7 @@ from tcpformer.ground import FEET, find_ground, find_grounds, ground_of, level_g
 from tcpformer.metrics import mpjpe
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import H36M
+from tcpformer.together import in_one_world
 
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -43,6 +44,31 @@ def test_gravity_is_found_whichever_way_the_camera_looks(axis: str, degrees: flo
         world = ground.to_world(motion.camera_xyz)
         errors.append(mpjpe(world - world[:, pelvis, None], true).mean())
     assert errors[0] < max(errors[1], 0.03)
+
+
+def test_the_world_of_a_level_camera_is_turned_and_moved_only_up_or_down() -> None:
+    camera = walk(20).camera_xyz
+    world = level_ground(walk(20)).to_world(camera)
+    span = world - world[:, :1]
+    solution = np.linalg.lstsq((camera - camera[:, :1]).reshape(-1, 3), span.reshape(-1, 3))[0]
+    assert np.linalg.det(solution) == pytest.approx(1)  # right-handed: no mirror image
+    right, down, forward = np.round(solution, 9)
+    np.testing.assert_array_equal([right, down, forward], [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+def test_the_closed_form_walk_comes_back_but_for_where_the_camera_stands() -> None:
+    motion = walk(60)
+    world = in_one_world([motion])[0].xyz
+    np.testing.assert_allclose(world, motion.xyz - np.array([0, -5.0, 0]), rtol=0, atol=1e-12)
+
+
+def test_the_lowest_foot_of_the_valid_frames_is_on_the_level_floor() -> None:
+    camera = walk(30).camera_xyz.copy()
+    camera[10] += [0.0, 2.0, 0.0]  # an invalid frame far too low
+    valid = np.arange(30) != 10
+    feet = in_one_world([replace(walk(30), camera_xyz=camera, valid=valid)])[0].xyz[:, FEET, 2]
+    assert feet[valid].min() == pytest.approx(0, abs=1e-12)
+    assert feet[10].min() < -1
 
 
 def test_the_way_of_somebody_who_leans_says_what_is_level() -> None:

@@ -13,7 +13,6 @@ from tcpformer.place import (
     constant_bones,
     root_path,
     to_height,
-    to_world,
 )
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 
@@ -180,34 +179,6 @@ def test_a_path_that_cannot_be_solved_is_refused() -> None:
     for rays, seen in ((np.full((5, 17, 2), 0.2), 1.0), (project(relative, path(5)), 0.0)):
         with pytest.raises(ValueError, match="no frame shows joints apart"):
             root_path(relative, rays, np.full((5, 17), seen), times(5))
-
-
-# world
-
-
-def test_world_is_the_camera_turned_and_moved_only_up_or_down() -> None:
-    camera = walk(20).camera_xyz
-    world = to_world(camera, np.ones(20, dtype=bool))
-    span = world - world[:, :1]
-    solution = np.linalg.lstsq((camera - camera[:, :1]).reshape(-1, 3), span.reshape(-1, 3))[0]
-    assert np.linalg.det(solution) == pytest.approx(1)  # right-handed: no mirror image
-    right, down, forward = np.round(solution, 9)
-    np.testing.assert_array_equal([right, down, forward], [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-
-
-def test_the_closed_form_walk_comes_back_but_for_where_the_camera_stands() -> None:
-    motion = walk(60)
-    world = to_world(motion.camera_xyz, motion.valid)
-    np.testing.assert_allclose(world, motion.xyz - np.array([0, -5.0, 0]), rtol=0, atol=1e-12)
-
-
-def test_the_lowest_foot_of_the_valid_frames_is_on_the_floor() -> None:
-    camera = walk(30).camera_xyz.copy()
-    camera[10] += [0.0, 2.0, 0.0]  # an invalid frame far too low
-    valid = np.arange(30) != 10
-    feet = to_world(camera, valid)[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
-    assert feet[valid].min() == pytest.approx(0, abs=1e-12)
-    assert feet[10].min() < -1
 
 
 # size

@@ -129,7 +129,9 @@ def finish(
     if chain.feet > 0:
         people = [_walked(one, ground) for one, ground in zip(people, grounds, strict=True)]
         grounds = _grounds(people, chain, up)
-    return [_stood(one, ground, chain) for one, ground in zip(people, grounds, strict=True)]
+    moved = [person.motion for person in people]
+    del people  # and with them the rays, which of an hour are large
+    return [_stood(one, ground, chain) for one, ground in zip(moved, grounds, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,16 @@ class _Person:
         contact: Bool[np.ndarray, "t 2"] | None = None,
     ) -> "_Person":
         """The same with another pose, on the path that the picture shows."""
-        root = root_path(relative, self.rays, self.sure, self.motion.times, contact)
-        return replace(self, motion=replace(self.motion, camera_xyz=relative + root[:, None]))
+        camera = relative + self.path(relative, contact)[:, None]
+        return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
+
+    def path(
+        self,
+        relative: Float[np.ndarray, "t j 3"],
+        contact: Bool[np.ndarray, "t 2"] | None = None,
+    ) -> Float[np.ndarray, "t 3"]:
+        """Where the pelvis of a pose was, as the picture shows it."""
+        return root_path(relative, self.rays, self.sure, self.motion.times, contact)
 
 
 def smoothed(
@@ -197,31 +207,28 @@ def _filtered(
 
 def _smooth(motion: Motion3D, chain: Chain) -> _Person:
     """Filters, bones, and the path that belongs to them."""
-    tall = _tall(motion)
-    person = _calmed(motion, chain)
+    person, relative = _calmed(motion, chain)
     if chain.bones:
-        person = person.posed(
-            fit_bones(_relative(person.motion), motion.valid * 1.0, _sightings(person, chain))
-        )
-    relative = _relative(person.motion)
-    relative *= tall / _tall(person.motion)
+        seen = _sightings(person, person.path(relative), chain)
+        relative = fit_bones(relative, motion.valid * 1.0, seen)
+    relative *= _tall(motion.camera_xyz, motion.valid) / _tall(relative, motion.valid)
     return person.posed(relative)
 
 
-def _tall(motion: Motion3D) -> float:
+def _tall(xyz: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]) -> float:
     """Metres, most of the time."""
-    return float(np.median(stature(motion.camera_xyz)[motion.valid]))
+    return float(np.median(stature(xyz)[valid]))
 
 
-def _calmed(motion: Motion3D, chain: Chain) -> _Person:
-    """Filtered joints."""
+def _calmed(motion: Motion3D, chain: Chain) -> tuple[_Person, Float[np.ndarray, "t j 3"]]:
+    """What the picture says, and the filtered joints, about the pelvis."""
     # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
     about = _relative(motion)
     about -= about[:, _BODY].mean(axis=1, keepdims=True)
     person = _seen(motion, about, chain)
     about = smoothed(about, motion.times, motion.confidence, chain)
     about -= about[:, [H36M.root]]
-    return person.posed(about)
+    return person, about
 
 
 def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
@@ -240,12 +247,11 @@ def _seen(motion: Motion3D, about: Float[np.ndarray, "t j 3"], chain: Chain) -> 
     return _Person(motion, flat[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
 
 
-def _sightings(person: _Person, chain: Chain) -> Sightings | None:
+def _sightings(person: _Person, root: Float[np.ndarray, "t 3"], chain: Chain) -> Sightings | None:
     """What the fit of the bones heeds of the picture; how much changes no faster than joints do."""
     if chain.picture == 0:
         return None
     trust = gaussian(person.sure**_BELIEF, person.motion.times, _HALF / min(chain.cutoff))
-    root = person.motion.camera_xyz[:, H36M.root]
     np.clip(trust, 0.0, 1.0, out=trust)
     return Sightings(person.rays, root, chain.picture * trust)
 
@@ -267,9 +273,8 @@ def _walked(person: _Person, ground: Ground) -> _Person:
     return person.posed(_relative(motion), contact)
 
 
-def _stood(person: _Person, ground: Ground, chain: Chain) -> Motion3D:
+def _stood(motion: Motion3D, ground: Ground, chain: Chain) -> Motion3D:
     """In the world, feet held."""
-    motion = person.motion
     xyz = ground.to_world(motion.camera_xyz)
     if chain.feet > 0:
         contact = find_contacts(xyz, motion.times, motion.valid)

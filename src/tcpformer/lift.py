@@ -23,7 +23,7 @@ from .models.predicting import predict
 from .models.spread import Unsure
 from .motion import REACH, Motion2D, Motion3D, to_skeleton
 from .normalize import Seen, aim, see, to_rays
-from .place import choose_focal, choose_height, constant_bones, root_path, to_height, to_world
+from .place import choose_focal, choose_height, constant_bones, root_path, to_height
 from .repair import at_times, fill_gaps, resample, steadied
 from .scale import Scale, scaled
 from .sigma import in_camera, unseen, widened
@@ -184,16 +184,18 @@ class Lifter:
         return scaled(finish(lifted, chain), scale)
 
     def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:
-        """As the network says it, where the picture shows it."""
+        """As the network says it, where the picture shows it; its world is still the camera's."""
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size)
-        seen = fill_gaps(to_skeleton(motion, H36M))
+        if self.skeleton is H36M:
+            motion = to_skeleton(motion, H36M)  # of an hour, half as many bytes
         said = self._scaled(motion, height=height, focal=focal)
+        seen = fill_gaps(to_skeleton(motion, H36M))
         rays = to_rays(seen.xy, motion.size, focal)
         root = root_path(said.pose, rays, seen.confidence, motion.times)
         camera = said.pose + root[:, None]
         return Motion3D(
-            xyz=to_world(camera, motion.valid),
+            xyz=camera,
             camera_xyz=camera,
             xy=seen.xy,
             confidence=seen.confidence,

@@ -224,15 +224,3 @@ def _on_feet(
         right[1:] -= both * (way[1:] * slide).sum(axis=1)
         right[:-1] += both * (way[:-1] * slide).sum(axis=1)
     return depth + solveh_banded(banded, right)
-
-
-def to_world(
-    camera: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]
-) -> Float[np.ndarray, "t 17 3"]:
-    """From the camera frame to the world: the camera is taken to be level, the floor at the feet.
-
-    The camera stands above the world's origin; the lowest ankle of the valid frames is at z = 0.
-    """
-    world = camera[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
-    floor = world[valid][:, FEET, 2].min()
-    return world - np.array([0.0, 0.0, floor])

@@ -30,7 +30,7 @@ def in_one_world(motions: Sequence[Motion3D]) -> list[Motion3D]:
     Args:
         motions: Of one camera, which is taken to be level.
     """
-    if len(motions) < 2:
-        return list(motions)
+    if not motions:
+        return []
     lowest = min(map(level_ground, motions), key=lambda ground: ground.level)
     return [replace(motion, xyz=lowest.to_world(motion.camera_xyz)) for motion in motions]

@@ -159,7 +159,8 @@ def _tangents(
         return []
     x, y, lean = (bx - ax) / length, (by - ay) / length, (ar - br) / length
     side = math.sqrt(1 - lean**2)
-    one, other = (x * lean - y * side, y * lean + x * side), (x * lean + y * side, y * lean - x * side)
+    one = (x * lean - y * side, y * lean + x * side)
+    other = (x * lean + y * side, y * lean - x * side)
     return [
         (ax + ar * one[0], ay + ar * one[1]),
         (bx + br * one[0], by + br * one[1]),

@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from time import sleep
 
 import av
 import av.container
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
+import tcpformer.video
 from tcpformer.video import Frame, _next_time, open_video, write_video
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.mp4"
@@ -215,6 +217,30 @@ def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", frames([0, 0.04], (33, 21)), 25.0)
     video = open_video(tmp_path / "a.mp4")
     assert video.size == (34, 22)
+
+
+def test_few_frames_are_made_before_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever draws them may be far faster than the encoder: an hour does not lie in memory."""
+    made, waiting = 0, []
+    encode = tcpformer.video._encodable
+
+    def drawn() -> Iterator[Frame]:
+        nonlocal made
+        for frame in frames(np.arange(40) / 25):
+            made += 1
+            yield frame
+
+    def slowly(frame: Frame) -> av.VideoFrame:
+        sleep(0.005)
+        waiting.append(made - frame.index - 1)
+        return encode(frame)
+
+    monkeypatch.setattr("tcpformer.video._encodable", slowly)
+    write_video(tmp_path / "a.mp4", drawn(), 25.0)
+    assert made == 40
+    assert 1 <= max(waiting) <= 4
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

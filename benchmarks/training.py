@@ -29,7 +29,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from model import gflop, held, limits, machine  # noqa: E402
 
-from tcpformer.machine import Machine, arrange, keep_memory  # noqa: E402
+from tcpformer.machine import Machine, arrange  # noqa: E402
+from tcpformer.memory import keep_memory  # noqa: E402
 from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
 from tcpformer.recipes import PRESETS  # noqa: E402
 from tcpformer.train import Objective  # noqa: E402

@@ -65,7 +65,9 @@ ALLOWED: dict[str, set[str]] = {
         "together",
         "weights",
         "deploy",
+        "memory",
     },
+    "memory": set(),
     "deploy": {"models", "weights", "files"},
     # Some data sets come as pickles, which are read without running them.
     "pickles": set(),
@@ -85,7 +87,7 @@ ALLOWED: dict[str, set[str]] = {
     "begin": {"muon", "recipes", "models", "weights"},
     "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
     "train": {"recipes", "machine", "sources", "record", "begin", "judge", "models", "weights"}
-    | {"losses"},
+    | {"losses", "memory"},
     "ablate": {"recipes", "machine", "train", "models", "lift", "weights", "evaluate", "files"},
     "contest": {"ablate", "recipes", "machine", "train", "models", "lift", "evaluate"},
     # The names that a user imports.
@@ -96,7 +98,7 @@ WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
     "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
-    "ground", "contact", "chain", "scale", "sigma",
+    "ground", "contact", "chain", "scale", "sigma", "memory",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

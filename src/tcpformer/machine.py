@@ -1,8 +1,6 @@
-"""The machine that training runs on: its devices, processes, precision and memory."""
+"""The machine that training runs on: its devices, processes and precision."""
 
-import ctypes
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +18,6 @@ from .recipes import Plan
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
-"""Of glibc's malloc.h."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,19 +114,6 @@ def arrange(model: nn.Module, machine: Machine) -> None:
             layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
         if machine.compile:
             layer.compile()
-
-
-def keep_memory() -> None:
-    """Let this process keep the memory that it frees, as far as its C library knows how to.
-
-    A step asks for the same again. Given back in between it comes as fresh pages, tens of thousands
-    of them a step, which took a fifth of the time (docs/performance.md).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:  # glibc
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_TOP_PAD, 2**26)
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:

@@ -23,7 +23,8 @@ from torch.utils.data import DataLoader, Dataset
 from .begin import optimizer_for, start
 from .judge import BEST_BY, judge
 from .losses import position_loss, scaled_position_loss, velocity_loss
-from .machine import Machine, accelerator_for, arrange, keep_memory, products
+from .machine import Machine, accelerator_for, arrange, products
+from .memory import keep_memory
 from .models import answers, inputs_of
 from .recipes import Plan, as_data
 from .record import Record, Row

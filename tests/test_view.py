@@ -204,6 +204,18 @@ def test_nobody_seen_nothing_drawn() -> None:
     assert (draw_2d(image, unseen, 0) != image).any()
 
 
+@pytest.mark.parametrize("away", [(3000.0, 0.0), (-3000.0, 0.0), (0.0, 3000.0), (0.0, -3000.0)])
+def test_who_is_wholly_outside_the_picture_is_no_trouble(away: tuple[float, float]) -> None:
+    person, image = motion(), np.full((SIZE[1], SIZE[0], 3), 99, np.uint8)
+    gone = replace(person, xy=person.xy + np.array(away))
+    np.testing.assert_array_equal(draw_2d(image, gone, 0), image)
+    doubt = np.tile(0.01 * np.eye(3), (17, 1, 1))
+    aside, view = Figure(STANDING + [sum(away), 0, 0], covariance=doubt), View((0.0, 0.0, 0.9))
+    np.testing.assert_array_equal(
+        draw_scene([aside], view, (80, 60)), draw_scene([], view, (80, 60))
+    )
+
+
 def test_the_less_certain_the_fainter() -> None:
     image = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
     change = []

@@ -50,6 +50,8 @@ def draw(
     if not drawn:
         return
     where, corner = part(image, pixels[drawn], axes[drawn, 1] + 2 * _SOFT)
+    if not where.size:
+        return
     strokes, mask = where.copy(), np.zeros(where.shape[:2], np.uint8)
     for j in drawn:
         x, y = fixed(pixels[j] - corner).tolist()

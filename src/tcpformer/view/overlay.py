@@ -84,6 +84,8 @@ def draw_2d(
     if not placed.any():
         return result
     where, corner = part(result, xy[placed], 1.35 * thick[placed] + 1)
+    if not where.size:
+        return result
     strokes, opacity, xy = where.copy(), np.zeros(where.shape[:2], np.uint8), xy - corner
     for parent, child in person.skeleton.bones:
         both = [parent, child]

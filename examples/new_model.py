@@ -1,7 +1,7 @@
-"""A network of one's own: this file goes into models/, and its line into MODELS there.
+"""A network of one's own. In a package its classes go into models/, and its line into MODELS there.
 
-Here the line is executed instead, so that the file runs as it is: python examples/new_model.py
-MOCAP.npz RUN_FOLDER trains it for a few steps.
+Here all is in one file that runs as it is: python examples/new_model.py MOCAP.npz RUN_FOLDER trains
+it for a few steps.
 """
 
 import sys

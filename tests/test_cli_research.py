@@ -10,10 +10,13 @@ import pytest
 import torch
 from commands import refused, run
 from mocaps import mocap_file
-from trainings import own_folder
+from trainings import TINY, own_folder
 
 from tcpformer.data.folder import read_sequence, save_sequence
 from tcpformer.data.mocap import load_mocap
+from tcpformer.models import build
+from tcpformer.released import RELEASED
+from tcpformer.weights import save_model
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -78,7 +81,7 @@ def test_weights_for_other_input_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refused(capsys, "evaluate", "h36m-sh", "--data", tmp_path / "x.pkl")
-    assert "expects h36m joints by the rule 'aimed', but h36m-sh has h36m-nose by 'screen'" in said
+    assert "has h36m joints by the rule 'aimed', answers in metres, but h36m-sh has h36m-nose" in said
 
 
 def test_mistakes_in_ones_own_data_are_named(
@@ -169,3 +172,40 @@ def test_a_table_of_experiments_is_written(
     assert list(rows) == ["implicit proxy", "+ PUM", "+ PIM", "+ PAM"]
     assert (tmp_path / "runs/modules.png").exists()
     assert "| + PAM |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("open", "--ground-truth", "input"), "open has no --ground-truth."),
+        (("h36m-cpn", "--ground-truth", "overwrite"), "h36m-cpn has no --ground-truth overwrite."),
+        (
+            ("h36m-cpn", "--every", "5", "--finish", "--no-know-focal", "--trained-on", "3dhp"),
+            "h36m-cpn has no --trained-on, --no-know-focal, --finish, --every.",
+        ),
+    ],
+)
+def test_options_of_other_protocols_are_refused(
+    line: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refused(capsys, "evaluate", *line, "--data", EXCERPT)
+
+
+def test_a_plan_that_does_not_come_first_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("train", "--data", tmp_path, "--out", tmp_path / "run", "3dhp-9")
+    assert "the plan comes first: tcpformer train 3dhp-9 --data" in refused(capsys, *line)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("data", "dataset"), [("h36m-cpn", "h36m-sh"), ("h36m-sh", "h36m-cpn")])
+def test_weights_of_the_other_protocol_of_human36m_are_refused(
+    data: str, dataset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Theirs answer in metres, or in half widths of the picture."""
+    save_model(build(TINY), tmp_path, convention=RELEASED[data.removesuffix("-sh")])
+    said = refused(capsys, "evaluate", dataset, "--data", EXCERPT, "--weights", tmp_path)
+    assert "answers in metres" in said
+    assert "half widths of the picture" in said
+    assert "it cannot be scored there" in said

@@ -88,8 +88,9 @@ ALLOWED: dict[str, set[str]] = {
     "judge": {"recipes", "sources", "evaluate", "models", "metrics"},
     "train": {"recipes", "machine", "sources", "record", "begin", "judge", "models", "weights"}
     | {"losses", "memory"},
-    "ablate": {"recipes", "machine", "train", "models", "lift", "weights", "evaluate", "files"},
-    "contest": {"ablate", "recipes", "machine", "train", "models", "lift", "evaluate"},
+    "ablate": {"recipes", "machine", "train", "models", "lift", "weights", "evaluate", "files"}
+    | {"begin", "record"},
+    "contest": {"ablate", "recipes", "machine", "train", "models", "lift", "evaluate", "record"},
     # The names that a user imports.
     "__init__": NUMBERS | {"detect", "export", "lift", "video", "weights"},
 }

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tcpformer import models
-from tcpformer.models import MODELS, answers, build, inputs_of, name_of, only_centre
+from tcpformer.begin import start
+from tcpformer.deploy import to_run
+from tcpformer.models import MODELS, Model, answers, build, inputs_of, name_of, only_centre
+from tcpformer.models.tcpformer import Config as TCPFormerConfig
+from tcpformer.models.tcpformer import TCPFormer
+from tcpformer.recipes import Plan
 
 TINY: dict[str, dict[str, Any]] = {
     "tcpformer": {"frames": 9, "depth": 1, "width": 8, "heads": 2, "representation": 8},
@@ -99,3 +105,33 @@ def test_an_unknown_config_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"one of \['tcpformer', .*a new model needs its line"):
         build(Config())
+
+
+# networks of one's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeirsConfig(TCPFormerConfig):
+    """Fields as they are."""
+
+
+class Heir(TCPFormer):
+    """Another function in the same weights."""
+
+    def forward(self, xyc: Tensor) -> Tensor:
+        return super().forward(xyc) + 1.0
+
+
+def test_two_models_of_one_config_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "heir", Model(TCPFormerConfig, Heir))
+    with pytest.raises(ValueError, match=r"\['tcpformer', 'heir'\] have one Config"):
+        name_of(TCPFormerConfig(frames=9))
+
+
+def test_an_heir_is_what_is_trained_and_what_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "heir", Model(HeirsConfig, Heir))
+    config = HeirsConfig(**TINY["tcpformer"])
+    model = start(Plan(network=config, steps=1)).eval()
+    assert type(model) is Heir
+    x = torch.rand(1, config.frames, 17, 3)
+    torch.testing.assert_close(to_run(model, "float32")(x), model(x))

@@ -1,9 +1,11 @@
 """Stopped at any step, training goes on to the same end."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from trainings import NETWORKS, OWN, logged, own_folder, run, same
 
@@ -95,3 +97,23 @@ def test_another_plan_is_refused_before_anything_is_written(data: Path, tmp_path
     with pytest.raises(ValueError, match="holds a run with other seed; give its plan or another"):
         run(replace(OWN, seed=3), data, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_fewer_steps_than_are_done_are_refused(data: Path, tmp_path: Path) -> None:
+    run(OWN, data, tmp_path)
+    about = (tmp_path / "run.json").read_text()
+    with pytest.raises(ValueError, match="holds a run of 6 steps already, 2 were asked for"):
+        run(replace(OWN, steps=2), data, tmp_path)
+    assert (tmp_path / "run.json").read_text() == about
+
+
+def test_other_data_are_refused_and_moved_ones_are_not(data: Path, tmp_path: Path) -> None:
+    run(OWN, data, tmp_path / "run")
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(data, moved)
+    run(replace(OWN, steps=7), moved, tmp_path / "run")
+    for path in moved.rglob("*.npz"):
+        arrays = dict(np.load(path))
+        np.savez(path, **arrays | {"xy": arrays["xy"] + 50.0})
+    with pytest.raises(ValueError, match="holds a run on other data than"):
+        run(replace(OWN, steps=8), moved, tmp_path / "run")

@@ -157,9 +157,11 @@ def test_whoever_is_held_out_is_not_trained_on(plan: Plan, folder: Path) -> None
     assert "S8" not in source.footage.subjects
     assert list(source.judges) == ["val"]
     for select in ("test", "last"):
-        whole = opened(replace(plan, select=select), folder)
+        without = opened(replace(plan, select=select), folder)
+        assert without.footage.subjects == source.footage.subjects
+        assert without.judges == {}
+        whole = opened(replace(plan, select=select, holdout=()), folder)
         assert "S8" in whole.footage.subjects
-        assert whole.judges == {}
         assert whole.epoch > source.epoch
     with pytest.raises(ValueError, match=r"expected subjects among .*'S8'.*got \['S2'\]"):
         opened(replace(plan, holdout=("S2",)), folder)
@@ -186,10 +188,10 @@ def test_one_judges_by_the_split_that_is_asked_for(
 
 
 def test_the_unit_is_that_of_the_data(folder: Path) -> None:
-    assert opened(OWN, folder).in_mm == 1000
-    assert opened(CPN, folder).in_mm == 1000
-    assert opened(THREED, folder).in_mm == pytest.approx(1024)
-    assert opened(SH, folder).in_mm == pytest.approx(500)  # pixels, of images 1000 wide
+    assert opened(OWN, folder).scale == 1000
+    assert opened(CPN, folder).scale == 1000
+    assert opened(THREED, folder).scale == pytest.approx(1024)
+    assert opened(SH, folder).scale == pytest.approx(500)  # pixels, of images 1000 wide
 
 
 def test_the_convention_says_what_was_trained_on(folder: Path) -> None:

@@ -90,7 +90,8 @@ def test_the_same_plan_gives_the_same_weights(data: Path, tmp_path: Path) -> Non
 def test_every_kind_of_data_trains(plan: Plan, tmp_path: Path) -> None:
     mean, rows = run(plan, data_of(plan.data, tmp_path / "data"), tmp_path / "run")
     assert rows[-1]["step"] == 2
-    errors = [key for key in rows[-1] if key.endswith("mpjpe")]
+    errors = [key for key in rows[-1] if "mpjpe" in key]
+    assert all(key.endswith("_px") == (plan.data == "h36m-sh") for key in errors if "val" in key)
     assert np.isfinite([rows[-1][key] for key in ["loss", *errors]]).all()
     kinds = {"validation": {"val", "clean", "noisy"}, "test": {"test"}, "last": set()}
     assert {key.split("_")[0] for key in errors} - {"filmed"} <= kinds[plan.select]

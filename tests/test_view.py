@@ -210,7 +210,10 @@ def test_who_is_wholly_outside_the_picture_is_no_trouble(away: tuple[float, floa
     gone = replace(person, xy=person.xy + np.array(away))
     np.testing.assert_array_equal(draw_2d(image, gone, 0), image)
     doubt = np.tile(0.01 * np.eye(3), (17, 1, 1))
-    aside, view = Figure(STANDING + [sum(away), 0, 0], covariance=doubt), View((0.0, 0.0, 0.9))
+    aside, view = (
+        Figure(STANDING + np.array([sum(away), 0, 0]), covariance=doubt),
+        View((0.0, 0.0, 0.9)),
+    )
     np.testing.assert_array_equal(
         draw_scene([aside], view, (80, 60)), draw_scene([], view, (80, 60))
     )

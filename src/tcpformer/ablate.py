@@ -13,19 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
+from .begin import start
 from .evaluate.open_benchmark import evaluate_open
 from .files import replacing
 from .lift import Lifter
 from .machine import Machine
-from .models import MODELS, build, name_of
+from .models import MODELS, name_of
 from .models.ablations import AS_RELEASED, TABLES, Variant
 from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
-from .recipes import Network, Plan
+from .recipes import Network, Plan, as_data
+from .record import Row
 from .train import train
 from .weights import Convention, Weights
 
@@ -148,7 +151,7 @@ def ablate(
     for row_name, row in TABLES[name].items():
         network = row.config(base)
         plan = _plan(network, budget.frames, replace(row.variant, joints="apart"))
-        about[row_name] = {"published P1": row.p1, "parameters": _size(network)}
+        about[row_name] = {"published P1": row.p1, "parameters": _size(plan)}
         for seed in range(budget.seeds):
             run = replace(plan, seed=seed)
             scores = _scores(run, budget, out / _slug(row_name, seed))
@@ -186,8 +189,8 @@ def compare(
             found[name].append(_scores(run, budget, out / _slug(name, seed)))
             report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
     shared = {
-        name: {"parameters": _size(network), "ms a step": 1000 * paces[name]}
-        for name, network in systems.items()
+        name: {"parameters": _size(plan), "ms a step": 1000 * paces[name]}
+        for name, plan in plans.items()
     }
     frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in systems}
     times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in systems}
@@ -212,12 +215,13 @@ def small_systems() -> dict[str, Network]:
 def pace(plan: Plan, data: Path, out: Path, machine: Machine = _MACHINE) -> float:
     """Seconds of processor time for a step: the median of 30, after 5; kept in a file in `out`."""
     kept = out / f"pace_{name_of(plan.network)}_{plan.batch}.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
+    about = {"network": as_data(plan)["network"], "data": str(Path(data).resolve())}
+    if (known := found(kept, about)) is not None:
+        return known
     times = [time.process_time()]
     with TemporaryDirectory() as folder:
         train(
-            replace(plan, steps=35, select="last"),
+            replace(plan, steps=36, select="last"),
             data,
             folder,
             machine,
@@ -225,16 +229,20 @@ def pace(plan: Plan, data: Path, out: Path, machine: Machine = _MACHINE) -> floa
         )
     seconds = median(np.diff(times[5:-1]))
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(kept) as beside:
-        beside.write_text(json.dumps(seconds))
+    keep(kept, about, seconds)
     return seconds
 
 
 def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
     """Train, or find it done; and score."""
     kept = out / f"scores_{plan.steps}_{budget.every}.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
+    about = {
+        "plan": as_data(plan),
+        "data": str(Path(budget.data).resolve()),
+        "benchmark": str(Path(budget.benchmark).resolve()),
+    }
+    if (known := found(kept, about)) is not None:
+        return known
     model = train(plan, budget.data, out, _MACHINE)
     convention = Convention(spacing=sum(plan.spacing) // 2)
     lifter = Lifter(Weights(model.eval(), convention, out.name), device="cpu")
@@ -243,9 +251,21 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
         how = {"noisy": kind == "noisy", "every": budget.every}
         scores = evaluate_open(lifter, budget.benchmark, **how).scores
         row |= {f"{kind}_{key}": value for key, value in scores.items()}
-    with replacing(kept) as beside:
-        beside.write_text(json.dumps(row) + "\n")
+    keep(kept, about, row)
     return row
+
+
+def found(path: Path, about: Row) -> Any:
+    """The answer that a file keeps, if it is to the same question; else None."""
+    kept = json.loads(path.read_text()) if path.exists() else None
+    same = isinstance(kept, dict) and kept.get("about") == json.loads(json.dumps(about))
+    return kept["answer"] if same else None
+
+
+def keep(path: Path, about: Row, answer: Any) -> None:
+    """Keep an answer, and to what question."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps({"about": about, "answer": answer}) + "\n")
 
 
 def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> Plan:
@@ -263,8 +283,8 @@ def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> Plan
     )
 
 
-def _size(network: Network) -> float:
-    return float(sum(p.numel() for p in build(network).parameters()))
+def _size(plan: Plan) -> float:
+    return float(sum(p.numel() for p in start(plan).parameters()))
 
 
 def _slug(name: str, seed: int) -> str:

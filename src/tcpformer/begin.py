@@ -28,17 +28,17 @@ def start(plan: Plan) -> nn.Module:
             "spread is not trained along: train without it, then `tcpformer calibrate` the weights."
         )
     if plan.init is None:
-        if isinstance(plan.network, Config):
+        if type(plan.network) is Config:  # heirs are networks of their own
             return build_variant(plan.network, plan.variant)
         return build(plan.network)
     model = one_headed(load_model(plan.init))
     if model.config == plan.network:
         return model.train()
-    if isinstance(plan.network, Config) and isinstance(model, TCPFormer):
+    if type(plan.network) is Config and type(model) is TCPFormer:
         return grown(model, plan.network)
-    if isinstance(plan.network, Config) and isinstance(model, WholePoses):
+    if type(plan.network) is Config and type(model) is WholePoses:
         return with_joints(model, plan.network)
-    if isinstance(plan.network, Poses) and isinstance(model, WholePoses):
+    if type(plan.network) is Poses and type(model) is WholePoses:
         return stretched(model, plan.network)
     raise ValueError(f"cannot start {plan.network} from {model.config}.")
 

@@ -20,6 +20,7 @@ from .models.poseformerv2 import Config as PoseFormerV2
 from .models.strided_transformer import Config as Strided
 from .models.tcpformer import Config as TCPFormer
 from .recipes import PRESETS, Network, Plan, with_network
+from .record import Record
 from .train import train
 
 MACHINE = Machine(device="cpu", tracker="none", score_every=500)
@@ -106,7 +107,8 @@ def contest(
     for name, stages in systems.items():
         folder = out / name.lower().replace(",", "").replace(" ", "-")
         weights, frames = _train(stages, folder, rules)
-        reports = _score(weights, weights.parent / f"report_{rules.every}", rules)
+        scored = weights.parent / f"report_{rules.benchmark.stem}_{rules.every}"
+        reports = _score(weights, scored, rules)
         size = sum(p.numel() for p in build(stages[-1].network).parameters())
         for kind, scores in reports.items():
             rows[kind][f"{name} | {size:,} | {frames:,}"] = scores
@@ -122,7 +124,9 @@ def _train(stages: Sequence[Stage], folder: Path, rules: Rules) -> tuple[Path, i
         steps = 60 * rules.minutes * stage.share / pace(plan, rules.data, folder, MACHINE)
         plan = replace(plan, steps=max(round(steps), 1))
         run = folder / f"stage_{number}_{plan.steps}"
-        if not (run / "done").exists():
+        if (run / "done").exists():
+            Record(run).left(plan, processes=1)  # refuses another plan
+        else:
             train(plan, rules.data, run, MACHINE)
             (run / "done").touch()
         weights = run / "weights"

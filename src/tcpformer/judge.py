@@ -12,7 +12,7 @@ from .models.predicting import predict
 from .recipes import PUBLISHED_DATA, Plan
 from .sources import Source
 
-BEST_BY = ("val_mpjpe", "test_mpjpe", "clean_mpjpe", "noisy_mpjpe", "filmed_mpjpe")
+BEST_BY = ("val_mpjpe", "val_mpjpe_px", "test_mpjpe", "clean_mpjpe", "noisy_mpjpe", "filmed_mpjpe")
 """Of the errors that there are, those whose mean decides which weights are the best."""
 
 
@@ -32,7 +32,7 @@ def judge(model: nn.Module, plan: Plan, source: Source, data: str | Path) -> dic
 
 
 def score(model: nn.Module, source: Source) -> dict[str, float]:
-    """Errors on the clips of people held out, by kind, in mm (where the data say how long it is).
+    """Errors on the clips of people held out, by kind, in mm; in pixels their names end in "_px".
 
     Every clip has its own best scale for N-MPJPE.
     """
@@ -46,5 +46,6 @@ def score(model: nn.Module, source: Source) -> dict[str, float]:
         pred, true = pred - pred[:, :, root, None], true - true[:, :, root, None]
         errors = {"mpjpe": mpjpe, "n_mpjpe": n_mpjpe, "p_mpjpe": p_mpjpe}
         for key, error in errors.items():
-            scores[f"{name}_{key}"] = float(error(pred, true).mean()) * source.in_mm
+            said = f"{name}_{key}" if source.unit == "mm" else f"{name}_{key}_{source.unit}"
+            scores[said] = float(error(pred, true).mean()) * source.scale
     return scores

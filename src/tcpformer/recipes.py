@@ -51,7 +51,8 @@ class Plan:
     rule: Literal["aimed", "screen"] = "aimed"
     """How pixels become input; see `normalize`. The published data sets are on "screen"."""
     holdout: tuple[str, ...] = ()
-    """Subjects of a published data set that are kept to choose the best weights by."""
+    """Subjects of a published data set that are not trained on; by default they choose the best
+    weights."""
     select: Literal["validation", "test", "last"] = "validation"
     """The best weights: by people held out, by the test set as released, or simply the last."""
     spacing: tuple[int, int] = (1, 1)

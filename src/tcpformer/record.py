@@ -109,11 +109,13 @@ class Record:
         left, right = figure.subplots(1, 2)
         left.plot([r["step"] for r in rows], [r["loss"] for r in rows])
         left.set(xlabel="step", ylabel="loss", yscale="log", title="training")
-        scored = [r for r in rows if any(key.endswith("mpjpe") for key in r)]
-        for key in [k for k in (scored[-1] if scored else {}) if k.endswith("mpjpe")]:
+        scored = [r for r in rows if any("mpjpe" in key for key in r)]
+        errors = [key for key in (scored[-1] if scored else {}) if "mpjpe" in key]
+        for key in errors:
             at = [(r["step"], r[key]) for r in scored if key in r]
             right.plot(*zip(*at, strict=True), marker=".", label=key)
-        right.set(xlabel="step", ylabel="mm", title="people held out")
+        unit = "pixels" if any(key.endswith("_px") for key in errors) else "mm"
+        right.set(xlabel="step", ylabel=unit, title="people held out")
         if scored:
             right.legend()
         with replacing(self.folder / "curves.png") as beside:

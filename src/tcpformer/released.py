@@ -51,11 +51,12 @@ class Convention:
 RELEASED = {
     "h36m": Convention(skeleton="h36m-nose", rule="screen", unit="screen"),
     "h36m-cpn": Convention(skeleton="h36m-nose", rule="screen"),
-    "3dhp": Convention(skeleton="mpi-inf-3dhp", rule="screen"),
+    "3dhp": Convention(skeleton="mpi-inf-3dhp", rule="screen", fps=25.0),
 }
 """What checkpoints were trained on, which they do not say. "h36m": by MotionBERT's protocol, as
 TCPFormer was; "h36m-cpn": by VideoPose3D's, as both baselines were. The 3DHP ones give millimetres
-over 1024; so near to metres that the person's height sets the rest right."""
+over 1024; so near to metres that the person's height sets the rest right. Of their sequences some
+have 50 frames a second, most 25."""
 
 
 @dataclass(frozen=True, kw_only=True)

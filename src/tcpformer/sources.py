@@ -21,6 +21,8 @@ from .skeleton import H36M
 
 JUDGED_CLIPS = 512
 JUDGES_SEED = 7
+SKIPPED = 97
+"""Of so many frames one is looked at to tell data from others."""
 _FOOTAGE = {"benchmark-like": clips, "as-filmed": filmed_clips}
 
 
@@ -33,8 +35,12 @@ class Source(Protocol):
     """Clips in one pass over the data."""
     judges: dict[str, Clips]
     """Clips of people held out, by kind; empty if nobody is."""
-    in_mm: float
-    """Millimetres per unit of the truth; for Human3.6M with SH detections, pixels."""
+    scale: float
+    """Millimetres, or whatever ``unit`` says, per unit of the truth."""
+    unit: str
+    """Of errors: "mm"; "px" for Human3.6M with SH detections, whose truth is in pixels."""
+    mark: list[float]
+    """A few numbers by which other data are told from these."""
     root: int
     """The joint that all others are seen from."""
 
@@ -61,16 +67,17 @@ def open_source(plan: Plan, data: str | Path) -> Source:
     else:
         load = load_h36m_sh if plan.data == "h36m-sh" else load_h36m_cpn
         footage = load(data, "train", ground_truth=plan.ground_truth)
-    if plan.select != "validation":
+    if not plan.holdout:
         return Cut(plan, footage, None)
     others = set(footage.subjects) - set(plan.holdout)
-    return Cut(plan, footage.of(others), footage.of(plan.holdout))
+    judged = plan.select == "validation"
+    return Cut(plan, footage.of(others), footage.of(plan.holdout) if judged else None)
 
 
 class Filmed:
     """Motion capture, filmed by virtual cameras: no clip comes twice."""
 
-    in_mm = 1000.0
+    scale, unit = 1000.0, "mm"
     root = H36M.root
 
     def __init__(self, plan: Plan, data: str | Path) -> None:
@@ -79,6 +86,7 @@ class Filmed:
         self.mocap = replace(mocap, grafts=plan.grafts, tilts=plan.tilts)
         self.convention = _convention(plan, self.mocap.fps)
         self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
+        self.mark = [float(len(mocap.xyz)), float(np.abs(mocap.xyz[::SKIPPED]).mean())]
         self.judges = {}
         if plan.select in JUDGED_SPLIT:
             self.judges = self._judges(data, JUDGED_SPLIT[plan.select])
@@ -128,10 +136,13 @@ class Cut:
         self.plan = plan
         self.footage = footage
         self.root = footage.skeleton.root
-        self.in_mm = 1000.0 if plan.data in ("own", "h36m-cpn") else 1 / float(footage.units[0])
+        self.scale = 1000.0 if plan.data in ("own", "h36m-cpn") else 1 / float(footage.units[0])
+        self.unit = "px" if plan.data == "h36m-sh" else "mm"
         self.frames = plan.network.frames
         self.cuts = self._cut(footage, plan.stride or max(self.frames // 3, 1), plan.spacing[1])
         self.epoch = len(self.cuts)
+        parts = (footage.xy[::SKIPPED], footage.xyz[::SKIPPED])
+        self.mark = [float(len(footage.xy)), *(float(np.abs(part).mean()) for part in parts)]
         self.convention = _convention(plan, footage.fps)
         self.judges = {}
         if held_out is not None:

@@ -135,6 +135,7 @@ class Run:
             **{key: getattr(self, key) for key in ("step", "best")},
             "plan": as_data(self.plan),
             "processes": self.accelerator.num_processes,
+            "mark": self.source.mark,
         }
 
     def restore(self, state: Row) -> None:
@@ -229,6 +230,13 @@ def _begin(plan: Plan, data: str | Path, out: Path, machine: Machine) -> Run:
     )
     if state is not None:
         run.restore(state)
+        if not np.allclose(state.get("mark", source.mark), source.mark, rtol=1e-4):
+            raise ValueError(f"{out} holds a run on other data than {data}; give another folder.")
+        if run.step > run.steps:
+            raise ValueError(
+                f"{out} holds a run of {run.step} steps already, {run.steps} were asked for; give "
+                "another folder, or more steps."
+            )
     if accelerator.is_main_process:
         about = {"data": str(data), "processes": accelerator.num_processes}
         record.begin(plan, machine, run.step, **about)

@@ -12,6 +12,7 @@ from .places import writable
 if TYPE_CHECKING:
     from ..evaluate.report import Report
     from ..lift import Lifter
+    from ..released import Convention
     from ..weights import Weights
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
@@ -48,8 +49,8 @@ def evaluate(
         frames: Clip length of a released PoseFormerV2 checkpoint.
         strides: Strides of a released StridedTransformer checkpoint.
         flip: Average with the lifted mirror image.
-        ground_truth: Exact 2D as input (Human3.6M); "overwrite" also takes x and y of the answer
-            from it, as MotionBERT's switch does, which lowers the error by itself.
+        ground_truth: Exact 2D as input (Human3.6M); "overwrite" (h36m-sh) also takes x and y of the
+            answer from it, as MotionBERT's switch does, which lowers the error by itself.
         trained_on: What a released checkpoint was trained on (open).
         know_focal: Use each camera's focal length (open); else assume 60 degrees across.
         finish: Score motion finished as `tcpformer lift` does (open), not the network's poses.
@@ -58,6 +59,16 @@ def evaluate(
     from ..lift import Lifter, pick_device
     from ..weights import load_weights
 
+    other = {
+        "--trained-on": dataset != "open" and trained_on is not None,
+        "--no-know-focal": dataset != "open" and not know_focal,
+        "--finish": dataset != "open" and finish,
+        "--every": dataset != "open" and every != 1,
+        "--ground-truth": dataset in ("open", "3dhp") and ground_truth != "no",
+        "--ground-truth overwrite": dataset == "h36m-cpn" and ground_truth == "overwrite",
+    }
+    if any(other.values()):
+        raise ValueError(f"{dataset} has no {', '.join(k for k, v in other.items() if v)}.")
     if out is not None:
         writable(out)
     loaded = load_weights(
@@ -108,10 +119,10 @@ def _published(
     from ..released import RELEASED
 
     expected, said = RELEASED[EXPECTED[dataset]], loaded.convention
-    if said is not None and (said.rule, said.skeleton) != (expected.rule, expected.skeleton):
+    if said is not None and _terms(said) != _terms(expected):
         raise ValueError(
-            f"{loaded.name} expects {said.skeleton} joints by the rule {said.rule!r}, but "
-            f"{dataset} has {expected.skeleton} by {expected.rule!r}; they cannot be scored there."
+            f"{loaded.name} has {_terms(said)}, but {dataset} has {_terms(expected)}: it cannot be "
+            "scored there."
         )
     with bar(dataset, "clip") as progress:
         if dataset == "h36m-sh":
@@ -129,6 +140,14 @@ def _published(
         from ..evaluate.mpi_inf_3dhp import evaluate_3dhp
 
         return evaluate_3dhp(loaded.model, data, flip=flip, progress=progress)
+
+
+def _terms(convention: "Convention") -> str:
+    """What weights and a protocol must have in common."""
+    return (
+        f"{convention.skeleton} joints by the rule {convention.rule!r}, answers in "
+        f"{'metres' if convention.unit == 'metres' else 'half widths of the picture'}"
+    )
 
 
 def ablate(

@@ -14,14 +14,17 @@ from ..train import train
 from .bars import bar
 from .places import writable
 
+USUAL = "open"
+"""Of this plan are the options that `train --help` lists."""
+
 
 def run(arguments: Sequence[str]) -> None:
     """Read the arguments of `train`, and train.
 
     Raises:
-        ValueError: If there is no such plan.
+        ValueError: If there is no such plan, or it does not come first.
     """
-    first = arguments[0] if arguments and not arguments[0].startswith("-") else "open"
+    first = arguments[0] if arguments and not arguments[0].startswith("-") else USUAL
     usual, usually = read_plan(first, _model(arguments)), Machine()
 
     def verb(
@@ -46,6 +49,8 @@ def run(arguments: Sequence[str]) -> None:
             plan: What is done.
             machine: How it is done.
         """
+        if recipe != first:  # it decides what options there are, and what they are by default
+            raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
         if threads:
             torch.set_num_threads(threads)
         torch.set_flush_denormal(True)

@@ -32,7 +32,8 @@ def to_run(model: Network, numbers: Numbers) -> nn.Module:
     """
     if numbers not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {numbers!r}.")
-    if not isinstance(model, TCPFormer) or model.config.modules != "all":
+    # The forward of an heir of the class is its own.
+    if type(model) is not TCPFormer or model.config.modules != "all":
         if numbers == "bfloat16":
             kind = "an exported network" if isinstance(model, Exported) else "this network"
             raise ValueError(f"{kind} has no form in bfloat16; leave precision out.")

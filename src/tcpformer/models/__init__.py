@@ -83,11 +83,13 @@ def name_of(config: Any) -> str:
     """The name in `MODELS` of the kind of network that a config describes.
 
     Raises:
-        ValueError: If it is of none of them.
+        ValueError: If it is of none of them, or of several.
     """
-    for name, model in MODELS.items():
-        if type(config) is model.config:
-            return name
+    names = [name for name, model in MODELS.items() if type(config) is model.config]
+    if len(names) > 1:
+        raise ValueError(f"{names} have one Config; a model in MODELS needs a Config of its own.")
+    if names:
+        return names[0]
     raise ValueError(
         f"expected the Config of one of {list(MODELS)}, got {type(config).__qualname__} of "
         f"{type(config).__module__}; a new model needs its line in MODELS."

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tcpformer.detect import detect, scan
+from tcpformer.detect import detect
 from tcpformer.detect.ahead import AT_ONCE, ahead
 from tcpformer.detect.blazepose import (
     LandmarkNetwork,
@@ -23,7 +23,6 @@ from tcpformer.detect.blazepose import (
     refine,
 )
 from tcpformer.detect.follow import Pursuit, follow
-from tcpformer.detect.movenet import MoveNet, Person
 from tcpformer.detect.regions import Region, Tile
 from tcpformer.detect.scan import people
 from tcpformer.skeleton import BLAZEPOSE
@@ -300,22 +299,6 @@ def test_one_person_is_followed_in_the_sample() -> None:
     assert shoulders.min() > 0.9
     assert calls == sorted(calls)
     assert calls[-1] == (62, 62)
-
-
-def test_who_is_found_by_every_other_look_is_seen_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MoveNet rests in between; BlazePose's detector is taken to be blind."""
-    looks: list[int] = []
-
-    class Counted(MoveNet):
-        def __call__(self, image: np.ndarray) -> list[Person]:
-            looks.append(1)
-            return super().__call__(image)
-
-    monkeypatch.setattr(scan, "MoveNet", Counted)
-    monkeypatch.setattr(PersonDetector, "__call__", lambda self, image, tiles: [])
-    tracks = people(sample(50, 81))  # every third frame is looked at
-    assert len(looks) == 6
-    assert [s.frame for s in choose(tracks)[0].sightings] == list(range(0, 31, 3))
 
 
 # as long as the video

@@ -12,7 +12,6 @@ from .movenet import MoveNet
 from .regions import Tile, around, tiles, whole
 
 RATE = 4.0  # frames looked at each second
-RESTED = 2  # and of them one in so many by MoveNet, which takes half of the time of all
 MANY = 12  # squares a frame, from which on fewer frames are looked at
 SHARES = (1.0, 0.6, 0.36)  # sides of squares over the shorter side of the picture
 CERTAIN = 0.75  # the detector's score of people who fill a third of a square is rarely lower
@@ -62,18 +61,14 @@ def scan(
     seen: Seen = []
     before: list[Sighting] = []
 
-    every = interval(video, len(squares))
-
     def find(frame: Frame) -> list[Sighting]:
-        crowded = frame.index // every % RESTED == 0
-        found = crowd(frame.image) if crowded else []
-        people = [person.sighting(frame.index, frame.time) for person in found]
+        people = [person.sighting(frame.index, frame.time) for person in crowd(frame.image)]
         return [person for person in people if person is not None] + [
             Sighting(frame.index, frame.time, c.centre, c.tip, c.score)
             for c in seek(frame.image, squares)
         ]
 
-    for frame, found in ahead(video.frames(every=every), find):
+    for frame, found in ahead(video.frames(every=interval(video, len(squares))), find):
         before = _verify(frame, found, before, look)
         seen.append(before)
         if progress is not None:

@@ -46,4 +46,6 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: python {sys.argv[0]} RAISED_ARM.npz")
     main(Path(sys.argv[1]))

@@ -16,4 +16,6 @@ def main(video: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: python {sys.argv[0]} VIDEO")
     main(Path(sys.argv[1]))

@@ -28,6 +28,12 @@ def read_back(motion: Motion3D, folder: Path) -> np.ndarray:
     return from_y_up(bvh.joint_positions())
 
 
+def walked(times: np.ndarray, fps: float = 30.0) -> Motion3D:
+    """`walk` as seen at any times, in seconds up to 6, to a third of a millisecond."""
+    at = np.rint(times * 3000).astype(int)
+    return replace(motion3d(walk(18_001, 3000.0, speed=0.6).xyz[at], fps), times=at / 3000)
+
+
 def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.linalg.norm(a - b, axis=-1)
 
@@ -138,6 +144,81 @@ def test_a_motion_in_parts_is_written_as_a_whole_one(
     )
     np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-5)
     assert np.ptp(whole[:, 3:], axis=0).max() > 720
+
+
+def dropped(seed: int) -> np.ndarray:
+    """Times of six seconds at 30 a second, of which three frames in ten are missing."""
+    kept = np.random.default_rng(seed).random(181) > 0.3
+    kept[[0, -1]] = True
+    return np.flatnonzero(kept) / 30
+
+
+UNEVEN = {
+    "dropped": dropped(0),
+    "dropped, in milliseconds": dropped(1).round(3),
+    "jittered": np.arange(180) / 30 + np.random.default_rng(2).uniform(0, 0.015, 180),
+    "24 a second, then 30": np.concatenate([np.arange(48) / 24, 2 + np.arange(121) / 30]),
+    "at another rate than is said": np.arange(145) / 24,
+}
+
+
+@pytest.mark.parametrize("name", UNEVEN)
+def test_a_second_of_the_file_is_a_second_of_the_motion(name: str, tmp_path: Path) -> None:
+    motion = walked(UNEVEN[name])
+    found = read_back(motion, tmp_path)
+    bvh = read(tmp_path / "motion.bvh")
+    seconds = np.arange(bvh.frame_count) * bvh.frame_time
+    assert seconds[-1] == pytest.approx(np.ptp(motion.times), abs=1e-5)
+    expected = walked(motion.times[0] + seconds).xyz
+    assert distance(found, expected).max() < 8 * MM
+    assert np.percentile(distance(found, expected), 95) < 2 * MM
+    assert len(motion) <= bvh.frame_count <= 181
+    assert bvh.frame_time == pytest.approx(np.median(np.diff(motion.times)), rel=0.04)
+
+
+def test_a_pause_takes_its_time_and_bones_keep_their_length(tmp_path: Path) -> None:
+    """Of a stride and a half no frame is there: the pelvis goes on, bones do not shrink."""
+    times = np.arange(166) / 30
+    motion = walked(times[(times < 1.21) | (times > 2.69)])
+    found = read_back(motion, tmp_path)
+    assert len(found) == len(times)
+    expected = walked(times).xyz
+    seen = np.isin(times.round(6), motion.times.round(6))
+    assert distance(found[seen], expected[seen]).max() < 0.5 * MM
+    hip = H36M.index["Hip"]
+    assert distance(found[:, hip], expected[:, hip]).max() < 50 * MM
+    starts, ends = np.array(H36M.bones).T
+    lengths, true = (distance(x[:, starts], x[:, ends]) for x in (found, expected))
+    np.testing.assert_allclose(lengths, true, atol=0.1 * MM)
+
+
+@pytest.mark.parametrize("gap", [1e-6, 1e-3])
+def test_a_frame_that_follows_at_once_throws_nobody_about(gap: float, tmp_path: Path) -> None:
+    motion = walked(np.arange(60) / 30)
+    xyz, times = motion.xyz.copy(), motion.times.copy()
+    xyz[40], times[40] = xyz[39] + 3 * MM, times[39] + gap
+    found = read_back(replace(motion, xyz=xyz, times=times), tmp_path)
+    assert distance(found, motion.xyz).max() < 20 * MM
+
+
+@pytest.mark.parametrize("fps", [24.0, 30000 / 1001, 60.0, 240.0])
+@pytest.mark.parametrize("start", [0.0, 0.0123])
+def test_times_in_milliseconds_change_no_byte(fps: float, start: float, tmp_path: Path) -> None:
+    motion = breathing(walk(90, fps), 0.03)
+    rounded = replace(motion, times=(start + motion.times).round(3))
+    write_bvh(motion, tmp_path / "exact.bvh")
+    write_bvh(rounded, tmp_path / "rounded.bvh")
+    assert (tmp_path / "rounded.bvh").read_bytes() == (tmp_path / "exact.bvh").read_bytes()
+    assert f"Frames: 90\nFrame Time: {1 / fps:.9f}\n" in (tmp_path / "exact.bvh").read_text()
+
+
+@pytest.mark.parametrize("times", [[0, 0.5], [0, 0.1, 1.1], [0.2, 1.2, 1.3]])
+def test_few_uneven_frames(times: list[float], tmp_path: Path) -> None:
+    motion = walked(np.array(times))
+    found = read_back(motion, tmp_path)
+    assert distance(found[[0, -1]], motion.xyz[[0, -1]]).max() < 0.1 * MM
+    bvh = read(tmp_path / "motion.bvh")
+    assert (len(found) - 1) * bvh.frame_time == pytest.approx(np.ptp(motion.times), abs=1e-6)
 
 
 def rows_before(folder: Path) -> int:

@@ -126,6 +126,9 @@ def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generat
     raw = rough(true, rng)
     done = finish([raw], Chain())[0]
     before, after = compare(raw, done)
+    other = replace(raw, xy=raw.xy + 0.1 * max(raw.size))
+    with pytest.raises(ValueError, match="one motion before and after, got motions of two people"):
+        compare(other, done)
     assert (
         mpjpe(relative(done), relative(true)).mean() < mpjpe(relative(raw), relative(true)).mean()
     )

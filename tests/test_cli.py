@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import islice
@@ -104,7 +105,44 @@ def test_what_an_earlier_run_drew_does_not_stay(
     capsys.readouterr()
     run("lift", walking, "--out", out, "--weights", tiny)
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
-    assert "overlay.mp4 showed earlier motions and was deleted" in capsys.readouterr().out
+    assert "overlay.mp4 was of earlier motions and was deleted" in capsys.readouterr().out
+
+
+def test_people_of_an_earlier_run_do_not_stay(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are of another world; what is somebody's own, or is lifted from, stays."""
+    out = tmp_path / "out"
+    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    for other in ("person_1", "person_2"):
+        shutil.copytree(out / "person_0", out / other)
+    (out / "person_2/notes.txt").write_text("mine")
+    capsys.readouterr()
+    run("lift", walking, "--out", out, "--weights", tiny)
+    kept = ["person_0/motion.bvh", "person_0/motion.npz", "person_2/notes.txt"]
+    assert written(out) == kept
+    assert not (out / "person_1").exists()
+    assert "person_1/motion.npz was of earlier motions and was deleted" in capsys.readouterr().out
+    shutil.copytree(out / "person_0", out / "person_1")
+    run("lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
+    assert "person_1/motion.npz" in written(out)
+
+
+def test_suffixes_may_be_of_large_letters(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    loud = Path(shutil.copy(walking, tmp_path / "WALK.NPZ"))
+    run("lift", loud, "--out", tmp_path / "out", "--weights", tiny)
+    assert "person_0/motion.npz" in written(tmp_path / "out")
+
+
+def test_keypoints_and_video_of_other_lengths_are_pointed_out(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = walk(1).size
+    pictures = (Frame(i, i / 30, np.zeros((size[1], size[0], 3), np.uint8)) for i in range(3))
+    write_video(tmp_path / "short.mp4", pictures, 30.0)
+    run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, "--video",
+        tmp_path / "short.mp4")  # fmt: skip
+    assert "the keypoints have 40 frames, short.mp4 has 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -249,3 +287,15 @@ def test_the_command_itself(tmp_path: Path, walking: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "tcpformer: no such file: none.mp4\n")
     assert re.search(r"person_0/motion\.bvh\n(.*\n)*done in \d+\.\d s\n$", done.stdout)
     assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_whoever_reads_may_stop_reading() -> None:
+    """As `tcpformer info | head -1` does."""
+    code = "import sys; from tcpformer.cli import main; main(['info'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -96,7 +96,10 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
         ),
         "no known skeleton is complete",
     ),
-    "no rate": (keypoint_file(fps=None), r"keys \['fps'\] are missing"),
+    "no rate": (
+        keypoint_file(fps=None),
+        "does not tell fps; say it with --fps, or give the --video",
+    ),
     "a rate of zero": (keypoint_file(fps=np.float64(0)), "size and fps must be positive"),
     "shapes at odds": (keypoint_file(confidence=np.ones((39, 17))), r"expected xy \(t, 17, 2\)"),
     "no frames": (
@@ -171,6 +174,8 @@ def test_bad_weights_end_in_one_sentence(
         (("--focal", -5), "focal length must be positive"),
         (("--device", "gpu"), "device must be 'auto'"),
         (("--trained-on", "h36m"), "leave trained_on out"),
+        (("--threads", -1), "threads must be 0, which takes all, or more, got -1"),
+        (("--size", 640, 360), r"tells size 1280 x 720, but --size or the --video says 640 x 360"),
     ],
 )
 def test_bad_options_end_in_one_sentence(
@@ -202,7 +207,8 @@ def test_a_backend_that_is_not_installed_names_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     out = tmp_path / "out"
     said = refused(capsys, "lift", walking, "--out", out, "--weights", tiny, "--backend", backend)
-    assert said == f"tcpformer: This needs {module}: pip install 'tcpformer[{extra}]'\n"
+    line = f"{sys.executable} -m pip install 'tcpformer[{extra}]'"
+    assert said == f"tcpformer: This needs {module}: {line}\n"
     assert not out.exists()
 
 

@@ -81,7 +81,9 @@ def test_weights_for_other_input_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refused(capsys, "evaluate", "h36m-sh", "--data", tmp_path / "x.pkl")
-    assert "has h36m joints by the rule 'aimed', answers in metres, but h36m-sh has h36m-nose" in said
+    assert (
+        "has h36m joints by the rule 'aimed', answers in metres, but h36m-sh has h36m-nose" in said
+    )
 
 
 def test_mistakes_in_ones_own_data_are_named(

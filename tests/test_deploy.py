@@ -184,7 +184,9 @@ def test_a_missing_extra_names_itself(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, module, None)
     extra = "export" if module == "onnxscript" else "openvino"
-    with pytest.raises(ImportError, match=rf"needs {module}: pip install 'tcpformer\[{extra}\]'"):
+    with pytest.raises(
+        ImportError, match=rf"needs {module}: .* pip install 'tcpformer\[{extra}\]'"
+    ):
         export(ours(), tmp_path / "a.xml", "openvino")
 
 

@@ -62,3 +62,11 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
         one.write_text("1")
         other.write_text("2")
     assert (tmp_path / "a").read_text() == "1"  # the outer block ends last
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match=r"no folder .*nowhere in which a\.npz could be"),
+        replacing(tmp_path / "nowhere/a.npz"),
+    ):
+        raise AssertionError

@@ -210,42 +210,6 @@ def test_body25_becomes_human36m_as_halpe_does() -> None:
     assert BODY25 in KNOWN
 
 
-# what cannot be
-
-
-def test_rate_and_size_must_be_told(tmp_path: Path) -> None:
-    path = mmpose(tmp_path / "a.json", people(COCO), MMPOSE)
-    for fps, size in ((None, None), (FPS, None), (None, SIZE)):
-        with pytest.raises(ValueError, match=r"--fps and --size WIDTH HEIGHT, or give the --video"):
-            read_people(path, fps=fps, size=size)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("a.json", "[1, 2", "not as OpenPose"),
-        ("a.json", '{"some": "thing"}', "not as OpenPose"),
-        ("a.json", '[{"frame_id": 0, "instances": [{"keypoints": [[1, 2]]}]}]', "not as OpenPose"),
-        ("a.trc", "nothing\n", "not as OpenPose"),
-        ("a.csv", "x,y", "expected a folder or one of"),
-    ],
-)
-def test_files_that_are_none_are_refused(name: str, text: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
-    with pytest.raises(ValueError, match=words):
-        read_people(tmp_path / name, fps=FPS, size=SIZE)
-
-
-def test_strange_folders_and_numbers_of_joints_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="found neither"):
-        read_people(tmp_path, fps=FPS, size=SIZE)
-    with pytest.raises(FileNotFoundError):
-        read_people(tmp_path / "none.json")
-    path = mmpose(tmp_path / "a.json", people(COCO)[:, :, :16], None)
-    with pytest.raises(ValueError, match="16 joints without names"):
-        read_people(path, fps=FPS, size=SIZE)
-
-
 # the command line
 
 

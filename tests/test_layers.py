@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "compare": NUMBERS,
     "quality": NUMBERS | {"contact", "ground", "metrics"},
     "export": NUMBERS | {"files"},
-    "view": NUMBERS | {"video", "files", "angles", "compare"},
+    "view": NUMBERS | {"video", "files", "angles", "compare", "extras"},
     # Following a person is interleaved with detection.
     "detect": NUMBERS | {"video", "track", "people"},
     # Released checkpoints are described apart from the reading of files.
@@ -68,20 +68,21 @@ ALLOWED: dict[str, set[str]] = {
         "memory",
     },
     "memory": set(),
-    "deploy": {"models", "weights", "files"},
+    "extras": set(),
+    "deploy": {"models", "weights", "files", "extras"},
     # Some data sets come as pickles, which are read without running them.
     "pickles": set(),
-    "data": NUMBERS | {"normalize", "windows", "files", "pickles"},
+    "data": NUMBERS | {"normalize", "windows", "files", "pickles", "extras"},
     # A protocol says how 2D is normalised, clips are cut and poses are placed.
     "evaluate": NUMBERS
     | {"lift", "chain", "data", "metrics", "models", "weights", "files", "normalize", "place"}
-    | {"windows", "sigma"},
+    | {"windows", "sigma", "extras"},
     # Held-out people are lifted as a user lifts them.
     "calibrate": {"data", "deploy", "evaluate", "lift", "models", "sigma", "skeleton", "weights"},
     # Training: a plan; the clips it asks for; its folder; what it begins with and is judged by.
     "typed": set(),
     "recipes": {"models", "typed"},
-    "machine": {"recipes"},
+    "machine": {"recipes", "extras"},
     "record": {"recipes", "machine", "files"},
     "sources": {"recipes", "data", "released", "skeleton"},
     "begin": {"muon", "recipes", "models", "weights"},
@@ -99,7 +100,7 @@ WITHOUT_TORCH = {
     "data", "detect", "export", "files", "metrics", "motion", "normalize", "pickles", "place",
     "repair", "skeleton", "sources", "track", "typed", "video", "view", "windows", "angles",
     "compare", "quality", "together", "people", "keypoints", "filters", "outliers", "bones",
-    "ground", "contact", "chain", "scale", "sigma", "memory",
+    "ground", "contact", "chain", "scale", "sigma", "memory", "extras",
 }  # fmt: skip
 TENSORS = {"torch", "safetensors", "einops"}
 

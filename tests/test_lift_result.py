@@ -107,7 +107,7 @@ def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
     np.testing.assert_array_equal(motion.confidence, confidence)
     assert motion.valid.all()
     assert (motion.fps, motion.size, motion.weights) == (30.0, person.size, lift.name)
-    assert (motion.focal, motion.focal_source) == (FOCAL, "metadata of the video")
+    assert (motion.focal, motion.focal_source) == (FOCAL, "given with the 2D motion")
     told = lift(person, focal=900.0)
     assert (told.focal, told.focal_source) == (900.0, "given")
     guessed = lift(replace(person, focal=None))

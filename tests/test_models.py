@@ -118,8 +118,8 @@ class HeirsConfig(TCPFormerConfig):
 class Heir(TCPFormer):
     """Another function in the same weights."""
 
-    def forward(self, xyc: Tensor) -> Tensor:
-        return super().forward(xyc) + 1.0
+    def forward(self, xyc: Tensor, *how: Any, **more: Any) -> Tensor:
+        return super().forward(xyc, *how, **more) + 1.0
 
 
 def test_two_models_of_one_config_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

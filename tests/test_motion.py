@@ -51,6 +51,9 @@ def keypoints(**changes: Any) -> dict[str, Any]:
 # what a motion in the image may be
 
 
+FILM_MUST_BE = "size and fps must be positive, the size whole"
+
+
 def test_by_default_frames_are_even_and_valid_where_anything_was_seen() -> None:
     confidence = np.full((6, J), 0.5)
     confidence[[1, 5]] = 0
@@ -82,6 +85,75 @@ def test_by_default_frames_are_even_and_valid_where_anything_was_seen() -> None:
 def test_a_motion_refuses(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(seen(), **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fps": None},
+        {"fps": "30"},
+        {"fps": np.array([30.0])},
+        {"size": (1280.5, 720)},
+        {"size": (1280, float("nan"))},
+        {"size": (1280, float("inf"))},
+        {"size": (1280, 720, 3)},
+        {"size": 1280},
+        {"size": None},
+        {"size": "12"},
+    ],
+)
+def test_a_size_and_a_rate_that_are_none_are_shown(
+    unchecked: ModuleType, change: dict[str, Any]
+) -> None:
+    content = {"size": (1280, 720), "fps": 30.0, "skeleton": COCO} | change
+    with pytest.raises(ValueError, match=FILM_MUST_BE) as error:
+        unchecked.Motion2D(seen().xy, seen().confidence, **content)
+    assert str(error.value).endswith(f"got {content['size']} and {content['fps']}.")
+
+
+@pytest.mark.parametrize("size", [[1280, 720], (1280.0, 720.0), np.array([1280, 720])])
+def test_a_whole_size_of_any_kind_is_a_size(unchecked: ModuleType, size: Any) -> None:
+    m = unchecked.Motion2D(seen().xy, seen().confidence, size, np.array(30), COCO)
+    assert m.size == (1280, 720)
+    assert [type(x) for x in m.size] == [int, int]
+
+
+# pixels
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"),
+    [((1, 1), (0, 0)), ((0.5, 2.5), (0.2, 0.3)), ((2, 2), (-1, -1))],
+    ids=["in the picture", "feet far below it", "about its middle"],
+)
+def test_shares_of_the_picture_are_no_pixels(
+    scale: tuple[float, float], offset: tuple[float, float]
+) -> None:
+    m = seen()
+    xy = m.xy / 700 * scale + offset
+    with pytest.raises(ValueError, match=r"fractions of the picture.*multiply x by the width and"):
+        replace(m, xy=xy)
+    assert replace(m, xy=xy * m.size).xy.max() > 5
+
+
+def test_numbers_of_who_was_not_seen_do_not_count_for_or_against_pixels() -> None:
+    m, nobody = seen(), np.array([True, True, False, False, True, True])
+    xy = np.where(nobody[:, None, None], 0.0, m.xy)
+    assert len(replace(m, xy=xy, valid=~nobody)) == 6  # in two frames there are pixels
+    assert len(replace(m, xy=0 * xy, confidence=0 * m.confidence)) == 6
+    assert len(replace(m, xy=0 * xy, valid=np.zeros(6, dtype=bool))) == 6
+    shares = np.where(nobody[:, None, None], m.xy, m.xy / 700)
+    unseen = np.where(nobody[:, None], 0.0, m.confidence)
+    with pytest.raises(ValueError, match="fractions of the picture"):
+        replace(m, xy=shares, confidence=unseen)
+    with pytest.raises(ValueError, match="fractions of the picture"):
+        replace(m, xy=shares, valid=~nobody)
+
+
+def test_somebody_small_in_a_corner_and_tiny_pictures_are_pixels() -> None:
+    m = seen()
+    assert len(replace(m, xy=m.xy / 70)) == 6  # ten pixels large
+    assert len(replace(m, xy=m.xy / 700, size=(9, 9))) == 6
 
 
 def test_a_motion_needs_a_frame_and_as_many_joints_as_its_skeleton() -> None:
@@ -169,74 +241,7 @@ def test_converting_commutes_with_moving_and_mirroring_the_picture() -> None:
         np.testing.assert_array_equal(one.confidence, other.confidence)
 
 
-# keypoint files
-
-
-def test_keypoints_are_read_in_any_order_and_any_spelling(tmp_path: Path) -> None:
-    m, order = seen(), np.random.default_rng(5).permutation(J)
-    for sides in ({"L": "left_", "R": "right_"}, {"L": "Left", "R": "Right"}):
-        names = [sides[j[0]] + j[1:] if j[0] in "LR" else j for j in COCO.joints]
-        content = keypoints(
-            xy=m.xy[:, order].astype(np.float32),
-            confidence=m.confidence[:, order],
-            joints=np.array(names)[order],
-        )
-        np.savez(tmp_path / "a.npz", **content)
-        read = load_keypoints(tmp_path / "a.npz")
-        assert read.skeleton == COCO
-        assert (read.size, read.fps) == (m.size, m.fps)
-        np.testing.assert_allclose(read.xy, m.xy, rtol=1e-6)
-        np.testing.assert_array_equal(read.confidence, m.confidence)
-
-
-def test_whole_numbers_are_numbers_too(tmp_path: Path) -> None:
-    content = keypoints(
-        xy=np.ones((6, J, 2), dtype=np.int32), confidence=np.ones((6, J), dtype=int)
-    )
-    np.savez(tmp_path / "a.npz", **content | {"fps": 25, "size": np.array([64.0, 48.0])})
-    read = load_keypoints(tmp_path / "a.npz")
-    assert (read.size, read.fps, read.xy.max()) == ((64, 48), 25.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"xy": np.zeros((6, J))}, r"expected xy \(t, 17, 2\)"),
-        ({"xy": np.zeros((6, J, 3))}, r"expected xy \(t, 17, 2\)"),
-        ({"xy": np.float64(3)}, r"expected xy \(t, 17, 2\)"),
-        ({"confidence": np.ones((5, J))}, r"expected xy \(t, 17, 2\)"),
-        ({"xy": np.zeros((0, J, 2)), "confidence": np.zeros((0, J))}, "at least one frame"),
-        ({"joints": np.array(COCO.joints[1:])}, r"for 16 joint names"),
-        ({"joints": np.array("LHip")}, r"for 1 joint names"),
-        ({"joints": np.array(["tail", *COCO.joints[1:]])}, "unknown joint names.*tail"),
-        ({"joints": np.array(["LHip", *COCO.joints[1:]])}, "LHip.*twice"),
-        ({"joints": np.array(["Neck", *COCO.joints[1:]])}, "nearest is coco, without.*Nose"),
-        ({"xy": np.full((6, J, 2), np.nan)}, "xy must be finite"),
-        ({"xy": np.full((6, J, 2), "a")}, "expected real numbers.*xy"),
-        ({"xy": np.full((6, J, 2), 1j)}, "expected real numbers.*xy"),
-        ({"xy": np.full((6, J, 2), None)}, "not an npz file of plain arrays"),
-        ({"confidence": np.full((6, J), 95.0)}, "confidence must lie in 0 to 1"),
-        ({"fps": np.array([30.0])}, "one number for fps"),
-        ({"fps": "thirty"}, "expected real numbers.*fps"),
-        ({"fps": np.nan}, "size and fps must be positive"),
-        ({"size": np.array([1280, 720, 3])}, "expected size"),
-        ({"size": np.array([1280, np.inf])}, "expected size"),
-        ({"size": np.array([1280, 0])}, "size and fps must be positive"),
-    ],
-)
-def test_a_bad_keypoint_file_gives_one_clear_error(
-    tmp_path: Path, change: dict[str, Any], message: str
-) -> None:
-    np.savez(tmp_path / "a.npz", **keypoints(**change), allow_pickle=True)
-    with pytest.raises(ValueError, match=message):
-        load_keypoints(tmp_path / "a.npz")
-
-
-@pytest.mark.parametrize("key", ["xy", "confidence", "joints", "fps", "size"])
-def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
-    np.savez(tmp_path / "a.npz", **{k: v for k, v in keypoints().items() if k != key})
-    with pytest.raises(ValueError, match=rf"a\.npz: keys \['{key}'\] are missing; found"):
-        load_keypoints(tmp_path / "a.npz")
+# files
 
 
 def _damaged(path: Path) -> None:

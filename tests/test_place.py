@@ -279,6 +279,8 @@ def test_bones_of_invalid_frames_do_not_count() -> None:
 def test_focal_given_beats_known_beats_assumed() -> None:
     assert choose_focal(900.0, 800.0, SIZE) == (900.0, "given")
     assert choose_focal(None, 800.0, SIZE) == (800.0, "metadata of the video")
+    assert choose_focal(None, 800.0, SIZE, "given in a.npz") == (800.0, "given in a.npz")
+    assert choose_focal(900.0, 800.0, SIZE, "given in a.npz") == (900.0, "given")
     for size in ((1280, 720), (720, 1280)):
         focal, words = choose_focal(None, None, size)
         assert 2 * np.degrees(np.arctan(640 / focal)) == pytest.approx(60.0)
@@ -291,6 +293,17 @@ def test_focal_given_beats_known_beats_assumed() -> None:
 def test_a_focal_length_that_is_none_is_refused(focal: float) -> None:
     with pytest.raises(ValueError, match="focal length must be positive"):
         choose_focal(focal, None, SIZE)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
+def test_a_focal_length_that_no_camera_has_is_refused(size: tuple[int, int]) -> None:
+    for focal in (128.0, 128_000.0):  # a tenth of the longer side, and a hundred times that
+        assert choose_focal(focal, None, size)[0] == focal
+    for focal in (0.5, 26.0, 127.0, 129_000.0):
+        with pytest.raises(ValueError, match=r"must be 128 to 128000 pixels.*\(given\)"):
+            choose_focal(focal, None, size)
+        with pytest.raises(ValueError, match=r"must be 128 to .*\(given in a\.npz\).*--focal"):
+            choose_focal(None, focal, size, "given in a.npz")
 
 
 def test_height_given_or_assumed() -> None:

@@ -137,7 +137,8 @@ def test_giants_and_a_floor_above_the_camera_are_refused() -> None:
 
 
 def test_a_length_in_words() -> None:
-    assert read_length("RKnee-RAnkle=0.43") == ("RKnee", "RAnkle", 0.43)
+    for text in ("RKnee-RAnkle=0.43", "right_knee-ankle.R=0.43"):
+        assert read_length(text) == ("RKnee", "RAnkle", 0.43)
     for wrong in ("RKnee=0.43", "RKnee-RAnkle", "RKnee-RAnkle=43cm", ""):
         with pytest.raises(ValueError, match="JOINT-JOINT=METRES"):
             read_length(wrong)

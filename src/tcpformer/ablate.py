@@ -257,7 +257,7 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
 
 def found(path: Path, about: Row) -> Any:
     """The answer that a file keeps, if it is to the same question; else None."""
-    kept = json.loads(path.read_text()) if path.exists() else None
+    kept: Any = json.loads(path.read_text()) if path.exists() else None
     same = isinstance(kept, dict) and kept.get("about") == json.loads(json.dumps(about))
     return kept["answer"] if same else None
 

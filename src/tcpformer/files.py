@@ -22,6 +22,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         OSError: If the folder does not exist or cannot be written.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {path.parent} in which {path.name} could be written.")
     handle, name = mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     beside = Path(name)

@@ -14,11 +14,22 @@ from typing import Any
 import numpy as np
 
 from .files import read_npz
-from .motion import Motion2D, load_keypoints
+from .motion import Motion2D, check_film, load_keypoints
 from .people import Film, Seen, gather, known
 from .skeleton import KNOWN, canonical
 
 SUFFIXES = (".npz", ".json", ".trc")
+"""Of files to read, in small letters; a file may have capital ones."""
+_READ = (
+    "what can be read: a folder of OpenPose's .json, one a frame; MMPose's .json of predictions; "
+    "rtmlib's .npz of keypoints and scores; Sports2D's .trc in pixels, or its folder; our own .npz"
+)
+_SAID = 8
+"""Keys of unknown JSON that an error names."""
+_SLACK = 0.05
+"""Share by which two frame rates may differ and be the same: files round them, and phones waver."""
+# What it raises to read a file that is not as its program writes it.
+_STRANGE = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
 _JOINTS = {joint for skeleton in KNOWN for joint in skeleton.joints}
 
 
@@ -30,14 +41,14 @@ class Record:
         frames: For each frame, the people in it, with all joints of the file.
         names: Of the joints; None where the file does not tell.
         fps: Frames per second, where the file tells.
-        size: Width and height, where the file tells.
+        size: Width and height, where the file tells; not checked yet, as the rate is not.
         times: Seconds of each frame, where the file tells.
     """
 
     frames: list[list[Seen]]
     names: Sequence[str] | None = None
     fps: float | None = None
-    size: tuple[int, int] | None = None
+    size: Sequence[float] | None = None
     times: Sequence[float] | None = None
 
 
@@ -56,8 +67,8 @@ def read_people(
             of OpenPose's *_keypoints.json, one a frame; MMPose's .json of predictions; a .trc in
             pixels of Sports2D, or its folder, one file a person.
         person: Whom: "all", "largest", "longest" or a number, as in `choose`.
-        fps: Frames per second, where the file does not tell.
-        size: Width and height of the pictures, where the file does not tell.
+        fps: Frames per second, where the file does not tell; must agree with it where it does.
+        size: Width and height of the pictures, likewise.
 
     Returns:
         One motion a person. Whoever has a number or a file of their own in the source is one
@@ -65,26 +76,24 @@ def read_people(
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If it is none of these, or fps or size are missing.
+        ValueError: If it is none of these, fps or size are missing, cannot be, or contradict the
+            file, or there is no such person.
     """
     path = Path(path)
-    if path.suffix == ".npz" and not _is_rtmlib(path):
-        return [load_keypoints(path)]
+    if path.suffix.lower() == ".npz" and not _is_rtmlib(path):
+        return [_our_own(path, person, fps, size)]
     if not path.exists():
         raise FileNotFoundError(f"no such file or folder: {path}")
     try:
         record = _reader(path)(path)
-    except (KeyError, IndexError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except _STRANGE as error:
         raise ValueError(
-            f"{path}: not as OpenPose, MMPose, rtmlib or Sports2D write it ({error!r})."
+            f"{path}: not as OpenPose, MMPose, rtmlib or Sports2D write it ({error!r}); {_READ}."
         ) from error
-    fps, size = fps or record.fps, size or record.size
-    if not fps or not size or not record.frames:
-        raise ValueError(
-            f"{path} holds {len(record.frames)} frames, size {size} and {fps} frames per second; "
-            "say what is missing with --fps and --size WIDTH HEIGHT, or give the --video."
-        )
-    count = max((len(seen.joints) for people in record.frames for seen in people), default=0)
+    if not any(record.frames):
+        raise ValueError(f"{path}: nobody is in any of its {len(record.frames)} frames.")
+    fps, size = _settled(path, (record.fps, record.size), (fps, size))
+    count = max(len(seen.joints) for people in record.frames for seen in people)
     named = [i for i, n in enumerate(record.names or ()) if canonical(n) in _JOINTS]
     names = None if record.names is None else [record.names[i] for i in named]
     skeleton, order = known(names, count)
@@ -94,9 +103,69 @@ def read_people(
     return gather(frames, skeleton, Film(size, fps, times), person)
 
 
+def _our_own(
+    path: Path, person: str | int, fps: float | None, size: tuple[int, int] | None
+) -> Motion2D:
+    data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
+    if str(person) not in ("all", "largest", "longest", "0"):
+        raise ValueError(
+            f"{path} holds one person: person must be 'all', 'largest', 'longest' or 0, got "
+            f"{person!r}."
+        )
+    rate, picture = _told(data)
+    if rate is None and "times" in data:
+        rate = _rate(data["times"].ravel().tolist())
+    fps, size = _settled(path, (rate, picture), (fps, size))
+    return load_keypoints(path, fps=fps, size=size)
+
+
+def _told(data: dict[str, np.ndarray]) -> tuple[Any, Any]:
+    """Rate and size as an .npz has them, whatever they are; None where it has none."""
+    keys = ("fps", "size")
+    fps, size = (data[key].astype(float).tolist() if key in data else None for key in keys)
+    return fps, size
+
+
+def _rate(times: Sequence[float]) -> float | None:
+    """Mean frames per second; None where times do not tell."""
+    span = times[-1] - times[0] if len(times) > 1 else 0.0
+    return (len(times) - 1) / span if span > 0 else None
+
+
+def _settled(
+    path: Path, told: tuple[Any, Any], given: tuple[Any, Any]
+) -> tuple[float, tuple[int, int]]:
+    """Rate and size, of which a file tells some and a caller gives some; None where not.
+
+    Raises:
+        ValueError: If one is missing, cannot be, or the two contradict each other.
+    """
+    found: dict[str, Any] = {}
+    for name, one, other, slack in zip(("fps", "size"), told, given, (_SLACK, 0.0), strict=True):
+        found[name] = other if one is None else one
+        if one is None or other is None:
+            continue
+        if np.shape(one) != np.shape(other) or not np.allclose(one, other, rtol=slack, atol=0.0):
+            here, there = (" x ".join(f"{x:g}" for x in np.ravel(each)) for each in (one, other))
+            raise ValueError(
+                f"{path} tells {name} {here}, but --{name} or the --video says {there}; leave that "
+                "out, or correct the file."
+            )
+    missing = [name for name in found if found[name] is None]
+    if missing:
+        how = {"fps": "--fps", "size": "--size WIDTH HEIGHT"}
+        raise ValueError(
+            f"{path} does not tell {' and '.join(missing)}; say it with "
+            f"{' and '.join(how[name] for name in missing)}, or give the --video."
+        )
+    fps, size = found["fps"], found["size"]
+    check_film(size, fps)
+    return float(fps), (int(size[0]), int(size[1]))
+
+
 def _reader(path: Path) -> Callable[[Path], Record]:
     if path.is_dir():
-        found = sorted({file.suffix for file in path.iterdir()} & {".json", ".trc"})
+        found = sorted({file.suffix.lower() for file in path.iterdir()} & {".json", ".trc"})
         if len(found) != 1:
             raise ValueError(
                 f"{path} should hold either OpenPose's .json, one a frame, or Sports2D's .trc, one "
@@ -104,9 +173,13 @@ def _reader(path: Path) -> Callable[[Path], Record]:
             )
         return _openpose if found == [".json"] else _trc
     readers = {".json": _mmpose, ".trc": _trc, ".npz": _rtmlib}
-    if path.suffix not in readers:
+    if path.suffix.lower() not in readers:
         raise ValueError(f"{path}: expected a folder or one of {SUFFIXES}, got {path.suffix!r}.")
-    return readers[path.suffix]
+    return readers[path.suffix.lower()]
+
+
+def _within(folder: Path, suffix: str) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() == suffix)
 
 
 def _seen(xy: Any, score: Any, name: object = None) -> Seen:
@@ -124,18 +197,32 @@ def _name(number: object) -> str | None:
     return None if number is None or text in ("-1", "") else text
 
 
+def _values(path: Path, entry: Any, *keys: str) -> list[Any]:
+    """What an object of JSON has under these keys.
+
+    Raises:
+        ValueError: If it is none, or one is missing.
+    """
+    if isinstance(entry, dict) and all(key in entry for key in keys):
+        return [entry[key] for key in keys]
+    found = f"keys {list(entry)[:_SAID]}" if isinstance(entry, dict) else repr(entry)[:40]
+    raise ValueError(f"{path}: expected keys {list(keys)}, found {found}; {_READ}.")
+
+
 # OpenPose: <name>_<frame>_keypoints.json, {"people": [{"pose_keypoints_2d": [x, y, c, ..]}]}
 
 
 def _openpose(folder: Path) -> Record:
     frames: dict[int, list[Seen]] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in _within(folder, ".json"):
         numbers = re.findall(r"\d+", file.stem.removesuffix("_keypoints"))
         if not numbers:
             raise ValueError(f"{file}: expected the number of the frame in the name.")
         people = []
-        for entry in json.loads(file.read_text())["people"]:
-            flat = np.array(entry["pose_keypoints_2d"], dtype=np.float64).reshape(-1, 3)
+        (entries,) = _values(file, json.loads(file.read_text()), "people")
+        for entry in entries:
+            (joints,) = _values(file, entry, "pose_keypoints_2d")
+            flat = np.array(joints, dtype=np.float64).reshape(-1, 3)
             if len(flat):
                 people.append(_seen(flat[:, :2], flat[:, 2], entry.get("person_id")))
         frames[int(numbers[-1])] = people
@@ -160,13 +247,15 @@ def _mmpose(path: Path) -> Record:
         by_number = content.get("meta_info", {}).get("keypoint_id2name")
         if by_number:
             names = [by_number[str(i)] for i in range(len(by_number))]
-        content = content["instance_info"]
-    frames = {}
+    if not isinstance(content, list):
+        (content,) = _values(path, content, "instance_info")
+    frames: dict[int, list[Seen]] = {}
     for i, frame in enumerate(content):
-        frames[int(frame.get("frame_id", i))] = [
-            _seen(one["keypoints"], one["keypoint_scores"], one.get("track_id"))
-            for one in frame["instances"]
-        ]
+        (instances,) = _values(path, frame, "instances")
+        people = frames.setdefault(int(frame.get("frame_id", i)), [])
+        for one in instances:
+            xy, scores = _values(path, one, "keypoints", "keypoint_scores")
+            people.append(_seen(xy, scores, one.get("track_id")))
     return Record(_filled(frames), names)
 
 
@@ -194,17 +283,17 @@ def _rtmlib(path: Path) -> Record:
     frames = [
         [_seen(*one) for one in zip(x, s, strict=True)] for x, s in zip(xy, scores, strict=True)
     ]
-    size = (int(data["size"][0]), int(data["size"][1])) if "size" in data else None
-    return Record(frames, None, float(data["fps"]) if "fps" in data else None, size)
+    return Record(frames, None, *_told(data))
 
 
 # Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers with pixels instead of metres
 
 
 def _trc(path: Path) -> Record:
-    files = sorted(path.glob("*.trc")) if path.is_dir() else [path]
-    if len(files) > 1 or path.is_dir():
-        files = [file for file in files if "_px_" in file.name] or files
+    files = [path]
+    if path.is_dir():
+        files = _within(path, ".trc")
+        files = [file for file in files if "_px_" in file.name.lower()] or files
     tables = [_table(file) for file in files]
     names, times = tables[0][0], tables[0][1]
     if any(other != names or len(at) != len(times) for other, at, _ in tables):
@@ -215,8 +304,7 @@ def _trc(path: Path) -> Record:
         for frame, seen in enumerate(there):
             if seen.any():
                 frames[frame].append(_seen(places[frame], seen.astype(float), file.stem))
-    fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else None
-    return Record(frames, names, fps, None, [time - times[0] for time in times])
+    return Record(frames, names, _rate(times), None, [time - times[0] for time in times])
 
 
 def _table(file: Path) -> tuple[list[str], list[float], np.ndarray]:

@@ -169,6 +169,8 @@ class Lifter:
         Raises:
             ValueError: As of a call, or if more than one camera saw them.
         """
+        if isinstance(focal, str) and focal != FROM_MOTION:
+            raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
         scale = Scale(height=height, camera_height=camera_height, length=length)
         scale.fits(chain)
         of_one_camera(motions)
@@ -194,7 +196,7 @@ class Lifter:
     def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:
         """As the network says it, where the picture shows it; its world is still the camera's."""
         height, scale_source = choose_height(height)
-        focal, focal_source = choose_focal(focal, motion.focal, motion.size)
+        focal, focal_source = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
         if self.skeleton is H36M:
             motion = to_skeleton(motion, H36M)  # of an hour, half as many bytes
         said = self._scaled(motion, height=height, focal=focal)

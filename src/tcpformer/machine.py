@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from .extras import lacking
 from .recipes import Plan
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def accelerator_for(plan: Plan, machine: Machine, folder: Path) -> "Accelerator"
         from accelerate.state import AcceleratorState, GradientState
         from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
     except ImportError as error:
-        raise ImportError("Training needs accelerate: pip install 'tcpformer[research]'") from error
+        raise lacking("Training", "accelerate", "research") from error
     tracker = machine.tracker
     if tracker == "auto":
         tracker = "tensorboard" if find_spec("tensorboard") else "none"

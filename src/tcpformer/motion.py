@@ -5,6 +5,7 @@ Both are frozen and checked once, when made; every function between them may tru
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,6 +17,12 @@ WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
 REACH = 2.5
 """Standard deviations within which a Gaussian in three axes lies nine times out of ten."""
+_SHARES, _PICTURE = (-2.0, 5.0), 100
+"""Joints all within the first are no pixels of a picture as large as that: feet may be below it."""
+# Of a motion.npz: arrays a joint, arrays a frame, texts, and texts that older files lack.
+_BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")
+_BY_FRAME = ("valid", "times")
+_TEXTS, _LATER = ("focal_source", "scale_source", "weights"), ("chain", "ground_source")
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,11 @@ class Motion2D:
         focal: Focal length of the camera in pixels, where it is known; the principal point is
             the middle of the image.
         person: Number of the person among those in the video.
+        focal_source: Where the focal length comes from, in words.
 
     Raises:
-        ValueError: If shapes disagree, numbers are not finite, or a size, rate or focal length is
-            not positive.
+        ValueError: If shapes disagree, numbers are not finite, a size, rate or focal length is
+            not positive, a size not whole, or positions are shares of the picture, not pixels.
     """
 
     xy: Float[np.ndarray, "t j 2"]
@@ -49,18 +57,21 @@ class Motion2D:
     times: Float[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
     focal: float | None = None
     person: int = 0
+    focal_source: str = "given with the 2D motion"
 
     def __post_init__(self) -> None:
         _set(self, "xy", np.asarray(self.xy, dtype=np.float64))
         _set(self, "confidence", np.asarray(self.confidence, dtype=np.float64))
         _check_2d(self)
         _check_camera(self)
+        _set(self, "size", (int(self.size[0]), int(self.size[1])))
         t = len(self.xy)
         valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
         times = np.arange(t) / self.fps if self.times is None else self.times
         _set(self, "valid", np.asarray(valid, dtype=bool))
         _set(self, "times", np.asarray(times, dtype=np.float64))
         _check_time(self.valid, self.times, t)
+        _check_pixels(self)
 
     def __len__(self) -> int:
         return len(self.xy)
@@ -182,10 +193,33 @@ def _check_sigma(motion: Motion3D) -> None:
 
 
 def _check_camera(motion: Motion2D | Motion3D) -> None:
-    if min(motion.size) <= 0 or not 0 < motion.fps < np.inf:
-        raise ValueError(f"size and fps must be positive, got {motion.size} and {motion.fps}.")
-    if motion.focal is not None and not 0 < motion.focal < np.inf:
+    check_film(motion.size, motion.fps)
+    if motion.focal is not None and not _is_positive(motion.focal):
         raise ValueError(f"focal must be positive pixels, got {motion.focal}.")
+
+
+def check_film(size: object, fps: object) -> None:
+    """Refuse what is no size in pixels, or no rate, by a ValueError."""
+    pair = np.asarray(size)
+    whole = pair.shape == (2,) and all(_is_positive(x) and x % 1 == 0 for x in pair)
+    if not whole or not _is_positive(fps):
+        raise ValueError(f"size and fps must be positive, the size whole, got {size} and {fps}.")
+
+
+def _is_positive(x: object) -> bool:
+    number = np.asarray(x)
+    return number.shape == () and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
+
+
+def _check_pixels(motion: Motion2D) -> None:
+    seen = ((motion.confidence > 0) & motion.valid[:, None])[..., None]
+    low = float(motion.xy.min(where=seen, initial=np.inf))
+    high = float(motion.xy.max(where=seen, initial=-np.inf))
+    if max(motion.size) >= _PICTURE and _SHARES[0] < low < high < _SHARES[1]:
+        raise ValueError(
+            f"xy from {low:.3g} to {high:.3g} look like fractions of the picture {motion.size}; "
+            "pixels are expected: multiply x by the width and y by the height."
+        )
 
 
 def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
@@ -226,28 +260,35 @@ def _with_both_ears(motion: Motion2D) -> Motion2D:
     return replace(motion, xy=xy, confidence=confidence)
 
 
-def load_keypoints(path: str | Path) -> Motion2D:
-    """Read 2D keypoints from an npz file.
+def load_keypoints(
+    path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None
+) -> Motion2D:
+    """Read 2D keypoints from an npz file; a motion.npz is one too.
 
     Keys: ``xy`` (t, k, 2) pixels, ``confidence`` (t, k), ``joints`` (k,) names in any order,
-    ``fps``, ``size`` (width, height); and, where they are known, ``times`` (t,) seconds and
-    ``focal`` pixels. Joints must make up one of the known skeletons.
+    ``fps``, ``size`` (width, height); and, where they are known, ``times`` (t,) seconds, ``focal``
+    pixels and ``focal_source``, in words. Joints must make up one of the known skeletons.
+
+    Args:
+        path: The file.
+        fps: Frames per second, in the place of what the file tells, if it does.
+        size: Width and height of the pictures, likewise.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
-    numbers = ("xy", "confidence", "fps", "size")
-    data = read_npz(path, numbers, ("joints",), optional=("times", "focal"))
-    xy, confidence = data["xy"], data["confidence"]
-    k = data["joints"].size
+    given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
+    told = [key for key in ("fps", "size") if key not in given]
+    numbers, texts, maybe = ("xy", "confidence", *told), ("joints",), ("times", "focal")
+    data = given | read_npz(path, numbers, texts, maybe, ("focal_source",))
+    xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
     if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
         raise ValueError(
             f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
             f"{xy.shape} and {confidence.shape}."
         )
-    if data["size"].shape != (2,) or data["fps"].shape != () or not np.isfinite(data["size"]).all():
-        raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
+    check_film(data["size"], data["fps"])
     skeleton, order = identify([str(joint) for joint in data["joints"].flat])
     return Motion2D(
         xy=xy[:, order].astype(np.float64),
@@ -256,30 +297,22 @@ def load_keypoints(path: str | Path) -> Motion2D:
         fps=float(data["fps"]),
         skeleton=skeleton,
         focal=float(data["focal"]) if "focal" in data else None,
+        focal_source=str(data.get("focal_source", f"given in {path}")),
         **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
     )
 
 
 def save_motion(motion: Motion3D, path: str | Path) -> None:
     """Write a motion as npz, readable without pickle; `load_motion` is the inverse."""
-    arrays = {
-        "xyz": motion.xyz,
-        "camera_xyz": motion.camera_xyz,
-        "xy": motion.xy,
-        "confidence": motion.confidence,
-        "valid": motion.valid,
-        "times": motion.times,
+    arrays = {key: getattr(motion, key) for key in (*_BY_JOINT, *_BY_FRAME)}
+    arrays |= {key: np.array(getattr(motion, key)) for key in (*_TEXTS, *_LATER)}
+    arrays |= {
         "fps": np.float64(motion.fps),
         "joints": np.array(motion.skeleton.joints),
         "unit": np.array("m"),
         "axes": np.array(f"xyz: world, {WORLD_AXES}; camera_xyz: camera, {CAMERA_AXES}"),
         "size": np.array(motion.size),
         "focal": np.float64(motion.focal),
-        "focal_source": np.array(motion.focal_source),
-        "scale_source": np.array(motion.scale_source),
-        "weights": np.array(motion.weights),
-        "chain": np.array(motion.chain),
-        "ground_source": np.array(motion.ground_source),
     }
     if motion.sigma is not None:
         arrays |= {"sigma": motion.sigma, "reach": np.float64(motion.reach)}
@@ -294,33 +327,23 @@ def load_motion(path: str | Path) -> Motion3D:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not such a file.
     """
-    arrays = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times")
-    texts = ("joints", "unit", "focal_source", "scale_source", "weights")
-    later = ("chain", "ground_source")
-    numbers = (*arrays, "fps", "size", "focal")
-    data = read_npz(path, numbers, texts, optional=("sigma", "reach"), optional_texts=later)
+    numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit", *_TEXTS)
+    data = read_npz(path, numbers, texts, optional=("sigma", "reach"), optional_texts=_LATER)
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
     k = data["joints"].size
-    by_joint = (*arrays[:4], *(("sigma",) if "sigma" in data else ()))
+    by_joint = (*_BY_JOINT, *(("sigma",) if "sigma" in data else ()))
     if any(data[key].ndim < 2 or data[key].shape[1] != k for key in by_joint):
         raise ValueError(f"{path}: expected {k} joints in axis 1 of {by_joint}.")
     skeleton, order = identify([str(joint) for joint in data["joints"].flat])
+    fields: dict[str, Any] = {key: data[key] for key in _BY_FRAME}
+    fields |= {key: data[key][:, order] for key in by_joint}
+    fields |= {key: str(data[key]) for key in (*_TEXTS, *_LATER) if key in data}
     return Motion3D(
-        xyz=data["xyz"][:, order],
-        camera_xyz=data["camera_xyz"][:, order],
-        xy=data["xy"][:, order],
-        confidence=data["confidence"][:, order],
-        valid=data["valid"],
-        times=data["times"],
+        **fields,
         fps=float(data["fps"]),
         skeleton=skeleton,
         size=(int(data["size"][0]), int(data["size"][1])),
         focal=float(data["focal"]),
-        focal_source=str(data["focal_source"]),
-        scale_source=str(data["scale_source"]),
-        weights=str(data["weights"]),
-        **{key: str(data[key]) for key in later if key in data},
-        sigma=data["sigma"][:, order] if "sigma" in data else None,
         reach=float(data.get("reach", REACH)),
     )

@@ -29,12 +29,14 @@ class Film:
         fps: Frames per second.
         times: Of each frame, seconds since the first.
         focal: In pixels, where it is known.
+        focal_source: Where that comes from, in words.
     """
 
     size: tuple[int, int]
     fps: float
     times: Sequence[float]
     focal: float | None = None
+    focal_source: str = "metadata of the video"
 
 
 @dataclass(frozen=True)
@@ -118,5 +120,6 @@ def _motion(track: Track, skeleton: Skeleton, film: Film, person: int) -> Motion
         valid=valid,
         times=np.asarray(film.times, dtype=np.float64),
         focal=film.focal,
+        focal_source=film.focal_source,
         person=person,
     )

@@ -13,6 +13,8 @@ from .skeleton import H36M, STANDARD_HEIGHT, stature
 
 ASSUMED_VIEW = 60.0
 """Degrees across the longer side of the picture, where nothing tells the focal length."""
+SHORTEST, LONGEST = 0.1, 100.0
+"""Focal lengths over the longer side of the picture: it spans from 157 down to 0.6 degrees."""
 TINIEST, TALLEST = 0.3, 3.0
 """Metres that a person may be tall."""
 SCALE_SECONDS = 0.5
@@ -34,21 +36,36 @@ _SLIDE = 25.0
 
 
 def choose_focal(
-    given: float | None, known: float | None, size: tuple[int, int]
+    given: float | None,
+    known: float | None,
+    size: tuple[int, int],
+    source: str = "metadata of the video",
 ) -> tuple[float, str]:
     """The focal length in pixels to use, and where it comes from, in words.
 
+    Args:
+        given: By the caller, in pixels; before all others.
+        known: With the 2D motion, in pixels.
+        size: Width and height of the picture in pixels.
+        source: Where the known one comes from.
+
     Raises:
-        ValueError: If the given one is not positive.
+        ValueError: If it is not positive, or no camera has it.
     """
-    if given is not None:
-        if not 0 < given < np.inf:
-            raise ValueError(f"the focal length must be positive pixels, got {given}.")
-        return float(given), "given"
-    if known is not None:
-        return float(known), "metadata of the video"
-    focal = max(size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2))
-    return float(focal), f"assumed: {ASSUMED_VIEW:g} degrees across the longer side"
+    if given is None and known is None:
+        focal = max(size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2))
+        return float(focal), f"assumed: {ASSUMED_VIEW:g} degrees across the longer side"
+    focal, source = (given, "given") if given is not None else (known, source)
+    assert focal is not None
+    if not 0 < focal < np.inf:
+        raise ValueError(f"the focal length must be positive pixels, got {focal}.")
+    least, most = SHORTEST * max(size), LONGEST * max(size)
+    if not least <= focal <= most:
+        raise ValueError(
+            f"the focal length of a picture of {size[0]} x {size[1]} must be {least:g} to {most:g} "
+            f"pixels, not millimetres, got {focal:g} ({source}); give another with --focal."
+        )
+    return float(focal), source
 
 
 def choose_height(given: float | None) -> tuple[float, str]:

@@ -13,6 +13,9 @@ from .ground import FEET, ground_of
 from .metrics import bone_deviation, jitter
 from .motion import Motion3D
 
+OTHER = 0.02
+"""Of the longer side of the picture: what half of the joints are repaired by is less."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -91,13 +94,16 @@ def compare(raw: Motion3D, finished: Motion3D) -> tuple[Quality, Quality]:
     both are held against the 2D joints that the raw one was lifted from.
 
     Raises:
-        ValueError: If they are not of the same frames.
+        ValueError: If they are not of the same frames, or not of one person.
     """
     if len(raw) != len(finished) or np.abs(raw.times - finished.times).max() > 1e-6:
         raise ValueError(
             f"expected two motions of the same frames, got {len(raw)} and {len(finished)} frames; "
             "lift the same source with --raw to get both."
         )
+    apart = np.median(np.linalg.norm(raw.xy - finished.xy, axis=-1))
+    if raw.size != finished.size or apart > OTHER * max(raw.size):
+        raise ValueError("expected one motion before and after, got motions of two people.")
     ground = ground_of(finished)
     contact = standing(finished)
     before = replace(raw, xyz=ground.to_world(raw.camera_xyz))

@@ -25,16 +25,9 @@ _PACKAGES = ("tcpformer", "torch", "numpy", "accelerate", "safetensors")
 
 @dataclass(frozen=True)
 class Record:
-    """A run's folder.
-
-    Raises:
-        OSError: If it cannot be made.
-    """
+    """A run's folder, which is made when something begins in it."""
 
     folder: Path
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def left(self, plan: Plan, processes: int) -> Row | None:
         """What an earlier run left to go on from: its checkpoint, or None.
@@ -68,7 +61,12 @@ class Record:
         return state
 
     def begin(self, plan: Plan, machine: Machine, step: int, **more: Any) -> None:
-        """Say in run.json what begins, or goes on after a step, and forget what came after it."""
+        """Say in run.json what begins, or goes on after a step, and forget what came after it.
+
+        Raises:
+            OSError: If the folder cannot be made.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
         # What a killed run logged after its checkpoint will be done, and logged, again.
         kept = [row for row in self.rows() if row["step"] <= step]
         with replacing(self.folder / "log.jsonl") as beside:

@@ -13,7 +13,7 @@ from .chain import Chain
 from .ground import ground_of
 from .motion import Motion3D
 from .place import TALLEST, TINIEST, choose_height
-from .skeleton import H36M, stature
+from .skeleton import H36M, canonical, stature
 
 ANKLE = 0.039
 """Height of a standing ankle over the floor, as a share of body height (Drillis and Contini, 1966,
@@ -73,7 +73,7 @@ def read_length(text: str) -> tuple[str, str, float]:
     joints, _, metres = text.partition("=")
     ends = joints.split("-")
     try:
-        return ends[0], ends[1], float(metres)
+        return canonical(ends[0]), canonical(ends[1]), float(metres)
     except (IndexError, ValueError):
         raise ValueError(
             f"expected a length as JOINT-JOINT=METRES, such as RKnee-RAnkle=0.43, got {text!r}."

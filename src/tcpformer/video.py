@@ -55,7 +55,8 @@ class Video:
 
     Attributes:
         path: The file.
-        fps: Mean frames per second over the file; single frames may come sooner or later.
+        fps: Mean frames per second over the file, as its container says where it does; single
+            frames may come sooner or later.
         size: Width and height in pixels of the upright picture. Pixels count as square.
         length: Number of frames according to the container; exact only after reading.
         focal: Focal length in pixels, where the camera wrote its 35 mm equivalent: that number

@@ -4,6 +4,7 @@ The only package that prints. Results go to stdout, progress and errors to stder
 one sentence and exit code 2.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -60,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             GROUPS[arguments[0]](arguments[1:])
         else:
             _choose(VERBS, "tcpformer", "Turns the 2D joints of a video into 3D motion.", arguments)
+    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
     except (ValueError, OSError, ImportError) as error:
         print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
         raise SystemExit(2) from None

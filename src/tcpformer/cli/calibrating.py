@@ -6,6 +6,7 @@ import tyro
 
 from .bars import bar
 from .places import writable
+from .threads import use
 
 
 def calibrate(
@@ -39,7 +40,7 @@ def calibrate(
     from ..calibrate import calibrate as run
     from ..weights import load_weights, save_model
 
-    torch.set_num_threads(threads)
+    use(threads)
     torch.set_flush_denormal(True)
     writable(out)
     loaded = load_weights(weights)

@@ -10,10 +10,15 @@ import tyro
 
 from .bars import bar
 from .places import possible
+from .threads import use
 
 if TYPE_CHECKING:
     from ..motion import Motion2D, Motion3D
     from ..video import Video
+
+
+WRITTEN = ("motion.npz", "motion.bvh", "motion_raw.npz")
+"""Of each person; the last by --raw."""
 
 
 def lift(
@@ -69,8 +74,8 @@ def lift(
         pose_model: Local ONNX file of RTMPose or RTMO, to read joints instead of the packaged one.
         person_model: Local ONNX file of YOLOX, to find people for RTMPose.
         video: The video that keypoints belong to: tells rate and size, and is drawn into.
-        fps: Frames per second of keypoints that do not tell.
-        size: Width and height of the pictures of keypoints that do not tell.
+        fps: Frames per second of keypoints that do not tell; must agree with those that do.
+        size: Width and height of the pictures of keypoints, likewise.
         landmarks: Size of the 2D network; "full" is three times as fast and less exact.
         flip: Average with the lifted mirror image.
         overlay: Write overlay.mp4.
@@ -79,14 +84,11 @@ def lift(
         threads: CPU threads of the lifter; 0 takes them all. On a machine busy with other work,
             1 is many times faster.
     """
-    import torch
-
     from ..lift import DEFAULT_CHAIN, Lifter
     from ..scale import Scale, read_length, tall
 
     start = time.monotonic()
-    if threads:
-        torch.set_num_threads(threads)
+    use(threads)
     bone = None if length is None else read_length(length)
     scale = Scale(height=height, camera_height=camera_height, length=bone)
     chain = DEFAULT_CHAIN if finish else None
@@ -105,6 +107,8 @@ def lift(
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
+    if film is not None and overlay:
+        _alike(film, people)
     motions = lifter.people(people, **vars(scale), focal=focal, chain=chain)
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
@@ -113,6 +117,7 @@ def lift(
         said = lifter(each, height=tall(motion), focal=motion.focal, chain=None)
         sources = {"scale_source": motion.scale_source, "focal_source": motion.focal_source}
         _write_raw(replace(said, **sources), out / f"person_{each.person}")
+    _forget_others(out, set(numbers), source)
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     else:
@@ -135,12 +140,16 @@ def _source(path: Path, given: Given) -> "tuple[Video | None, list[Motion2D] | N
     from ..keypoints import SUFFIXES, read_people
     from ..video import open_video
 
-    if path.suffix not in SUFFIXES and not path.is_dir():
+    if path.suffix.lower() not in SUFFIXES and not path.is_dir():
+        told = {"--fps": given.fps, "--size": given.size, "--video": given.video}
+        if any(value is not None for value in told.values()):
+            said = ", ".join(option for option, value in told.items() if value is not None)
+            raise ValueError(f"{said} is for keypoints; {path} is taken for a video.")
         return open_video(path), None
     film = None if given.video is None else open_video(given.video)
     fps, size = given.fps, given.size
     if film is not None:
-        fps, size = fps or film.fps, size or film.size
+        fps, size = film.fps if fps is None else fps, film.size if size is None else size
     return film, read_people(path, person=given.person, fps=fps, size=size)
 
 
@@ -171,27 +180,55 @@ def _found(
         return detect(video, person=person, landmarks=landmarks, progress=progress)
 
 
+def _alike(film: "Video", people: "list[Motion2D]") -> None:
+    """Make sure that keypoints can be drawn into a video; say so if it has more or fewer frames.
+
+    Raises:
+        ValueError: If its pictures are of another size.
+    """
+    from ..view.overlay import of_size
+
+    for person in people:
+        of_size(film, person.size)
+    longest = max((len(person) for person in people), default=film.length)
+    if longest != film.length:
+        print(f"the keypoints have {longest} frames, {film.path.name} has {film.length}")
+
+
 def _write(motion: "Motion3D", folder: Path) -> None:
     from ..export import save
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "motion_raw.npz").unlink(missing_ok=True)  # of an earlier motion
-    for name in ("motion.npz", "motion.bvh"):
+    for name in WRITTEN[:2]:
         save(motion, folder / name)
         print(folder / name)
     seen, all_ = int(motion.valid.sum()), len(motion)
-    print(f"  {all_} frames at {motion.fps:.4g} per second, the person seen in {seen}")
+    frames = "1 frame" if all_ == 1 else f"{all_} frames"
+    print(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
     print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
     print(f"  world: {motion.ground_source}")
     print(f"  done to it: {motion.chain or 'nothing'}")
 
 
-def _forget(overlay: Path, *sources: Path | None) -> None:
-    """Delete the drawing of an earlier run, which shows other motions; never what was given."""
+def _forget_others(out: Path, numbers: set[int], source: Path) -> None:
+    """Delete what an earlier run wrote of people who are not in this one; never what was given."""
+    for folder in sorted(out.glob("person_*")):
+        number = folder.name.removeprefix("person_")
+        if not number.isdecimal() or int(number) in numbers:
+            continue
+        for name in WRITTEN:
+            _forget(folder / name, source)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _forget(file: Path, *sources: Path | None) -> None:
+    """Delete what an earlier run wrote of other motions; never what was given."""
     given = [each.resolve() for each in sources if each is not None]
-    if overlay.is_file() and overlay.resolve() not in given:
-        overlay.unlink()
-        print(f"{overlay} showed earlier motions and was deleted")
+    if file.is_file() and file.resolve() not in given:
+        file.unlink()
+        print(f"{file} was of earlier motions and was deleted")
 
 
 def _write_raw(motion: "Motion3D", folder: Path) -> None:
@@ -205,7 +242,8 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
     """Print what can be measured of a motion without the truth, before and after it was finished.
 
     Args:
-        motion: A motion.npz. If it is raw, it is finished now to compare.
+        motion: A motion.npz. If it is raw, it is finished now to compare: alone, as if nobody else
+            had been in the video.
         raw: The same motion as the network said it; by default motion_raw.npz beside it, which
             `tcpformer lift --raw` writes.
     """

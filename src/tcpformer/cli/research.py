@@ -8,6 +8,7 @@ import tyro
 
 from .bars import bar
 from .places import writable
+from .threads import use
 
 if TYPE_CHECKING:
     from ..evaluate.report import Report
@@ -188,7 +189,7 @@ def ablate(
     from ..ablate import ablate as run
     from ..models.tcpformer import Config
 
-    torch.set_num_threads(threads)
+    use(threads)
     torch.set_flush_denormal(True)
     writable(out)
     budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
@@ -231,7 +232,7 @@ def contest(
     from ..contest import contest as run
     from ..files import replacing
 
-    torch.set_num_threads(threads)
+    use(threads)
     torch.set_flush_denormal(True)
     writable(out)
     rules = Rules(data=data, benchmark=benchmark, minutes=minutes, every=every)

@@ -12,7 +12,8 @@ from ..machine import Machine
 from ..recipes import PRESETS, Plan, read_plan
 from ..train import train
 from .bars import bar
-from .places import writable
+from .places import possible
+from .threads import use
 
 USUAL = "open"
 """Of this plan are the options that `train --help` lists."""
@@ -51,10 +52,9 @@ def run(arguments: Sequence[str]) -> None:
         """
         if recipe != first:  # it decides what options there are, and what they are by default
             raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
-        if threads:
-            torch.set_num_threads(threads)
+        use(threads)
         torch.set_flush_denormal(True)
-        writable(out)
+        possible(out)
         if _speaks():
             going_on = (out / "checkpoint.pt").exists()
             print(f"{'going on with' if going_on else 'beginning'} {out}: {plan.network}")

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from ..extras import lacking
 from ..pickles import read_pickled_npz
 from ..skeleton import MPI_INF_3DHP
 from .footage import Footage
@@ -220,9 +221,7 @@ def _hdf5(file: Path) -> dict[str, np.ndarray]:
     try:
         import h5py
     except ImportError as error:
-        raise ImportError(
-            f"Reading {file.name} needs h5py: pip install 'tcpformer[research]'"
-        ) from error
+        raise lacking(f"Reading {file.name}", "h5py", "research") from error
     try:
         with h5py.File(file) as content:
             return {key: np.asarray(content[key]) for key in _HDF5_KEYS if key in content}

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
+from ..extras import lacking
 from ..models import MODELS, name_of
 from ..weights import Weights, read_convention
 
@@ -73,8 +74,7 @@ def needed(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        extra = _NEEDS[module]
-        raise ImportError(f"This needs {module}: pip install 'tcpformer[{extra}]'") from error
+        raise lacking("This", module, _NEEDS[module]) from error
 
 
 def runnable(backend: str) -> None:

@@ -1,11 +1,12 @@
 """From a video to the joints of the people in it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from ..motion import Motion2D
 from ..track import choose
-from ..video import Video
+from ..video import Video, open_video
 from .blazepose import LandmarkNetwork
 from .follow import follow
 from .scan import people
@@ -21,7 +22,7 @@ class Detector(Protocol):
 
 
 def detect(
-    video: Video,
+    video: Video | str | Path,
     *,
     person: str | int = "all",
     landmarks: str = "heavy",
@@ -33,7 +34,7 @@ def detect(
     every frame to follow those who are wanted.
 
     Args:
-        video: The video.
+        video: The video, or its file.
         person: "all", "largest" in the picture, "longest" in the video, or a number. People are
             numbered by how much of the video is theirs: 0 is surest, largest, longest in it.
         landmarks: The network that reads joints: "heavy" (accurate) or "full" (faster).
@@ -47,6 +48,8 @@ def detect(
         ValueError: If nobody is found, there is no such person, or ``landmarks`` is not one of the
             two.
     """
+    if not isinstance(video, Video):
+        video = open_video(video)
     network = LandmarkNetwork(landmarks)
     total = 2 * max(video.length, 1)
 

@@ -118,6 +118,7 @@ class Kept:
             valid=np.frombuffer(self.valid, np.int8) > 0,
             times=np.array(times),
             focal=video.focal,
+            focal_source="metadata of the video",
             person=person,
         )
 

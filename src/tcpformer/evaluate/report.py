@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..extras import lacking
 from ..files import replacing
 
 Row = dict[str, float]
@@ -129,9 +130,7 @@ def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            "The picture of a report needs matplotlib: pip install 'tcpformer[research]'"
-        ) from error
+        raise lacking("The picture of a report", "matplotlib", "research") from error
     figure = Figure(figsize=(6 * len(reports), 5), layout="constrained")
     panels = figure.subplots(1, len(reports), squeeze=False)[0]
     for axes, (name, report) in zip(panels, reports.items(), strict=True):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from ..files import replacing
 from ..motion import Motion3D
 from ..skeleton import H36M, Skeleton
+from .even import evenly
 from .rig import Rig, fit_rig
 
 # Angles run wild where the middle one nears 90 degrees. Legs have the side step there, which they
@@ -40,6 +41,9 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
     bone lengths. Bones are constant, so joints lie some millimetres off ``motion.xyz`` where the
     network's bones vary. Software that thinks in centimetres wants a scale of 100 at import.
 
+    A BVH file has one frame time. Where ``motion.times`` are uneven, its frames lie between those
+    of the motion, at the usual rate, so that a second in the file is a second in the video.
+
     Args:
         motion: Any motion of the skeleton "h36m"; bridged frames are written like all others.
         path: Where to write.
@@ -55,18 +59,25 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
         )
     if len(motion) == 0:
         raise ValueError("BVH needs at least one frame, got none; save as .npz or drop the motion.")
-    rig = fit_rig(to_y_up(motion.xyz), motion.skeleton, motion.fps)
+    rig, fps = _evenly_fitted(motion)
     lines = [
         "HIERARCHY",
         *_joint_lines(rig, motion.skeleton, motion.skeleton.root, ""),
         "MOTION",
-        f"Frames: {len(motion)}",
-        f"Frame Time: {1 / motion.fps:.9f}",
+        f"Frames: {len(rig.root)}",
+        f"Frame Time: {1 / fps:.9f}",
     ]
     with replacing(path) as beside, beside.open("w", encoding="ascii", newline="\n") as file:
         file.write("\n".join(lines) + "\n")
         for rows in _channels(rig, motion.skeleton):
             np.savetxt(file, rows, fmt="%.5f")
+
+
+def _evenly_fitted(motion: Motion3D) -> tuple[Rig, float]:
+    """The motion on constant bones at even times, and the rate of those."""
+    seen = to_y_up(motion.xyz)
+    xyz, fps = evenly(seen, motion.times, motion.fps)
+    return fit_rig(xyz, motion.skeleton, fps, seen), fps
 
 
 def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:

@@ -61,15 +61,28 @@ class Rig:
     root: Float[np.ndarray, "t 3"]
 
 
-def fit_rig(xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, fps: float) -> Rig:
+def fit_rig(
+    xyz: Float[np.ndarray, "t j 3"],
+    skeleton: Skeleton,
+    fps: float,
+    seen: Float[np.ndarray, "s j 3"] | None = None,
+) -> Rig:
     """Find the rest pose of a clip and the rotations that bring it nearest to every frame.
 
     The twist of a limb about its own length cannot be seen from joints alone; upper arms and
     thighs take it from the plane in which elbow and knee bend, the more the more they bend.
+
+    Args:
+        xyz: The frames, evenly spaced in time.
+        skeleton: Its joints.
+        fps: Frames per second.
+        seen: The frames that give the rest pose, by default all: bones are too short in such as
+            were filled in between two poses.
     """
     joints = range(len(skeleton.joints))
     children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
-    offsets, calm = _rest_offsets(xyz, skeleton, children), CALM * fps
+    offsets = _rest_offsets(xyz if seen is None else seen, skeleton, children)
+    calm = CALM * fps
     turns, root = np.empty((*xyz.shape, 3), np.float32), np.empty((len(xyz), 3))
     reach = ceil(REACH * calm)
     for start in range(0, len(xyz), FRAMES_AT_ONCE):

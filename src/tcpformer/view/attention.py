@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from ..extras import lacking
 from ..files import replacing
 
 _COLUMNS = ("Self-attention", "Proxy, $A_2 A_1$", "Mix")
@@ -30,9 +31,7 @@ def draw_attention(maps: Mapping[int, Float[np.ndarray, "3 t t"]], path: str | P
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            "Drawing attention needs matplotlib: pip install 'tcpformer[research]'"
-        ) from error
+        raise lacking("Drawing attention", "matplotlib", "research") from error
     if not maps:
         raise ValueError("expected the maps of at least one layer, got none.")
     figure = Figure(figsize=(8.4, 0.6 + 2.55 * len(maps)), layout="constrained", dpi=160)

@@ -59,12 +59,21 @@ def write_overlay(
     """
     people = dict(people) if isinstance(people, Mapping) else dict(enumerate(people))
     for person in people.values():
-        if tuple(person.size) != video.size:
-            raise ValueError(
-                f"the motion was lifted from a picture of {person.size}, {video.path} has "
-                f"{video.size}; give the video that the motion came from."
-            )
+        of_size(video, person.size)
     write_video(path, _pictures(video, people, progress), video.fps)
+
+
+def of_size(video: Video, size: tuple[int, int]) -> None:
+    """Make sure that joints in pictures of a size can be drawn into a video.
+
+    Raises:
+        ValueError: If its pictures are of another size.
+    """
+    if tuple(size) != video.size:
+        raise ValueError(
+            f"the joints are of a picture of {tuple(size)}, {video.path} has {video.size}; give "
+            "the video that they came from."
+        )
 
 
 def draw_2d(

@@ -141,6 +141,19 @@ def test_even_motion_at_the_rate_is_returned_as_it_is(rng: np.random.Generator) 
     assert resample(m, 25.0) is m
 
 
+@pytest.mark.parametrize("gap", [1e-6, 1e-4, 2e-3])
+def test_a_frame_that_follows_at_once_throws_no_joint_about(
+    gap: float, rng: np.random.Generator
+) -> None:
+    """A pixel of noise over a microsecond is no speed of a million pixels a second."""
+    times = np.arange(40) / 30
+    times[20] = times[19] + gap
+    true = straight(times, rng)
+    even = resample(motion(true + rng.uniform(-1, 1, true.shape), times=times), 60.0)
+    line = true[:1] + (true[-1:] - true[:1]) * (even.times / times[-1])[:, None, None]
+    assert np.abs(even.xy - line).max() < 3
+
+
 def test_values_at_the_old_times_are_the_old_values(rng: np.random.Generator) -> None:
     times = np.cumsum(rng.uniform(0.01, 0.1, 30))
     x = rng.normal(size=(30, 2, 3))

@@ -12,6 +12,7 @@ from .motion import Motion2D
 
 _PATH = Cutoff(3.0, 1.5)  # Hz of a path, and Hz more for each unit a second
 _POWER = 4  # of confidence: what a frame counts for on the path
+SOON = 0.1  # of the usual interval
 SLOWER = 1.5
 """From so many times the wanted rate on, a motion is smoothed before it is sampled."""
 
@@ -117,7 +118,14 @@ def at_times(
     *,
     smooth: bool = True,
 ) -> Float[np.ndarray, "s j d"]:
-    """Values between frames: a cubic spline, or straight lines; outside, the nearest value."""
+    """Values between frames: a cubic spline, or straight lines; outside, the nearest value.
+
+    A spline leaves out frames that follow at once: of speeds they would say nothing but noise.
+    """
+    if smooth and len(times) > 1:
+        intervals = np.diff(times)
+        apart = np.append(True, intervals > SOON * np.median(intervals))
+        x, times = x[apart], times[apart]
     degree = min(3 if smooth else 1, len(times) - 1)
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import SAMPLE, run, written
+from commands import SAMPLE, refused, run, written
 from motions import walk
 
 from tcpformer import __version__, lift, load_motion, open_video
@@ -124,7 +124,11 @@ def test_people_of_an_earlier_run_do_not_stay(
     assert not (out / "person_1").exists()
     assert "person_1/motion.npz was of earlier motions and was deleted" in capsys.readouterr().out
     shutil.copytree(out / "person_0", out / "person_1")
-    run("lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
+    run("lift", walking, "--out", out, "--weights", tiny, "--person", 0)
+    assert "person_1/motion.npz" in written(out), "whoever asks for one has not asked for all"
+    assert "person_1 is of an earlier run" in capsys.readouterr().out
+    said = refused(capsys, "lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
+    assert "would take the place of what is in" in said
     assert "person_1/motion.npz" in written(out)
 
 
@@ -142,7 +146,7 @@ def test_keypoints_and_video_of_other_lengths_are_pointed_out(
     write_video(tmp_path / "short.mp4", pictures, 30.0)
     run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, "--video",
         tmp_path / "short.mp4")  # fmt: skip
-    assert "the keypoints have 40 frames, short.mp4 has 3" in capsys.readouterr().out
+    assert "the keypoints have 40 frames, short.mp4 some 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,8 @@ def test_whoever_reads_may_stop_reading() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
     )  # fmt: skip
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")

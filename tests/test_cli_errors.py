@@ -175,7 +175,7 @@ def test_bad_weights_end_in_one_sentence(
         (("--device", "gpu"), "device must be 'auto'"),
         (("--trained-on", "h36m"), "leave trained_on out"),
         (("--threads", -1), "threads must be 0, which takes all, or more, got -1"),
-        (("--size", 640, 360), r"tells size 1280 x 720, but --size or the --video says 640 x 360"),
+        (("--size", 640, 360), r"tells size 1280 x 720, but --size says 640 x 360"),
     ],
 )
 def test_bad_options_end_in_one_sentence(

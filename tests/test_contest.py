@@ -70,4 +70,4 @@ def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     size = sum(p.numel() for p in build(BOTH).parameters())
     assert f"| tiny | {size:,} | {4 * 2 * 3} |" in noisy
     assert (tmp_path / "tiny/stage_1_2/weights").exists()
-    assert (tmp_path / f"tiny/stage_1_2/report_{EXCERPT.stem}_16/report.json").exists()
+    assert (tmp_path / "tiny/stage_1_2/report_16/report.json").exists()

@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "angles": NUMBERS,
     "compare": NUMBERS,
     "quality": NUMBERS | {"contact", "ground", "metrics"},
-    "export": NUMBERS | {"files"},
+    "export": NUMBERS | {"files", "repair"},
     "view": NUMBERS | {"video", "files", "angles", "compare", "extras"},
     # Following a person is interleaved with detection.
     "detect": NUMBERS | {"video", "track", "people"},

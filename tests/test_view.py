@@ -219,6 +219,21 @@ def test_who_is_wholly_outside_the_picture_is_no_trouble(away: tuple[float, floa
     )
 
 
+@pytest.mark.parametrize("far", [40.0, 400.0, 4000.0])
+def test_a_part_of_the_picture_is_drawn_like_the_whole(
+    far: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bones that leave it keep their direction, however little of them is in it."""
+    person, image = motion(), np.full((SIZE[1], SIZE[0], 3), 99, np.uint8)
+    xy = person.xy + np.array([-far, 0.3 * far])
+    xy[:, H36M.index["LWrist"]] = [3.0, 60.0]
+    person = replace(person, xy=xy)
+    drawn = draw_2d(image, person, 0)
+    monkeypatch.setattr("tcpformer.view.overlay.part", lambda image, *discs: (image, np.zeros(2)))
+    np.testing.assert_array_equal(drawn, draw_2d(image, person, 0))
+    assert (drawn != image).any()
+
+
 def test_the_less_certain_the_fainter() -> None:
     image = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
     change = []

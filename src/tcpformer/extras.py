@@ -1,5 +1,6 @@
 """Packages that only some work needs: the extras of the installation."""
 
+import shlex
 import sys
 
 
@@ -11,5 +12,5 @@ def lacking(work: str, module: str, extra: str) -> ImportError:
         module: What is missing.
         extra: The extra that brings it.
     """
-    line = f"{sys.executable} -m pip install 'tcpformer[{extra}]'"
+    line = f"{shlex.quote(sys.executable)} -m pip install 'tcpformer[{extra}]'"
     return ImportError(f"{work} needs {module}: {line}")

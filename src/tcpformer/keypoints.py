@@ -26,8 +26,8 @@ _READ = (
 )
 _SAID = 8
 """Keys of unknown JSON that an error names."""
-_SLACK = 0.05
-"""Share by which two frame rates may differ and be the same: files round them, and phones waver."""
+_SLACK = 0.01
+"""Share by which two frame rates may differ and be the same: files round them."""
 # What it raises to read a file that is not as its program writes it.
 _STRANGE = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
 _JOINTS = {joint for skeleton in KNOWN for joint in skeleton.joints}
@@ -58,6 +58,7 @@ def read_people(
     person: str | int = "all",
     fps: float | None = None,
     size: tuple[int, int] | None = None,
+    otherwise: tuple[float, tuple[int, int]] | None = None,
 ) -> list[Motion2D]:
     """Read everybody's 2D keypoints.
 
@@ -69,6 +70,7 @@ def read_people(
         person: Whom: "all", "largest", "longest" or a number, as in `choose`.
         fps: Frames per second, where the file does not tell; must agree with it where it does.
         size: Width and height of the pictures, likewise.
+        otherwise: Rate and size where neither tells them, as those of a video.
 
     Returns:
         One motion a person. Whoever has a number or a file of their own in the source is one
@@ -81,7 +83,7 @@ def read_people(
     """
     path = Path(path)
     if path.suffix.lower() == ".npz" and not _is_rtmlib(path):
-        return [_our_own(path, person, fps, size)]
+        return [_our_own(path, person, ((fps, size), otherwise or (None, None)))]
     if not path.exists():
         raise FileNotFoundError(f"no such file or folder: {path}")
     try:
@@ -92,7 +94,8 @@ def read_people(
         ) from error
     if not any(record.frames):
         raise ValueError(f"{path}: nobody is in any of its {len(record.frames)} frames.")
-    fps, size = _settled(path, (record.fps, record.size), (fps, size))
+    given = ((fps, size), otherwise or (None, None))
+    fps, size = _settled(path, (record.fps, record.size), *given)
     count = max(len(seen.joints) for people in record.frames for seen in people)
     named = [i for i, n in enumerate(record.names or ()) if canonical(n) in _JOINTS]
     names = None if record.names is None else [record.names[i] for i in named]
@@ -104,7 +107,7 @@ def read_people(
 
 
 def _our_own(
-    path: Path, person: str | int, fps: float | None, size: tuple[int, int] | None
+    path: Path, person: str | int, given: tuple[tuple[Any, Any], tuple[Any, Any]]
 ) -> Motion2D:
     data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
     if str(person) not in ("all", "largest", "longest", "0"):
@@ -115,7 +118,7 @@ def _our_own(
     rate, picture = _told(data)
     if rate is None and "times" in data:
         rate = _rate(data["times"].ravel().tolist())
-    fps, size = _settled(path, (rate, picture), (fps, size))
+    fps, size = _settled(path, (rate, picture), *given)
     return load_keypoints(path, fps=fps, size=size)
 
 
@@ -133,23 +136,24 @@ def _rate(times: Sequence[float]) -> float | None:
 
 
 def _settled(
-    path: Path, told: tuple[Any, Any], given: tuple[Any, Any]
+    path: Path, told: tuple[Any, Any], given: tuple[Any, Any], otherwise: tuple[Any, Any]
 ) -> tuple[float, tuple[int, int]]:
-    """Rate and size, of which a file tells some and a caller gives some; None where not.
+    """Rate and size: what a file tells, else what is given, else a video's; None where not.
 
     Raises:
         ValueError: If one is missing, cannot be, or the two contradict each other.
     """
     found: dict[str, Any] = {}
-    for name, one, other, slack in zip(("fps", "size"), told, given, (_SLACK, 0.0), strict=True):
-        found[name] = other if one is None else one
+    for i, (name, slack) in enumerate((("fps", _SLACK), ("size", 0.0))):
+        one, other = told[i], given[i]
+        found[name] = next((x for x in (one, other, otherwise[i]) if x is not None), None)
         if one is None or other is None:
             continue
         if np.shape(one) != np.shape(other) or not np.allclose(one, other, rtol=slack, atol=0.0):
             here, there = (" x ".join(f"{x:g}" for x in np.ravel(each)) for each in (one, other))
             raise ValueError(
-                f"{path} tells {name} {here}, but --{name} or the --video says {there}; leave that "
-                "out, or correct the file."
+                f"{path} tells {name} {here}, but --{name} says {there}; leave that out, or "
+                "correct the file."
             )
     missing = [name for name in found if found[name] is None]
     if missing:

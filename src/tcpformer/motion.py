@@ -4,6 +4,7 @@ Both are frozen and checked once, when made; every function between them may tru
 """
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Motion2D:
         _check_2d(self)
         _check_camera(self)
         _set(self, "size", (int(self.size[0]), int(self.size[1])))
+        _set(self, "fps", float(self.fps))
         t = len(self.xy)
         valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
         times = np.arange(t) / self.fps if self.times is None else self.times
@@ -207,8 +209,7 @@ def check_film(size: object, fps: object) -> None:
 
 
 def _is_positive(x: object) -> bool:
-    number = np.asarray(x)
-    return number.shape == () and number.dtype.kind in "iuf" and bool(0 < number < np.inf)
+    return isinstance(n := np.asarray(x, dtype=object)[()], Real) and 0 < float(n) < np.inf
 
 
 def _check_pixels(motion: Motion2D) -> None:

@@ -111,6 +111,13 @@ def _slowed(
     return both[:, 1:].reshape(xy.shape), both[:, 0]
 
 
+def apart(times: Float[np.ndarray, " t"]) -> Bool[np.ndarray, " t"]:
+    """Which frames do not follow at once upon the one before."""
+    intervals = np.diff(times)
+    usual = np.quantile(intervals, 0.5, method="lower") if len(intervals) else 0.0
+    return np.append(True, intervals > SOON * usual)
+
+
 def at_times(
     x: Float[np.ndarray, "t j d"],
     times: Float[np.ndarray, " t"],
@@ -122,10 +129,9 @@ def at_times(
 
     A spline leaves out frames that follow at once: of speeds they would say nothing but noise.
     """
-    if smooth and len(times) > 1:
-        intervals = np.diff(times)
-        apart = np.append(True, intervals > SOON * np.median(intervals))
-        x, times = x[apart], times[apart]
+    if smooth:
+        own = apart(times)
+        x, times = x[own], times[own]
     degree = min(3 if smooth else 1, len(times) - 1)
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)

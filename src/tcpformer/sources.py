@@ -142,7 +142,7 @@ class Cut:
         self.cuts = self._cut(footage, plan.stride or max(self.frames // 3, 1), plan.spacing[1])
         self.epoch = len(self.cuts)
         parts = (footage.xy[::SKIPPED], footage.xyz[::SKIPPED])
-        self.mark = [float(len(footage.xy)), *(float(np.abs(part).mean()) for part in parts)]
+        self.mark = [float(self.epoch), *(float(np.abs(part).mean()) for part in parts)]
         self.convention = _convention(plan, footage.fps)
         self.judges = {}
         if held_out is not None:

@@ -57,19 +57,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input ends in one sentence and exit code 2."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if arguments and arguments[0] in GROUPS:
-            GROUPS[arguments[0]](arguments[1:])
-        else:
-            _choose(VERBS, "tcpformer", "Turns the 2D joints of a video into 3D motion.", arguments)
-    except BrokenPipeError:  # whoever reads, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        _run(arguments)
     except (ValueError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError) and _unread():
+            raise SystemExit(1) from None
         print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("tcpformer: stopped", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _run(arguments: Sequence[str]) -> None:
+    try:
+        if arguments and arguments[0] in GROUPS:
+            GROUPS[arguments[0]](arguments[1:])
+        else:
+            _choose(VERBS, "tcpformer", "Turns the 2D joints of a video into 3D motion.", arguments)
+    finally:
+        sys.stdout.flush()  # now, when it can still be said that nobody reads
+
+
+def _unread() -> bool:
+    """Whether whoever read the output, such as `head`, has gone; it is then written to nobody."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _choose(

@@ -93,7 +93,14 @@ def lift(
     scale = Scale(height=height, camera_height=camera_height, length=bone)
     chain = DEFAULT_CHAIN if finish else None
     scale.fits(chain)
+    if source.parent.name.startswith("person_") and source.resolve().is_relative_to(out.resolve()):
+        raise ValueError(
+            f"what is made of {source} would take the place of what is in {out}; give another "
+            "--out."
+        )
     film, people = _source(source, Given(person, fps, size, video))
+    if film is not None and people is not None and overlay:
+        _alike(film, people)
     possible(out)
     lifter = Lifter(
         weights,
@@ -107,8 +114,6 @@ def lift(
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
-    if film is not None and overlay:
-        _alike(film, people)
     motions = lifter.people(people, **vars(scale), focal=focal, chain=chain)
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
@@ -117,7 +122,7 @@ def lift(
         said = lifter(each, height=tall(motion), focal=motion.focal, chain=None)
         sources = {"scale_source": motion.scale_source, "focal_source": motion.focal_source}
         _write_raw(replace(said, **sources), out / f"person_{each.person}")
-    _forget_others(out, set(numbers), source)
+    _forget_others(out, set(numbers), everybody=person == "all")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
     else:
@@ -140,17 +145,18 @@ def _source(path: Path, given: Given) -> "tuple[Video | None, list[Motion2D] | N
     from ..keypoints import SUFFIXES, read_people
     from ..video import open_video
 
+    if not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
     if path.suffix.lower() not in SUFFIXES and not path.is_dir():
         told = {"--fps": given.fps, "--size": given.size, "--video": given.video}
         if any(value is not None for value in told.values()):
             said = ", ".join(option for option, value in told.items() if value is not None)
-            raise ValueError(f"{said} is for keypoints; {path} is taken for a video.")
+            raise ValueError(f"{said}: only keypoints need that; {path} is taken for a video.")
         return open_video(path), None
     film = None if given.video is None else open_video(given.video)
-    fps, size = given.fps, given.size
-    if film is not None:
-        fps, size = film.fps if fps is None else fps, film.size if size is None else size
-    return film, read_people(path, person=given.person, fps=fps, size=size)
+    otherwise = None if film is None else (film.fps, film.size)
+    how = {"person": given.person, "fps": given.fps, "size": given.size}
+    return film, read_people(path, **how, otherwise=otherwise)
 
 
 def people_in(path: Path) -> "list[Motion2D]":
@@ -190,9 +196,9 @@ def _alike(film: "Video", people: "list[Motion2D]") -> None:
 
     for person in people:
         of_size(film, person.size)
-    longest = max((len(person) for person in people), default=film.length)
+    longest = max(len(person) for person in people)
     if longest != film.length:
-        print(f"the keypoints have {longest} frames, {film.path.name} has {film.length}")
+        print(f"the keypoints have {longest} frames, {film.path.name} some {film.length}")
 
 
 def _write(motion: "Motion3D", folder: Path) -> None:
@@ -211,14 +217,17 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     print(f"  done to it: {motion.chain or 'nothing'}")
 
 
-def _forget_others(out: Path, numbers: set[int], source: Path) -> None:
-    """Delete what an earlier run wrote of people who are not in this one; never what was given."""
+def _forget_others(out: Path, numbers: set[int], *, everybody: bool) -> None:
+    """Delete what an earlier run wrote of people who are not among everybody of this one."""
     for folder in sorted(out.glob("person_*")):
         number = folder.name.removeprefix("person_")
         if not number.isdecimal() or int(number) in numbers:
             continue
+        if not everybody:
+            print(f"{folder} is of an earlier run")
+            continue
         for name in WRITTEN:
-            _forget(folder / name, source)
+            _forget(folder / name)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

@@ -54,8 +54,8 @@ def run(arguments: Sequence[str]) -> None:
             raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
         use(threads)
         torch.set_flush_denormal(True)
-        possible(out)
         if _speaks():
+            possible(out)
             going_on = (out / "checkpoint.pt").exists()
             print(f"{'going on with' if going_on else 'beginning'} {out}: {plan.network}")
         with bar("training", "step") as progress:

@@ -4,10 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
+from ..repair import apart
+
 OFF = 0.1  # of a frame; nearer to its even time than this, a frame has it
 ROUNDED = 0.002  # seconds; times in whole milliseconds, as Matroska has them, are off by half of it
 ALIKE = 0.15  # intervals that differ by less from the median are it, jittered or rounded
-SOON = 0.1  # of the usual interval; a frame that follows sooner says nothing of speeds but noise
 PAUSE = 0.3  # seconds; over a longer gap in walking, kicking and clapping a line is as near
 
 
@@ -30,8 +31,8 @@ def evenly(
     span, usual = times[-1] - times[0], _usual(np.diff(times))
     count = max(round(span / usual), len(times) - 1)
     wanted = np.linspace(times[0], times[-1], count + 1)
-    apart = np.diff(times, prepend=-np.inf) > SOON * usual
-    return between(xyz[apart], times[apart], wanted), float(count / span)
+    own = apart(times)
+    return between(xyz[own], times[own], wanted), float(count / span)
 
 
 def _usual(intervals: Float[np.ndarray, " t"]) -> float:

@@ -26,6 +26,7 @@ PEOPLE: tuple[Colour, ...] = (
     (60.0, 60.0, 60.0),
 )
 """Who is who; none is near the two colours of the sides."""
+_FARTHEST = 2.0**14  # pixels; OpenCV's integers would overflow beyond twice that
 SUBPIXEL = 4  # OpenCV takes coordinates in 1/16 pixels: smooth motion instead of jitter
 
 _RADIUS = {  # metres, by joint without its side
@@ -78,9 +79,8 @@ def capsule(
     colour: Colour | int,
 ) -> None:
     """Fill the hull of two discs, in pixels: a bone that is thicker at one end than the other."""
-    limit = 8.0 * max(image.shape[:2])  # far outside; OpenCV's integers would overflow beyond
     discs = [
-        (max(-limit, min(x, limit)), max(-limit, min(y, limit)), max(0.0, min(r, limit)))
+        (max(-_FARTHEST, min(x, _FARTHEST)), max(-_FARTHEST, min(y, _FARTHEST)), min(r, _FARTHEST))
         for (x, y), r in zip(ends.tolist(), radius.tolist(), strict=True)
     ]
     paint = colour if isinstance(colour, tuple) else (colour,)

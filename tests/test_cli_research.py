@@ -180,6 +180,7 @@ def test_a_table_of_experiments_is_written(
     ("line", "said"),
     [
         (("open", "--ground-truth", "input"), "open has no --ground-truth."),
+        (("3dhp", "--precision", "bfloat16"), "3dhp has no --precision."),
         (("h36m-cpn", "--ground-truth", "overwrite"), "h36m-cpn has no --ground-truth overwrite."),
         (
             ("h36m-cpn", "--every", "5", "--finish", "--no-know-focal", "--trained-on", "3dhp"),

@@ -37,6 +37,7 @@ def evaluate(
     know_focal: bool = True,
     finish: bool = False,
     every: int = 1,
+    precision: Literal["auto", "float32", "bfloat16"] = "float32",
 ) -> None:
     """Score weights by a protocol of the field, and print its tables beside the published figures.
 
@@ -56,6 +57,7 @@ def evaluate(
         know_focal: Use each camera's focal length (open); else assume 60 degrees across.
         finish: Score motion finished as `tcpformer lift` does (open), not the network's poses.
         every: Score every so many views (open): quicker, and another benchmark.
+        precision: What the network computes in (open), as in `lift`.
     """
     from ..lift import Lifter, pick_device
     from ..weights import load_weights
@@ -65,6 +67,7 @@ def evaluate(
         "--no-know-focal": dataset != "open" and not know_focal,
         "--finish": dataset != "open" and finish,
         "--every": dataset != "open" and every != 1,
+        "--precision": dataset != "open" and precision != "float32",
         "--ground-truth": dataset in ("open", "3dhp") and ground_truth != "no",
         "--ground-truth overwrite": dataset == "h36m-cpn" and ground_truth == "overwrite",
     }
@@ -78,7 +81,7 @@ def evaluate(
     network = f"{loaded.name}, {loaded.model.config}"
     print(f"{dataset}: {network}\n")
     if dataset == "open":
-        lifter = Lifter(loaded, flip=flip, trained_on=trained_on)
+        lifter = Lifter(loaded, flip=flip, trained_on=trained_on, precision=precision)
         reports = _open(lifter, data, know_focal, finish, every)
     else:
         reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}

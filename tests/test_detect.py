@@ -271,6 +271,11 @@ def test_nobody_in_a_blank_video() -> None:
         detect(blank, landmarks="full")
 
 
+def test_a_file_is_a_video_too(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*nothing\.mp4"):
+        detect(str(tmp_path / "nothing.mp4"))
+
+
 def test_a_small_person_is_found_in_smaller_squares() -> None:
     images = []
     for image in sample(0, 2).images:

@@ -19,7 +19,7 @@ def kept(plan_step: int = 4) -> dict[str, object]:
 
 def test_a_new_folder_has_nothing_to_go_on_from(tmp_path: Path) -> None:
     assert Record(tmp_path / "a" / "b").left(OWN, 1) is None
-    assert (tmp_path / "a" / "b").is_dir()
+    assert not (tmp_path / "a").exists(), "it is made when something begins"
 
 
 def test_what_is_kept_is_found(tmp_path: Path) -> None:

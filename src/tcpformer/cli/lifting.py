@@ -56,7 +56,8 @@ def lift(
     Args:
         source: A video, or an .npz of keypoints (xy, confidence, joints, fps, size), or what
             OpenPose, MMPose, rtmlib or Sports2D wrote.
-        out: Folder for the results; made if missing.
+        out: Folder for the results; made if missing. Of what an earlier run wrote there nothing
+            stays, but for people whom --person leaves out.
         height: Height of the people in metres; sets the scale. By default 1.70.
         camera_height: Or that of the camera above the floor, in metres, which sets it instead.
         length: Or a bone of person 0 (or of whom you take), measured: RKnee-RAnkle=0.43, in metres.

@@ -215,7 +215,7 @@ def small_systems() -> dict[str, Network]:
 def pace(plan: Plan, data: Path, out: Path, machine: Machine = _MACHINE) -> float:
     """Seconds of processor time for a step: the median of 30, after 5; kept in a file in `out`."""
     kept = out / f"pace_{name_of(plan.network)}_{plan.batch}.json"
-    about = {"network": as_data(plan)["network"], "data": _file(data)}
+    about = {"network": as_data(plan)["network"], "data": file_mark(data)}
     if (known := found(kept, about)) is not None:
         return known
     times = [time.process_time()]
@@ -238,8 +238,8 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
     kept = out / f"scores_{plan.steps}_{budget.every}.json"
     about = {
         "plan": as_data(plan),
-        "data": _file(budget.data),
-        "benchmark": _file(budget.benchmark),
+        "data": file_mark(budget.data),
+        "benchmark": file_mark(budget.benchmark),
     }
     if (known := found(kept, about)) is not None:
         return known
@@ -255,7 +255,7 @@ def _scores(plan: Plan, budget: Budget, out: Path) -> dict[str, float]:
     return row
 
 
-def _file(path: Path) -> list[str | int]:
+def file_mark(path: Path) -> list[str | int]:
     """What tells a file from others, wherever it lies."""
     return [path.name, path.stat().st_size]
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 
-from . import ablate
-from .ablate import Given, pace
+from .ablate import Given, file_mark, found, keep, pace
 from .evaluate.open_benchmark import evaluate_open
 from .evaluate.report import LABELS, Report, Row, write_reports
 from .lift import Lifter
@@ -151,17 +150,17 @@ def _plan(stage: Stage, weights: Path | None) -> Plan:
 
 def _score(weights: Path, folder: Path, rules: Rules) -> dict[str, Row]:
     kept, asked = folder / "report.json", folder / "asked.json"
-    about = {"benchmark": [rules.benchmark.name, rules.benchmark.stat().st_size]}
-    if ablate.found(asked, about) is None:
+    about = {"benchmark": file_mark(rules.benchmark)}
+    if found(asked, about) is None:
         lifter = Lifter(weights, device="cpu")
         reports: dict[str, Report] = {
             kind: evaluate_open(lifter, rules.benchmark, noisy=kind == "noisy", every=rules.every)
             for kind in ("clean", "noisy")
         }
         write_reports(reports, folder)
-        ablate.keep(asked, about, answer=True)
-    found = json.loads(kept.read_text())
-    return {kind: {key: found[kind][key] for key in LABELS if key in found[kind]} for kind in found}
+        keep(asked, about, answer=True)
+    said = json.loads(kept.read_text())
+    return {kind: {key: said[kind][key] for key in LABELS if key in said[kind]} for kind in said}
 
 
 def _table(kind: str, rows: Mapping[str, Row]) -> str:

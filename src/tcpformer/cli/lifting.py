@@ -94,11 +94,7 @@ def lift(
     scale = Scale(height=height, camera_height=camera_height, length=bone)
     chain = DEFAULT_CHAIN if finish else None
     scale.fits(chain)
-    if source.parent.name.startswith("person_") and source.resolve().is_relative_to(out.resolve()):
-        raise ValueError(
-            f"what is made of {source} would take the place of what is in {out}; give another "
-            "--out."
-        )
+    _outside(source, out)
     film, people = _source(source, Given(person, fps, size, video))
     if film is not None and people is not None and overlay:
         _alike(film, people)
@@ -139,6 +135,19 @@ class Given:
     fps: float | None = None
     size: tuple[int, int] | None = None
     video: Path | None = None
+
+
+def _outside(source: Path, out: Path) -> None:
+    """Refuse somebody's result as the source of results in the same folder.
+
+    Raises:
+        ValueError: If it is: it would become that of person 0, who may be another.
+    """
+    if source.parent.name.startswith("person_") and source.resolve().is_relative_to(out.resolve()):
+        raise ValueError(
+            f"what is made of {source} would take the place of what is in {out}; give another "
+            "--out."
+        )
 
 
 def _source(path: Path, given: Given) -> "tuple[Video | None, list[Motion2D] | None]":

@@ -62,17 +62,14 @@ def evaluate(
     from ..lift import Lifter, pick_device
     from ..weights import load_weights
 
-    other = {
-        "--trained-on": dataset != "open" and trained_on is not None,
-        "--no-know-focal": dataset != "open" and not know_focal,
-        "--finish": dataset != "open" and finish,
-        "--every": dataset != "open" and every != 1,
-        "--precision": dataset != "open" and precision != "float32",
-        "--ground-truth": dataset in ("open", "3dhp") and ground_truth != "no",
-        "--ground-truth overwrite": dataset == "h36m-cpn" and ground_truth == "overwrite",
+    of_open = {
+        "--trained-on": trained_on is not None,
+        "--no-know-focal": not know_focal,
+        "--finish": finish,
+        "--every": every != 1,
+        "--precision": precision != "float32",
     }
-    if any(other.values()):
-        raise ValueError(f"{dataset} has no {', '.join(k for k, v in other.items() if v)}.")
+    _refuse_foreign(dataset, [option for option, said in of_open.items() if said], ground_truth)
     if out is not None:
         writable(out)
     loaded = load_weights(
@@ -93,6 +90,21 @@ def evaluate(
 
         for path in write_reports(reports, out):
             print(path)
+
+
+def _refuse_foreign(dataset: Dataset, of_open: list[str], ground_truth: str) -> None:
+    """Refuse options that a protocol does not have, rather than ignore them.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    foreign = [] if dataset == "open" else list(of_open)
+    if ground_truth != "no" and dataset in ("open", "3dhp"):
+        foreign.append("--ground-truth")
+    if ground_truth == "overwrite" and dataset == "h36m-cpn":
+        foreign.append("--ground-truth overwrite")
+    if foreign:
+        raise ValueError(f"{dataset} has no {', '.join(foreign)}.")
 
 
 def _open(

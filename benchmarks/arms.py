@@ -26,18 +26,18 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from tcpformer.begin import start
-from tcpformer.data.mocap import load_mocap
-from tcpformer.data.videos import benchmark_like
-from tcpformer.lift import Lifter
-from tcpformer.machine import Machine
-from tcpformer.metrics import n_mpjpe
-from tcpformer.models.blocks import Attention
-from tcpformer.models.whole_poses import Config, WholePoses
-from tcpformer.normalize import REACH
-from tcpformer.recipes import PRESETS, Plan
+from tcpformer.analysis.metrics import n_mpjpe
+from tcpformer.datasets.mocap import load_mocap
+from tcpformer.datasets.synthetic.videos import benchmark_like
+from tcpformer.lifting.lifter import Lifter
+from tcpformer.lifting.normalize import REACH
+from tcpformer.models.layers import Attention
+from tcpformer.models.pose_transformer import Config, PoseTransformer
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
-from tcpformer.train import train
+from tcpformer.training.config import PRESETS, TrainConfig
+from tcpformer.training.hardware import HardwareConfig
+from tcpformer.training.initialize import build_or_load_model
+from tcpformer.training.train import train
 
 BASE = Config(frames=27)
 SEED = 5
@@ -57,7 +57,7 @@ class Doubting(Attention):
         return self.proj(rearrange(y, "b h t d -> b t 1 (h d)"))
 
 
-class DoubtingNetwork(WholePoses):
+class DoubtingNetwork(PoseTransformer):
     """Confidence is no input, but a bias of every self-attention over time."""
 
     def forward(self, xyc: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class DoubtingNetwork(WholePoses):
         return super().forward(unsure(xyc))
 
 
-class BlindNetwork(WholePoses):
+class BlindNetwork(PoseTransformer):
     """Confidence is not told at all."""
 
     def forward(self, xyc: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def unsure(xyc: Tensor) -> Tensor:
     return torch.cat([xyc[..., :2], torch.ones_like(xyc[..., 2:])], dim=-1)
 
 
-class ScaledNetwork(WholePoses):
+class ScaledNetwork(PoseTransformer):
     """Any unit goes: a clip's pose is made as tall as everybody is taken to be."""
 
     def forward(self, xyc: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class ScaledNetwork(WholePoses):
         return pose * (STANDARD_HEIGHT / tall(pose)) - flat_of(xyc)
 
 
-class BareNetwork(WholePoses):
+class BareNetwork(PoseTransformer):
     """Root-relative metres, not what the flat pose lacks."""
 
     def forward(self, xyc: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ ARMS = {
 }
 
 
-def plan_of(arm: Arm, steps: int, seed: int) -> Plan:
+def plan_of(arm: Arm, steps: int, seed: int) -> TrainConfig:
     how = {
         "network": replace(BASE, **arm.network),
         "steps": steps,
@@ -230,14 +230,14 @@ def measured(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[st
     arm = ARMS[name]
     plan, folder = plan_of(arm, steps, seed), out / f"{name}_{seed}"
 
-    def begun(plan: Plan) -> nn.Module:
-        model = start(plan)
+    def begun(plan: TrainConfig) -> nn.Module:
+        model = build_or_load_model(plan)
         arm.dress(model)
         return model
 
-    with arm.around(), patch("tcpformer.train.start", begun):
+    with arm.around(), patch("tcpformer.training.train.start", begun):
         begin = time.process_time()
-        train(plan, data, folder, Machine(device="cpu", tracker="none"))
+        train(plan, data, folder, HardwareConfig(device="cpu", tracker="none"))
         minutes = (time.process_time() - begin) / 60
         lifter = Lifter(folder / "weights", "cpu", flip=False)
         arm.dress(lifter.model)

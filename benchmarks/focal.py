@@ -14,9 +14,9 @@ import numpy as np
 from open_views import views
 
 from tcpformer import Lifter
-from tcpformer.chain import Chain, repair
-from tcpformer.focal import focal_of
-from tcpformer.place import choose_focal
+from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints
+from tcpformer.world.focal import estimate_focal
+from tcpformer.world.trajectory import choose_focal
 
 
 def rows(lifter: Lifter, data: Path, every: int) -> np.ndarray:
@@ -28,12 +28,14 @@ def rows(lifter: Lifter, data: Path, every: int) -> np.ndarray:
     for view in views(data, every, seconds=10):
         size, true = view.seen.size, view.seen.focal
         usual, _ = choose_focal(None, None, size)
-        said = lifter(repair(replace(view.seen, focal=None), Chain()), chain=None)
-        found, sigma = focal_of([said])
+        said = lifter(
+            clean_keypoints(replace(view.seen, focal=None), PostprocessConfig()), chain=None
+        )
+        found, sigma = estimate_focal([said])
         exact = view.relative + view.root[:, None]
         xy = exact[..., :2] / exact[..., 2:] * true + np.array(size) / 2
         real = replace(said, camera_xyz=exact, xy=xy, confidence=np.ones(xy.shape[:2]))
-        best, _ = focal_of([real])
+        best, _ = estimate_focal([real])
         result.append([*np.log(np.array([true, found, best]) / usual), sigma])
     return np.array(result)
 

@@ -12,7 +12,7 @@ import numpy as np
 from open_views import views
 
 from tcpformer import Lifter
-from tcpformer.ground import LEVEL, ground_of
+from tcpformer.world.ground import LEVEL, ground_of
 
 
 def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray:

@@ -11,10 +11,10 @@ from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork, Pose
 from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region
+from tcpformer.io.video import Frame, write_video
 from tcpformer.skeleton import BLAZEPOSE
-from tcpformer.track import Sighting, choose, link
-from tcpformer.video import Frame, write_video
-from tcpformer.view.overlay import write_overlay
+from tcpformer.tracking.tracker import Detection, link, select_people
+from tcpformer.viz.overlay import write_overlay
 
 SIZE, FPS, EVERY = (128, 72), 30.0, 7
 TALL = 44.0  # pixels of a person
@@ -69,7 +69,7 @@ def frames(count: int) -> Iterator[Frame]:
         yield Frame(i, i / FPS, np.roll(still, i // 8, axis=1))
 
 
-def looks(people: int, count: int) -> Iterator[list[Sighting]]:
+def looks(people: int, count: int) -> Iterator[list[Detection]]:
     """What the scan would see, with joints and colours."""
     rng = np.random.default_rng(1)
     wear = rng.dirichlet(np.ones(COLOURS), people)
@@ -78,7 +78,7 @@ def looks(people: int, count: int) -> Iterator[list[Sighting]]:
         for person in range(people):
             xy, centre, tip = pose(person, i)
             joints = np.column_stack([xy, np.full(len(xy), 0.9)])
-            seen.append(Sighting(i, i / FPS, centre, tip, 0.99, joints, wear[person].copy()))
+            seen.append(Detection(i, i / FPS, centre, tip, 0.99, joints, wear[person].copy()))
         yield seen
 
 
@@ -96,7 +96,7 @@ def road(
         path = Path(folder) / "long.mp4"
         stage("make the video", lambda: write_video(path, frames(count), FPS))
         video = open_video(path)
-        tracks = stage("tell apart", lambda: choose(link(looks(people, count))))
+        tracks = stage("tell apart", lambda: select_people(link(looks(people, count))))
         network = StandIn(people)
 
         def onward(done: int) -> None:

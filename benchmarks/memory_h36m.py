@@ -58,13 +58,13 @@ def write(path: Path, dtype: type) -> None:
 
 
 def convert(path: Path) -> None:
-    from tcpformer.data.human36m_sh import load_h36m_sh
+    from tcpformer.datasets.h36m_sh import load_h36m_sh
 
     load_h36m_sh(path, "train")
 
 
 def epoch(path: Path) -> None:
-    from tcpformer.data.human36m_sh import load_h36m_sh
+    from tcpformer.datasets.h36m_sh import load_h36m_sh
 
     footage = load_h36m_sh(path, "train")
     clips = np.random.default_rng(0).permutation(footage.clips(CLIP, STRIDE))

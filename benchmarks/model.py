@@ -29,8 +29,8 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from tcpformer.models.checkpoint import Weights  # noqa: E402
 from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
-from tcpformer.weights import Weights  # noqa: E402
 
 ROWS = {
     "a": "textbook, float32",
@@ -96,7 +96,7 @@ def prepared(job: Job) -> Callable[[torch.Tensor], Any]:
     """What a row computes."""
     import textbook
 
-    from tcpformer.deploy import load_exported
+    from tcpformer.runtime.exported import load_exported
 
     model = network(job.frames, job.depth)
     if job.row == "a":
@@ -182,7 +182,7 @@ def measured(jobs: list[Job], rounds: int, threads: int) -> list[dict[str, Any]]
 
 def table(rounds: int, threads: int, without: list[str]) -> dict[str, Any]:
     """The rows (a) to (f) at T = 243, one clip."""
-    from tcpformer.deploy import export
+    from tcpformer.runtime.export import export
 
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "network.onnx")

@@ -16,19 +16,19 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import welch
 
-from tcpformer.data import noise
-from tcpformer.data.flaws import detected, torso_of
-from tcpformer.data.framing import framed
-from tcpformer.data.mocap import load_mocap
-from tcpformer.data.playback import takes
+from tcpformer.datasets.mocap import load_mocap
+from tcpformer.datasets.synthetic import benchmark_detector as noise
+from tcpformer.datasets.synthetic.detector import detected, torso_of
+from tcpformer.datasets.synthetic.framing import framed
+from tcpformer.datasets.synthetic.playback import takes
 from tcpformer.detect.blazepose import LandmarkNetwork
-from tcpformer.detect.follow import Pursuit, follow
+from tcpformer.detect.follow import PersonFollower, follow
 from tcpformer.detect.regions import around
-from tcpformer.detect.scan import people
-from tcpformer.files import replacing
+from tcpformer.detect.scan import find_people
+from tcpformer.files import atomic_write
+from tcpformer.io.video import open_video
 from tcpformer.motion import to_skeleton
 from tcpformer.skeleton import BLAZEPOSE, H36M, conversion
-from tcpformer.video import open_video
 
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"
 PARTS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
@@ -53,7 +53,7 @@ class Track:
 def read() -> list[Track]:
     """The detector on both people of the sample: of each the longest stretch without a gap."""
     video = open_video(CLIP)
-    tracks = sorted(people(video), key=lambda track: -track.weight)[:2]
+    tracks = sorted(find_people(video), key=lambda track: -track.weight)[:2]
     found = []
     for track in tracks:
         others = [other for other in tracks if other is not track]
@@ -72,7 +72,7 @@ def track_of(xy: np.ndarray, confidence: np.ndarray, fps: float) -> Track:
 def guesses() -> str:
     """What the detector says of joints below the picture, if that ends at the hips or the shins."""
     video, network = open_video(CLIP), LandmarkNetwork()
-    pursuit = Pursuit(max(people(video), key=lambda track: track.weight), [], network)
+    pursuit = PersonFollower(max(find_people(video), key=lambda track: track.weight), [], network)
     at = [BLAZEPOSE.index[H36M.joints[i]] for i in JOINTS]
     wrong, visible = [], []
     for frame in video.frames():
@@ -251,7 +251,7 @@ def draw(kinds: dict[str, list[Track]], target: Path) -> None:
     past.set(title="memory of the confidence", xlabel="seconds", ylabel="autocorrelation")
     trace.set(title="a wrist about its mean of 0.1 s", xlabel="seconds", ylabel="torsos")
     spectrum.legend(fontsize=8, loc="lower left")
-    with replacing(target) as beside:
+    with atomic_write(target) as beside:
         figure.savefig(beside, dpi=90, format="png")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tcpformer import Motion2D, detect, open_video
+from tcpformer import Motion2D, detect_people, open_video
 
 ROOT = Path(__file__).parents[1]
 SAMPLE, LABELS = ROOT / "assets/sample.mp4", ROOT / "tests/data/sample_people.json"
@@ -85,11 +85,11 @@ def main() -> None:
     video = open_video(SAMPLE)
     labels = json.loads(LABELS.read_text())
     start = time.perf_counter()
-    motions = detect(video, landmarks=arguments.landmarks)
+    motions = detect_people(video, landmarks=arguments.landmarks)
     seconds = {f"{len(motions)} people": time.perf_counter() - start}
     if arguments.speed:
         start = time.perf_counter()
-        detect(video, landmarks=arguments.landmarks, person=0)
+        detect_people(video, landmarks=arguments.landmarks, person=0)
         seconds["1 person"] = time.perf_counter() - start
     print(f"{len(motions)} people found, landmarks {arguments.landmarks}\n")
     print("| person | labels | tracked | switches of number |\n|---|---|---|---|")

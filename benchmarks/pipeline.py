@@ -38,14 +38,14 @@ import numpy as np
 from long_video import road
 
 from tcpformer import Lifter, open_video, save
-from tcpformer.chain import finish
 from tcpformer.detect.blazepose import LandmarkNetwork
 from tcpformer.detect.follow import follow
-from tcpformer.detect.scan import people
-from tcpformer.lift import DEFAULT_CHAIN
-from tcpformer.track import choose
-from tcpformer.video import Frame, Video, write_video
-from tcpformer.view.overlay import write_overlay
+from tcpformer.detect.scan import find_people
+from tcpformer.io.video import Frame, Video, write_video
+from tcpformer.lifting.lifter import DEFAULT_POSTPROCESS
+from tcpformer.postprocess.steps import postprocess
+from tcpformer.tracking.tracker import select_people
+from tcpformer.viz.overlay import write_overlay
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.mp4"
 MB = 2**20
@@ -81,10 +81,10 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
     """Every stage, for one and two people, with both networks."""
     watch = Watch()
     watch("decode, convert", lambda: sum(1 for _ in video.frames()))
-    tracks = watch("find", lambda: people(video))
+    tracks = watch("find", lambda: find_people(video))
     lifter = Lifter()
     for count in (1, 2):
-        chosen = dict(list(choose(tracks).items())[:count])
+        chosen = dict(list(select_people(tracks).items())[:count])
         others = [track for track in tracks if track not in chosen.values()]
         for name in ("full", "heavy"):
             network = LandmarkNetwork(name)
@@ -95,7 +95,7 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
         if count == 1:
             watch("first lift", lambda s=seen: lifter(s[0], chain=None))
         raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, chain=None) for each in s])
-        motions = watch(f"finish, {count}", lambda r=raw: finish(r, DEFAULT_CHAIN))
+        motions = watch(f"finish, {count}", lambda r=raw: postprocess(r, DEFAULT_POSTPROCESS))
         watch(
             f"write, {count}",
             lambda m=motions: [save(one, folder / f"a.{s}") for one in m for s in ("npz", "bvh")],

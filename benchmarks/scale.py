@@ -13,9 +13,9 @@ import numpy as np
 from open_views import views
 
 from tcpformer import Lifter
-from tcpformer.ground import FEET
-from tcpformer.scale import ANKLE, Scale, scaled, tall
 from tcpformer.skeleton import H36M, stature
+from tcpformer.world.ground import FEET
+from tcpformer.world.scale import ANKLE, Scale, apply_scale, median_height
 
 BONES = (("RKnee", "RAnkle"), ("RHip", "RKnee"), ("RElbow", "RWrist"))
 
@@ -36,7 +36,7 @@ def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
             known[f"{a}-{b}"] = Scale(length=(a, b, length))
         for name, scale in known.items():
             try:
-                found = tall(scaled([lifted], scale)[0])
+                found = median_height(apply_scale([lifted], scale)[0])
             except ValueError:
                 found = np.nan
             off.setdefault(name, []).append(100 * abs(found / height - 1))

@@ -19,7 +19,7 @@ from lifters import seen
 from motions import walk
 
 from tcpformer import Lifter
-from tcpformer.weights import packaged
+from tcpformer.models.checkpoint import packaged_names
 
 FRAMES, FPS = 1800, 30.0
 
@@ -31,7 +31,7 @@ def main() -> None:
     args = bar.parse_args()
     torch.set_num_threads(args.threads)
     motion = seen(walk(FRAMES, FPS, speed=0.0))
-    lifters = {name: Lifter(name, "cpu") for name in packaged()}
+    lifters = {name: Lifter(name, "cpu") for name in packaged_names()}
     times: dict[str, list[float]] = {name: [] for name in lifters}
     for turn in range(args.rounds + 1):
         for name, lifter in lifters.items():

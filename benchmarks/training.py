@@ -29,11 +29,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from model import gflop, held, limits, machine  # noqa: E402
 
-from tcpformer.machine import Machine, arrange  # noqa: E402
-from tcpformer.memory import keep_memory  # noqa: E402
 from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
-from tcpformer.recipes import PRESETS  # noqa: E402
-from tcpformer.train import Objective  # noqa: E402
+from tcpformer.runtime.memory import keep_memory  # noqa: E402
+from tcpformer.training.config import PRESETS  # noqa: E402
+from tcpformer.training.hardware import HardwareConfig, wrap_layers  # noqa: E402
+from tcpformer.training.train import Objective  # noqa: E402
 
 
 def _joints() -> Config:
@@ -92,7 +92,7 @@ def step_of(job: Job) -> Callable[[], float]:
         if name.endswith(".gain"):
             parameter.data.fill_(0.1)  # every branch counts
     flags = {job.form: True} if job.form in ("compile", "recompute") else {}
-    arrange(model, Machine(device="cpu", tracker="none", **flags))
+    wrap_layers(model, HardwareConfig(device="cpu", tracker="none", **flags))
     objective = Objective(Textbook(model) if "textbook" in job.form else model, PRESETS["open"])
     parts = 4 if job.form == "accumulate" else 1
     xyc, xyz = clips(batch, config.frames)

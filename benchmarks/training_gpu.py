@@ -16,11 +16,11 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
-from tcpformer.begin import optimizer_for, start
-from tcpformer.machine import Machine, arrange
 from tcpformer.models.tcpformer import JOINTS
-from tcpformer.recipes import PRESETS
-from tcpformer.train import Objective, follow
+from tcpformer.training.config import PRESETS
+from tcpformer.training.hardware import HardwareConfig, wrap_layers
+from tcpformer.training.initialize import build_or_load_model, optimizer_for
+from tcpformer.training.train import Objective, follow
 
 PLAN = PRESETS["open"]
 FRAMES, HEADS = PLAN.network.frames, PLAN.network.heads
@@ -60,8 +60,8 @@ def formed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 def step_of(clips: int, compiled: bool, half: bool) -> Callable[[], None]:
     """All that a step does once its clips are there."""
-    model = start(PLAN).to(DEVICE)
-    arrange(model, Machine(compile=compiled))
+    model = build_or_load_model(PLAN).to(DEVICE)
+    wrap_layers(model, HardwareConfig(compile=compiled))
     mean, objective, optimizer = deepcopy(model), Objective(model, PLAN), optimizer_for(model, PLAN)
     x = torch.rand(clips, FRAMES, JOINTS, 3, device=DEVICE)
 

@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from tcpformer.machine import Machine
-from tcpformer.recipes import PRESETS
-from tcpformer.train import train
+from tcpformer.training.config import PRESETS
+from tcpformer.training.hardware import HardwareConfig
+from tcpformer.training.train import train
 
 WARM_UP = 5
 """Steps that are not counted; compiling is in the first."""
@@ -46,7 +46,7 @@ def measure(option: str, data: str, steps: int) -> dict[str, float]:
     of_plan, of_machine = OPTIONS[option]
     how = {"clip_gradient": 0.0, "average": 0.0, "select": "last", "accumulate": 1}
     plan = replace(PRESETS["open"], steps=steps, **how)
-    machine = Machine(device="cpu", tracker="none", **of_machine)
+    machine = HardwareConfig(device="cpu", tracker="none", **of_machine)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         train(

@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from scipy.special import erf
 
 from tcpformer import Lifter
-from tcpformer.evaluate.open_benchmark import errors_and_sigma
-from tcpformer.evaluate.report import LABELS
-from tcpformer.files import replacing
-from tcpformer.sigma import ONE, coverage
+from tcpformer.evaluation.open_benchmark import errors_and_sigma
+from tcpformer.evaluation.report import LABELS
+from tcpformer.files import atomic_write
+from tcpformer.lifting.uncertainty import ONE, coverage
 
 KEYS = ("missed", "said", "within_x", "within_y", "within_z", "region")
 COLOURS = {"x": "#247ccc", "y": "#3a9d6e", "z": "#ee7e1e"}
@@ -50,7 +50,7 @@ def draw(found: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
     left.axvline(100 * ONE, color="#cccccc", lw=1)
     left.set(xlabel="within so many sigma if Gaussian, %", ylabel="found within them, %")
     left.legend(frameon=False, fontsize=8)
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside)
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tcpformer.data.check import Finding, check_folder, examine
-from tcpformer.data.folder import Sequence, save_sequence
-from tcpformer.data.mocap import load_mocap
-from tcpformer.data.tempo import haste, limit, traits, windows_of
-from tcpformer.normalize import to_screen
+from tcpformer.datasets.custom import Sequence, save_sequence
+from tcpformer.datasets.mocap import load_mocap
+from tcpformer.datasets.validate.check import Finding, check_folder, examine
+from tcpformer.datasets.validate.tempo import haste, limit, traits, windows_of
+from tcpformer.lifting.normalize import to_screen
 from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, conversion
 
 MIRROR = list(H36M.mirror)

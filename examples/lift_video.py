@@ -6,11 +6,11 @@ usage: python examples/lift_video.py dance.mp4
 import sys
 from pathlib import Path
 
-from tcpformer import Lifter, detect, open_video, save
+from tcpformer import Lifter, detect_people, open_video, save
 
 
 def main(video: Path) -> None:
-    people = detect(open_video(video))
+    people = detect_people(open_video(video))
     for i, motion in enumerate(Lifter("default").people(people)):
         save(motion, video.with_name(f"{video.stem}_{i}.bvh"))
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tcpformer.machine import Machine
 from tcpformer.models import MODELS, Model
-from tcpformer.recipes import Plan
-from tcpformer.train import train
+from tcpformer.training.config import TrainConfig
+from tcpformer.training.hardware import HardwareConfig
+from tcpformer.training.train import train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,5 +55,5 @@ def mlp(width: int) -> nn.Sequential:
 MODELS["time-mixer"] = Model(Config, TimeMixer)
 
 if __name__ == "__main__":
-    plan = Plan(network=Config(), spacing=(2, 6), steps=20)
-    train(plan, sys.argv[1], sys.argv[2], Machine(device="cpu"), report=print)
+    plan = TrainConfig(network=Config(), spacing=(2, 6), steps=20)
+    train(plan, sys.argv[1], sys.argv[2], HardwareConfig(device="cpu"), report=print)

@@ -7,14 +7,12 @@ import pytest
 import torch
 from commands import keypoint_file, tiny_weights
 
-from tcpformer import sources
-from tcpformer.record import Record
+from tcpformer.training import data as sources
+from tcpformer.training.run_dir import RunDir
 
 # The networks of most tests are tiny: a second thread gains nothing on an idle machine, and waits
 # for a core on a busy one.
 torch.set_num_threads(1)
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -36,4 +34,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few clips to judge by, and no pictures."""
     monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(Record, "draw", lambda record: None)
+    monkeypatch.setattr(RunDir, "draw", lambda record: None)

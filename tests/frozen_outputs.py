@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from trainings import MACHINE, MOCAP, data_of
-
-from tcpformer import Lifter, detect, open_video, save
-from tcpformer.deploy import export, load_exported
-from tcpformer.evaluate.open_benchmark import evaluate_open
-from tcpformer.train import train
-from tcpformer.weights import load_weights
 
 TESTS = Path(__file__).parent
+sys.path[:0] = [str(TESTS.parent), str(TESTS / "support")]
+from trainings import MACHINE, MOCAP, data_of  # noqa: E402 - found below tests/support
+
+from tcpformer import Lifter, detect_people, open_video, save  # noqa: E402
+from tcpformer.evaluation.open_benchmark import evaluate_open  # noqa: E402
+from tcpformer.models.checkpoint import load_weights  # noqa: E402
+from tcpformer.runtime.export import export  # noqa: E402
+from tcpformer.runtime.exported import load_exported  # noqa: E402
+from tcpformer.training.train import train  # noqa: E402
+
 RECORD = TESTS / "golden/frozen_outputs.npz"
 TOLERANCE = 1e-6
 
@@ -34,7 +37,7 @@ Arrays = dict[str, np.ndarray]
 
 def sample_clip(folder: Path) -> Arrays:
     """Return detections, finished and raw motions, and the BVH of everybody in the sample clip."""
-    people = detect(open_video(TESTS.parent / "assets/sample.mp4"))
+    people = detect_people(open_video(TESTS.parent / "assets/sample.mp4"))
     lifter = Lifter("default")
     arrays: Arrays = {}
     for i, (seen, motion) in enumerate(zip(people, lifter.people(people), strict=True)):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mocaps import mocap_file
+from paths import ROOT
 
 from tcpformer import H36M, load_motion, open_video
+from tcpformer.io.video import write_video
 from tcpformer.models import MODELS
-from tcpformer.video import write_video
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 
 

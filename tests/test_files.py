@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tcpformer.files import replacing
+from tcpformer.files import atomic_write
 
 
 def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "motion.tar.npz"
     for text in ("old", "new"):
-        with replacing(path) as beside:
+        with atomic_write(path) as beside:
             assert beside.parent == tmp_path
             assert beside.suffix == ".npz"
             beside.write_text(text)
@@ -30,7 +30,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
         path.write_text("old")
 
     def write() -> None:
-        with replacing(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text("half")
             raise error
 
@@ -41,23 +41,26 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
 
 def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(OSError, match=r"folder\.npz"), replacing(tmp_path / "folder.npz") as beside:
+    with (
+        pytest.raises(OSError, match=r"folder\.npz"),
+        atomic_write(tmp_path / "folder.npz") as beside,
+    ):
         beside.write_text("content")
     assert [p.name for p in tmp_path.iterdir()] == ["folder.npz"]
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "none" / "a.npz"):
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "none" / "a.npz"):
         pytest.fail("the block must not start")
 
 
 def test_a_new_file_has_the_rights_of_any_other_new_file(tmp_path: Path) -> None:
     usual, path = tmp_path / "usual", str(tmp_path / "ours")
     usual.write_text("")
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("")
     assert stat.S_IMODE(Path(path).stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
 
 
 def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a") as one, replacing(tmp_path / "a") as other:
+    with atomic_write(tmp_path / "a") as one, atomic_write(tmp_path / "a") as other:
         assert one != other
         one.write_text("1")
         other.write_text("2")
@@ -67,6 +70,6 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError, match=r"no folder .*nowhere in which a\.npz could be"),
-        replacing(tmp_path / "nowhere/a.npz"),
+        atomic_write(tmp_path / "nowhere/a.npz"),
     ):
         raise AssertionError

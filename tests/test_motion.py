@@ -10,25 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from coco_motion import FILM_MUST_BE, J, keypoints, seen
 from motions import walk
 
 from tcpformer import motion
-from tcpformer.motion import (
-    Motion2D,
-    load_keypoints,
-    load_motion,
-    save_motion,
-    to_skeleton,
-)
+from tcpformer.motion import Motion2D, load_keypoints, load_motion, save_motion, to_skeleton
 from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP
-
-J = len(COCO.joints)
-
-
-def seen(frames: int = 6) -> Motion2D:
-    rng = np.random.default_rng(3)
-    xy, confidence = rng.uniform(0, 700, (frames, J, 2)), rng.uniform(0.1, 1, (frames, J))
-    return Motion2D(xy, confidence, (1280, 720), 30.0, COCO)
 
 
 @pytest.fixture
@@ -42,16 +29,7 @@ def unchecked() -> ModuleType:
     return module
 
 
-def keypoints(**changes: Any) -> dict[str, Any]:
-    m = seen()
-    content = {"xy": m.xy, "confidence": m.confidence, "joints": np.array(COCO.joints)}
-    return content | {"fps": 30.0, "size": np.array([1280, 720])} | changes
-
-
 # what a motion in the image may be
-
-
-FILM_MUST_BE = "size and fps must be positive, the size whole"
 
 
 def test_by_default_frames_are_even_and_valid_where_anything_was_seen() -> None:

@@ -18,16 +18,16 @@ from convert_blazepose import CREDIT, RECIPES, fetch
 from tflite_to_onnx import convert
 
 from tcpformer import Lifter, open_video
+from tcpformer.analysis.metrics import bone_deviation, jitter
 from tcpformer.detect.blazepose import LANDMARK_SIDE, LandmarkNetwork, Pose
 from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region, crop
-from tcpformer.detect.scan import people
-from tcpformer.metrics import bone_deviation, jitter
+from tcpformer.detect.scan import find_people
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import BLAZEPOSE, H36M, STANDARD_HEIGHT, conversion, stature
-from tcpformer.track import choose
-from tcpformer.view.overlay import draw_2d
-from tcpformer.view.scene import View, draw_3d
+from tcpformer.tracking.tracker import select_people
+from tcpformer.viz.overlay import draw_2d
+from tcpformer.viz.scene import View, draw_3d
 
 FRAMES, SIDE = (40, 110, 150, 205), 240
 TO_WORLD = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
@@ -120,8 +120,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         network = WithWorld(converted(Path(folder)))
     video = open_video(clip)
-    tracks = people(video)
-    chosen = choose(tracks, "all")
+    tracks = find_people(video)
+    chosen = select_people(tracks, "all")
     others = [track for track in tracks if track not in chosen.values()]
     persons = follow(video, chosen, others, network)
     lifter, rows = Lifter("default"), []

@@ -11,15 +11,15 @@ and KEPT, 1 if not said, is how much is kept of what its joints say.
 import sys
 from pathlib import Path
 
-from tcpformer.begin import beside
+from tcpformer.models.checkpoint import WeightsSpec, load_weights, save_model
+from tcpformer.models.pose_transformer import PoseTransformer
 from tcpformer.models.tcpformer import TCPFormer
-from tcpformer.models.whole_poses import WholePoses
-from tcpformer.weights import Convention, load_weights, save_model
+from tcpformer.training.initialize import beside
 
 
 def join(one: str, other: str, out: Path, *shares: float) -> None:
     layers, poses = load_weights(one), load_weights(other)
-    if not (isinstance(layers.model, TCPFormer) and isinstance(poses.model, WholePoses)):
+    if not (isinstance(layers.model, TCPFormer) and isinstance(poses.model, PoseTransformer)):
         raise SystemExit(f"expected a TCPFormer and whole poses, got {one} and {other}.")
     if _seconds(layers.convention) != _seconds(poses.convention):
         raise SystemExit(f"they were trained for {layers.convention} and {poses.convention}.")
@@ -27,7 +27,7 @@ def join(one: str, other: str, out: Path, *shares: float) -> None:
     save_model(joined.eval(), out, convention=poses.convention)
 
 
-def _seconds(convention: Convention | None) -> tuple[object, ...]:
+def _seconds(convention: WeightsSpec | None) -> tuple[object, ...]:
     """What must be the same: packaged weights say it by half the rate."""
     if convention is None:
         return ()

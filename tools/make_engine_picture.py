@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tcpformer.data.clips import clips
-from tcpformer.data.mocap import load_mocap
+from tcpformer.datasets.mocap import load_mocap
+from tcpformer.datasets.synthetic.clips import clips
 from tcpformer.skeleton import H36M
-from tcpformer.view.scene import View, draw_3d
+from tcpformer.viz.scene import View, draw_3d
 
 SIDE, EACH, SEED = 230, 4, 3
 ROWS = ({}, {"grafts": 1.0}, {"tilts": 1.0})

@@ -15,16 +15,16 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the figures of the tests
 from motions import clap, detected, kick, motion3d, walk  # noqa: E402
 
-from tcpformer.chain import Chain, finish  # noqa: E402
-from tcpformer.contact import find_contacts, hold_feet  # noqa: E402
-from tcpformer.ground import FEET, find_ground  # noqa: E402
+from tcpformer.filtering.repair import fill_gaps, smooth_uncertain  # noqa: E402
 from tcpformer.motion import Motion2D, Motion3D  # noqa: E402
-from tcpformer.outliers import jumps, sides_put_right, torso  # noqa: E402
-from tcpformer.repair import fill_gaps, weighed  # noqa: E402
+from tcpformer.postprocess.contacts import find_contacts, lock_feet  # noqa: E402
+from tcpformer.postprocess.outliers import find_outliers, fix_left_right_swaps, torso_length  # noqa: E402
+from tcpformer.postprocess.steps import PostprocessConfig, postprocess  # noqa: E402
 from tcpformer.skeleton import H36M  # noqa: E402
+from tcpformer.world.ground import FEET, find_ground  # noqa: E402
 
 BEFORE, AFTER, TRUTH = "#d1495b", "#1f6fb2", "#9aa0a6"
-OFF = Chain(
+OFF = PostprocessConfig(
     sides=False, jumps=False, doubts=False, filter="none", bones=False, ground=False, feet=0.0
 )
 WRIST, ANKLE, KNEE = (H36M.index[joint] for joint in ("LWrist", "RAnkle", "RKnee"))
@@ -57,7 +57,7 @@ def sides() -> None:
     true, limb = flat(walk(60)), [H36M.index[s + j] for s in "LR" for j in ("Hip", "Knee", "Ankle")]
     xy = true.xy.copy()
     xy[25:32, limb] = true.xy[25:32][:, [H36M.mirror[j] for j in limb]]
-    done, _ = sides_put_right(replace(true, xy=xy))
+    done, _ = fix_left_right_swaps(replace(true, xy=xy))
     errors = [off(m[:, limb], true.xy[:, limb]) for m in (xy, done.xy)]
     lines = {"truth": true.xy, "before": xy, "after": done.xy}
     said = f"exchanged legs: error {errors[0]:.1f} → {errors[1]:.1f} px"
@@ -76,7 +76,7 @@ def jump() -> None:
     xy[25:30, WRIST] += 90.0
     confidence[25:30, WRIST] = 0.2
     motion = replace(true, xy=xy, confidence=confidence)
-    done = fill_gaps(replace(motion, confidence=np.where(jumps(motion), 0.0, confidence)))
+    done = fill_gaps(replace(motion, confidence=np.where(find_outliers(motion), 0.0, confidence)))
     errors = [off(m[25:30, WRIST], true.xy[25:30, WRIST]) for m in (xy, done.xy)]
     lines = {"truth": true.xy, "before": xy, "after": done.xy}
     said = f"a wrist that jumps away: error there {errors[0]:.0f} → {errors[1]:.0f} px"
@@ -96,7 +96,7 @@ def doubts() -> None:
     xy[wrong, WRIST] += rng.normal(0, 20, (wrong.sum(), 2))
     confidence[wrong, WRIST] = 0.35
     motion = replace(true, xy=xy, confidence=confidence)
-    done = weighed(motion, torso(motion))
+    done = smooth_uncertain(motion, torso_length(motion))
     errors = [off(m[wrong, WRIST], true.xy[wrong, WRIST]) for m in (xy, done.xy)]
     lines = {"truth": true.xy, "before": xy, "after": done.xy}
     said = f"frames of little confidence: error of these {errors[0]:.0f} → {errors[1]:.0f} px"
@@ -117,7 +117,7 @@ def speed(motion: Motion3D, joint: int) -> np.ndarray:
 def filtered() -> None:
     for name, true, joint in (("kick", kick(50.0, 0.8), ANKLE), ("clap", clap(50.0), WRIST)):
         said = detected(true, np.random.default_rng(0))
-        done = finish([said], Chain())[0]
+        done = postprocess([said], PostprocessConfig())[0]
         lines = {
             k: speed(m, joint) for k, m in (("truth", true), ("before", said), ("after", done))
         }
@@ -132,7 +132,7 @@ def filtered() -> None:
 def bones() -> None:
     true = walk(90)
     said = detected(true, np.random.default_rng(2))
-    done = finish([said], replace(OFF, bones=True))[0]
+    done = postprocess([said], replace(OFF, bones=True))[0]
     lines = {
         k: 1000 * np.linalg.norm(m.camera_xyz[:, KNEE] - m.camera_xyz[:, ANKLE], axis=-1)
         for k, m in (("truth", true), ("before", said), ("after", done))
@@ -166,7 +166,7 @@ def ground() -> None:
 def path() -> None:
     true = walk(90)
     said = detected(true, np.random.default_rng(3))
-    done = finish([said], replace(OFF, filter="adaptive", bones=True))[0]
+    done = postprocess([said], replace(OFF, filter="adaptive", bones=True))[0]
     # Depth as each frame alone shows it: by the size of the figure.
     rays = (said.xy - np.array(said.size) / 2) / said.focal
     size = np.linalg.norm(rays - rays.mean(axis=1, keepdims=True), axis=-1).mean(axis=1)
@@ -187,8 +187,8 @@ def feet() -> None:
     xyz[..., 0] += 0.03 * np.sin(2 * np.pi * 0.5 * true.times)[:, None]
     contact = find_contacts(xyz, true.times, true.valid)
     foot = (ANKLE, H36M.index["LAnkle"])[int(contact.sum(axis=0).argmax())]
-    share = Chain().feet
-    held = hold_feet(xyz, true.times, contact, share)
+    share = PostprocessConfig().feet
+    held = lock_feet(xyz, true.times, contact, share)
     lines = {
         k: 1000 * (x[:, foot, 0] - x[0, foot, 0])
         for k, x in (("truth", true.xyz), ("before", xyz), ("after", held))

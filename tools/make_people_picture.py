@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from tcpformer import Motion3D, load_motion, open_video
-from tcpformer.view.figure import SUBPIXEL, fixed, of_person
-from tcpformer.view.overlay import draw_2d, draw_number, present
-from tcpformer.view.scene import View, draw_scene
+from tcpformer.viz.figure import SUBPIXEL, fixed, of_person
+from tcpformer.viz.overlay import draw_2d, draw_number, present
+from tcpformer.viz.scene import View, draw_scene
 
 ROOT = Path(__file__).parents[1]
 FRAMES = (60, 120, 196)

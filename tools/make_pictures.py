@@ -14,9 +14,9 @@ import pybvh
 from PIL import Image
 
 from tcpformer import load_motion, open_video
-from tcpformer.export.bvh import from_y_up
-from tcpformer.view.overlay import draw_2d
-from tcpformer.view.scene import View, draw_3d
+from tcpformer.io.bvh import from_y_up
+from tcpformer.viz.overlay import draw_2d
+from tcpformer.viz.scene import View, draw_3d
 
 FRAMES = (60, 120, 212)
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from tcpformer import load_motion
-from tcpformer.view.overlay import present
-from tcpformer.view.scene import View, draw_scene
+from tcpformer.viz.overlay import present
+from tcpformer.viz.scene import View, draw_scene
 
 FRAMES = (60, 120, 184)
 

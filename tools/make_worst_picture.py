@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from tcpformer import Lifter
+from tcpformer.analysis.metrics import n_mpjpe, p_mpjpe
 from tcpformer.files import read_npz
-from tcpformer.metrics import n_mpjpe, p_mpjpe
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT
-from tcpformer.view.scene import Figure, View, draw_scene
+from tcpformer.viz.scene import Figure, View, draw_scene
 
 SECONDS, HOW_MANY, SIDE = 2.0, 10, 250
 _KEYS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "rotation", "fps")

@@ -10,7 +10,7 @@ weights (RUN/weights), and so will OUT be.
 import sys
 from pathlib import Path
 
-from tcpformer.weights import load_weights, save_model
+from tcpformer.models.checkpoint import load_weights, save_model
 
 
 def mean(one: str, other: str, out: Path) -> None:

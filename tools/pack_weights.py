@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from tcpformer.weights import PACKAGED, load_weights, save_model
+from tcpformer.models.checkpoint import PACKAGED, load_weights, save_model
 
 
 def main() -> None:

@@ -10,15 +10,15 @@ for i, motion in enumerate(Lifter("default").people(people)):
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .detect import detect
-from .export import save
+from .detect import detect_people
+from .io import save
+from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D, load_keypoints, load_motion, to_skeleton
 from .skeleton import BLAZEPOSE, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
-from .video import Video, open_video
 
 if TYPE_CHECKING:
-    from .lift import Lifter
-    from .weights import Convention, load_model, save_model
+    from .lifting.lifter import Lifter
+    from .models.checkpoint import WeightsSpec, load_model, save_model
 
 __version__ = "0.1.0"
 
@@ -28,13 +28,13 @@ __all__ = [
     "H36M",
     "HALPE26",
     "MPI_INF_3DHP",
-    "Convention",
     "Lifter",
     "Motion2D",
     "Motion3D",
     "Skeleton",
     "Video",
-    "detect",
+    "WeightsSpec",
+    "detect_people",
     "load_keypoints",
     "load_model",
     "load_motion",
@@ -45,10 +45,10 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
-    "Lifter": ".lift",
-    "Convention": ".weights",
-    "load_model": ".weights",
-    "save_model": ".weights",
+    "Lifter": ".lifting.lifter",
+    "WeightsSpec": ".models.checkpoint",
+    "load_model": ".models.checkpoint",
+    "save_model": ".models.checkpoint",
 }
 
 

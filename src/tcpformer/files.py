@@ -12,7 +12,7 @@ import numpy as np
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; it takes its place if the block ends well.
 
     The temporary name keeps the suffix. If the block raises, nothing is left behind and an older

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .files import read_npz, replacing
+from .files import atomic_write, read_npz
 from .skeleton import Skeleton, conversion, identify
 
 WORLD_AXES = "x right, y away from the camera, z up"
@@ -317,7 +317,7 @@ def save_motion(motion: Motion3D, path: str | Path) -> None:
     }
     if motion.sigma is not None:
         arrays |= {"sigma": motion.sigma, "reach": np.float64(motion.reach)}
-    with replacing(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import tyro
 
-from .calibrating import calibrate
-from .deploying import export
-from .lifting import info, lift, quality
-from .preparing import check, h36m_sh, mocap, open_benchmark
-from .research import ablate, attention, contest, evaluate
+from .calibrate import calibrate
+from .data import check, h36m_sh, mocap, open_benchmark
+from .evaluate import ablate, attention, contest, evaluate
+from .export import export
+from .lift import info, lift, quality
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
     "check": check,
@@ -27,7 +27,7 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
 
 def _train(arguments: Sequence[str]) -> None:
     """Train weights by a published recipe, or by a plan of your own."""
-    from .training import run
+    from .train import run
 
     run(arguments)
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 
 @contextmanager
-def bar(what: str, unit: str = "frame") -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, unit: str = "frame") -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the time left, as a callback (done, total)."""
     with tqdm(desc=what, unit=unit, disable=None) as shown:
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ..files import replacing
+from ..files import atomic_write
 
 
-def possible(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """As `writable`, but folders that it had to make are gone again: the work may yet fail.
 
     Raises:
@@ -29,7 +29,7 @@ def writable(folder: Path) -> None:
     probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(probe):
+        with atomic_write(probe):
             pass
     except OSError as error:
         raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error

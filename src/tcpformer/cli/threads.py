@@ -1,7 +1,7 @@
 """How many threads of the processor the networks take."""
 
 
-def use(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Take so many; 0 leaves it to PyTorch, which takes all.
 
     Raises:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from ..io.video import Video, open_video
 from ..motion import Motion2D
-from ..track import choose
-from ..video import Video, open_video
+from ..tracking.tracker import select_people
 from .blazepose import LandmarkNetwork
 from .follow import follow
-from .scan import people
+from .scan import find_people
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all; the latter is an estimate."""
@@ -21,7 +21,7 @@ class Detector(Protocol):
     def __call__(self, video: Video, *, progress: Progress | None = None) -> list[Motion2D]: ...
 
 
-def detect(
+def detect_people(
     video: Video | str | Path,
     *,
     person: str | int = "all",
@@ -61,10 +61,10 @@ def detect(
         if progress is not None:
             progress(min(video.length + done, total), total)
 
-    tracks = people(video, first)
+    tracks = find_people(video, first)
     if not tracks:
         raise ValueError(_nobody(video))
-    chosen = choose(tracks, person)
+    chosen = select_people(tracks, person)
     others = [track for track in tracks if track not in chosen.values()]
     motions = follow(video, chosen, others, network, second)
     motions = [motion for motion in motions if motion.valid.any()]

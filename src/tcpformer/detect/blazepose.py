@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import BLAZEPOSE
-from ..track import Sighting
+from ..tracking.tracker import Detection
+from .onnx import WEIGHTS, open_session, sigmoid
 from .regions import Region, Tile, around, crop, letterboxes, to_image
-from .session import WEIGHTS, open_session, sigmoid
 
 LANDMARKS = ("heavy", "full")
 DETECTOR_SIDE, LANDMARK_SIDE = 224, 256
@@ -144,9 +144,9 @@ class Pose:
     centre: tuple[float, float]
     tip: tuple[float, float]
 
-    def sighting(self, frame: int, time: float, trust: float = 1.0) -> Sighting:
+    def sighting(self, frame: int, time: float, trust: float = 1.0) -> Detection:
         joints = np.column_stack([self.xy, self.visible])
-        return Sighting(frame, time, self.centre, self.tip, self.score * trust, joints)
+        return Detection(frame, time, self.centre, self.tip, self.score * trust, joints)
 
 
 class LandmarkNetwork:
@@ -216,7 +216,9 @@ def _window(
     return np.where(inside, sigmoid(heatmap[each, rows[:, :, None], columns[:, None, :]]), 0.0)
 
 
-def steady(network: LandmarkNetwork, image: UInt8[np.ndarray, "h w 3"], start: Sighting) -> Pose:
+def refine_twice(
+    network: LandmarkNetwork, image: UInt8[np.ndarray, "h w 3"], start: Detection
+) -> Pose:
     """Look twice: a first look at a rough place tells the region for the second."""
     first = network(image, around(start))
     if first.score < FLOOR:

@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
+from ..io.video import Frame, Video
 from ..motion import Motion2D
 from ..skeleton import BLAZEPOSE
-from ..track import SAME, Sighting, Track, alike, distance
-from ..video import Frame, Video
-from .ahead import AT_ONCE
-from .blazepose import FLOOR, LandmarkNetwork, Pose, steady
+from ..tracking.tracker import SAME, Detection, Track, distance, keypoint_similarity
+from .blazepose import FLOOR, LandmarkNetwork, Pose, refine_twice
+from .prefetch import AT_ONCE
 from .regions import around
 
 STRAY = 1.0  # radii that a person may be from where the track has them
@@ -49,10 +49,10 @@ def follow(
     """
     everybody = [*tracks.values(), *others]
     pursuits = [
-        Pursuit(track, [other for other in everybody if other is not track], network)
+        PersonFollower(track, [other for other in everybody if other is not track], network)
         for track in tracks.values()
     ]
-    kept = [Kept() for _ in pursuits]
+    kept = [PoseBuffer() for _ in pursuits]
     times = array("d")
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for frame in video.frames():
@@ -67,7 +67,7 @@ def follow(
 
 
 def step(
-    pursuits: Sequence["Pursuit"], frame: Frame, threads: ThreadPoolExecutor
+    pursuits: Sequence["PersonFollower"], frame: Frame, threads: ThreadPoolExecutor
 ) -> list[Pose | None]:
     """Everybody's pose in the next frame; several people are looked at side by side.
 
@@ -88,11 +88,11 @@ def step(
 
 def _same(a: Pose, b: Pose) -> bool:
     one, other = a.sighting(0, 0.0), b.sighting(0, 0.0)
-    posture = alike(one, other)
+    posture = keypoint_similarity(one, other)
     return distance(one, other) < SAME and posture is not None and posture > TWIN
 
 
-class Kept:
+class PoseBuffer:
     """One person's joints of the frames so far: of an hour, as few bytes as they are."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class Kept:
 
 
 @dataclass
-class Pursuit:
+class PersonFollower:
     """Follows one person from frame to frame.
 
     Attributes:
@@ -137,7 +137,7 @@ class Pursuit:
     track: Track
     others: Sequence[Track]
     network: LandmarkNetwork
-    last: Sighting | None = field(default=None)
+    last: Detection | None = field(default=None)
 
     def step(self, frame: Frame) -> Pose | None:
         """The person's pose in the next frame, or None."""
@@ -146,7 +146,7 @@ class Pursuit:
         if self.last is not None:
             pose = self._accept(self.network(frame.image, around(self.last)), frame, expected)
         if pose is None and expected is not None:
-            pose = self._accept(steady(self.network, frame.image, expected), frame, expected)
+            pose = self._accept(refine_twice(self.network, frame.image, expected), frame, expected)
         self.last = None if pose is None else pose.sighting(frame.index, frame.time)
         return pose
 
@@ -157,7 +157,7 @@ class Pursuit:
             return np.inf
         return distance(self.last, expected)
 
-    def _accept(self, pose: Pose, frame: Frame, expected: Sighting | None) -> Pose | None:
+    def _accept(self, pose: Pose, frame: Frame, expected: Detection | None) -> Pose | None:
         """The pose, unless nobody is there, or they have left, or it is somebody else."""
         if pose.score < FLOOR or not 0 <= pose.centre[0] < frame.image.shape[1]:
             return None

@@ -13,12 +13,12 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float, UInt8
 
+from ..io.video import Video
 from ..motion import Motion2D
-from ..people import Film, Seen, gather, known
-from ..video import Video
+from ..tracking.assemble import PersonKeypoints, VideoInfo, assemble_people, match_skeleton
 from .blazepose import shared
 from .movenet import MoveNet
-from .session import open_session
+from .onnx import open_session
 
 Boxes = Float[np.ndarray, "n 5"]
 """Left, top, right, bottom, in pixels, and score."""
@@ -67,9 +67,11 @@ def detect_with(
     count = max((len(joints) for people in found for joints in people), default=0)
     if not count:
         raise ValueError(f"nobody was found in {video.path.name}.")
-    skeleton, order = known(None, count)
-    frames = [[Seen(joints[list(order)]) for joints in people] for people in found]
-    return gather(frames, skeleton, Film(video.size, video.fps, times, video.focal), person)
+    skeleton, order = match_skeleton(None, count)
+    frames = [[PersonKeypoints(joints[list(order)]) for joints in people] for people in found]
+    return assemble_people(
+        frames, skeleton, VideoInfo(video.size, video.fps, times, video.focal), person
+    )
 
 
 @dataclass

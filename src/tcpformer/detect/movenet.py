@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import COCO
-from ..track import Sighting, sighting_of
-from .session import WEIGHTS, open_session, sigmoid
+from ..tracking.tracker import Detection, detection_from_keypoints
+from .onnx import WEIGHTS, open_session, sigmoid
 
 OUTPUTS = ("centre", "size", "middle", "joints", "guess", "offset")
 LONGER = 768  # pixels of the longer side; at 512 people a sixth as tall as the picture are lost
@@ -40,9 +40,9 @@ class Person:
     box: Float[np.ndarray, "4"]
     score: float
 
-    def sighting(self, frame: int, time: float) -> Sighting | None:
+    def sighting(self, frame: int, time: float) -> Detection | None:
         """Where the body is; None if its trunk is not seen."""
-        place = sighting_of(self.joints, COCO, frame, time)
+        place = detection_from_keypoints(self.joints, COCO, frame, time)
         return place and replace(place, score=min(1.0, self.score / PLAIN), joints=None)
 
 

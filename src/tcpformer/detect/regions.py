@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..track import Sighting
+from ..tracking.tracker import Detection
 
 MARGIN = 1.25  # the network was trained on regions this much wider than the body's circle
 
@@ -33,7 +33,7 @@ class Region:
     angle: float = 0.0
 
 
-def around(sighting: Sighting) -> Region:
+def around(sighting: Detection) -> Region:
     """The region that shows the whole body, head up."""
     (x, y), (tip_x, tip_y) = sighting.centre, sighting.tip
     angle = float(np.arctan2(tip_x - x, y - tip_y))

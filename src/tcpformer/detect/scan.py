@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..track import SAME, Sighting, Track, alike, distance, link, match
-from ..video import Frame, Video
-from .ahead import ahead
+from ..io.video import Frame, Video
+from ..tracking.appearance import clothing_histogram
+from ..tracking.tracker import SAME, Detection, Track, distance, keypoint_similarity, link, match
 from .blazepose import LandmarkNetwork, PersonDetector
-from .clothes import clothes
 from .movenet import MoveNet
+from .prefetch import prefetch
 from .regions import Tile, around, tiles, whole
 
 RATE = 4.0  # frames looked at each second
@@ -20,10 +20,10 @@ OFTEN = 3  # people are seen so many times, if anybody is; fewer is a mistake or
 TWIN = 0.5  # postures that agree more, where they are, are one person's seen in two regions
 CARRIED = 0.9  # trust in someone who is not found anew but still stands where they were
 
-Seen = list[list[Sighting]]
+Seen = list[list[Detection]]
 
 
-def people(video: Video, progress: Callable[[int], None] | None = None) -> list[Track]:
+def find_people(video: Video, progress: Callable[[int], None] | None = None) -> list[Track]:
     """Everybody in a video; if nobody is certain, in smaller and smaller squares of it.
 
     Args:
@@ -59,16 +59,16 @@ def scan(
     """
     seek, crowd, look = PersonDetector(), MoveNet(), LandmarkNetwork("full")
     seen: Seen = []
-    before: list[Sighting] = []
+    before: list[Detection] = []
 
-    def find(frame: Frame) -> list[Sighting]:
+    def find(frame: Frame) -> list[Detection]:
         people = [person.sighting(frame.index, frame.time) for person in crowd(frame.image)]
         return [person for person in people if person is not None] + [
-            Sighting(frame.index, frame.time, c.centre, c.tip, c.score)
+            Detection(frame.index, frame.time, c.centre, c.tip, c.score)
             for c in seek(frame.image, squares)
         ]
 
-    for frame, found in ahead(video.frames(every=interval(video, len(squares))), find):
+    for frame, found in prefetch(video.frames(every=interval(video, len(squares))), find):
         before = _verify(frame, found, before, look)
         seen.append(before)
         if progress is not None:
@@ -83,8 +83,8 @@ def interval(video: Video, squares: int) -> int:
 
 
 def _verify(
-    frame: Frame, found: Sequence[Sighting], before: Sequence[Sighting], look: LandmarkNetwork
-) -> list[Sighting]:
+    frame: Frame, found: Sequence[Detection], before: Sequence[Detection], look: LandmarkNetwork
+) -> list[Detection]:
     """Those of the places where someone's joints can be read; the first found come first.
 
     Whoever was there before and is not found anew is looked for where they were: they may have
@@ -101,15 +101,15 @@ def _verify(
 
 
 def _read(
-    frame: Frame, starts: Sequence[Sighting], known: Sequence[Sighting], look: LandmarkNetwork
-) -> list[Sighting]:
+    frame: Frame, starts: Sequence[Detection], known: Sequence[Detection], look: LandmarkNetwork
+) -> list[Detection]:
     """People at some places, other than those who are known.
 
     The landmark network alone would also see people in huge regions that lie mostly outside the
     picture; so the hips must be inside, and a person counts for no more than the detector says.
     """
     height, width = frame.image.shape[:2]
-    new: list[Sighting] = []
+    new: list[Detection] = []
     for start in starts:
         if _known(start, [*known, *new]):
             continue
@@ -117,12 +117,12 @@ def _read(
         person = pose.sighting(frame.index, frame.time, start.score)
         inside = 0 <= person.centre[0] < width and 0 <= person.centre[1] < height
         if pose.score >= SURE and inside and not _known(person, [*known, *new]):
-            new.append(replace(person, look=clothes(frame.image, pose.xy)))
+            new.append(replace(person, look=clothing_histogram(frame.image, pose.xy)))
     return new
 
 
-def _known(sighting: Sighting, people: Sequence[Sighting]) -> bool:
+def _known(sighting: Detection, people: Sequence[Detection]) -> bool:
     return any(
-        distance(sighting, other) < SAME or (alike(sighting, other) or 0.0) > TWIN
+        distance(sighting, other) < SAME or (keypoint_similarity(sighting, other) or 0.0) > TWIN
         for other in people
     )

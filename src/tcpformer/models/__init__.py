@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import poseformerv2, strided_transformer, tcpformer, whole_poses
+from . import pose_transformer, poseformerv2, strided_transformer, tcpformer
 
 Network = Any
 """An `nn.Module` with `config`, of one of the classes in `MODELS`."""
@@ -41,7 +41,7 @@ MODELS = {
         centre=True,
         published=strided_transformer.PRESETS,
     ),
-    "whole-poses": Model(whole_poses.Config, whole_poses.WholePoses),
+    "whole-poses": Model(pose_transformer.Config, pose_transformer.PoseTransformer),
 }
 
 
@@ -54,7 +54,7 @@ def build(config: Any) -> Network:
     return MODELS[name_of(config)].network(config)
 
 
-def known(name: Any) -> Model:
+def model_kind(name: Any) -> Model:
     """What there is to know of a kind of network.
 
     Raises:
@@ -65,7 +65,7 @@ def known(name: Any) -> Model:
     return MODELS[name]
 
 
-def published(name: str, frames: int) -> Any:
+def published_config(name: str, frames: int) -> Any:
     """The config of a kind of network in its published size for clips of so many frames.
 
     If there is none for them it is the smallest, and if none was published the usual one.
@@ -73,9 +73,9 @@ def published(name: str, frames: int) -> Any:
     Raises:
         ValueError: As of `known`.
     """
-    sizes = known(name).published
+    sizes = model_kind(name).published
     if not sizes:
-        return known(name).config(frames=frames)
+        return model_kind(name).config(frames=frames)
     return sizes.get(str(frames), next(iter(sizes.values())))
 
 
@@ -101,11 +101,11 @@ def inputs_of(model: Network) -> int:
     return getattr(model.config, "inputs", 3)
 
 
-def only_centre(model: Network) -> bool:
+def lifts_center_only(model: Network) -> bool:
     """Whether a network lifts the centre frame of a clip alone."""
     return MODELS[name_of(model.config)].centre
 
 
-def answers(model: Network, x: Tensor) -> tuple[Tensor, ...]:
+def supervised_outputs(model: Network, x: Tensor) -> tuple[Tensor, ...]:
     """Everything that training supervises: what the network says, and what it says on the way."""
     return model.both(x) if hasattr(model, "both") else (model(x),)

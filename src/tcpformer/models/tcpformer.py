@@ -20,10 +20,10 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Attention, AttentionMap, LayerScale, Mlp, Residual, block
-from .spread import Spread
-from .whole_poses import Config as Poses
-from .whole_poses import PoseLayers
+from .layers import Attention, AttentionMap, LayerScale, Mlp, Residual, block
+from .pose_transformer import Config as Poses
+from .pose_transformer import PoseEncoder
+from .uncertainty_head import UncertaintyHead
 
 JOINTS = 17
 POSE_RATIO = 3
@@ -116,7 +116,7 @@ class TCPFormer(nn.Module):
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
         places = nn.Parameter(torch.zeros(config.frames, 1, c))
         self.frame_position = places if config.frame_position else None
-        self.poses = PoseLayers(config.whole_poses) if config.pose_layers else None
+        self.poses = PoseEncoder(config.whole_poses) if config.pose_layers else None
         self.listen = nn.Linear(c, c) if config.pose_layers else None
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
@@ -126,7 +126,7 @@ class TCPFormer(nn.Module):
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
         self.head = nn.Linear(config.read, 3)
-        self.spread = Spread(config.read, JOINTS) if config.spread else None
+        self.spread = UncertaintyHead(config.read, JOINTS) if config.spread else None
 
     def forward(
         self, xyc: Float[Tensor, "b t j 3"], *, skip_local: bool = False
@@ -160,9 +160,9 @@ class TCPFormer(nn.Module):
 
     def freeze(self, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The same, faster, computed in ``dtype``, without the local branch; not to be trained."""
-        from .frozen import FrozenTCPFormer
+        from ..runtime.fused import FusedTCPFormer
 
-        return FrozenTCPFormer(self, dtype)
+        return FusedTCPFormer(self, dtype)
 
 
 class DualStream(nn.Module):

@@ -1,0 +1,1 @@
+"""Research beside the package: ablations, comparisons, attention maps, weight surgery."""

@@ -1,0 +1,1 @@
+"""Measures of motion: errors against ground truth, and quality without it."""

@@ -1,0 +1,310 @@
+"""Verbs for research: `evaluate`, `ablate`, `contest` and `attention`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from .bars import progress_bar
+from .places import writable
+from .threads import set_threads
+
+if TYPE_CHECKING:
+    from ..evaluation.report import Report
+    from ..lifting.lifter import Lifter
+    from ..models.checkpoint import Weights
+    from ..models.upstream import WeightsSpec
+
+Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
+TrainedOn = Literal["h36m", "h36m-cpn", "3dhp"] | None
+EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
+
+
+def evaluate(
+    dataset: tyro.conf.Positional[Dataset],
+    *,
+    data: Path,
+    weights: str = "default",
+    out: Path | None = None,
+    device: str = "auto",
+    heads: int = 8,
+    frames: int | None = None,
+    strides: tuple[int, ...] | None = None,
+    flip: bool = True,
+    ground_truth: Literal["no", "input", "overwrite"] = "no",
+    trained_on: TrainedOn = None,
+    know_focal: bool = True,
+    finish: bool = False,
+    every: int = 1,
+    precision: Literal["auto", "float32", "bfloat16"] = "float32",
+) -> None:
+    """Score weights by a protocol of the field, and print its tables beside the published figures.
+
+    Args:
+        dataset: The data set, which means the protocol.
+        data: Its file or folder.
+        weights: A packaged name, a folder, or a released checkpoint.
+        out: Folder for report.json, a CSV per table and report.png.
+        device: "auto", "cpu", "cuda" or "mps".
+        heads: Attention heads of a released checkpoint.
+        frames: Clip length of a released PoseFormerV2 checkpoint.
+        strides: Strides of a released StridedTransformer checkpoint.
+        flip: Average with the lifted mirror image.
+        ground_truth: Exact 2D as input (Human3.6M); "overwrite" (h36m-sh) also takes x and y of the
+            answer from it, as MotionBERT's switch does, which lowers the error by itself.
+        trained_on: What a released checkpoint was trained on (open).
+        know_focal: Use each camera's focal length (open); else assume 60 degrees across.
+        finish: Score motion finished as `tcpformer lift` does (open), not the network's poses.
+        every: Score every so many views (open): quicker, and another benchmark.
+        precision: What the network computes in (open), as in `lift`.
+    """
+    from ..lifting.lifter import Lifter, pick_device
+    from ..models.checkpoint import load_weights
+
+    of_open = {
+        "--trained-on": trained_on is not None,
+        "--no-know-focal": not know_focal,
+        "--finish": finish,
+        "--every": every != 1,
+        "--precision": precision != "float32",
+    }
+    _refuse_foreign(dataset, [option for option, said in of_open.items() if said], ground_truth)
+    if out is not None:
+        writable(out)
+    loaded = load_weights(
+        weights, heads=heads, frames=frames, strides=strides, device=pick_device(device)
+    )
+    network = f"{loaded.name}, {loaded.model.config}"
+    print(f"{dataset}: {network}\n")
+    if dataset == "open":
+        lifter = Lifter(loaded, flip=flip, trained_on=trained_on, precision=precision)
+        reports = _open(lifter, data, know_focal, finish, every)
+    else:
+        reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
+    for name, report in reports.items():
+        reports[name] = replace(report, notes=(*report.notes, f"The network: {network}."))
+        print(f"{reports[name].table()}\n")
+    if out is not None:
+        from ..evaluation.report import write_reports
+
+        for path in write_reports(reports, out):
+            print(path)
+
+
+def _refuse_foreign(dataset: Dataset, of_open: list[str], ground_truth: str) -> None:
+    """Refuse options that a protocol does not have, rather than ignore them.
+
+    Raises:
+        ValueError: If there are any.
+    """
+    foreign = [] if dataset == "open" else list(of_open)
+    if ground_truth != "no" and dataset in ("open", "3dhp"):
+        foreign.append("--ground-truth")
+    if ground_truth == "overwrite" and dataset == "h36m-cpn":
+        foreign.append("--ground-truth overwrite")
+    if foreign:
+        raise ValueError(f"{dataset} has no {', '.join(foreign)}.")
+
+
+def _open(
+    lifter: "Lifter", data: Path, know_focal: bool, finish: bool, every: int
+) -> "dict[str, Report]":
+    """The open benchmark, with exact and with noisy 2D."""
+    from ..evaluation.open_benchmark import evaluate_open
+    from ..lifting.lifter import DEFAULT_POSTPROCESS
+
+    how = {
+        "know_focal": know_focal,
+        "every": every,
+        "chain": DEFAULT_POSTPROCESS if finish else None,
+    }
+    reports = {}
+    for name in ("clean", "noisy"):
+        with progress_bar(name, "view") as progress:
+            reports[name] = evaluate_open(
+                lifter, data, noisy=name == "noisy", progress=progress, **how
+            )
+    return reports
+
+
+def _published(
+    dataset: str, loaded: "Weights", data: Path, flip: bool, ground_truth: str
+) -> "Report":
+    """A data set of the field.
+
+    Raises:
+        ValueError: If the weights say that they expect other input.
+    """
+    from ..models.upstream import RELEASED
+
+    expected, said = RELEASED[EXPECTED[dataset]], loaded.convention
+    if said is not None and _terms(said) != _terms(expected):
+        raise ValueError(
+            f"{loaded.name} has {_terms(said)}, but {dataset} has {_terms(expected)}: it cannot be "
+            "scored there."
+        )
+    with progress_bar(dataset, "clip") as progress:
+        if dataset == "h36m-sh":
+            from ..evaluation.h36m_sh import evaluate_h36m_sh
+
+            how = {"flip": flip, "ground_truth": ground_truth, "progress": progress}
+            return evaluate_h36m_sh(loaded.model, data, **how)
+        if dataset == "h36m-cpn":
+            from ..evaluation.h36m_cpn import evaluate_h36m_cpn
+
+            exact = ground_truth != "no"
+            return evaluate_h36m_cpn(
+                loaded.model, data, flip=flip, ground_truth=exact, progress=progress
+            )
+        from ..evaluation.mpi_inf_3dhp import evaluate_3dhp
+
+        return evaluate_3dhp(loaded.model, data, flip=flip, progress=progress)
+
+
+def _terms(convention: "WeightsSpec") -> str:
+    """What weights and a protocol must have in common."""
+    return (
+        f"{convention.skeleton} joints by the rule {convention.rule!r}, answers in "
+        f"{'metres' if convention.unit == 'metres' else 'half widths of the picture'}"
+    )
+
+
+def ablate(
+    table: tyro.conf.Positional[Literal["modules", "proxy", "operators", "mixing", "systems"]],
+    *,
+    data: Path,
+    benchmark: Path,
+    out: Path,
+    seeds: int = 2,
+    frames: int = 1_000_000,
+    clip: int = 27,
+    depth: int = 2,
+    width: int = 32,
+    every: int = 4,
+    threads: int = 1,
+) -> None:
+    """Run one of the paper's ablations, or its comparison of systems, at a size for a CPU.
+
+    Writes the table as Markdown and JSON, and a chart. Runs that are found done are not done again.
+
+    Args:
+        table: Tables 4 to 7 of the paper, in this order; or TCPFormer against PoseFormerV2 and
+            StridedTransformer, all of a quarter of a million parameters and clips of 9 frames.
+        data: Motion capture to train on.
+        benchmark: The open benchmark.
+        out: Folder for the runs and the results.
+        seeds: Runs per network.
+        frames: Supervised output frames per run.
+        clip: Frames of a clip (not of systems, nor the next two).
+        depth: Layers.
+        width: Channels.
+        every: Of the benchmark's views, every so many are scored.
+        threads: CPU threads.
+    """
+    import torch
+
+    from research.ablations import Budget, compare, small_systems
+    from research.ablations import ablate as run
+
+    from ..models.tcpformer import Config
+
+    set_threads(threads)
+    torch.set_flush_denormal(True)
+    writable(out)
+    budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
+    if table == "systems":
+        results = compare(small_systems(), out, budget, report=print)
+    else:
+        base = Config(frames=clip, depth=depth, width=width, heads=4, representation=256)
+        base = replace(base, pose_embedding=True)  # without it, 1 M frames are too few to tell
+        results = [run(table, base, out, budget, report=print)]
+    for result in results:
+        result.write(out)
+        print(f"\n{result.name}\n\n{result.table()}")
+
+
+def contest(
+    *,
+    data: Path,
+    benchmark: Path,
+    out: Path,
+    minutes: float = 30.0,
+    every: int = 4,
+    threads: int = 1,
+) -> None:
+    """Train the packaged network, two published ones of its size and its parts for as long each.
+
+    From nothing, on the same motion capture, at rates of their own. Writes the scores on the open
+    benchmark as Markdown, and a report of each. Runs that are found there go on.
+
+    Args:
+        data: Motion capture to train on.
+        benchmark: The open benchmark.
+        out: Folder for the runs and the results.
+        minutes: Time of one processor that each is trained.
+        every: Of the benchmark's views, every so many are scored.
+        threads: CPU threads.
+    """
+    import torch
+
+    from research.equal_time import Rules, contestants
+    from research.equal_time import contest as run
+
+    from ..files import atomic_write
+
+    set_threads(threads)
+    torch.set_flush_denormal(True)
+    writable(out)
+    rules = Rules(data=data, benchmark=benchmark, minutes=minutes, every=every)
+    table = run(contestants(), out, rules, report=print)
+    with atomic_write(out / "contest.md") as beside:
+        beside.write_text(table + "\n")
+    print(f"\n{table}")
+
+
+def attention(
+    source: tyro.conf.Positional[Path],
+    *,
+    out: Path = Path("attention.png"),
+    weights: str = "default",
+    layers: tuple[int, ...] = (),
+    joint: str | None = None,
+    start: float = 0.0,
+) -> None:
+    """Draw which frames attend to which: self-attention, the way by the proxy, and their mix.
+
+    Args:
+        source: A video, or an .npz of keypoints.
+        out: The PNG to write.
+        weights: A packaged name, or a folder.
+        layers: Counted from 1; by default the first, the middle and the last.
+        joint: One joint by name; by default the mean over all.
+        start: Second of the motion at which the clip begins.
+    """
+    import torch
+
+    from research.attention_maps import attention_maps
+    from research.draw_attention import draw_attention
+
+    from ..lifting.lifter import Lifter
+    from ..models.tcpformer import TCPFormer
+    from ..world.trajectory import choose_focal
+    from .lift import people_in
+
+    lifter = Lifter(weights, device="cpu")
+    if not isinstance(lifter.model, TCPFormer):
+        raise ValueError(f"{lifter.name} has no proxy: attention maps are TCPFormer's.")
+    if joint is not None and joint not in lifter.skeleton.index:
+        raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
+    person = people_in(source)[0]
+    focal, _ = choose_focal(None, person.focal, person.size)
+    clip = torch.from_numpy(lifter.clip_at(person, focal, start)[None])
+    depth = lifter.model.config.depth
+    picked = layers or tuple(sorted({1, (depth + 1) // 2, depth}))
+    if not set(picked) <= set(range(1, depth + 1)):
+        raise ValueError(f"layers go from 1 to {depth}, got {picked}.")
+    maps = attention_maps(lifter.model, clip)
+    at = None if joint is None else lifter.skeleton.index[joint]
+    draw_attention({i: maps[i - 1].averaged(at) for i in picked}, out)
+    print(out)

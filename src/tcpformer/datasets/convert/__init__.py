@@ -1,0 +1,1 @@
+"""Motion capture rigs converted to Human3.6M joints."""

@@ -1,0 +1,260 @@
+"""One's own data: a folder of npz files, one for each sequence.
+
+Keys of a file: ``xy`` (t, j, 2) pixels, ``xyz`` (t, j, 3) metres in camera axes (x right, y down,
+z forward), ``joints`` (j,) names, ``fps``, ``size`` (width, height); and, where they are known,
+``confidence`` (t, j), ``focal`` pixels, ``subject``, ``split``. The true place of the body lets
+`check_folder` test most; where only the pose is known, the pelvis is at 0 in every frame.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from ..files import atomic_write, read_npz
+from ..skeleton import H36M, conversion, identify
+from .mocap import SPLITS
+from .video_dataset import Footage
+
+ASSUMED_VIEW = 60.0
+"""Degrees across the longer side of the picture, where nothing tells the focal length; the lifter
+assumes the same."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One filmed sequence, with the truth in space. What the numbers mean is not checked here.
+
+    Attributes:
+        xy: Joints in pixels; origin top-left, x right, y down.
+        xyz: The same joints in metres, camera axes.
+        joints: Their names, in any order.
+        fps: Frames per second.
+        size: Picture width and height in pixels.
+        confidence: Of the detector, 0 to 1; by default 1 everywhere.
+        focal: Focal length in pixels, where it is known.
+        subject: Who is seen.
+        split: "train", "val" or "test".
+
+    Raises:
+        ValueError: If shapes disagree, the joints are of no known skeleton, or a rate, size or
+            split is impossible.
+    """
+
+    xy: Float[np.ndarray, "t j 2"]
+    xyz: Float[np.ndarray, "t j 3"]
+    joints: tuple[str, ...]
+    fps: float
+    size: tuple[int, int]
+    confidence: Float[np.ndarray, "t j"] | None = None
+    focal: float | None = None
+    subject: str = "somebody"
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        t, j = len(self.xy), len(self.joints)
+        confidence = np.ones((t, j)) if self.confidence is None else self.confidence
+        object.__setattr__(self, "confidence", confidence)
+        shapes = (self.xy.shape, self.xyz.shape, confidence.shape)
+        if shapes != ((t, j, 2), (t, j, 3), (t, j)) or t == 0:
+            raise ValueError(
+                f"for {j} joint names, expected xy (t, {j}, 2), xyz (t, {j}, 3) and confidence "
+                f"(t, {j}) of at least one frame, got {shapes}."
+            )
+        positive = (self.fps, *self.size, 1.0 if self.focal is None else self.focal)
+        if not all(0 < number < np.inf for number in positive):
+            raise ValueError(
+                f"fps, size and focal must be positive, got {self.fps}, {self.size}, {self.focal}."
+            )
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {self.split!r}.")
+        identify(self.joints)
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def to_h36m(self, values: Shaped[np.ndarray, "t j c"]) -> Float[np.ndarray, "t 17 c"]:
+        """Express ``xy`` or ``xyz`` with the joints of Human3.6M."""
+        skeleton, order = identify(self.joints)
+        return np.einsum("js,tsc->tjc", conversion(skeleton, H36M), values[:, order])
+
+
+def save_sequence(path: str | Path, sequence: Sequence) -> None:
+    """Write one sequence of a folder; `read_sequence` is the inverse."""
+    arrays = {
+        "xy": sequence.xy.astype(np.float32),
+        "xyz": sequence.xyz.astype(np.float32),
+        "confidence": np.asarray(sequence.confidence, dtype=np.float32),
+        "joints": np.array(sequence.joints),
+        "fps": np.float64(sequence.fps),
+        "size": np.array(sequence.size),
+        "subject": np.array(sequence.subject),
+        "split": np.array(sequence.split),
+    }
+    if sequence.focal is not None:
+        arrays["focal"] = np.float64(sequence.focal)
+    with atomic_write(path) as beside, beside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_sequence(path: str | Path) -> Sequence:
+    """Read one file of a folder.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not of this format.
+    """
+    data = read_npz(
+        path, ("xy", "xyz", "fps", "size"), ("joints",), optional=("confidence", "focal")
+    )
+    texts = _texts(path)
+    if data["xy"].ndim != 3 or data["xyz"].ndim != 3 or data["joints"].ndim != 1:
+        raise ValueError(
+            f"{path}: expected xy (t, j, 2), xyz (t, j, 3) and joints (j,), got "
+            f"{data['xy'].shape}, {data['xyz'].shape} and {data['joints'].shape}."
+        )
+    if data["size"].shape != (2,) or data["fps"].size != 1 or not np.isfinite(data["size"]).all():
+        raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
+    try:
+        return Sequence(
+            xy=data["xy"].astype(np.float64),
+            xyz=data["xyz"].astype(np.float64),
+            joints=tuple(str(joint) for joint in data["joints"]),
+            fps=float(data["fps"].item()),
+            size=(int(data["size"][0]), int(data["size"][1])),
+            confidence=data["confidence"].astype(np.float64) if "confidence" in data else None,
+            focal=float(data["focal"].item()) if "focal" in data else None,
+            **texts,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _texts(path: str | Path) -> dict[str, str]:
+    """The texts that may be left out."""
+    with np.load(path, allow_pickle=False) as file:
+        return {key: str(file[key]) for key in ("subject", "split") if key in file}
+
+
+def sequence_files(folder: str | Path) -> list[Path]:
+    """The sequences of a folder and the folders in it, by name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    files = sorted(p for p in Path(folder).rglob("*.npz") if not p.name.startswith("."))
+    if not files:
+        what = "found none" if Path(folder).is_dir() else "there is no such folder"
+        raise ValueError(f"{folder}: expected a folder of .npz files, one a sequence; {what}.")
+    return files
+
+
+def load_folder(path: str | Path, split: str) -> Footage:
+    """Read the sequences of one split ("train", "val", "test", or several joined by "+").
+
+    Joints become those of Human3.6M. Where a focal length is not known it is taken from the truth
+    in space, or else assumed.
+
+    Raises:
+        ValueError: If the split is unknown or empty, a file is not of this format, a number is not
+            finite, or the rates of the sequences differ.
+    """
+    if not set(split.split("+")) <= set(SPLITS):
+        raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
+    # Read twice, so that the frames are never held twice.
+    heads = {file: _head(read_sequence(file)) for file in sequence_files(path)}
+    heads = {file: head for file, head in heads.items() if head.split in split.split("+")}
+    if not heads:
+        raise ValueError(f"{path}: no sequence belongs to {split!r}; say so by the key 'split'.")
+    rates = {head.fps for head in heads.values()}
+    if len(rates) > 1:
+        raise ValueError(
+            f"{path}: sequences must have one rate, got {sorted(rates)} frames per second; "
+            "resample them, or train on one rate at a time."
+        )
+    lengths = np.array([head.frames for head in heads.values()])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    xyc = np.empty((lengths.sum(), len(H36M.joints), 3), dtype=np.float32)
+    xyz = np.empty_like(xyc)
+    for file, start in zip(heads, starts, strict=True):
+        _fill(file, xyc[start:], xyz[start:])
+    return Footage(
+        xy=xyc[..., :2],
+        confidence=xyc[..., 2],
+        xyz=xyz,
+        starts=starts,
+        lengths=lengths,
+        sizes=np.array([head.size for head in heads.values()]),
+        units=np.ones(len(heads)),
+        subjects=tuple(head.subject for head in heads.values()),
+        fps=rates.pop(),
+        skeleton=H36M,
+        focals=np.array([head.focal for head in heads.values()]),
+    )
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What is known of a sequence apart from its frames."""
+
+    frames: int
+    fps: float
+    size: tuple[int, int]
+    focal: float
+    subject: str
+    split: str
+
+
+def _head(sequence: Sequence) -> _Head:
+    focal = focal_of(sequence)
+    return _Head(
+        len(sequence), sequence.fps, sequence.size, focal, sequence.subject, sequence.split
+    )
+
+
+def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "t 17 3"]) -> None:
+    """Put one sequence's frames where they belong."""
+    sequence = read_sequence(file)
+    t = len(sequence)
+    confidence = np.asarray(sequence.confidence)
+    numbers = (sequence.xy, sequence.xyz, confidence)
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise ValueError(
+            f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
+            "confidence 0 and any place. `tcpformer data check` lists the frames."
+        )
+    xyc[:t, :, :2] = sequence.to_h36m(sequence.xy)
+    xyc[:t, :, 2] = _of_the_parts(confidence, sequence)
+    xyz[:t] = sequence.to_h36m(sequence.xyz)
+
+
+def _of_the_parts(
+    confidence: Float[np.ndarray, "t j"], sequence: Sequence
+) -> Float[np.ndarray, "t 17"]:
+    """A joint made of several is as certain as the least certain of them."""
+    skeleton, order = identify(sequence.joints)
+    weights = conversion(skeleton, H36M)
+    return np.stack([confidence[:, order][:, row != 0].min(axis=1) for row in weights], axis=1)
+
+
+def focal_of(sequence: Sequence) -> float:
+    """The focal length in pixels: as given, or as 2D and 3D imply, or assumed.
+
+    An axis that points the wrong way does not disturb it.
+    """
+    if sequence.focal is not None:
+        return sequence.focal
+    seen = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
+    usual = max(sequence.size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2))
+    if not is_placed(sequence):
+        return float(usual)
+    rays = (sequence.xyz[..., :2] / np.abs(sequence.xyz[..., 2:]).clip(1e-6))[..., None, :]
+    fits = np.abs(np.nanmean(seen * rays, axis=(0, 1, 2)) / np.nanmean(rays**2, axis=(0, 1, 2)))
+    return float(fits.mean()) if np.isfinite(fits).all() and fits.min() > 0 else float(usual)
+
+
+def is_placed(sequence: Sequence) -> bool:
+    """Whether the truth says where the body is, not only its pose."""
+    hip = sequence.to_h36m(sequence.xyz)[:, H36M.root]
+    return bool(np.abs(np.nan_to_num(hip)).max() > 1e-6)

@@ -1,0 +1,195 @@
+"""Human3.6M with 2D from CPN: the two npz files of VideoPose3D and its heirs, true camera space.
+
+The cameras (h36m_cameras.json, from karfly/human36m-camera-parameters) are part of the package.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from ..io.safe_pickle import read_pickled_npz
+from ..skeleton import H36M_NOSE
+from .h36m_sh import FPS, SIZES
+from .video_dataset import Footage
+
+SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+DAMAGED = (("S11", "Directions"),)
+"""Takes that the protocol leaves out."""
+FILE_3D = "data_3d_h36m.npz"
+FILE_2D = "data_2d_h36m_cpn_ft_h36m_dbb.npz"
+
+_OTHERS = ("",)
+RAW_JOINTS = (
+    "Hip", "RHip", "RKnee", "RAnkle", *_OTHERS * 2, "LHip", "LKnee", "LAnkle", *_OTHERS * 3,
+    "Spine", "Neck", "Nose", "Head", *_OTHERS, "LShoulder", "LElbow", "LWrist", *_OTHERS * 5,
+    "RShoulder", "RElbow", "RWrist", *_OTHERS * 4,
+)  # fmt: skip
+"""The 32 joints of the original motion capture; the 17 that are used, by name."""
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated camera of the studio.
+
+    Attributes:
+        size: Image width and height in pixels.
+        rotation: From the world to the camera.
+        translation: Of the world's origin, in the camera, metres.
+        focal: Of x and y, pixels.
+        centre: Principal point, pixels.
+        distortion: As OpenCV orders it: k1, k2, p1, p2, k3.
+    """
+
+    size: tuple[int, int]
+    rotation: Float[np.ndarray, "3 3"]
+    translation: Float[np.ndarray, "3"]
+    focal: Float[np.ndarray, "2"]
+    centre: Float[np.ndarray, "2"]
+    distortion: Float[np.ndarray, "5"]
+
+    def place(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+        """Camera coordinates of points in the world, metres."""
+        return world @ self.rotation.T + self.translation
+
+    def project(self, xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
+        """Pixels of points in camera coordinates, by the lens model of Human3.6M.
+
+        It counts the tangential distortion once, OpenCV twice: up to half a pixel in a corner.
+        """
+        k1, k2, p1, p2, k3 = self.distortion
+        flat = np.clip(xyz[..., :2] / xyz[..., 2:], -1, 1)
+        r2 = (flat**2).sum(axis=-1, keepdims=True)
+        tangential = np.array([p2, p1])
+        factor = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + (flat * tangential).sum(-1, keepdims=True)
+        return self.focal * (flat * factor + tangential * r2) + self.centre
+
+
+@cache
+def cameras(subject: str) -> tuple[Camera, ...]:
+    """The four cameras as they stood for a subject, in the order of the 2D file.
+
+    Raises:
+        ValueError: If there is no such subject.
+    """
+    content = json.loads((Path(__file__).parent / "h36m_cameras.json").read_text())
+    if subject not in content["extrinsics"]:
+        raise ValueError(f"subject must be one of {list(content['extrinsics'])}, got {subject!r}.")
+    found = []
+    for name, size in SIZES.items():
+        inner, outer = content["intrinsics"][name], content["extrinsics"][subject][name]
+        matrix = np.array(inner["calibration_matrix"])
+        found.append(
+            Camera(
+                size=size,
+                rotation=np.array(outer["R"]),
+                translation=np.array(outer["t"]).ravel() / 1000,
+                focal=matrix.diagonal()[:2],
+                centre=matrix[:2, 2],
+                distortion=np.array(inner["distortion"]),
+            )
+        )
+    return tuple(found)
+
+
+def load_h36m_cpn(folder: str | Path, split: Split, *, ground_truth: bool = False) -> Footage:
+    """The videos of a split; the truth is in metres. Confidence is 1: the file has none.
+
+    Args:
+        folder: Holds data_3d_h36m.npz and, for detected 2D, data_2d_h36m_cpn_ft_h36m_dbb.npz.
+        split: Subjects 1, 5, 6, 7, 8 or subjects 9, 11.
+        ground_truth: Project the truth, lens distortion included, in place of the detected 2D.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        ValueError: If one is not of its format.
+    """
+    return load_h36m_cpn_actions(folder, split, ground_truth=ground_truth)[0]
+
+
+def load_h36m_cpn_actions(
+    folder: str | Path, split: Split, *, ground_truth: bool = False
+) -> tuple[Footage, tuple[str, ...]]:
+    """`load_h36m_cpn`, and the action of each video; several takes of one have the same name."""
+    positions = _positions(Path(folder) / FILE_3D, "positions_3d", SUBJECTS[split])
+    if ground_truth:
+        detected = None
+    else:
+        detected = _positions(Path(folder) / FILE_2D, "positions_2d", SUBJECTS[split])
+    videos = list(_videos(positions, detected))
+    lengths = np.array([len(video.xyz) for video in videos])
+    xy = np.concatenate([video.xy for video in videos])
+    footage = Footage(
+        xy=xy,
+        confidence=np.broadcast_to(np.float32(1), xy.shape[:2]),
+        xyz=np.concatenate([video.xyz for video in videos]),
+        starts=np.cumsum(lengths) - lengths,
+        lengths=lengths,
+        sizes=np.array([video.camera.size for video in videos]),
+        units=np.ones(len(videos)),
+        subjects=tuple(video.subject for video in videos),
+        fps=FPS,
+        skeleton=H36M_NOSE,
+        focals=np.array([video.camera.focal.mean() for video in videos]),
+    )
+    return footage, tuple(video.take.split(" ")[0] for video in videos)
+
+
+@dataclass(frozen=True)
+class _Video:
+    subject: str
+    take: str
+    camera: Camera
+    xy: Float[np.ndarray, "t 17 2"]
+    xyz: Float[np.ndarray, "t 17 3"]
+
+
+def _positions(path: Path, key: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    content = read_pickled_npz(path, key)
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise ValueError(f"{path}: {key} must be a dict of a dict for every subject.")
+    missing = [subject for subject in subjects if not content.get(subject)]
+    if missing:
+        raise ValueError(f"{path}: subjects {missing} are missing; found {sorted(content)}.")
+    return {subject: content[subject] for subject in subjects}
+
+
+def _videos(
+    positions: dict[str, dict[str, Any]], detected: dict[str, dict[str, Any]] | None
+) -> Iterator[_Video]:
+    """Every take of every subject, four times over."""
+    joints = [RAW_JOINTS.index(name) for name in H36M_NOSE.joints]
+    for subject, takes in positions.items():
+        for take, world in takes.items():
+            if (subject, take) in DAMAGED:
+                continue
+            where = f"{subject} {take!r}"
+            if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
+                raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
+            seen = None if detected is None else _seen(detected[subject], take, len(world), where)
+            for i, camera in enumerate(cameras(subject)):
+                xyz = camera.place(np.asarray(world)[:, joints])
+                xy = camera.project(xyz) if seen is None else seen[i]
+                yield _Video(subject, take, camera, xy.astype("f4"), xyz.astype("f4"))
+
+
+def _seen(takes: dict[str, Any], take: str, frames: int, where: str) -> list[np.ndarray]:
+    """The detected 2D of one take by each camera, cut to the frames of which 3D is known."""
+    if take not in takes:
+        raise ValueError(f"{where}: no 2D of it; there is of {sorted(takes)}.")
+    shapes = [np.shape(xy) for xy in takes[take]]
+    tail = (len(H36M_NOSE.joints), 2)
+    if len(shapes) != len(SIZES) or any(s[0] < frames or s[1:] != tail for s in shapes):
+        raise ValueError(
+            f"{where}: expected 2D of four cameras, ({frames} or more, 17, 2), got {shapes}."
+        )
+    return [np.asarray(xy)[:frames] for xy in takes[take]]

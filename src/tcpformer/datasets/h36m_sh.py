@@ -1,0 +1,221 @@
+"""Human3.6M with 2D from Stacked Hourglass: the file that MotionBERT, its heirs and TCPFormer use.
+
+The file (h36m_sh_conf_cam_source_final.pkl) is one pickle of both splits. On first use it is turned
+into plain arrays in a folder beside it, which are memory-mapped from then on.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..io.safe_pickle import read_pickle
+from ..skeleton import H36M_NOSE
+from .video_dataset import Footage
+
+FPS = 50.0
+SIZES = {
+    "54138969": (1000, 1002),
+    "55011271": (1000, 1000),
+    "58860488": (1000, 1000),
+    "60457274": (1000, 1002),
+}
+"""Camera -> image width and height in pixels."""
+
+Split = Literal["train", "test"]
+
+_ARRAYS = {
+    "xy": ("joint_2d", (17, 2)),
+    "confidence": ("confidence", (17,)),
+    "xyz": ("joint3d_image", (17, 3)),
+}
+_TEST_ARRAYS = {"factors": ("2.5d_factor", ()), "millimetres": ("joints_2.5d_image", (17, 3))}
+"""Our name -> the file's name, and the shape of a frame."""
+_LISTS = ("source", "camera_name", "action")
+_SOURCE = re.compile(r"s_\d+_")
+
+
+@dataclass(frozen=True)
+class ShTest:
+    """The test split with what its evaluation needs.
+
+    Attributes:
+        footage: The 2D, and the truth in pixels: x, y as seen, depth in the same scale.
+        sources: Name of each video, such as "s_09_act_02_subact_01_ca_01".
+        actions: Of each video.
+        factors: Millimetres per pixel of each frame, from the truth.
+        millimetres: The truth of each frame; the pelvis need not be at 0.
+    """
+
+    footage: Footage
+    sources: tuple[str, ...]
+    actions: tuple[str, ...]
+    factors: Float[np.ndarray, " n"]
+    millimetres: Float[np.ndarray, "n 17 3"]
+
+
+def load_h36m_sh(
+    path: str | Path, split: Split, *, ground_truth: bool = False, cache: str | Path | None = None
+) -> Footage:
+    """The videos of a split; times ``units``, the truth is in half image widths.
+
+    Args:
+        path: The pickle.
+        split: Subjects 1, 5, 6, 7, 8 or subjects 9, 11.
+        ground_truth: Put the true x, y in place of the detected ones, with confidence 1.
+        cache: A folder for the arrays; without it, one beside the pickle or, where nothing can be
+            written, in ~/.cache/tcpformer. A gigabyte stays in it, up to four are used while it
+            is made.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If the arrays cannot be written; name another folder.
+        ValueError: If it is not of this format.
+    """
+    return _footage(_arrays(Path(path), cache) / split, ground_truth)
+
+
+def load_h36m_sh_test(
+    path: str | Path, *, ground_truth: bool = False, cache: str | Path | None = None
+) -> ShTest:
+    """The test split, and what its evaluation needs. Arguments and errors as `load_h36m_sh`."""
+    folder = _arrays(Path(path), cache) / "test"
+    videos = _videos(folder)
+    return ShTest(
+        _footage(folder, ground_truth),
+        tuple(video["source"] for video in videos),
+        tuple(video["action"] for video in videos),
+        *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _TEST_ARRAYS),
+    )
+
+
+def published_clips(
+    length: int, frames: int, rng: np.random.Generator
+) -> Int[np.ndarray, "n frames"]:
+    """Frame numbers of the clips in which a video is scored: end to end, the remainder left out.
+
+    A video shorter than a clip is stretched to one: evenly spaced times, each rounded up or down
+    by chance.
+    """
+    if length >= frames:
+        return np.arange(length // frames * frames).reshape(-1, frames)
+    times = np.arange(frames) * (length / frames)
+    rounded = np.where(rng.random(frames) < 0.5, np.floor(times), np.ceil(times))
+    return np.minimum(np.sort(rounded), length - 1).astype(np.int64)[None]
+
+
+def _footage(folder: Path, ground_truth: bool) -> Footage:
+    videos = _videos(folder)
+    xy, confidence, xyz = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+    if ground_truth:
+        xy, confidence = xyz[..., :2], np.broadcast_to(np.float32(1), confidence.shape)
+    lengths = np.array([video["length"] for video in videos])
+    sizes = np.array([SIZES[video["camera_name"]] for video in videos])
+    return Footage(
+        xy=xy,
+        confidence=confidence,
+        xyz=xyz,
+        starts=np.cumsum(lengths) - lengths,
+        lengths=lengths,
+        sizes=sizes,
+        units=2 / sizes[:, 0],
+        subjects=tuple(f"S{int(video['source'].split('_')[1])}" for video in videos),
+        fps=FPS,
+        skeleton=H36M_NOSE,
+    )
+
+
+def _videos(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "videos.json").read_text())
+
+
+def _arrays(path: Path, cache: str | Path | None) -> Path:
+    """The folder of the arrays of a pickle as it is now; made if it is not there."""
+    if not path.is_file():
+        what = "a folder, not the pickle" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: {what}; expected h36m_sh_conf_cam_source_final.pkl.")
+    state = path.stat()
+    usual = path.with_suffix(".cache")
+    if not os.access(path.parent, os.W_OK):
+        usual = Path.home() / ".cache" / "tcpformer"
+    root = usual if cache is None else Path(cache)
+    folder = root / f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
+    if not folder.is_dir():
+        _convert(path, folder)
+    return folder
+
+
+def _convert(path: Path, folder: Path) -> None:
+    """Write the arrays beside their place; then they take it, and older ones go."""
+    beside = folder.with_name(f".{uuid4().hex}")
+    spill = beside / "spill"
+    spill.mkdir(parents=True)
+    try:
+        content = read_pickle(path, spill=spill)
+        for split, arrays in (("train", _ARRAYS), ("test", _ARRAYS | _TEST_ARRAYS)):
+            if not isinstance(content, dict) or not isinstance(content.get(split), dict):
+                raise ValueError(f"{path}: expected a dict with the splits 'train' and 'test'.")
+            (beside / split).mkdir()
+            _write_split(content[split], arrays, beside / split, f"{path}, {split}")
+        del content
+        shutil.rmtree(spill)
+        # Another process may have been faster; what it made is the same.
+        if not folder.is_dir():
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    for older in folder.parent.iterdir():
+        if older.name.startswith(f"{path.stem}-") and older != folder:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def _write_split(
+    content: dict[str, Any],
+    arrays: dict[str, tuple[str, tuple[int, ...]]],
+    folder: Path,
+    where: str,
+) -> None:
+    missing = [k for k in (*_LISTS, *(key for key, _ in arrays.values())) if k not in content]
+    if missing:
+        raise ValueError(f"{where}: keys {missing} are missing; found {sorted(content)}.")
+    videos = _runs([content[key] for key in _LISTS], where)
+    (folder / "videos.json").write_text(json.dumps(videos))
+    total = sum(video["length"] for video in videos)
+    for name, (key, frame) in arrays.items():
+        array = np.asanyarray(content[key])
+        if array.shape not in ((total, *frame), (total, *frame, 1)):
+            raise ValueError(f"{where}: {key} must be {(total, *frame)}, got {array.shape}.")
+        np.save(folder / f"{name}.npy", array.reshape(total, *frame).astype(np.float32, copy=False))
+
+
+def _runs(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, Any]]:
+    """The videos that the sources, cameras and actions of all frames tell of, in their order."""
+    frames = {len(part) for part in lists}
+    if len(frames) > 1 or not frames.pop():
+        raise ValueError(
+            f"{where}: {_LISTS} must have a value for every frame, got {[*map(len, lists)]}."
+        )
+    videos = [
+        {**dict(zip(_LISTS, map(str, names), strict=True)), "length": sum(1 for _ in run)}
+        for names, run in groupby(zip(*lists, strict=True))
+    ]
+    unknown = sorted({video["camera_name"] for video in videos} - set(SIZES))
+    if unknown:
+        raise ValueError(f"{where}: cameras must be of {list(SIZES)}, got {unknown}.")
+    sources = [video["source"] for video in videos]
+    twice = sorted({a for a, b in pairwise(sources) if a == b})
+    if twice:
+        raise ValueError(f"{where}: camera or action change within {twice[:3]}.")
+    wrong = [source for source in sources if not _SOURCE.match(source)]
+    if wrong:
+        raise ValueError(f"{where}: expected sources like 's_01_act_02_...', got {wrong[:3]}.")
+    return videos

@@ -1,0 +1,1 @@
+"""Synthetic training clips: virtual cameras, detector errors, augmentation."""

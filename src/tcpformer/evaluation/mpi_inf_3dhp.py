@@ -1,0 +1,267 @@
+"""Scores a network on MPI-INF-3DHP by the protocol that P-STMO set and TCPFormer follows.
+
+Exact 2D goes in, one window around every valid frame, and of each answer only the centre frame
+counts. PCK and AUC, elsewhere a matter for MATLAB, are computed here.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.io import savemat
+
+from ..analysis.metrics import (
+    AUC_MILLIMETRES,
+    acceleration_error_released,
+    auc,
+    joint_errors,
+    mpjpe,
+    n_mpjpe,
+    p_mpjpe,
+    pck,
+)
+from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
+from ..files import atomic_write
+from ..lifting.normalize import to_screen
+from ..lifting.predict import predict
+from ..lifting.windows import centered_window_indices, split
+from ..models import Network
+from ..skeleton import MPI_INF_3DHP
+from .report import Report, Row
+
+SCENES = {
+    "green screen": ("TS1", "TS2"),
+    "studio": ("TS3", "TS4"),
+    "outdoor": ("TS5", "TS6"),
+}
+CONVENTIONAL_WEIGHTS = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
+"""By which publications average over sequences: frames, but for TS6, of which 392 are valid."""
+PUBLISHED = {
+    9: {"mpjpe": 20.4, "pck": 98.3, "auc": 84.4},
+    27: {"mpjpe": 17.8, "pck": 98.7, "auc": 86.5},
+    81: {"mpjpe": 15.0, "pck": 99.0, "auc": 87.7},
+}
+"""Frames of a clip -> what TCPFormer's authors print."""
+COUNTED = [i for i, name in enumerate(MPI_INF_3DHP.joints) if name not in ("Hip", "Spine", "Head")]
+"""The 14 joints of PCK and AUC."""
+WINDOWS_AT_ONCE = 256
+
+Poses = Float[np.ndarray, "n 17 3"]
+Scores = dict[str, np.ndarray]
+"""Score -> its value in every frame it is known of."""
+
+
+def evaluate_3dhp(
+    model: Network,
+    data: str | Path,
+    *,
+    flip: bool = True,
+    save: str | Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Predict every valid frame of the test sequences and score it.
+
+    Args:
+        model: Answers for all frames of a clip or for its centre; ``config.frames`` is its clip.
+        data: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ...
+        flip: Average with the prediction of the mirror image, as published.
+        save: Where to write the predictions, for MATLAB (see `save_predictions`).
+        progress: Called with the frames done and in all.
+
+    Raises:
+        FileNotFoundError: If the data are not there.
+        ValueError: If a file is not of its format.
+    """
+    takes = load_3dhp_test(data)
+    predictions = predict_3dhp(model, takes, flip=flip, progress=progress)
+    if save is not None:
+        save_predictions(predictions, save)
+    return score_3dhp(predictions, takes, frames=model.config.frames, flip=flip)
+
+
+def predict_3dhp(
+    model: Network,
+    takes: Mapping[str, Take],
+    *,
+    flip: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Poses]:
+    """Poses of the valid frames of each sequence: millimetres, camera axes, the pelvis at 0.
+
+    Args:
+        model: As for `evaluate_3dhp`.
+        takes: The sequences, by name.
+        flip: As for `evaluate_3dhp`.
+        progress: As for `evaluate_3dhp`.
+    """
+    total, before, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
+    for name, take in takes.items():
+        seen = to_screen(take.xy, take.size)
+        xyc = np.concatenate([seen, np.ones_like(seen[..., :1])], axis=-1).astype(np.float32)
+        windows = centered_window_indices(len(xyc), model.config.frames)[take.valid]
+        poses = np.empty((len(windows), *take.xyz.shape[1:]), dtype=np.float32)
+        for first in range(0, len(windows), WINDOWS_AT_ONCE):
+            part = slice(first, first + WINDOWS_AT_ONCE)
+            answer = predict(model, split(xyc, windows[part]), MPI_INF_3DHP.mirror, flip=flip)
+            poses[part] = answer[:, answer.shape[1] // 2]
+            progress(before + min(part.stop, len(windows)), total)
+        poses *= take.size[0] / 2
+        poses[:, MPI_INF_3DHP.root] = 0
+        predictions[name] = poses
+        before += len(windows)
+    return predictions
+
+
+def score_3dhp(
+    predictions: Mapping[str, Poses], takes: Mapping[str, Take], *, frames: int, flip: bool
+) -> Report:
+    """Score poses of the valid frames, however they were made.
+
+    Args:
+        predictions: Sequence -> millimetres, camera axes; the pelvis at 0.
+        takes: The sequences, by name.
+        frames: Of a clip; says which published figures come first.
+        flip: Whether the mirror image was averaged in, for the title.
+    """
+    scores = {name: _scores(predictions[name], take) for name, take in takes.items()}
+    rows = {name: _row([found]) for name, found in scores.items()}
+    counts = {name: len(found["mpjpe"]) for name, found in scores.items()}
+    scenes = {
+        scene: [scores[name] for name in names if name in scores] for scene, names in SCENES.items()
+    }
+    tables = {
+        "sequence": rows,
+        "scene": {scene: _row(found) for scene, found in scenes.items() if found},
+        "activity": _activities(scores, takes),
+        "joint": _joints(predictions, takes),
+        "average": averages(rows, counts),
+    }
+    own_first = sorted(PUBLISHED, key=lambda t: (t != frames, t))
+    return Report(
+        title=f"MPI-INF-3DHP, clips of {frames} frames, {'with' if flip else 'no'} flip averaging",
+        scores=_row(list(scores.values())),
+        tables={kind: table for kind, table in tables.items() if table},
+        published={f"TCPFormer, {t} frames": PUBLISHED[t] for t in own_first},
+        notes=(*_NOTES, *_about_weights(counts)),
+    )
+
+
+def averages(per_sequence: Mapping[str, Row], frames: Mapping[str, int]) -> dict[str, Row]:
+    """The means over sequences that are in use, of every score that all sequences have.
+
+    Args:
+        per_sequence: Sequence -> its scores.
+        frames: Sequence -> its valid frames.
+
+    Returns:
+        "frames pooled" as TCPFormer's Python prints MPJPE, "conventional weights" as publications
+        print all three (of the sequences that are there), and the "plain mean".
+    """
+    ways = {
+        "frames pooled": frames,
+        "conventional weights": CONVENTIONAL_WEIGHTS,
+        "plain mean": dict.fromkeys(per_sequence, 1),
+    }
+    shared = set.intersection(*(set(row) for row in per_sequence.values())) & _POOLED
+    return {
+        way: {
+            score: float(
+                np.average(
+                    [row[score] for row in per_sequence.values()],
+                    weights=[weights[name] for name in per_sequence],
+                )
+            )
+            for score in sorted(shared)
+        }
+        for way, weights in ways.items()
+    }
+
+
+def save_predictions(predictions: Mapping[str, Poses], path: str | Path) -> None:
+    """Write inference_data.mat for the data set's MATLAB scripts: (3, 17, 1, n) a sequence."""
+    arrays = {name: poses.transpose(2, 1, 0)[:, :, None] for name, poses in predictions.items()}
+    with atomic_write(path) as beside, beside.open("wb") as stream:
+        savemat(stream, arrays)
+
+
+_POOLED = {"mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"}
+_NOTES = (
+    "Input is the true 2D. Truth is univ_annot3, people scaled to one height; figures for annot3 "
+    "(D3DP, FinePOSE) do not compare.",
+    "MPJPE is over 17 joints, of which the pelvis is always exact; PCK and AUC are over 14, errors "
+    "strictly below 150 mm, 31 thresholds from 0. N-MPJPE has one scale a sequence.",
+    'Scores over all are pooled over frames. Published PCK and AUC are means by the "conventional '
+    "weights\"; TCPFormer's Python pools MPJPE over frames.",
+    "The acceleration error is in mm per frame², since the files tell no frame rate; it is of "
+    "valid frames between valid frames only.",
+)
+
+
+def _scores(pred: Poses, take: Take) -> Scores:
+    true = _truth(take)
+    found = {
+        "mpjpe": mpjpe(pred, true),
+        "n_mpjpe": n_mpjpe(pred, true),
+        "p_mpjpe": p_mpjpe(pred, true),
+        "pck": 100 * pck(pred, true, 150.0, COUNTED),
+        "auc": 100 * auc(pred, true, AUC_MILLIMETRES, COUNTED),
+    }
+    at = np.flatnonzero(take.valid)
+    in_a_row = at[2:] - at[:-2] == 2
+    if in_a_row.any():
+        found["acceleration_error_released"] = acceleration_error_released(pred, true)[in_a_row]
+    return found
+
+
+def _truth(take: Take) -> Float[np.ndarray, "n 17 3"]:
+    """Root-relative truth of the valid frames."""
+    true = take.xyz[take.valid]
+    return true - true[:, MPI_INF_3DHP.root, None]
+
+
+def _row(parts: list[Scores]) -> Row:
+    """Means over the frames of some sequences together."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    row = {
+        name: float(np.concatenate([part[name] for part in parts if name in part]).mean())
+        for name in names
+    }
+    return {"frames": float(sum(len(part["mpjpe"]) for part in parts)), **row}
+
+
+def _activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -> dict[str, Row]:
+    """Scores by the number of the activity, where all sequences tell it."""
+    numbers = [take.activity[take.valid] for take in takes.values() if take.activity is not None]
+    if len(numbers) < len(takes):
+        return {}
+    number = np.concatenate(numbers)
+    pooled = {s: np.concatenate([found[s] for found in scores.values()]) for s in sorted(_POOLED)}
+    return {
+        str(which): _row([{s: pooled[s][number == which] for s in pooled}])
+        for which in np.unique(number)
+    }
+
+
+def _joints(predictions: Mapping[str, Poses], takes: Mapping[str, Take]) -> dict[str, Row]:
+    errors = np.concatenate(
+        [joint_errors(predictions[name], _truth(take)) for name, take in takes.items()]
+    )
+    means = zip(MPI_INF_3DHP.joints, errors.mean(axis=0), strict=True)
+    return {joint: {"mpjpe": float(error)} for joint, error in means}
+
+
+def _about_weights(frames: Mapping[str, int]) -> list[str]:
+    """What keeps the averages from being those of publications."""
+    notes = []
+    missing = sorted(CONVENTIONAL_WEIGHTS.keys() - frames.keys())
+    if missing:
+        notes.append(f"{', '.join(missing)} missing: every average is over the other sequences.")
+    other = [
+        f"{name} has {count}, not {CONVENTIONAL_WEIGHTS[name]}"
+        for name, count in frames.items()
+        if count != CONVENTIONAL_WEIGHTS[name]
+    ]
+    if other:
+        notes.append(f"Valid frames differ from the conventional weights: {'; '.join(other)}.")
+    return notes

@@ -1,0 +1,154 @@
+"""What an evaluation found, as data: tables, the published figures beside them, and files."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files import atomic_write
+from ..optional import missing_extra
+
+Row = dict[str, float]
+"""Score -> value, by the keys of `LABELS`; millimetres, seconds and per cent."""
+
+LABELS = {
+    "frames": ("frames", 0),
+    "mpjpe": ("MPJPE", 1),
+    "n_mpjpe": ("N-MPJPE", 1),
+    "p_mpjpe": ("P-MPJPE", 1),
+    "p_mpjpe_published": ("P-MPJPE of TCPFormer", 1),
+    "mpjve": ("MPJVE mm/s", 0),
+    "acceleration_error": ("acc. err. mm/s²", 0),
+    "acceleration_error_released": ("acc. err. as released", 2),
+    "pck": ("PCK@150 %", 1),
+    "auc": ("AUC %", 1),
+    "bone_deviation": ("bone dev.", 1),
+    "jitter": ("jitter mm/s³", 0),
+    "missed": ("off by, mean mm", 1),
+    "said": ("sigma, median mm", 1),
+    "within_x": ("within 1 sigma: x %", 1),
+    "within_y": ("y %", 1),
+    "within_z": ("z %", 1),
+    "region": ("in the 90 % region", 1),
+}
+"""Score -> what a table calls it, and how many decimals it shows. Millimetres where no unit is."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores over all, the same by action, sequence or joint, and what others published.
+
+    Attributes:
+        title: What was scored, by which protocol, how.
+        scores: Over all.
+        tables: What rows are ("action", "sequence", "joint", ...) -> row -> its scores.
+        published: Who -> the figures they print for this protocol.
+        notes: What a reader must know before comparing.
+    """
+
+    title: str
+    scores: Row
+    tables: dict[str, dict[str, Row]]
+    published: dict[str, Row]
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> str:
+        """Everything as Markdown."""
+        parts = [self.title]
+        for kind, rows in self.tables.items():
+            ours = {**rows, "all": self.scores}
+            columns = [key for key in LABELS if any(key in row for row in rows.values())]
+            parts.append(_markdown(kind, ours, columns))
+        if self.published or not self.tables:
+            columns = [key for key in LABELS if key in self.scores]
+            parts.append(_markdown("system", {"this one": self.scores, **self.published}, columns))
+        parts.append("\n".join(f"- {note}" for note in self.notes))
+        return "\n\n".join(part for part in parts if part)
+
+
+def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Path]:
+    """Write report.json, a CSV per table and report.png into a folder.
+
+    Args:
+        reports: Name -> report; where there is but one, its name is left out of keys and files.
+        folder: Made if missing.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [_write_picture(reports, folder / "report.png")]
+    content = {name: _as_json(report) for name, report in reports.items()}
+    with atomic_write(folder / "report.json") as beside:
+        alone = next(iter(content.values())) if len(content) == 1 else content
+        beside.write_text(json.dumps(alone, indent=1) + "\n")
+    written.append(folder / "report.json")
+    for name, report in reports.items():
+        for kind, rows in report.tables.items():
+            path = folder / (f"{kind}.csv" if len(reports) == 1 else f"{name}_{kind}.csv")
+            _write_csv(kind, {**rows, "all": report.scores}, path)
+            written.append(path)
+    return written
+
+
+def _markdown(kind: str, rows: Mapping[str, Row], columns: list[str]) -> str:
+    lines = [
+        f"| {' | '.join([kind, *(LABELS[c][0] for c in columns)])} |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for name, row in rows.items():
+        cells = [f"{row[c]:.{LABELS[c][1]}f}" if c in row else "" for c in columns]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        **report.scores,
+        "title": report.title,
+        "tables": report.tables,
+        "published": report.published,
+        "notes": report.notes,
+    }
+
+
+def _write_csv(kind: str, rows: Mapping[str, Row], path: Path) -> None:
+    columns = [key for key in LABELS if any(key in row for row in rows.values())]
+    with atomic_write(path) as beside, beside.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [kind, *columns])
+        writer.writeheader()
+        writer.writerows({kind: name, **row} for name, row in rows.items())
+
+
+def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
+    """Bars of MPJPE and P-MPJPE by row of each report's first table, worst on top."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("The picture of a report", "matplotlib", "research") from error
+    figure = Figure(figsize=(6 * len(reports), 5), layout="constrained")
+    panels = figure.subplots(1, len(reports), squeeze=False)[0]
+    for axes, (name, report) in zip(panels, reports.items(), strict=True):
+        kind, rows = next(iter(report.tables.items()), ("system", {"this one": report.scores}))
+        order = sorted(rows, key=lambda row: rows[row].get("mpjpe", 0.0))
+        for offset, key in ((0.2, "mpjpe"), (-0.2, "p_mpjpe")):
+            if key in report.scores:
+                values = [rows[row].get(key, 0.0) for row in order]
+                axes.barh(
+                    [i + offset for i in range(len(order))], values, 0.4, label=LABELS[key][0]
+                )
+        axes.set(
+            yticks=range(len(order)), yticklabels=order, xlabel="mm", title=f"{name}, by {kind}"
+        )
+        for who, row in report.published.items():
+            if "mpjpe" in row:
+                axes.axvline(row["mpjpe"], color="grey", linestyle=":", label=f"{who}, published")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+    with atomic_write(path) as beside:
+        figure.savefig(beside, dpi=120)
+    return path

@@ -1,0 +1,1 @@
+"""Filters over time, resampling and gap filling; plain arrays and 2D motion."""

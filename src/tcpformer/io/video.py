@@ -1,0 +1,289 @@
+"""Videos: true timestamps, upright pictures, frames one at a time.
+
+Phones store pictures as the sensor sees them, with a note how to turn them, and at a rate that
+varies. Both are undone here, so that nobody downstream needs to know.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+import av.video.frame
+import numpy as np
+from av.stream import Disposition
+from av.video.reformatter import Colorspace
+from jaxtyping import UInt8
+
+from ..files import atomic_write
+
+_FOCAL_KEY = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+_FILM_WIDTH = 36.0  # millimetres, the long side of the 35 mm film that focal lengths refer to
+_CLOCK = 90_000  # ticks per second of a written file; whole numbers of them for all usual rates
+_SOONEST = 0.05  # mean intervals; a frame that follows sooner has the same timestamp, but rounded
+_WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
+_AHEAD = 4  # frames decoded before they are asked for
+_MADE = 2  # frames to write that are made while others are encoded
+_QUALITY = {"crf": "23", "preset": "superfast"}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        index: Its place in the video, from 0.
+        time: Seconds since the first frame.
+        image: RGB, upright.
+    """
+
+    index: int
+    time: float
+    image: UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video file that was found readable; the frames stay in the file until asked for.
+
+    Attributes:
+        path: The file.
+        fps: Mean frames per second over the file, as its container says where it does; single
+            frames may come sooner or later.
+        size: Width and height in pixels of the upright picture. Pixels count as square.
+        length: Number of frames according to the container; exact only after reading.
+        focal: Focal length in pixels, where the camera wrote its 35 mm equivalent: that number
+            over 36 mm, times the longer side. Stabilisation may crop and so lengthen it.
+    """
+
+    path: Path
+    fps: float
+    size: tuple[int, int]
+    length: int
+    focal: float | None = None
+
+    def frames(self, every: int = 1) -> Iterator[Frame]:
+        """Decode from the start; give every n-th frame with its true index and time.
+
+        Times strictly increase: where the file repeats or omits a timestamp, half the mean
+        interval or all of it is added to the time before.
+
+        Raises:
+            ValueError: If the file is broken from some frame on, or the picture changes size.
+                The frames before that are given first. Of damage that the decoder itself does
+                not notice, nobody learns: it shows as a smear in a picture or two.
+        """
+        if every < 1:
+            raise ValueError(f"every must be 1 or more, got {every}.")
+        return _ahead(self._read(every), _AHEAD)
+
+    def _read(self, every: int) -> Generator[Frame, None, None]:
+        start, time = None, -1.0
+        for index, decoded in enumerate(_decode(self.path)):
+            if start is None and decoded.time is not None:
+                start = decoded.time
+            time = _next_time(decoded.time, start, time, self.fps)
+            if index % every == 0:
+                yield Frame(index, time, self._upright(decoded, index))
+
+    def _upright(self, decoded: av.video.frame.VideoFrame, index: int) -> np.ndarray:
+        image = _orient(decoded.to_ndarray(format="rgb24"), decoded)
+        size = (image.shape[1], image.shape[0])
+        if size != self.size:
+            raise ValueError(
+                f"{self.path}: the picture changes from {self.size} to {size} in frame {index}; "
+                "encode it anew at one size, for example with ffmpeg."
+            )
+        return image
+
+
+def open_video(path: str | Path) -> Video:
+    """Look at a video file: decode its first frame, and learn size, rate and length.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a video, has no video stream, or no frame can be decoded.
+    """
+    path = Path(path)
+    first = next(_decode(path), None)
+    if first is None:
+        raise ValueError(f"{path} has a video stream, but not one frame of it can be decoded.")
+    height, width = _orient(np.empty((first.height, first.width, 3), np.uint8), first).shape[:2]
+    with _opened(path) as (container, stream):
+        length, rate = stream.frames, stream.average_rate
+        notes = {**container.metadata, **stream.metadata}
+        if not length or not rate:
+            length, rate = _count(container, stream)
+    return Video(
+        path=path,
+        fps=float(rate),
+        size=(width, height),
+        length=length,
+        focal=_focal(notes.get(_FOCAL_KEY, ""), max(width, height)),
+    )
+
+
+def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
+    """Write frames as H.264 (yuv420p), each at its own time.
+
+    An odd width or height grows by one pixel, which repeats its neighbour. If anything fails,
+    no file is left and an older one stays as it was.
+
+    Args:
+        path: Where; the suffix picks the container: .mp4, .m4v, .mov or .mkv.
+        frames: Pictures of one size with increasing times; taken one by one, by another thread,
+            a few ahead of what is encoded.
+        fps: Mean rate, a hint to players.
+
+    Raises:
+        ValueError: If there are no frames, sizes differ, or the suffix is another.
+    """
+    if Path(path).suffix.lower() not in _WRITABLE:
+        raise ValueError(f"{path}: a video must end in one of {', '.join(_WRITABLE)}.")
+    made = _ahead((frame for frame in frames), _MADE)
+    first = next(made, None)
+    if first is None:
+        raise ValueError(f"{path}: there are no frames to write.")
+    shape = first.image.shape
+    with closing(made), atomic_write(path) as beside, _created(beside) as container:
+        stream = container.add_stream("libx264", _rate(fps), options=_QUALITY)
+        stream.width, stream.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.colorspace = Colorspace.ITU709
+        stream.codec_context.time_base = stream.time_base = Fraction(1, _CLOCK)
+        for frame in chain([first], made):
+            if frame.image.shape != shape:
+                raise ValueError(
+                    f"frame {frame.index} has shape {frame.image.shape}, the first one {shape}; "
+                    "all frames of a video must have one size."
+                )
+            container.mux(stream.encode(_encodable(frame)))
+        container.mux(stream.encode(None))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """Open a file at its first moving picture; say in words what is wrong otherwise."""
+    if not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        container = av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise ValueError(
+            f"{path} is not a video, or its header is broken ({error.strerror}); "
+            "if a player opens it, encode it anew, for example with ffmpeg."
+        ) from error
+    with container:
+        if container.format.name == "tty":  # FFmpeg renders any .txt as a picture of its text
+            raise ValueError(f"{path} is a text file, not a video.")
+        # The cover of a song is a video stream to FFmpeg.
+        cover = Disposition.attached_pic
+        moving = [s for s in container.streams.video if not s.disposition & cover]
+        if not moving:
+            found = "only audio" if container.streams.audio else "nothing that can be shown"
+            raise ValueError(f"{path} has no video stream, {found}; a video was expected.")
+        yield container, moving[0]
+
+
+def _ahead(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
+    """The same frames, made by another thread, so many ahead of whoever works on them."""
+    with closing(frames), ThreadPoolExecutor(max_workers=1) as thread:
+        pending = deque(thread.submit(next, frames, None) for _ in range(count))
+        while (frame := pending.popleft().result()) is not None:
+            pending.append(thread.submit(next, frames, None))
+            yield frame
+
+
+def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
+    """Every frame as it lies in the file; a break ends in ValueError, after the frames before."""
+    count = packets = 0
+    with _opened(path) as (container, stream):
+        stream.codec_context.thread_type = "AUTO"
+        try:
+            for packet in container.demux(stream):
+                packets += packet.size > 0
+                for frame in packet.decode():
+                    if frame.is_corrupt:
+                        raise av.error.InvalidDataError(0, "damaged picture")
+                    yield frame
+                    count += 1
+            # A file that was cut off just ends; only its table of contents knows better.
+            if packets < len(stream.index_entries):
+                raise av.error.EOFError(0, f"{len(stream.index_entries)} were announced")
+        except av.error.FFmpegError as error:
+            raise ValueError(
+                f"{path} is broken after {count} frames ({error.strerror}); cut it there, or "
+                "encode it anew, for example with ffmpeg -i broken.mp4 whole.mp4."
+            ) from error
+
+
+def _count(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> tuple[int, Fraction | float]:
+    """Length and mean rate of a file whose container does not tell, without decoding."""
+    count, stamps = 0, []
+    for packet in container.demux(stream):
+        count += packet.size > 0
+        stamps += [] if packet.pts is None else [float(packet.pts * packet.time_base)]
+    span = max(stamps) - min(stamps) if stamps else 0.0
+    guess = stream.average_rate or stream.guessed_rate or Fraction(25)
+    return max(count, 1), (len(stamps) - 1) / span if span > 0 else guess
+
+
+def _next_time(stamp: float | None, start: float | None, before: float, fps: float) -> float:
+    if before < 0:
+        return 0.0
+    if stamp is None or start is None:
+        return before + 1 / fps
+    # Half an interval: enough for speeds to stay finite, and the true times are soon met again.
+    return stamp - start if stamp - start > before + _SOONEST / fps else before + 0.5 / fps
+
+
+def _orient(image: np.ndarray, frame: av.video.frame.VideoFrame) -> np.ndarray:
+    """Turn and mirror a picture as the file's display matrix asks, to the nearest right angle."""
+    try:
+        note = frame.side_data["DISPLAYMATRIX"]  # pyright: ignore  # its stub lists other keys
+        matrix = np.frombuffer(bytes(note), np.int32)
+    except (KeyError, ValueError):  # no matrix, or beside it a note of a kind PyAV cannot name
+        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+    xx, xy, _, yx, yy = matrix[:5]
+    if abs(int(xy)) > abs(int(xx)):
+        image, xx, yy = image.swapaxes(0, 1), yx, xy
+    return np.ascontiguousarray(image[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1])
+
+
+def _focal(equivalent: str, longer: int) -> float | None:
+    try:
+        millimetres = float(equivalent)
+    except ValueError:  # absent, or written by someone who means something else
+        return None
+    return millimetres / _FILM_WIDTH * longer if 0 < millimetres < np.inf else None
+
+
+def _created(path: Path) -> av.container.OutputContainer:
+    # The table of contents first: such a file plays while it loads, and a torn one is noticed.
+    front = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+    return av.open(str(path), "w", options=front)
+
+
+def _rate(fps: float) -> Fraction:
+    return Fraction(fps).limit_denominator(1001)
+
+
+def _encodable(frame: Frame) -> av.video.frame.VideoFrame:
+    h, w = frame.image.shape[:2]
+    even = frame.image
+    if h % 2 or w % 2:
+        even = np.pad(even, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    result = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709
+    )
+    result.pts, result.time_base = round(frame.time * _CLOCK), Fraction(1, _CLOCK)
+    return result

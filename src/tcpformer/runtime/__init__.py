@@ -1,0 +1,1 @@
+"""Where a network runs: devices, precision, exported files and fused kernels."""

@@ -1,0 +1,1 @@
+"""From detections in frames to people over time."""

@@ -1,0 +1,1 @@
+"""Training: configuration, data, optimizers, the loop, and calibration."""

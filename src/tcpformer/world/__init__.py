@@ -1,0 +1,1 @@
+"""Camera, gravity, floor, scale and the root trajectory."""

@@ -1,0 +1,308 @@
+"""The command line: files in, files out."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from commands import refused, run, written
+from motions import walk
+from paths import SAMPLE
+
+from tcpformer import __version__, load_motion, open_video
+from tcpformer.analysis.quality import NAMES
+from tcpformer.io.video import Frame, write_video
+from tcpformer.lifting import lifter as lift
+from tcpformer.models.checkpoint import packaged_names
+from tcpformer.postprocess.steps import PostprocessConfig
+from tcpformer.skeleton import H36M
+from tcpformer.world.scale import median_height
+
+# Kind of number (floating, boolean, integer, text) and axes, as docs/files.md tells them.
+KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "xyz": ("f", (40, 17, 3)),
+    "camera_xyz": ("f", (40, 17, 3)),
+    "xy": ("f", (40, 17, 2)),
+    "confidence": ("f", (40, 17)),
+    "valid": ("b", (40,)),
+    "times": ("f", (40,)),
+    "fps": ("f", ()),
+    "joints": ("U", (17,)),
+    "unit": ("U", ()),
+    "axes": ("U", ()),
+    "size": ("i", (2,)),
+    "focal": ("f", ()),
+    "focal_source": ("U", ()),
+    "scale_source": ("U", ()),
+    "weights": ("U", ()),
+    "chain": ("U", ()),
+    "ground_source": ("U", ()),
+}
+
+
+def bvh_frames(path: Path) -> np.ndarray:
+    text = path.read_text()
+    assert text.startswith("HIERARCHY\nROOT Hip\n")
+    return np.array(
+        [line.split() for line in text.split("Frame Time:")[1].split("\n")[1:-1]], float
+    )
+
+
+def test_keypoints_become_a_motion_and_its_skeleton(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "made" / "anew"
+    run("lift", walking, "--out", out, "--weights", tiny, "--height", 1.8, "--device", "cpu")
+    assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
+    with np.load(out / "person_0/motion.npz", allow_pickle=False) as file:
+        found = {key: (file[key].dtype.kind, file[key].shape) for key in file}
+        assert found == KEYS
+        assert str(file["unit"]) == "m"
+        assert "x right, y away from the camera, z up" in str(file["axes"])
+    motion = load_motion(out / "person_0/motion.npz")
+    np.testing.assert_allclose(motion.xy, walk(40).xy)
+    assert motion.scale_source == "body height, given: 1.80 m"
+    assert motion.weights.startswith(f"{tiny.name} sha256:")
+    assert bvh_frames(out / "person_0/motion.bvh").shape == (40, 3 + 17 * 3)
+    said = capsys.readouterr()
+    assert said.err == ""
+    for words in ("person_0/motion.npz", "person_0/motion.bvh", "40 frames at 30", "seen in 40"):
+        assert words in said.out
+    assert re.search(r"scale: .*1\.80 m; focal length: assumed", said.out)
+    assert re.search(r"done in \d+\.\d s\n$", said.out)
+
+
+def test_options_reach_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    motions = []
+    for i, options in enumerate([(), ("--no-flip",), ("--focal", 700), ("--height", 1.2)]):
+        run("lift", walking, "--out", tmp_path / str(i), "--weights", tiny, *options)
+        motions.append(load_motion(tmp_path / str(i) / "person_0/motion.npz"))
+    plain, no_flip, focal, height = motions
+    assert focal.focal == 700
+    assert "1.20 m" in height.scale_source
+    assert all(np.abs(m.xyz - plain.xyz).max() > 1e-4 for m in (no_flip, focal, height))
+
+
+def test_lifting_again_replaces_what_was_there(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    out = tmp_path / "out"
+    for height in (1.5, 1.9):
+        run("lift", walking, "--out", out, "--weights", tiny, "--height", height)
+    assert "1.90 m" in load_motion(out / "person_0/motion.npz").scale_source
+    assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_what_an_earlier_run_drew_does_not_stay(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the overlay of other motions, nor a raw motion beside another finished one."""
+    out = tmp_path / "out"
+    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    (out / "overlay.mp4").write_bytes(b"an older one")
+    capsys.readouterr()
+    run("lift", walking, "--out", out, "--weights", tiny)
+    assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
+    assert "overlay.mp4 was of earlier motions and was deleted" in capsys.readouterr().out
+
+
+def test_people_of_an_earlier_run_do_not_stay(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are of another world; what is somebody's own, or is lifted from, stays."""
+    out = tmp_path / "out"
+    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    for other in ("person_1", "person_2"):
+        shutil.copytree(out / "person_0", out / other)
+    (out / "person_2/notes.txt").write_text("mine")
+    capsys.readouterr()
+    run("lift", walking, "--out", out, "--weights", tiny)
+    kept = ["person_0/motion.bvh", "person_0/motion.npz", "person_2/notes.txt"]
+    assert written(out) == kept
+    assert not (out / "person_1").exists()
+    assert "person_1/motion.npz was of earlier motions and was deleted" in capsys.readouterr().out
+    shutil.copytree(out / "person_0", out / "person_1")
+    run("lift", walking, "--out", out, "--weights", tiny, "--person", 0)
+    assert "person_1/motion.npz" in written(out), "whoever asks for one has not asked for all"
+    assert "person_1 is of an earlier run" in capsys.readouterr().out
+    said = refused(capsys, "lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
+    assert "would take the place of what is in" in said
+    assert "person_1/motion.npz" in written(out)
+
+
+def test_suffixes_may_be_of_large_letters(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    loud = Path(shutil.copy(walking, tmp_path / "WALK.NPZ"))
+    run("lift", loud, "--out", tmp_path / "out", "--weights", tiny)
+    assert "person_0/motion.npz" in written(tmp_path / "out")
+
+
+def test_keypoints_and_video_of_other_lengths_are_pointed_out(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = walk(1).size
+    pictures = (Frame(i, i / 30, np.zeros((size[1], size[0], 3), np.uint8)) for i in range(3))
+    write_video(tmp_path / "short.mp4", pictures, 30.0)
+    run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, "--video",
+        tmp_path / "short.mp4")  # fmt: skip
+    assert "the keypoints have 40 frames, short.mp4 some 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--camera-height", 1.1), r"camera height, given: 1\.10 m above the floor; the person is"),
+        (("--length", "RKnee-RAnkle=0.41"), r"length, given: RKnee to RAnkle 0\.410 m; the person"),
+    ],
+)
+def test_what_is_known_sets_the_scale_of_raw_motions_too(
+    tmp_path: Path, walking: Path, tiny: Path, option: tuple[object, ...], words: str
+) -> None:
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw", *option)
+    motion, raw = (load_motion(tmp_path / f"person_0/motion{kind}.npz") for kind in ("", "_raw"))
+    assert re.match(words + r".* m tall", motion.scale_source)
+    assert raw.scale_source == motion.scale_source
+    assert median_height(motion) == pytest.approx(median_height(raw), abs=1e-5)
+    assert f"{median_height(motion):.2f} m tall" in motion.scale_source
+
+
+def test_quality_prints_what_was_done(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a finished motion and the raw one beside it; of either alone."""
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw")
+    motion, raw = (tmp_path / f"person_0/motion{kind}.npz" for kind in ("", "_raw"))
+    said = []
+    for given in (motion, raw):
+        capsys.readouterr()
+        run("quality", given)
+        said.append(capsys.readouterr().out)
+    for printed in said:
+        for name in NAMES.values():
+            assert re.search(re.escape(name) + r"(\s+\d+\.\d\d){2}", printed)
+        assert "before     after   change" in printed
+        assert f"done to it: {PostprocessConfig().words()}\nworld: estimated from feet" in printed
+    raw.unlink()
+    run("quality", motion)
+    alone = capsys.readouterr().out
+    assert "before" not in alone
+    assert f"no {raw} to compare with" in alone
+    rows = [re.search(r"bone deviation, mm(.*)", text) for text in (said[0], alone)]
+    numbers = [[float(x) for x in row[1].split()[:2]] for row in rows if row]
+    assert numbers[0][0] > 1
+    assert numbers[0][1] == numbers[1][0] < 0.01
+
+
+def test_another_backend_lifts_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    for backend in ("torch", "onnx"):
+        run("lift", walking, "--out", tmp_path / backend, "--weights", tiny, "--backend", backend)
+    ours, other = (load_motion(tmp_path / b / "person_0/motion.npz") for b in ("torch", "onnx"))
+    np.testing.assert_allclose(other.xyz, ours.xyz, atol=1e-4)
+    assert (other.xyz != ours.xyz).any()
+
+
+def test_precision_reaches_the_lifter(
+    tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    form = lift.prepare_for_inference
+    monkeypatch.setattr(
+        lift, "to_run", lambda model, numbers: (asked.append(numbers), form(model, "float32"))[1]
+    )
+    for options in ((), ("--precision", "bfloat16")):
+        run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, *options)
+    assert asked == ["float32", "bfloat16"]
+
+
+def test_info_names_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    run("info")
+    said = capsys.readouterr().out
+    assert said.startswith(f"tcpformer {__version__}, Python 3.")
+    for words in (f"torch {torch.__version__}", "devices: cpu", "cuda:", "mps:", "extras missing:"):
+        assert words in said
+    for name in packaged_names():
+        assert f"weights {name} sha256:" in said
+    assert "rule=" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["lift", "info", "evaluate", "train"]),
+        (("lift",), ["--out", "--height", "--trained-on", "A video, or an .npz of keypoints"]),
+        (("evaluate",), ["--data", "--know-focal"]),
+        (("train",), ["--plan.network.frames", "Clip length", "h36m-243", "--machine.device"]),
+        (("data",), ["check", "mocap", "open"]),
+        (("data", "check"), ["One npz per sequence"]),
+    ],
+)
+def test_help_is_made_of_the_docstrings(
+    arguments: tuple[str, ...], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments, "--help")
+    assert ended.value.code == 0
+    said = " ".join(re.sub(r"[│─╭╮╰╯]", " ", capsys.readouterr().out).split())
+    assert not [word for word in words if word not in said]
+
+
+def test_the_sample_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two seconds of video: people found, lifted by the packaged weights, drawn."""
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    write_video(clip, (_half(f) for f in islice(open_video(SAMPLE).frames(2), 30)), 15.0)
+    run("lift", clip, "--out", out, "--landmarks", "full", "--device", "cpu")
+    people = [f"person_{i}/motion.{kind}" for i in (0, 1) for kind in ("bvh", "npz")]
+    assert written(out) == ["overlay.mp4", *people]
+    motion = load_motion(out / "person_0/motion.npz")
+    assert (len(motion), motion.size) == (30, (640, 360))
+    assert motion.fps == pytest.approx(15, rel=0.01)
+    assert motion.valid.mean() > 0.8
+    head, feet = H36M.index["Head"], [H36M.index["LAnkle"], H36M.index["RAnkle"]]
+    assert (motion.xyz[:, head, 2] > motion.xyz[:, feet, 2].max(axis=1) + 0.5).mean() > 0.8
+    drawn = list(open_video(out / "overlay.mp4").frames())
+    np.testing.assert_allclose([f.time for f in drawn], motion.times, atol=1e-3)
+    assert drawn[0].image.shape[0] == 360
+    assert drawn[0].image.shape[1] > 640  # the figures stand beside the picture
+    said = capsys.readouterr()
+    assert said.err == ""  # progress bars are for terminals
+    assert "overlay.mp4" in said.out
+
+
+def _half(frame: Frame) -> Frame:
+    return Frame(frame.index, frame.time, np.ascontiguousarray(frame.image[::2, ::2]))
+
+
+def test_the_command_itself(tmp_path: Path, walking: Path) -> None:
+    """In a process of its own, with the packaged weights; first well, then not."""
+    code = (
+        "import sys; from tcpformer.cli import main; failed = main(); "
+        "sys.argv[2] = 'none.mp4'; sys.exit(failed or main())"
+    )
+    done = subprocess.run(  # one for both: imports take most of its time
+        [sys.executable, "-c", code, "lift", walking, "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        # As in conftest: a second thread spins while it waits for a busy core.
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert (done.returncode, done.stderr) == (2, "tcpformer: no such file: none.mp4\n")
+    assert re.search(r"person_0/motion\.bvh\n(.*\n)*done in \d+\.\d s\n$", done.stdout)
+    assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_whoever_reads_may_stop_reading() -> None:
+    """As `tcpformer info | head -1` does."""
+    code = "import sys; from tcpformer.cli import main; main(['info'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

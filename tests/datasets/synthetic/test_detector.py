@@ -1,0 +1,191 @@
+"""The detector's errors: in units of the person, larger where it doubts, as measured on video."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from motions import walk
+
+from tcpformer.datasets.synthetic import detector as flaws
+from tcpformer.datasets.synthetic.detector import Detections, detected, torso_of, visibility
+from tcpformer.skeleton import H36M
+
+JOINT = H36M.index
+WIDE, SECONDS = (9.0, 9.0), 1 / 30
+LIMBS = [i for i, name in enumerate(H36M.joints) if name[1:] in ("Elbow", "Wrist", "Knee", "Ankle")]
+
+
+def person(t: int = 60) -> np.ndarray:
+    """Seen from the front, 5 m away."""
+    return walk(t, 1 / SECONDS, speed=0.0).camera_xyz
+
+
+def seen(
+    b: int = 300,
+    xyz: np.ndarray | None = None,
+    half: tuple[float, float] = WIDE,
+    seed: int = 0,
+    seconds: float = SECONDS,
+) -> tuple[np.ndarray, Detections]:
+    xyz = person() if xyz is None else xyz
+    clips = np.broadcast_to(xyz, (b, *xyz.shape)).astype(np.float32)
+    every = np.full((b, 2), half, dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    return xyz[..., :2] / xyz[..., 2:], detected(clips, every, np.full(b, seconds), rng)
+
+
+def test_errors_are_as_large_as_measured() -> None:
+    """Against other cameras: two thirds within a tenth of the torso, nearly all within 0.2."""
+    _, found = seen()
+    wrong = found.wrong[..., LIMBS]
+    assert 0.04 < np.median(wrong) < 0.08
+    assert 0.6 < (wrong < 0.1).mean() < 0.85
+    assert 0.88 < (wrong < 0.2).mean() < 0.98
+
+
+def test_what_is_said_of_the_error_is_true() -> None:
+    exact, found = seen(20)
+    torso = torso_of(exact[None].astype(np.float32))[0]
+    size = np.linalg.norm(found.rays - exact, axis=-1) / torso
+    np.testing.assert_allclose(found.wrong, size, rtol=1e-3, atol=1e-4)
+    assert found.inside.all()
+
+
+def test_errors_grow_where_it_doubts() -> None:
+    _, found = seen()
+    shake = np.linalg.norm(np.diff(found.rays, n=2, axis=1), axis=-1)[..., LIMBS]
+    bins = np.digitize(found.visible[:, 1:-1, LIMBS], [0.5, 0.9, 0.99])
+    medians = [np.median(shake[bins == i]) for i in range(4)]
+    assert all(doubtful > 1.1 * sure for doubtful, sure in pairwise(medians))
+    assert medians[0] > 2 * medians[3]
+
+
+def test_it_is_sure_of_the_trunk_and_often_of_limbs() -> None:
+    _, found = seen()
+    trunk = [i for i in range(17) if i not in LIMBS]
+    assert np.median(found.visible[..., trunk]) > 0.9995
+    limbs = found.visible[..., LIMBS]
+    assert 0.5 < (limbs > 0.9).mean() < 0.8
+    assert 0.05 < (limbs < 0.5).mean() < 0.3
+
+
+def test_what_is_behind_the_body_is_hardly_seen() -> None:
+    """The man turns his side to the camera: an arm and a leg are behind the others."""
+    world = walk(30, 30.0, speed=0.0).xyz
+    aside = np.stack([world[..., 1], 1.0 - world[..., 2], 5 - world[..., 0]], axis=-1)
+    _, found = seen(200, aside)
+    near, far = (
+        found.visible[..., [JOINT[side + j] for j in ("Elbow", "Knee", "Ankle")]].mean()
+        for side in "LR"
+    )
+    assert near > far + 0.15
+
+
+def test_outside_the_picture_it_guesses_and_knows_it() -> None:
+    """Cut above the ankles: they and what is below are guessed half a torso off, and doubted."""
+    xyz = person() + np.array([0, 0.3, 0])  # low in the picture: only they reach its edge
+    ankles = [JOINT["LAnkle"], JOINT["RAnkle"]]
+    edge = float((xyz[..., 1] / xyz[..., 2])[:, ankles].min()) - 0.02
+    _, found = seen(300, xyz, (9.0, edge))
+    whole = seen(300, xyz)[1]
+    assert not found.inside[..., ankles].any()
+    assert found.inside[..., JOINT["Head"]].all()
+    assert np.median(found.visible[..., ankles]) < 0.35
+    assert np.median(found.wrong[..., ankles]) > 2 * np.median(whole.wrong[..., ankles])
+    arms = [JOINT["LWrist"], JOINT["RWrist"]]
+    np.testing.assert_allclose(
+        np.median(found.wrong[..., arms]), np.median(whole.wrong[..., arms]), rtol=0.2
+    )
+
+
+def test_further_out_it_guesses_worse() -> None:
+    xyz = person(30)
+    knee = JOINT["LKnee"]
+    high = float((xyz[..., 1] / xyz[..., 2])[:, knee].min())
+    near, far = (seen(300, xyz, (9.0, high - cut))[1] for cut in (0.005, 0.08))
+    assert far.wrong[..., knee].mean() > near.wrong[..., knee].mean() * 1.15
+    assert far.visible[..., knee].mean() < near.visible[..., knee].mean()
+
+
+def test_it_errs_alike_from_one_frame_to_the_next() -> None:
+    exact, found = seen(300)
+    error = found.rays - exact
+    left = error - error.mean(axis=1, keepdims=True)
+    one, many = ((left[:, lag:] * left[:, :-lag]).mean() / (left**2).mean() for lag in (1, 20))
+    assert one > 0.6
+    assert many < 0.4
+    # the same in seconds, whatever the frame rate
+    slow = seen(300, seconds=10 * SECONDS)[1].rays - exact
+    slow = slow - slow.mean(axis=1, keepdims=True)
+    assert (slow[:, 1:] * slow[:, :-1]).mean() / (slow**2).mean() < one - 0.2
+
+
+def test_a_joint_is_elsewhere_for_a_whole_clip_and_alike_on_both_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hips out and up: with nothing else wrong, a still person's joints are still."""
+    monkeypatch.setattr(flaws, "CONSTANT", 0.0)
+    rays = np.zeros((1, 1, 17, 2), dtype=np.float32)
+    front = person(1)[..., :2] / person(1)[..., 2:]
+    rays = np.broadcast_to(front, (400, 3, 17, 2)).astype(np.float32)
+    shift = flaws._constant(rays, np.random.default_rng(0))
+    np.testing.assert_allclose(shift[:, 0], shift[:, 2], atol=1e-6)
+    hips = shift[:, 0, [JOINT["LHip"], JOINT["RHip"]]]
+    outward = (front[0, JOINT["LHip"]] - front[0, JOINT["Hip"]])[0]
+    assert np.corrcoef(hips[:, 0, 0], hips[:, 1, 0])[0, 1] < -0.9
+    assert hips[:, 0, 0].std() == pytest.approx(0.2 * abs(outward), rel=0.2)
+
+
+def test_sides_are_sometimes_exchanged_and_then_together() -> None:
+    xyz = np.zeros((9, 17, 3))
+    xyz[..., 2] = 1.0
+    for i, name in enumerate(H36M.joints):
+        xyz[:, i, 0] = {"L": 9.0, "R": -9.0}.get(name[0], 0.0)
+    xyz[:, JOINT["Thorax"], 1] = 4.0
+    exact, found = seen(3000, xyz, (99.0, 99.0), seconds=0.08)
+    swapped = np.sign(found.rays[..., 0]) == -np.sign(exact[..., 0])
+    legs = [JOINT[s + j] for s in "LR" for j in ("Hip", "Knee", "Ankle")]
+    arms = [JOINT[s + j] for s in "LR" for j in ("Shoulder", "Elbow", "Wrist")]
+    for limb, other in ((legs, arms), (arms, legs)):
+        together = swapped[..., limb].all(axis=-1)
+        assert 0.003 < together.mean() < 0.03
+        assert 0.0005 < (together & swapped[..., other].all(axis=-1)).mean() < 0.01
+        assert (swapped[..., limb].any(axis=-1) & ~together).mean() < 0.01
+
+
+def test_errors_are_in_units_of_the_person_and_the_input_is_left_alone() -> None:
+    xyz = person(20)
+    kept = xyz.copy()
+    one, other = seen(30, xyz)[1], seen(30, 10 * xyz)[1]
+    near = xyz * [2, 2, 1]
+    large = seen(30, near, (18.0, 18.0))[1]
+    np.testing.assert_allclose(large.rays, 2 * one.rays, rtol=0, atol=2e-3)
+    assert other.rays.shape == one.rays.shape
+    np.testing.assert_array_equal(xyz, kept)
+
+
+def test_detections_come_again_by_seed() -> None:
+    one, same, other = (seen(10, seed=s)[1] for s in (1, 1, 2))
+    for a, b, c in zip(one[:2], same[:2], other[:2], strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+        assert a.dtype == np.float32
+
+
+@pytest.mark.parametrize("t", [1, 2, 200])
+def test_clips_of_any_length_and_people_seen_end_on(t: int) -> None:
+    end_on = np.broadcast_to(person(1), (t, 17, 3)).copy()
+    end_on[..., :2] *= 1e-3
+    for xyz in (np.broadcast_to(person(1), (t, 17, 3)), end_on):
+        _, found = seen(4, xyz)
+        assert all(np.isfinite(x).all() for x in found)
+        assert found.wrong.mean() < 1
+
+
+def test_visibility_needs_no_detections(rng: np.random.Generator) -> None:
+    xyz = np.broadcast_to(person(5), (3, 5, 17, 3)).astype(np.float32)
+    beyond = np.zeros((3, 5, 17), dtype=np.float32)
+    found = visibility(xyz, xyz[..., :2] / xyz[..., 2:], beyond, np.full(3, SECONDS), rng)
+    assert found.shape == (3, 5, 17)
+    assert found.min() > 0
+    assert found.max() <= 1

@@ -1,0 +1,122 @@
+"""Cameras as people film: rigid, plausible, and what is in the picture."""
+
+import numpy as np
+import pytest
+from motions import walk
+
+from tcpformer.datasets.synthetic.framing import ASSUMED, NEAREST, Views, framed
+from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
+from tcpformer.world.trajectory import choose_focal
+
+FRAMES, FPS = 40, 20.0
+WHEN = np.arange(FRAMES) / FPS
+
+
+def views(count: int = 400, seed: int = 0, speed: float = 1.2) -> tuple[np.ndarray, Views]:
+    world = np.broadcast_to(walk(FRAMES, FPS, speed).xyz, (count, FRAMES, 17, 3))
+    when = np.broadcast_to(WHEN, (count, FRAMES))
+    return world, framed(world, when, np.random.default_rng(seed))
+
+
+def inside(seen: Views) -> np.ndarray:
+    within = np.abs(seen.rays()) <= seen.half[:, None, None] * (1 + 1e-6)
+    return np.asarray(within.all(axis=-1))
+
+
+def test_a_frame_is_the_same_person_turned_and_moved() -> None:
+    world, seen = views(30)
+    for x, y in zip(world, seen.xyz, strict=True):
+        for frame in (0, FRAMES // 2):
+            a, b = x[frame] - x[frame].mean(axis=0), y[frame] - y[frame].mean(axis=0)
+            u, s, v = np.linalg.svd(a.T @ b)
+            rotation = u @ v
+            assert np.linalg.det(rotation) == pytest.approx(1)  # not mirrored
+            scale = s.sum() / (a**2).sum()
+            np.testing.assert_allclose(scale * a @ rotation, b, atol=1e-6)
+
+
+def test_everybody_is_of_standard_height() -> None:
+    _, seen = views(30)
+    np.testing.assert_allclose(stature(seen.xyz).mean(axis=1), STANDARD_HEIGHT, rtol=1e-5)
+
+
+def test_most_are_whole_in_the_picture_and_of_the_others_mostly_the_legs_are_cut() -> None:
+    _, seen = views(1000)
+    whole = inside(seen).all(axis=(1, 2))
+    assert 0.55 < whole.mean() < 0.75  # some leave the picture of a camera that turns
+    outside = (~inside(seen)[~whole]).mean(axis=(0, 1))
+    index = H36M.index
+    assert outside[index["LAnkle"]] > 2 * outside[index["Head"]]
+    assert inside(seen)[~whole].mean() > 0.4
+
+
+def test_nobody_is_in_the_camera() -> None:
+    _, seen = views(400, speed=6.0)
+    tallest = 2.2  # a standard person is at most so much smaller than a tall one
+    assert seen.xyz[..., 2].min() > NEAREST * STANDARD_HEIGHT / tallest
+    assert seen.xyz[:, :, 0, 2].max() < 80
+
+
+def test_pictures_lie_and_stand_from_tele_to_wide() -> None:
+    _, seen = views(2000)
+    angle = 2 * np.degrees(np.arctan(seen.half.max(axis=1)))
+    assert 10 < angle.min() < 20
+    assert 100 < angle.max() < 110
+    assert (np.abs(angle - 66) < 12).mean() > 0.5
+    standing = seen.half[:, 1] > seen.half[:, 0]
+    assert standing.mean() == pytest.approx(0.45 * 0.8, abs=0.05)  # a fifth is square
+    assert (seen.half[:, 0] == seen.half[:, 1]).mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_people_are_seen_from_all_round_and_upright() -> None:
+    _, seen = views(2000)
+    pelvis, crown = seen.xyz[:, 0, 0], seen.xyz[:, 0, H36M.index["Head"]]
+    up = (crown - pelvis) / np.linalg.norm(crown - pelvis, axis=-1, keepdims=True)
+    assert np.percentile(up[:, 1], 90) < -0.6  # y is down
+    assert up[:, 2].min() < -0.6  # from far above, the head is nearer
+    assert up[:, 2].max() > 0.25  # and from below
+    across = seen.xyz[:, 0, H36M.index["LHip"]] - seen.xyz[:, 0, H36M.index["RHip"]]
+    around = np.arctan2(across[:, 2], across[:, 0])
+    assert np.histogram(around, bins=4, range=(-np.pi, np.pi))[0].min() > 400
+
+
+def test_people_are_large_and_small_in_the_picture_and_not_in_its_middle() -> None:
+    _, seen = views(1000)
+    rays = seen.rays() / seen.half[:, None, None]
+    high = np.ptp(rays[..., 1], axis=2).mean(axis=1) / 2
+    assert np.percentile(high, 5) < 0.25
+    assert np.percentile(high, 90) > 0.7
+    assert rays.mean(axis=(1, 2)).std(axis=0).min() > 0.2
+
+
+def test_a_third_of_the_cameras_turns_with_who_walks_by() -> None:
+    """Relative to what a still camera sees, the person then stays in one place."""
+    world, seen = views(600, speed=3.0)
+    down = np.array([0, 0, -1.0])
+    still = []
+    for x, y in zip(world, seen.xyz, strict=True):
+        turns = []
+        for frame in (0, FRAMES - 1):
+            a, b = x[frame] - x[frame].mean(axis=0), y[frame] - y[frame].mean(axis=0)
+            u, _, v = np.linalg.svd(a.T @ b)
+            turns.append(u @ v)
+        still.append(np.abs(turns[0] - turns[1]).max() < 1e-6)
+        np.testing.assert_allclose(down @ turns[0], down @ turns[1], atol=1e-6)
+    assert np.mean(still) == pytest.approx(0.65, abs=0.07)
+
+
+def test_an_unknown_focal_length_is_taken_for_the_lifters_own() -> None:
+    _, seen = views(300)
+    assert 0.3 < seen.known.mean() < 0.5
+    focal, _ = choose_focal(None, None, (1920, 1080))
+    assert pytest.approx(960 / focal) == ASSUMED
+    zoom = seen.zoom()
+    assert (zoom[seen.known] == 1).all()
+    # however it was zoomed, the picture's longer side then spans 60 degrees
+    taken = (seen.half.max(axis=1) * zoom)[~seen.known]
+    np.testing.assert_allclose(taken, ASSUMED, rtol=1e-6)
+
+
+def test_cameras_come_again_by_seed() -> None:
+    np.testing.assert_array_equal(views(20, seed=1)[1].xyz, views(20, seed=1)[1].xyz)
+    assert (views(20, seed=1)[1].xyz != views(20, seed=2)[1].xyz).any()

@@ -1,0 +1,156 @@
+"""One's own data, in a folder: what is written is read, and becomes footage."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from motions import FOCAL, SIZE, walk
+from paths import ROOT
+
+from tcpformer.datasets.custom import (
+    Sequence,
+    focal_of,
+    is_placed,
+    load_folder,
+    read_sequence,
+    save_sequence,
+)
+from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, conversion
+
+DOCS = ROOT / "docs" / "own_data.md"
+
+
+def walker(frames: int = 40, **changes: Any) -> Sequence:
+    motion = walk(frames)
+    sequence = Sequence(motion.xy, motion.camera_xyz, H36M.joints, motion.fps, SIZE)
+    return replace(sequence, **changes)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    confidence = np.linspace(0, 1, 40 * 17).reshape(40, 17)
+    sequence = walker(confidence=confidence, focal=FOCAL, subject="me", split="test")
+    save_sequence(tmp_path / "a.npz", sequence)
+    back = read_sequence(tmp_path / "a.npz")
+    for name in ("xy", "xyz", "confidence"):
+        np.testing.assert_allclose(getattr(back, name), getattr(sequence, name), rtol=1e-6)
+    for name in ("joints", "fps", "size", "focal", "subject", "split"):
+        assert getattr(back, name) == getattr(sequence, name)
+
+
+def test_what_is_not_known_may_be_left_out(tmp_path: Path) -> None:
+    s = walker()
+    np.savez(tmp_path / "a.npz", xy=s.xy, xyz=s.xyz, joints=s.joints, fps=30, size=SIZE)
+    back = read_sequence(tmp_path / "a.npz")
+    assert np.asarray(back.confidence).min() == 1
+    assert (back.focal, back.split) == (None, "train")
+
+
+def test_a_folder_becomes_footage(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    save_sequence(tmp_path / "b.npz", walker(30, subject="B", focal=900.0))
+    save_sequence(tmp_path / "more" / "c.npz", walker(50, subject="C", split="val"))
+    save_sequence(tmp_path / "a.npz", walker(20, subject="A"))
+    footage = load_folder(tmp_path, "train")
+    assert footage.subjects == ("A", "B")
+    assert footage.lengths.tolist() == [20, 30]
+    assert footage.starts.tolist() == [0, 20]
+    assert footage.fps == 30
+    assert footage.sizes.tolist() == [list(SIZE)] * 2
+    np.testing.assert_allclose(np.asarray(footage.focals), [FOCAL, 900], rtol=1e-5)
+    np.testing.assert_allclose(footage.xyz[20:], walker(30).xyz, atol=1e-5)
+    np.testing.assert_allclose(footage.xy[:20], walker(20).xy, atol=1e-3)
+    assert load_folder(tmp_path, "train+val").subjects == ("A", "B", "C")
+    assert footage.take(footage.clips(10, 10), 10, "aimed").xyz.shape == (5, 10, 17, 3)
+
+
+def test_joints_may_come_in_any_order_and_of_any_skeleton(tmp_path: Path) -> None:
+    s, order = walker(), np.random.default_rng(0).permutation(17)
+    names = tuple(H36M.joints[i] for i in order)
+    save_sequence(
+        tmp_path / "a.npz", replace(s, xy=s.xy[:, order], xyz=s.xyz[:, order], joints=names)
+    )
+    to_mpi = conversion(H36M, MPI_INF_3DHP)
+    mpi = replace(s, xy=to_mpi @ s.xy, xyz=to_mpi @ s.xyz, joints=MPI_INF_3DHP.joints)
+    save_sequence(tmp_path / "b.npz", mpi)
+    footage = load_folder(tmp_path, "train")
+    np.testing.assert_allclose(footage.xyz[:40], s.xyz, atol=1e-5)
+    np.testing.assert_allclose(footage.xyz[40:], s.xyz, atol=1e-5)
+
+
+def test_a_made_joint_is_as_certain_as_its_least_certain_part(tmp_path: Path) -> None:
+    confidence = np.ones((5, 17))
+    confidence[:, COCO.index["LHip"]] = 0.25
+    s = Sequence(np.ones((5, 17, 2)), np.ones((5, 17, 3)), COCO.joints, 30.0, SIZE, confidence)
+    save_sequence(tmp_path / "a.npz", s)
+    found = load_folder(tmp_path, "train").confidence[0]
+    assert found[H36M.index["Hip"]] == 0.25
+    assert found[H36M.index["RHip"]] == 1
+
+
+def test_the_focal_length_follows_from_where_the_body_is() -> None:
+    assert focal_of(walker()) == pytest.approx(FOCAL)
+    assert focal_of(walker(focal=5.0)) == 5
+    mirrored = walker()
+    assert focal_of(replace(mirrored, xyz=mirrored.xyz * [-1, 1, 1])) == pytest.approx(FOCAL)
+    pose = replace(mirrored, xyz=mirrored.xyz - mirrored.xyz[:, :1])
+    assert not is_placed(pose)
+    assert is_placed(mirrored)
+    # 60 degrees across the longer side.
+    assert focal_of(pose) == pytest.approx(640 * np.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"joints": H36M.joints[:16]}, "for 16 joint names"),
+        ({"fps": 0.0}, "must be positive"),
+        ({"focal": -1.0}, "must be positive"),
+        ({"split": "training"}, "split must be one of"),
+        ({"joints": ("Nose",) * 17}, "must differ"),
+    ],
+)
+def test_what_is_no_sequence_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        walker(**change)
+
+
+def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="found none"):
+        load_folder(tmp_path, "train")
+    save_sequence(tmp_path / "a.npz", walker())
+    with pytest.raises(ValueError, match="split must be made of"):
+        load_folder(tmp_path, "all")
+    with pytest.raises(ValueError, match="belongs to 'test'"):
+        load_folder(tmp_path, "test")
+    save_sequence(tmp_path / "b.npz", walker(fps=25.0))
+    with pytest.raises(ValueError, match="one rate"):
+        load_folder(tmp_path, "train")
+    xy = walk(40).xy.copy()
+    xy[3, 2] = np.nan
+    save_sequence(tmp_path / "b.npz", walker(xy=xy))
+    with pytest.raises(ValueError, match=r"b\.npz: xy, xyz and confidence must be finite"):
+        load_folder(tmp_path, "train")
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="not an npz"):
+        load_folder(tmp_path, "train")
+    np.savez(tmp_path / "b.npz", xy=np.ones(3), xyz=np.ones(3), joints=["Hip"], fps=1, size=SIZE)
+    with pytest.raises(ValueError, match=r"expected xy \(t, j, 2\)"):
+        load_folder(tmp_path, "train")
+    s = walker()
+    np.savez(tmp_path / "b.npz", xy=s.xy, xyz=s.xyz, joints=s.joints, fps=30, size=9)
+    with pytest.raises(ValueError, match="expected size"):
+        load_folder(tmp_path, "train")
+
+
+def test_the_script_of_the_docs_writes_such_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = DOCS.read_text().split("```python\n")[1].split("```")[0]
+    s = walker()
+    np.savez(tmp_path / "recording.npz", pixels=s.xy, millimetres=1000 * s.xyz)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+    np.testing.assert_allclose(load_folder("mine", "train").xyz, s.xyz, atol=1e-5)

@@ -1,0 +1,126 @@
+"""The generator of the open benchmark against files that its definition, run by others, gave."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from paths import GOLDEN, ROOT
+
+from tcpformer.datasets.open_benchmark import filmed, make_open_benchmark
+from tcpformer.skeleton import H36M
+
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    """Three short walks, and what the benchmark's own script made of them."""
+    with np.load(GOLDEN / "open_benchmark.npz") as data:
+        return dict(data)
+
+
+@pytest.fixture
+def mocap(golden: dict[str, np.ndarray], tmp_path: Path) -> Path:
+    path = tmp_path / "mocap.npz"
+    start = "mocap_"
+    arrays: dict[str, Any] = {k[len(start) :]: v for k, v in golden.items() if k.startswith(start)}
+    np.savez(path, **arrays)
+    return path
+
+
+def path_of(data: dict[str, np.ndarray], sequence: int) -> np.ndarray:
+    part = slice(*data["offsets"][sequence : sequence + 2])
+    return (data["relative"][part].astype(float) + data["root"][part, None]) * 1e-4
+
+
+def camera_points(view: dict[str, np.ndarray]) -> np.ndarray:
+    return (view["relative"].astype(float) + view["root"][:, None]) * 1e-4
+
+
+# Laws
+
+
+@pytest.fixture
+def path(golden: dict[str, np.ndarray]) -> np.ndarray:
+    return path_of({k.removeprefix("mocap_"): v for k, v in golden.items() if "mocap_" in k}, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_view_is_the_motion_moved_and_projected(path: np.ndarray, seed: int) -> None:
+    view = filmed(path, np.random.default_rng(seed))
+    points, rotation = camera_points(view), view["rotation"]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    shift = points - path @ rotation.T
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0, 0], shift.shape), atol=2e-4)
+    xy = points[..., :2] / points[..., 2:] * view["focal"] + np.array(view["size"]) / 2
+    np.testing.assert_allclose(view["xy"] / 10, xy, atol=0.5)
+    assert (xy > 0).all()
+    assert (xy < view["size"]).all()
+
+
+def test_confidence_falls_with_the_error(path: np.ndarray) -> None:
+    views = [filmed(path, np.random.default_rng(seed)) for seed in range(20)]
+    xy, noisy = (np.concatenate([v[key] for v in views]) / 10 for key in ("xy", "noisy_xy"))
+    confidence = np.concatenate([v["confidence"] for v in views]) / 255
+    torso = np.linalg.norm(xy[:, H36M.index["Thorax"]] - xy[:, H36M.index["Hip"]], axis=-1)
+    error = np.linalg.norm(noisy - xy, axis=-1) / torso[:, None]
+    assert 0.04 < np.median(error) < 0.1
+    assert np.corrcoef(error.ravel(), confidence.ravel())[0, 1] < -0.8
+
+
+def test_chance_hangs_on_sequence_and_camera_alone(mocap: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    for cameras, file in enumerate(files, 1):
+        make_open_benchmark(mocap, file, cameras=cameras)
+    one, two = (dict(np.load(file)) for file in files)
+    assert list(two["name"]) == ["a/0", "a/1", "c/0", "c/1"]
+    first = np.r_[0 : two["offsets"][1], two["offsets"][2] : two["offsets"][3]]
+    np.testing.assert_array_equal(one["noisy_xy"], two["noisy_xy"][first])
+
+
+# Golden
+
+
+def test_the_whole_file(golden: dict[str, np.ndarray], mocap: Path, tmp_path: Path) -> None:
+    make_open_benchmark(mocap, tmp_path / "open.npz", seed=int(golden["seed"]))
+    ours = dict(np.load(tmp_path / "open.npz"))
+    expected = [k for k in golden if k != "seed" and not k.startswith("mocap_")]
+    assert list(ours) == expected
+    for key in expected:
+        assert_same(ours[key], golden[key], key)
+
+
+@pytest.mark.skipif(not (SHARED / "open_benchmark.npz").exists(), reason="needs ../shared")
+def test_the_benchmark_itself(tmp_path: Path) -> None:
+    make_open_benchmark(SHARED / "mocap_cmu.npz", tmp_path / "open.npz")
+    with np.load(tmp_path / "open.npz") as ours, np.load(SHARED / "open_benchmark.npz") as theirs:
+        assert list(ours) == list(theirs)
+        for key in theirs:
+            assert_same(ours[key], theirs[key], key)
+
+
+def assert_same(ours: np.ndarray, theirs: np.ndarray, key: str) -> None:
+    """Byte for byte; but processors do not agree on the last bit of a sine or a tangent."""
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), key
+    if key in ("rotation", "focal"):
+        np.testing.assert_allclose(ours, theirs, rtol=2.3e-16, atol=2.3e-16)
+    else:
+        assert ours.tobytes() == theirs.tobytes(), key
+
+
+# Errors
+
+
+def test_an_empty_split_is_refused(mocap: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'val'; found"):
+        make_open_benchmark(mocap, tmp_path / "open.npz", split="val")
+    assert list(tmp_path.iterdir()) == [mocap]
+
+
+def test_other_joints_are_refused(mocap: Path, tmp_path: Path) -> None:
+    data = dict(np.load(mocap))
+    np.savez(mocap, **data | {"joints": data["joints"][::-1]})
+    with pytest.raises(ValueError, match="expected the joints"):
+        make_open_benchmark(mocap, tmp_path / "open.npz")

@@ -1,0 +1,57 @@
+"""The packaged weights are as good as their card says, on an excerpt of the open benchmark."""
+
+import pytest
+from paths import EXCERPT
+
+from tcpformer import Lifter
+from tcpformer.evaluation.open_benchmark import evaluate_open
+from tcpformer.evaluation.report import Report
+from tcpformer.models.checkpoint import packaged_names
+
+BARS = {
+    "default": {"clean": (27.7, 23.8, 103), "noisy": (40, 33, 158)},
+    "fast": {"clean": (34.1, 28.8, 119), "noisy": (53, 42.8, 184)},
+}
+"""mm of N-MPJPE and P-MPJPE, mm/s of MPJVE: some 5 % above what the card says."""
+
+
+@pytest.fixture(scope="module", params=BARS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def reports(name: str) -> dict[str, Report]:
+    lifter = Lifter(name, "cpu")
+    return {
+        kind: evaluate_open(lifter, EXCERPT, noisy=kind == "noisy") for kind in ("clean", "noisy")
+    }
+
+
+@pytest.mark.parametrize("kind", ["clean", "noisy"])
+def test_errors_stay_below_the_bar(reports: dict[str, Report], name: str, kind: str) -> None:
+    n, p, velocity = BARS[name][kind]
+    row = reports[kind].scores
+    assert row["n_mpjpe"] < n
+    assert row["p_mpjpe"] < p
+    assert row["mpjve"] < velocity
+
+
+def test_every_packaged_network_has_its_bar() -> None:
+    assert set(BARS) == set(packaged_names())
+
+
+def test_stature_is_near_the_default(reports: dict[str, Report]) -> None:
+    """MPJPE, with the default height for everybody, is at most a few mm above N-MPJPE."""
+    row = reports["clean"].scores
+    assert row["mpjpe"] < row["n_mpjpe"] + 5
+
+
+def test_noise_costs_but_does_not_break(reports: dict[str, Report]) -> None:
+    clean, noisy = (reports[name].scores["n_mpjpe"] for name in ("clean", "noisy"))
+    assert clean < noisy < 1.6 * clean  # the better without noise, the larger its share
+
+
+def test_every_activity_is_in_the_excerpt(reports: dict[str, Report]) -> None:
+    assert len(reports["clean"].tables["activity"]) == 8
+    assert reports["clean"].scores["frames"] == 2290

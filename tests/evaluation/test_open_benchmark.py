@@ -1,0 +1,230 @@
+"""Scores on the open benchmark: the truth is perfect, and what is wrong is wrong as foreseen."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from motions import FOCAL, SIZE, walk
+
+from tcpformer.evaluation.open_benchmark import SCORES, evaluate_open
+from tcpformer.lifting.lifter import Lifter, _Said
+from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.motion import Motion2D
+from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
+
+FPS = 50.0
+LENGTHS = (40, 25, 15)
+ACTIVITIES = ("walk", "run", "walk")
+AUC_OF_TRUTH = 100 * 30 / 31  # nothing is strictly nearer than 0 mm
+Answer = Callable[[np.ndarray], np.ndarray]
+
+
+def views(size: float = 1.0) -> list[np.ndarray]:
+    """Camera-space joints of people of the default height, times some factor."""
+    result = []
+    for i, length in enumerate(LENGTHS):
+        xyz = walk(length, FPS, speed=1.0 + 0.3 * i).camera_xyz
+        result.append(xyz * (size * STANDARD_HEIGHT / np.median(stature(xyz))))
+    return result
+
+
+def benchmark(path: Path, size: float = 1.0) -> Path:
+    """A file of the open benchmark: three views."""
+    whole = np.concatenate(views(size))
+    xy = FOCAL * whole[..., :2] / whole[..., 2:] + np.array(SIZE) / 2
+    n = len(LENGTHS)
+    np.savez(
+        path,
+        xy=np.round(10 * xy).astype(np.int16),
+        noisy_xy=np.round(10 * (xy + 20)).astype(np.int16),
+        confidence=np.full(whole.shape[:2], 51, np.uint8),
+        relative=np.round(1e4 * (whole - whole[:, :1])).astype(np.int16),
+        root=np.round(1e4 * whole[:, 0]).astype(np.int32),
+        offsets=np.cumsum([0, *LENGTHS]),
+        activity=np.array(ACTIVITIES),
+        size=np.array([SIZE] * n),
+        focal=np.full(n, FOCAL),
+        fps=np.float32(FPS),
+        joints=np.array(H36M.joints),
+    )
+    return path
+
+
+@pytest.fixture
+def lifter(tmp_path: Path) -> Lifter:
+    torch.manual_seed(0)
+    model = TCPFormer(Config(frames=9, depth=1, width=8, heads=1, representation=8))
+    save_model(model, tmp_path / "weights", convention=WeightsSpec())
+    return Lifter(tmp_path / "weights", "cpu")
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the lifter know the truth, and answer with something made of it."""
+
+    def say(answer: Answer = lambda true: true, size: float = 1.0) -> None:
+        truth = {len(view): view - view[:, :1] for view in views(size)}
+        monkeypatch.setattr(Lifter, "_said", lambda _, m, focal: _Said(answer(truth[len(m)]), None))
+
+    return say
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_the_truth_is_perfect(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None], noisy: bool
+) -> None:
+    answers()
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=noisy)
+    for row in (report.scores, *report.tables["activity"].values()):
+        assert row["mpjpe"] < 0.1  # the file keeps tenths of millimetres
+        assert row["n_mpjpe"] < 0.1
+        assert row["p_mpjpe"] < 0.1
+        assert row["mpjve"] < 10
+        assert row["acceleration_error"] < 1000
+        assert row["pck"] == 100.0
+        assert row["auc"] == pytest.approx(AUC_OF_TRUTH)
+
+
+@pytest.mark.parametrize("unit", [0.01, 1.0, 300.0])
+def test_the_unit_of_the_answer_does_not_matter(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None], unit: float
+) -> None:
+    answers(lambda true: unit * true)
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False)
+    assert report.scores["mpjpe"] < 0.1
+
+
+def test_people_of_another_height_are_wrong_by_their_height_alone(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
+    """Nothing tells the lifter how tall somebody is: MPJPE shows it, N-MPJPE does not."""
+    size = 1.1
+    answers(size=size)
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz", size), noisy=False)
+    true = [view - view[:, :1] for view in views(size)]
+    reach = np.concatenate([np.linalg.norm(view, axis=-1).mean(axis=-1) for view in true]).mean()
+    row = report.scores
+    assert row["mpjpe"] == pytest.approx(1000 * reach * (1 - 1 / size), rel=1e-3)
+    assert row["n_mpjpe"] < 0.1
+    assert row["p_mpjpe"] < 0.1
+
+
+def turned(pose: np.ndarray, angle: float) -> np.ndarray:
+    """About the axis that points down in the picture; bones keep their lengths."""
+    c, s = np.cos(angle), np.sin(angle)
+    return pose @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+
+
+def far(moved: np.ndarray, pose: np.ndarray) -> float:
+    """The mean distance of joints, in millimetres."""
+    return 1000 * float(np.linalg.norm(moved - pose, axis=-1).mean())
+
+
+def test_a_turned_pose_is_forgiven_by_alignment_alone(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
+    answers(lambda true: turned(true, 0.5))
+    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    true = np.concatenate([view - view[:, :1] for view in views()])
+    assert row["mpjpe"] == pytest.approx(far(turned(true, 0.5), true), abs=0.1)
+    assert row["n_mpjpe"] > 20
+    assert row["p_mpjpe"] < 0.1
+
+
+def test_a_mirror_image_is_not_forgiven(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
+    answers(lambda true: true * [-1, 1, 1])
+    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    assert row["p_mpjpe"] > 20
+
+
+def test_frames_weigh_equally(tmp_path: Path, lifter: Lifter, answers: Callable[..., None]) -> None:
+    """One view is wrong: its share in the mean is that of its frames."""
+    answers(lambda true: turned(true, 0.5) if len(true) == LENGTHS[1] else true)
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False)
+    walked = LENGTHS[0] + LENGTHS[2]
+    rows = report.tables["activity"] | {"all": report.scores}
+    frames = {name: row["frames"] for name, row in rows.items()}
+    assert frames == {"run": LENGTHS[1], "walk": walked, "all": sum(LENGTHS)}
+    wrong = views()[1] - views()[1][:, :1]
+    error = far(turned(wrong, 0.5), wrong)
+    assert rows["run"]["mpjpe"] == pytest.approx(error, abs=0.1)
+    assert rows["walk"]["mpjpe"] < 0.1
+    share = LENGTHS[1] / sum(LENGTHS)
+    assert report.scores["mpjpe"] == pytest.approx(share * error, abs=0.1)
+    for score in ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"):
+        run, walks, every = (rows[name][score] for name in ("run", "walk", "all"))
+        assert every == pytest.approx(share * run + (1 - share) * walks, abs=1e-6)
+
+
+def test_shaking_is_measured_in_millimetres_and_seconds(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
+    """The body turns to and fro each frame: wrong by e, right, wrong by e, ..."""
+
+    def shaken(true: np.ndarray) -> np.ndarray:
+        pose = true.copy()
+        pose[::2] = turned(pose[::2], 0.05)
+        return pose
+
+    answers(shaken)
+    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    true = np.concatenate([view - view[:, :1] for view in views()])
+    e = far(turned(true, 0.05), true)
+    assert row["mpjve"] == pytest.approx(e * FPS, rel=0.05)
+    assert row["acceleration_error"] == pytest.approx(2 * e * FPS**2, rel=0.05)
+
+
+def test_the_lifter_gets_what_the_file_holds(
+    tmp_path: Path, lifter: Lifter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixels in tenths, confidence of 255; the focal length only if it is to be known."""
+    asked: list[tuple[Motion2D, float]] = []
+    truth = {len(view): view - view[:, :1] for view in views()}
+
+    def said(_: Lifter, motion: Motion2D, focal: float) -> _Said:
+        asked.append((motion, focal))
+        return _Said(truth[len(motion)], None)
+
+    monkeypatch.setattr(Lifter, "_said", said)
+    path, told = benchmark(tmp_path / "b.npz"), []
+    evaluate_open(lifter, path, noisy=False, progress=lambda *step: told.append(step))
+    evaluate_open(lifter, path, noisy=True, know_focal=False)
+    first = views()[0]
+    exact = FOCAL * first[..., :2] / first[..., 2:] + np.array(SIZE) / 2
+    clean, noisy = asked[0][0], asked[3][0]
+    np.testing.assert_allclose(clean.xy, exact, atol=0.051)
+    np.testing.assert_allclose(noisy.xy, exact + 20, atol=0.051)
+    np.testing.assert_allclose(clean.confidence, 1.0)
+    np.testing.assert_allclose(noisy.confidence, 0.2)
+    assert [focal for _, focal in asked[:3]] == [FOCAL] * 3
+    assert asked[3][1] == pytest.approx(max(SIZE) / 2 / np.tan(np.radians(30)))
+    assert (clean.fps, clean.size, clean.skeleton) == (FPS, SIZE, H36M)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_real_lifter_is_scored_on_the_whole_road(tmp_path: Path, lifter: Lifter) -> None:
+    """Untrained weights answer with a nearly flat pose: bad, but no nonsense."""
+    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    assert all(np.isfinite(row[score]) for score in SCORES)
+    assert 1 < row["p_mpjpe"] <= row["n_mpjpe"] <= row["mpjpe"] < 500
+
+
+def test_another_file_is_refused(tmp_path: Path, lifter: Lifter) -> None:
+    np.savez(tmp_path / "other.npz", xy=np.zeros(3))
+    with pytest.raises(ValueError, match=r"other\.npz: keys .* are missing"):
+        evaluate_open(lifter, tmp_path / "other.npz", noisy=False)
+
+
+def test_every_nth_view_is_a_smaller_benchmark(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
+    answers()
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False, every=2)
+    assert report.scores["frames"] == LENGTHS[0] + LENGTHS[2]
+    assert set(report.tables["activity"]) == {"walk"}
+    assert "every 2th view" in report.title

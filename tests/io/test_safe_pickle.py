@@ -1,0 +1,313 @@
+"""Pickles: arrays and plain values come back as they were, and nothing else is let in or run."""
+
+import copyreg
+import functools
+import os
+import pickle
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcpformer.io.safe_pickle import SPILL_BYTES, read_pickle, read_pickled_npz
+
+GRID = np.arange(24.0).reshape(2, 3, 4)
+ARRAYS = {
+    "plain": GRID,
+    "fortran": np.asfortranarray(GRID),
+    "turned": GRID.transpose(1, 0, 2),
+    "sliced": GRID[:, ::2],
+    "big end first": np.arange(3, dtype=">f4"),
+    "half": np.ones(2, np.float16),
+    "whole": np.arange(4, dtype=np.int16),
+    "truth": np.array([True, False]),
+    "texts": np.array(["ab", "cde"]),
+    "bytes": np.array([b"a", b"bc"]),
+    "complex": np.array([1j]),
+    "empty": np.zeros((0, 3), np.float32),
+    "one": np.array(3.0),
+}
+VALUES = [
+    None, True, 7, 10**30, 2.5, 1j, "text", b"", b"bytes", [1, [2]], (), (1, (2, 3)),
+    {"a": {"b": 1}}, {1, 2}, frozenset({3}), OrderedDict(a=1), np.float32(2.5), np.int64(3),
+    np.str_("hé"), np.bool_(True),
+]  # fmt: skip
+
+
+def written(path: Path, value: object, protocol: int = 4) -> Path:
+    path.write_bytes(pickle.dumps(value, protocol))
+    return path
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b)
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_come_back(tmp_path: Path, name: str, protocol: int) -> None:
+    found = read_pickle(written(tmp_path / "a.pkl", {"x": ARRAYS[name]}, protocol))["x"]
+    assert same(found, ARRAYS[name])
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_plain_values_come_back(tmp_path: Path, value: object, protocol: int) -> None:
+    assert read_pickle(written(tmp_path / "a.pkl", [value, value], protocol)) == [value, value]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_what_was_one_thing_stays_one_thing(tmp_path: Path, protocol: int) -> None:
+    x = np.arange(3, dtype=">i4")
+    first, second, third = read_pickle(written(tmp_path / "a.pkl", [x, x, x + 1], protocol))
+    assert first is second
+    assert same(third, x + 1)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_of_objects_come_back(tmp_path: Path, protocol: int) -> None:
+    x = np.array([[{"a": GRID}, None], [[1, 2], "text"]], dtype=object)
+    found = read_pickle(written(tmp_path / "a.pkl", x, protocol))
+    assert found.shape == x.shape
+    assert same(found[0, 0].pop("a"), GRID)
+    assert found[1].tolist() == x[1].tolist()
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+def test_names_of_an_older_numpy_are_known(tmp_path: Path, protocol: int) -> None:
+    data = pickle.dumps([GRID, np.float32(2.5)], protocol)
+    (tmp_path / "a.pkl").write_bytes(data.replace(b"numpy._core", b"numpy.core"))
+    grid, number = read_pickle(tmp_path / "a.pkl")
+    assert same(grid, GRID)
+    assert number == np.float32(2.5)
+
+
+def test_python_2_is_read(tmp_path: Path) -> None:
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+        b"(I1\n(I2\ntcnumpy\ndtype\n(S'i2'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
+        b"I00\nS'\\x01\\x00\\xff\\x00'\ntb"
+    )
+    (tmp_path / "a.pkl").write_bytes(b"(dS'x'\n" + array + b"s.")
+    assert same(read_pickle(tmp_path / "a.pkl")["x"], np.array([1, 255], np.int16))
+
+
+@pytest.mark.parametrize("value", [{"a": GRID}, [1, "two"], {"x": {"y": [GRID, GRID]}}])
+def test_an_object_in_an_npz_comes_back(tmp_path: Path, value: Any) -> None:
+    np.savez_compressed(tmp_path / "a.npz", data=np.array({"it": value}, dtype=object), grid=GRID)
+    assert str(read_pickled_npz(tmp_path / "a.npz", "data")["it"]) == str(value)
+    assert same(read_pickled_npz(tmp_path / "a.npz", "grid"), GRID)
+
+
+# Large arrays
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("layout", ["C", "F", "turned"])
+def test_large_arrays_go_to_disk(tmp_path: Path, protocol: int, layout: str) -> None:
+    x = np.arange(SPILL_BYTES // 4, dtype=np.float32).reshape(2, -1, 8)
+    x = x.transpose(1, 0, 2) if layout == "turned" else np.asarray(x, order=layout)  # type: ignore[call-overload]
+    path = written(tmp_path / "a.pkl", {"x": x, "again": x, "small": GRID, "y": -x}, protocol)
+    (tmp_path / "spill").mkdir()
+    found = read_pickle(path, spill=tmp_path / "spill")
+    assert same(found["x"], x)
+    assert same(found["y"], -x)
+    assert found["again"] is found["x"]
+    assert not isinstance(found["small"], np.memmap)
+    # numpy itself writes an array in no order of memory as a copy, before protocol 5.
+    assert isinstance(found["x"], np.memmap)
+    assert len(list((tmp_path / "spill").iterdir())) == 2
+
+
+# What is refused
+
+
+class Gadget:
+    """Pickled as a call of something."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call
+
+
+class Plain:
+    """A class of one's own, with a state."""
+
+    def __init__(self) -> None:
+        self.x = 1
+
+
+def gadgets(canary: Path) -> dict[str, tuple[Any, str]]:
+    """What leaves a file behind if it is run, and how the refusal must call it."""
+    code = f"__import__('pathlib').Path({str(canary)!r}).touch()"
+    return {
+        "system": (Gadget(os.system, (f"touch {canary}",)), "posix.system"),
+        "mknod": (Gadget(os.mknod, (str(canary),)), "posix.mknod"),
+        "eval": (Gadget(eval, (code,)), r"(builtins|__builtin__)\.eval"),
+        "exec": (Gadget(exec, (code,)), r"(builtins|__builtin__)\.exec"),
+        "map": (
+            Gadget(max, (Gadget(map, (Gadget(functools.partial, (eval,)), [code, "1"])),)),
+            r"(builtins|__builtin__)\.max",
+        ),
+        "numpy": (Gadget(np.save, (str(canary), 1)), "numpy.save"),
+    }
+
+
+def refused(path: Path, name: str, read: Callable[[Path], Any] = read_pickle) -> None:
+    with pytest.raises(ValueError, match=f"asks for {name}, which is refused"):
+        read(path)
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    # numpy.save adds a suffix that is not there.
+    return tmp_path / "canary.npy"
+
+
+def nested(x: object) -> object:
+    return {"a": [1, (np.array([GRID, {"b": x}], dtype=object),)]}
+
+
+@pytest.mark.parametrize("nesting", [lambda x: x, nested], ids=["bare", "nested"])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize("name", gadgets(Path()))
+def test_nothing_is_run(
+    tmp_path: Path, canary: Path, name: str, protocol: int, nesting: Callable[[Any], Any]
+) -> None:
+    gadget, called = gadgets(canary)[name]
+    path = written(tmp_path / "a.pkl", nesting(gadget), protocol)
+    with suppress(TypeError):
+        pickle.loads(path.read_bytes())
+    assert canary.exists(), "the trap itself does not work"
+    canary.unlink()
+    refused(path, called)
+    assert not canary.exists()
+
+
+def test_nothing_in_an_npz_is_run(tmp_path: Path, canary: Path) -> None:
+    x = np.array({"a": gadgets(canary)["mknod"][0]}, dtype=object)
+    np.savez(tmp_path / "a.npz", data=x)
+    with np.load(tmp_path / "a.npz", allow_pickle=True) as file:
+        _ = file["data"]
+    assert canary.exists(), "the trap itself does not work"
+    canary.unlink()
+    refused(tmp_path / "a.npz", "posix.mknod", lambda path: read_pickled_npz(path, "data"))
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_classes_are_refused(tmp_path: Path, protocol: int) -> None:
+    refused(written(tmp_path / "a.pkl", [Plain()], protocol), r"(copyreg|copy_reg|\w*pickles)\.\w+")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"(S'touch %s'\nios\nsystem\n.", "os.system"),
+        (b"(cos\nsystem\nS'touch %s'\no.", "os.system"),
+        (b"\x80\x02cos\nsystem\n(S'touch %s'\nt\x81.", "os.system"),
+        (b"cfunctools\npartial\n(cos\nsystem\nS'touch %s'\ntR(tR.", "functools.partial"),
+        (b"ccopyreg\n_reconstructor\n(cos\nsystem\nc__builtin__\nobject\nNtR.", "copyreg._.*"),
+    ],
+    ids=["INST", "OBJ", "NEWOBJ", "partial", "copyreg"],
+)
+def test_every_way_to_name_a_function_is_watched(
+    tmp_path: Path, canary: Path, data: bytes, name: str
+) -> None:
+    (tmp_path / "a.pkl").write_bytes(data.replace(b"%s", str(canary).encode()))
+    refused(tmp_path / "a.pkl", name)
+    assert not canary.exists()
+
+
+def test_registered_extensions_are_refused(tmp_path: Path, canary: Path) -> None:
+    """Python keeps what such a number stands for, and would not ask again."""
+    copyreg.add_extension("posix", "system", 240)
+    try:
+        data = pickle.dumps(Gadget(os.system, (f"touch {canary}",)), 2)
+        assert b"posix" not in data
+        pickle.loads(data)
+        canary.unlink()
+        (tmp_path / "a.pkl").write_bytes(data)
+        refused(tmp_path / "a.pkl", "the registered extension 240")
+        assert not canary.exists()
+    finally:
+        copyreg.remove_extension("posix", "system", 240)
+
+
+def test_numpy_is_not_misled(tmp_path: Path) -> None:
+    """Its own reconstruction would make anything, of any size, with any layout of memory."""
+    rebuild: Any = GRID.__reduce__()[0]
+    refused(written(tmp_path / "a.pkl", Gadget(rebuild, (Plain, (0,), b"b"))), r"\w*pickles.Plain")
+    huge = Gadget(rebuild, (np.ndarray, (1 << 50,), b"d"))
+    assert read_pickle(written(tmp_path / "b.pkl", huge)).size == 0
+    lying = Gadget(
+        rebuild, (np.ndarray, (0,), b"b"), (1, (9, 9), np.dtype("f8"), False, b"12345678")
+    )
+    record = np.zeros(2, dtype=[("a", "O"), ("b", "f4")])
+    pointer: Any = np.float64(0).__reduce__()[0]
+    unpickled = Gadget(pointer, (np.dtype("O"), b"\1" * 8))
+    dtype = Gadget(np.dtype, ("f8", False, True), (3, "|", None, ("a",), {"a": (1, 2)}, 999, 1, 63))
+    for i, value in enumerate((lying, record)):
+        with pytest.raises(ValueError, match="not a pickle of arrays"):
+            read_pickle(written(tmp_path / f"{i}.pkl", value))
+    assert read_pickle(written(tmp_path / "c.pkl", unpickled)) == b"\1" * 8
+    assert read_pickle(written(tmp_path / "d.pkl", dtype)) == np.dtype("f8")
+
+
+def test_a_state_for_anything_else_is_refused(tmp_path: Path) -> None:
+    value = Gadget(OrderedDict, (), {"x": 1})
+    with pytest.raises(ValueError, match="a state to a dict, which is refused"):
+        read_pickle(written(tmp_path / "a.pkl", value))
+
+
+# Broken files
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_a_file_cut_off_anywhere_is_an_error(tmp_path: Path, protocol: int) -> None:
+    data = pickle.dumps({"x": np.arange(5.0), "y": ["a", 1, 2.5]}, protocol)
+    path = tmp_path / "a.pkl"
+    for end in range(len(data)):
+        path.write_bytes(data[:end])
+        with pytest.raises(ValueError, match="not a pickle of arrays"):
+            read_pickle(path)
+
+
+def test_a_large_array_cut_off_is_an_error(tmp_path: Path) -> None:
+    data = pickle.dumps(np.zeros(SPILL_BYTES // 4), 4)
+    (tmp_path / "a.pkl").write_bytes(data[: SPILL_BYTES + 500])
+    for spill in (None, tmp_path):
+        with pytest.raises(ValueError, match=r"cut off|exhausted"):
+            read_pickle(tmp_path / "a.pkl", spill=spill)
+
+
+def test_a_claim_of_size_costs_nothing(tmp_path: Path) -> None:
+    for size in (1 << 40, (1 << 63) - 1):
+        (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", size) + b"abc.")
+        for spill in (None, tmp_path):
+            with pytest.raises(ValueError, match="not a pickle of arrays"):
+                read_pickle(tmp_path / "a.pkl", spill=spill)
+
+
+def test_missing_files_and_keys_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", grid=GRID)
+    with pytest.raises(FileNotFoundError, match=r"b\.pkl"):
+        read_pickle(tmp_path / "b.pkl")
+    with pytest.raises(FileNotFoundError, match=r"b\.npz"):
+        read_pickled_npz(tmp_path / "b.npz", "grid")
+    with pytest.raises(ValueError, match=r"no key 'data'; found \['grid'\]"):
+        read_pickled_npz(tmp_path / "a.npz", "data")
+    (tmp_path / "c.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="not a whole npz"):
+        read_pickled_npz(tmp_path / "c.npz", "data")
+    assert len(list(tmp_path.iterdir())) == 2

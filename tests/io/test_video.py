@@ -1,0 +1,307 @@
+"""Videos made here, tiny, and read back: what went in comes out, and what is broken says so."""
+
+import collections
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from time import sleep
+
+import av
+import av.container
+import numpy as np
+import pytest
+from av.stream import Disposition
+from paths import SAMPLE
+
+import tcpformer.io.video
+from tcpformer.io.video import Frame, _next_time, open_video, write_video
+
+W, H = 64, 48
+CORNERS = {
+    "red": (220, 20, 20),
+    "green": (20, 220, 20),
+    "blue": (20, 20, 220),
+    "dark": (10, 10, 10),
+}
+
+
+def picture(blue: int = 220, size: tuple[int, int] = (W, H)) -> np.ndarray:
+    """Red and green above, blue and dark below."""
+    w, h = size
+    image = np.full((h, w, 3), CORNERS["dark"], np.uint8)
+    image[: h // 2, : w // 2], image[: h // 2, w // 2 :] = CORNERS["red"], CORNERS["green"]
+    image[h // 2 :, : w // 2] = (20, 20, blue)
+    return image
+
+
+def frames(times: Sequence[float] | np.ndarray, size: tuple[int, int] = (W, H)) -> Iterator[Frame]:
+    for i, time in enumerate(times):
+        yield Frame(i, float(time), picture(100 + 5 * (i % 30), size))
+
+
+def corners(image: np.ndarray) -> list[str]:
+    """Names of the colours: top left, top right, bottom left, bottom right."""
+    h, w = image.shape[:2]
+    names, values = list(CORNERS), np.array(list(CORNERS.values()))
+    spots = [image[y, x] for y in (h // 4, 3 * h // 4) for x in (w // 4, 3 * w // 4)]
+    return [names[int(np.abs(values - spot).sum(axis=1).argmin())] for spot in spots]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
+    times = np.arange(20) / 25
+    write_video(tmp_path / f"a{suffix}", frames(times), 25.0)
+    video = open_video(str(tmp_path / f"a{suffix}"))
+    read = list(video.frames())
+    assert (video.size, video.length, video.focal) == ((W, H), 20, None)
+    assert video.fps == pytest.approx(25)
+    assert [f.index for f in read] == list(range(20))
+    # Matroska keeps milliseconds.
+    np.testing.assert_allclose([f.time for f in read], times, atol=6e-4)
+    for i, frame in enumerate(read):
+        error = np.abs(frame.image.astype(float) - picture(100 + 5 * (i % 30)))
+        assert error[4:20, 4:28].mean() < 4
+        assert error[28:44, 4:28].mean() < 4
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+def test_uneven_times_are_kept_and_the_rate_is_their_mean(tmp_path: Path) -> None:
+    steps = np.random.default_rng(0).uniform(0.01, 0.07, 39)
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    for name in ("a.mp4", "a.mkv"):
+        write_video(tmp_path / name, frames(times), 30.0)
+        video = open_video(tmp_path / name)
+        np.testing.assert_allclose([f.time for f in video.frames()], times, atol=6e-4)
+        assert video.fps == pytest.approx(39 / times[-1], rel=0.04)
+        assert video.length == 40
+
+
+def test_every_third_frame_keeps_its_index_time_and_picture(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames(np.arange(11) / 30), 30.0)
+    video = open_video(tmp_path / "a.mp4")
+    whole, some = list(video.frames()), list(video.frames(every=3))
+    assert [f.index for f in some] == [0, 3, 6, 9]
+    for frame in some:
+        assert frame.time == whole[frame.index].time
+        np.testing.assert_array_equal(frame.image, whole[frame.index].image)
+    with pytest.raises(ValueError, match="every"):
+        next(video.frames(every=0))
+
+
+def test_a_file_that_starts_late_starts_at_zero(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", frames(5 + np.arange(6) / 25), 25.0)
+    times = [f.time for f in open_video(tmp_path / "a.mkv").frames()]
+    np.testing.assert_allclose(times, np.arange(6) / 25, atol=2e-3)
+
+
+def test_a_bare_stream_without_times_or_count_is_read(tmp_path: Path) -> None:
+    encode(tmp_path / "a.h264", 12)
+    video = open_video(tmp_path / "a.h264")
+    times = np.array([f.time for f in video.frames()])
+    assert video.length == len(times) == 12
+    np.testing.assert_allclose(np.diff(times), 1 / video.fps, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_times_strictly_increase_whatever_the_file_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true = np.arange(60) / 30 + rng.choice([0, 0, 0, -1 / 30, 0.2], 60)
+    stamps = [None if rng.random() < 0.2 else float(t) for t in true]
+    times, start, time = [], None, -1.0
+    for stamp in stamps:
+        start = stamp if start is None else start
+        time = _next_time(stamp, start, time, 30.0)
+        times.append(time)
+    assert times[0] == 0
+    assert np.diff(times).min() >= 0.04 / 30
+
+
+def test_after_a_repeated_timestamp_the_true_ones_are_met_again() -> None:
+    times, time = [], -1.0
+    for stamp in (0.0, 0.0, 0.1, 0.1, 0.2, None, 0.4):
+        time = _next_time(stamp, 0.0, time, 10.0)
+        times.append(time)
+    np.testing.assert_allclose(times, [0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+
+
+# Degrees the player turns the stored picture to the left, then whether it mirrors it.
+TURNS = {
+    (0, False): "red green blue dark",
+    (90, False): "green dark red blue",
+    (180, False): "dark blue green red",
+    (270, False): "blue red dark green",
+    (0, True): "green red dark blue",
+    (90, True): "dark green blue red",
+}
+
+
+@pytest.mark.parametrize(("turn", "expected"), TURNS.items())
+def test_pictures_are_upright(tmp_path: Path, turn: tuple[int, bool], expected: str) -> None:
+    encode(tmp_path / "a.mp4", 3, turn=turn)
+    video = open_video(tmp_path / "a.mp4")
+    assert video.size == ((H, W) if turn[0] % 180 else (W, H))
+    for frame in video.frames():
+        assert frame.image.shape == (video.size[1], video.size[0], 3)
+        assert corners(frame.image) == expected.split()
+
+
+def test_focal_length_of_a_phone(tmp_path: Path) -> None:
+    key = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+    encode(tmp_path / "a.mov", 3, turn=(90, False), notes={key: "27"})
+    assert open_video(tmp_path / "a.mov").focal == pytest.approx(27 / 36 * W)
+    encode(tmp_path / "b.mov", 3, notes={key: "wide"})
+    assert open_video(tmp_path / "b.mov").focal is None
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.mp4"):
+        open_video(tmp_path / "none.mp4")
+    for name, content in {
+        "text.mp4": b"no video\n" * 99,
+        "empty.mp4": b"",
+        "a.txt": b"hello\n" * 99,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=name):
+            open_video(tmp_path / name)
+    with pytest.raises(ValueError, match="not a video"):
+        open_video(tmp_path)
+
+
+def test_sound_alone_is_refused_even_with_a_cover(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.m4a"), "w") as out:
+        sound(out)
+    with av.open(str(tmp_path / "b.mp3"), "w") as out:
+        cover = out.add_stream("png")
+        cover.width, cover.height, cover.pix_fmt = W, H, "rgb24"
+        cover.disposition = Disposition.attached_pic
+        sound(out, cover)
+    for name in ("a.m4a", "b.mp3"):
+        with pytest.raises(ValueError, match="only audio"):
+            open_video(tmp_path / name)
+
+
+def test_no_decodable_frame_is_refused(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames(np.arange(8) / 25), 25.0)
+    damage(tmp_path / "a.mp4", 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"a\.mp4"):
+        open_video(tmp_path / "a.mp4")
+
+
+def test_a_break_in_the_middle_is_said_after_the_frames_before(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, H, W, 3), dtype=np.uint8)
+    whole = tmp_path / "a.mp4"
+    write_video(whole, (Frame(i, i / 25, image) for i, image in enumerate(noise)), 25.0)
+    damage(whole, 0.5, 0.6)
+    cut = tmp_path / "cut.mp4"
+    write_video(cut, (Frame(i, i / 25, image) for i, image in enumerate(noise)), 25.0)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    for path in (whole, cut):
+        read = []
+        coming = open_video(path).frames()
+        with pytest.raises(ValueError, match="broken after"):
+            collections.deque((read.append(frame.index) for frame in coming), maxlen=0)
+        assert 0 < len(read) < 60
+        assert read == list(range(len(read)))
+
+
+@pytest.mark.skipif(not SAMPLE.exists(), reason="the sample clip is only in the repository")
+def test_a_picture_that_the_decoder_painted_over_counts_as_broken(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(SAMPLE.read_bytes())
+    damage(tmp_path / "a.mp4", 0.02, 0.03)
+    with pytest.raises(ValueError, match="damaged picture"):
+        open_video(tmp_path / "a.mp4")
+
+
+def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames([0, 0.04], (33, 21)), 25.0)
+    video = open_video(tmp_path / "a.mp4")
+    assert video.size == (34, 22)
+
+
+def test_few_frames_are_made_before_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever draws them may be far faster than the encoder: an hour does not lie in memory."""
+    made, waiting = 0, []
+    encode = tcpformer.video._encodable
+
+    def drawn() -> Iterator[Frame]:
+        nonlocal made
+        for frame in frames(np.arange(40) / 25):
+            made += 1
+            yield frame
+
+    def slowly(frame: Frame) -> av.VideoFrame:
+        sleep(0.005)
+        waiting.append(made - frame.index - 1)
+        return encode(frame)
+
+    monkeypatch.setattr("tcpformer.io.video._encodable", slowly)
+    write_video(tmp_path / "a.mp4", drawn(), 25.0)
+    assert made == 40
+    assert max(waiting) <= tcpformer.video._MADE
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, frames([0, 0.04]), 25.0)
+    old = path.read_bytes()
+
+    def failing() -> Iterator[Frame]:
+        yield from frames([0, 0.04])
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        write_video(path, failing(), 25.0)
+    mixed = [*frames([0.0]), Frame(1, 0.04, picture(size=(32, 32)))]
+    with pytest.raises(ValueError, match="one size"):
+        write_video(path, mixed, 25.0)
+    with pytest.raises(ValueError, match="no frames"):
+        write_video(path, [], 25.0)
+    with pytest.raises(ValueError, match=r"\.mp4"):
+        write_video(tmp_path / "a.txt", frames([0.0]), 25.0)
+    assert path.read_bytes() == old
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def encode(
+    path: Path,
+    count: int,
+    turn: tuple[int, bool] = (0, False),
+    notes: dict[str, str] | None = None,
+) -> None:
+    """A file with what `write_video` does not write: a display matrix, notes of a camera."""
+    options = {"movflags": "use_metadata_tags"} if notes else {}
+    with av.open(str(path), "w", options=options) as out:
+        out.metadata.update(notes or {})
+        stream = out.add_stream("libx264", 25, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = W, H, "yuv420p"
+        if turn != (0, False):
+            stream.set_display_rotation(turn[0], hflip=turn[1])
+        for _ in range(count):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture(), format="rgb24")))
+        out.mux(stream.encode(None))
+
+
+def sound(out: av.container.OutputContainer, cover: av.VideoStream | None = None) -> None:
+    """A tenth of a second of silence, and the picture of its cover."""
+    stream = out.add_stream("aac" if cover is None else "mp3", 44100)
+    stream.layout = "mono"
+    silence = av.AudioFrame.from_ndarray(np.zeros((1, 4410), np.float32), "fltp", "mono")
+    silence.sample_rate, silence.time_base, silence.pts = 44100, Fraction(1, 44100), 0
+    if cover is not None:
+        out.mux(cover.encode(av.VideoFrame.from_ndarray(picture(), format="rgb24")))
+        out.mux(cover.encode(None))
+    out.mux(stream.encode(silence))
+    out.mux(stream.encode(None))
+
+
+def damage(path: Path, start: float, end: float) -> None:
+    """Overwrite a part of the pictures of an mp4 file with zeros."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") + 4
+    length = int.from_bytes(data[at - 8 : at - 4], "big") - 8
+    first, last = at + int(start * length), at + int(end * length)
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)

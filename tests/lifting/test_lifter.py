@@ -1,0 +1,218 @@
+"""What the road from the image to space keeps: lengths, times, symmetries, seams, gaps."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lifters import CONVENTIONS, FRAMES, lifter, network, projected, seen
+from motions import FOCAL, walk
+
+from tcpformer.filtering.repair import fill_gaps
+from tcpformer.lifting.lifter import Lifter
+from tcpformer.lifting.windows import window_indices
+from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.motion import Motion2D
+from tcpformer.skeleton import H36M, MPI_INF_3DHP, conversion
+
+# Lengths, rates and times
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize(
+    "length", ["1", "2", "T-1", "T", "T+1", "span-1", "span", "span+1", "5*span"]
+)
+def test_any_length_is_lifted(tmp_path: Path, name: str, length: str) -> None:
+    convention = CONVENTIONS[name]
+    frames = eval(length, {"T": FRAMES, "span": FRAMES * convention.spacing})
+    person = seen(walk(frames, speed=0.2))
+    motion = lifter(tmp_path, convention)(person)
+    assert motion.xyz.shape == motion.camera_xyz.shape == (frames, 17, 3)
+    assert motion.skeleton == H36M
+    assert np.isfinite(motion.xyz).all()
+    assert (motion.camera_xyz[:, 0, 2] > 0).all()
+    np.testing.assert_array_equal(motion.times, person.times)
+
+
+def _times(kind: str) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    if kind == "variable":
+        return np.cumsum(rng.uniform(0.01, 0.07, 80)) - 0.01
+    return np.arange(80) / float(kind)
+
+
+@pytest.mark.parametrize("kind", ["30", "60", "24", "variable"])
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_who_stands_still_in_the_picture_stands_still_in_space(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    times = _times(kind)
+    xy = np.repeat(walk(20).xy[7:8], len(times), axis=0)
+    fps = (len(times) - 1) / (times[-1] - times[0])
+    person = Motion2D(xy, np.ones(xy.shape[:2]), (1280, 720), fps, H36M, times=times)
+    motion = lifter(tmp_path, CONVENTIONS[name])(person)
+    np.testing.assert_allclose(motion.xyz, motion.xyz[:1].repeat(len(times), 0), atol=2e-4)
+    np.testing.assert_array_equal(motion.times, times)
+    assert motion.fps == fps
+    assert np.ptp(motion.xyz[0], axis=0).max() > 0.1  # somebody, not a point
+
+
+def test_twice_the_frame_rate_gives_the_same_motion(tmp_path: Path) -> None:
+    """Every other frame of a 60 Hz film is the 30 Hz film."""
+    lift = lifter(tmp_path)
+    slow, fast = (lift.relative(seen(walk(n, fps)), FOCAL) for n, fps in ((41, 30.0), (81, 60.0)))
+    span = np.ptp(slow)
+    assert np.abs(fast[::2] - slow).max() < 0.01 * span
+    assert np.abs(np.diff(slow, axis=0)).max() > 0.02 * span
+
+
+# Symmetries
+
+
+def mirrored(person: Motion2D) -> Motion2D:
+    swap = list(person.skeleton.mirror)
+    xy = person.xy[:, swap] * [-1, 1] + [person.size[0], 0]
+    return replace(person, xy=xy, confidence=person.confidence[:, swap])
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_the_mirror_image_is_lifted_to_the_mirror_image(tmp_path: Path, name: str) -> None:
+    person, swap = seen(walk(30)), list(H36M.mirror)
+    apart = {}
+    for flip in (True, False):
+        lift = lifter(tmp_path, CONVENTIONS[name], flip=flip)
+        direct = lift.relative(person, FOCAL)
+        through = lift.relative(mirrored(person), FOCAL)[:, swap] * [-1, 1, 1]
+        apart[flip] = np.abs(direct - through).max() / np.ptp(direct)
+    assert apart[True] < 2e-6
+    assert apart[False] > 1e-2
+
+
+@pytest.mark.parametrize("axis", ["yaw", "pitch"])
+@pytest.mark.parametrize("degrees", [-20.0, 12.0])
+def test_where_in_the_picture_somebody_far_away_stands_does_not_matter(
+    tmp_path: Path, axis: str, degrees: float
+) -> None:
+    """The camera turns about its own place: the pose turns along, and is otherwise the same."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = {
+        "yaw": np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]),
+        "pitch": np.array([[1, 0, 0], [0, c, -s], [0, s, c]]),
+    }[axis]
+    figure = walk(20)
+    local = figure.camera_xyz - figure.camera_xyz.mean(axis=(0, 1))
+    straight = local + np.array([0, 0, 60.0])
+    apart = {}
+    for name in ("ours", "h36m"):
+        lift = lifter(tmp_path, CONVENTIONS[name])
+        poses = [
+            lift.relative(replace(seen(figure), xy=projected(xyz, figure)), FOCAL)
+            for xyz in (straight, straight @ turn.T)
+        ]
+        apart[name] = np.abs(poses[0] @ turn.T - poses[1]).max() / np.ptp(poses[0])
+    assert apart["ours"] < 0.02
+    assert apart["h36m"] > 0.1  # the rule of the released checkpoints does see the place
+
+
+def test_the_size_of_the_picture_does_not_matter(tmp_path: Path) -> None:
+    """Half as many pixels, half the focal length: the same motion."""
+    person = seen(walk(30))
+    half = replace(person, xy=person.xy / 2, size=(640, 360), focal=FOCAL / 2)
+    for convention in CONVENTIONS.values():
+        lift = lifter(tmp_path, convention)
+        np.testing.assert_allclose(lift(half).xyz, lift(person).xyz, atol=1e-3)
+
+
+def test_the_order_of_joints_is_told_by_name(tmp_path: Path) -> None:
+    """The joints of MPI-INF-3DHP hold those of Human3.6M, in another order."""
+    lift, person = lifter(tmp_path), seen(walk(12))
+    other = replace(
+        person,
+        xy=conversion(H36M, MPI_INF_3DHP) @ person.xy,
+        skeleton=MPI_INF_3DHP,
+    )
+    np.testing.assert_allclose(lift(other).xyz, lift(person).xyz, atol=1e-6)
+
+
+# Seams
+
+
+def seams(total: int, frames: int, overlap: float) -> np.ndarray:
+    """Where a window begins or ends inside the motion."""
+    clips = window_indices(total, frames, overlap=overlap)
+    edges = np.unique([clips[:, 0], clips[:, -1] + 1])
+    return edges[(edges > 0) & (edges < total)]
+
+
+def roughness_at_seams(lift: Lifter, frames: int) -> float:
+    """Acceleration where windows begin and end over that elsewhere, however they may overlap."""
+    total = 6 * frames
+    figure = walk(total, speed=0.2)
+    drift = np.sin(2 * np.pi * np.arange(total) / 100)[:, None, None]  # so that windows differ
+    person = replace(seen(figure), xy=figure.xy * (1 + 0.05 * drift))
+    pose = lift.relative(person, FOCAL)
+    rough = np.linalg.norm(np.diff(pose, n=2, axis=0), axis=-1).mean(axis=-1)
+    ratios = []
+    for overlap in (0.0, 0.5):
+        # Entry i is centred at frame i + 1; a step between s - 1 and s shows in two of them.
+        near = (seams(total, frames, overlap)[:, None] - np.array([2, 1])).ravel()
+        ratios.append(rough[near].mean() / np.median(np.delete(rough, near)))
+    return float(max(ratios))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_seams_show_where_windows_meet(tmp_path: Path, seed: int) -> None:
+    """Though every frame depends on the whole window; without overlap they do."""
+    save_model(network(frames=27, gain=1.0, seed=seed), tmp_path, convention=WeightsSpec(fps=30.0))
+    assert roughness_at_seams(Lifter(tmp_path, "cpu"), 27) < 1.5
+    assert roughness_at_seams(Lifter(tmp_path, "cpu", overlap=0.0), 27) > 3.0
+
+
+def test_many_clips_are_the_same_as_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clips go through the network some at a time; how many is no matter."""
+    lift, person = lifter(tmp_path), seen(walk(100))
+    whole = lift.relative(person, FOCAL)
+    monkeypatch.setattr("tcpformer.lifting.predict.CLIPS_AT_ONCE", 2)
+    np.testing.assert_allclose(lift.relative(person, FOCAL), whole, atol=1e-5)
+
+
+# Gaps
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_frames_without_anybody_are_bridged_and_flagged(tmp_path: Path, name: str) -> None:
+    person = seen(walk(60))
+    valid = np.ones(60, dtype=bool)
+    valid[20:26] = valid[55:] = False
+    lift = lifter(tmp_path, CONVENTIONS[name])
+    wild = np.where(valid[:, None, None], person.xy, 1e5)  # what a detector says there is no matter
+    motions = [lift(replace(person, xy=xy, valid=valid)) for xy in (person.xy, wild)]
+    np.testing.assert_array_equal(motions[0].xyz, motions[1].xyz)
+    np.testing.assert_array_equal(motions[0].valid, valid)
+    assert (motions[0].confidence[~valid] == 0).all()
+    assert (motions[0].confidence[valid] == 1).all()
+    steps = np.linalg.norm(np.diff(motions[0].xyz[:, 0], axis=0), axis=-1)
+    assert steps.max() < 10 * np.median(steps) + 0.1
+
+
+def test_an_unseen_joint_may_stand_anywhere(tmp_path: Path) -> None:
+    person = seen(walk(30))
+    confidence = person.confidence.copy()
+    confidence[10:15, H36M.index["LWrist"]] = 0
+    xy = person.xy.copy()
+    xy[10:15, H36M.index["LWrist"]] = -777
+    lift = lifter(tmp_path)
+    motions = [lift(replace(person, xy=p, confidence=confidence)) for p in (person.xy, xy)]
+    np.testing.assert_array_equal(motions[0].xyz, motions[1].xyz)
+    assert motions[0].valid.all()
+
+
+def test_nobody_at_all_is_said(tmp_path: Path) -> None:
+    person = seen(walk(10))
+    with pytest.raises(ValueError, match="nobody is visible"):
+        lifter(tmp_path)(replace(person, valid=np.zeros(10, dtype=bool)))
+
+
+def test_what_is_bridged_is_what_repair_bridges(tmp_path: Path) -> None:
+    person = replace(seen(walk(30)), valid=np.arange(30) % 7 != 3)
+    np.testing.assert_array_equal(lifter(tmp_path)(person).xy, fill_gaps(person).xy)

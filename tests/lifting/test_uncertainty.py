@@ -1,0 +1,249 @@
+"""How sure a motion is: laws and closed forms, files, and the road from weights to motions."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lifters import lifter, network, seen
+from motions import motion3d, walk
+from paths import EXCERPT
+
+from tcpformer.datasets.mocap import Mocap
+from tcpformer.evaluation.open_benchmark import errors_and_sigma
+from tcpformer.lifting.lifter import Lifter
+from tcpformer.lifting.predict import predict
+from tcpformer.lifting.uncertainty import (
+    BODY,
+    coverage,
+    distance,
+    in_camera,
+    scaled_to_cover,
+    unseen,
+    widened,
+)
+from tcpformer.models import Network, build
+from tcpformer.models.checkpoint import load_model, save_model
+from tcpformer.models.pose_transformer import Config as Poses
+from tcpformer.models.pose_transformer import PoseTransformer
+from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, inputs
+from tcpformer.motion import load_motion, save_motion
+from tcpformer.skeleton import H36M
+from tcpformer.training.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, seen_in
+from tcpformer.viz.ellipse import half_axes, in_world
+
+TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+
+
+SMALL = Config(frames=9, depth=2, width=16, heads=2, representation=16)
+POSES = Poses(frames=9, layers=1, width=8, heads=2, channels=8, representation=16)
+
+
+def unsure(frames: int = 9, plain: Network = None) -> Any:
+    """A tiny network with a second head that says something of its own everywhere."""
+    plain = plain or network(frames)
+    model = build(replace(plain.config, spread=True))
+    model.load_state_dict(plain.state_dict(), strict=False)
+    torch.nn.init.normal_(model.spread.contract.weight, std=0.3)
+    model.spread.wander.fill_(0.2)
+    model.spread.wander[H36M.root] = 0.0
+    return model.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplace"])
+def test_errors_of_known_size_are_covered_as_said(kind: str, rng: np.random.Generator) -> None:
+    """One sigma holds 68.27 % of any errors; the region of a Gaussian has 2.5 sigma."""
+    sigma = np.exp(rng.normal(-3, 0.5, (60_000, 3)))
+    unit = rng.normal(size=sigma.shape) if kind == "gaussian" else rng.laplace(size=sigma.shape)
+    error = 0.7 * sigma * unit
+    factor = scaled_to_cover(error, sigma)
+    # Half of the errors of Laplace's distribution of scale b are within b log 2.
+    wanted = 0.7 if kind == "gaussian" else 0.7 * -np.log(1 - 0.6827)
+    np.testing.assert_allclose(factor, wanted, rtol=0.02)
+    reach = float(np.quantile(distance(error, sigma * factor), 0.9))
+    row = coverage(error, sigma * factor, reach)
+    assert row["region"] == pytest.approx(90, abs=0.1)
+    assert [row[f"within_{a}"] for a in "xyz"] == pytest.approx([68.27] * 3, abs=0.1)
+    assert (abs(reach - 2.5) < 0.03) == (kind == "gaussian")
+
+
+def test_turning_the_camera_turns_sigma() -> None:
+    spread = np.array([[[0.01, 0.02, 0.05]]])
+    np.testing.assert_allclose(in_camera(spread, TURN[None]), [[[0.02, 0.01, 0.05]]])
+    np.testing.assert_allclose(in_camera(spread, np.eye(3)[None]), spread)
+
+
+def test_a_bridge_is_freest_in_its_middle_and_an_open_end_more_so() -> None:
+    times = np.arange(11) / 10
+    valid = np.ones(11, dtype=bool)
+    valid[3:8] = False
+    free = unseen(valid, times)
+    assert free[5] == pytest.approx(0.3 * 0.3 / 0.6)
+    assert (free[valid] == 0).all()
+    assert free[3] == pytest.approx(free[7])
+    assert free[3] < free[4] < free[5]
+    valid[8:] = False
+    np.testing.assert_allclose(unseen(valid, times)[3:], times[3:] - times[2])
+    assert np.isinf(unseen(np.zeros(3, dtype=bool), times[:3])).all()
+
+
+def test_the_longer_unseen_the_less_sure_up_to_a_limit() -> None:
+    sigma, wander = np.full((4, 2, 3), 0.03), np.array([0.0, 0.4])
+    wide = widened(sigma, np.array([0.0, 0.5, 5.0, np.inf]), wander, 2.0)
+    np.testing.assert_allclose(wide[0], 0.03)
+    np.testing.assert_allclose(wide[:, 0], 0.03)
+    assert (np.diff(wide[:, 1], axis=0) > 0).all()
+    np.testing.assert_allclose(wide[3, 1], np.hypot(0.03, 0.4))
+
+
+def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator) -> None:
+    """Errors twice as large as said, with gaps that joints leave at a known pace."""
+    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(BODY), 3)))
+    free = np.zeros(1500)
+    plain = Held(2 * sigma * rng.normal(size=sigma.shape), sigma, free)
+    spread = UncertaintyHead(16, 17).requires_grad_(False)
+    spread.wander.fill_(0.2)
+    free = rng.uniform(0.1, 3, 1500)
+    true = widened(2 * sigma, free, np.full(len(BODY), 0.2), 4.0)
+    gaps = Held(true * rng.normal(size=true.shape), sigma, free)
+    before = spread.contract.bias.clone()
+    said = hold(spread, {"noisy": plain, "gaps": gaps})
+    np.testing.assert_allclose(spread.contract.bias - before, np.log(2), atol=0.1)
+    assert float(spread.reach) == pytest.approx(2.5, abs=0.05)
+    assert float(spread.memory) == pytest.approx(4.0, rel=0.15)
+    for held in said.values():
+        assert coverage(held.error, held.sigma, 2.5)["region"] == pytest.approx(90, abs=1)
+    assert len(seen_in(said["gaps"]).error) == 0
+    easy = replace(gaps, sigma=10 * sigma)
+    assert of_bridges(easy, np.full(len(BODY), 0.2), 2.5) == SLOWEST  # and no more is claimed
+
+
+def test_the_region_holds_its_share_of_the_hardest_kind(rng: np.random.Generator) -> None:
+    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(BODY), 3)))
+    error = sigma * rng.normal(size=sigma.shape)
+    easy, hard = (Held(size * error, sigma, np.zeros(1500)) for size in (1, 1.5))
+    spread = UncertaintyHead(16, 17).requires_grad_(False)
+    said = hold(spread, {"noisy": easy, "filmed": hard, "gaps": replace(hard, free=np.ones(1500))})
+    reach = float(spread.reach)
+    shares = {k: coverage(h.error, h.sigma, reach)["region"] for k, h in said.items()}
+    assert shares["filmed"] == pytest.approx(90, abs=0.1)
+    assert shares["noisy"] > 95
+
+
+@pytest.mark.parametrize("config", [SMALL, replace(SMALL, pose_layers=1), POSES])
+def test_the_second_head_is_fitted_to_clips_of_both_footages(config: Any) -> None:
+    xyz = walk(400, 50.0, 0.0).xyz.astype(np.float32)
+    capture = Mocap(xyz, np.array([0]), np.array([400]), 50.0)
+    model = build(config).eval()
+    spread = fit(model, capture, 2, 25)
+    x = inputs(torch.zeros(1, 9, 17, model.head.in_features), torch.ones(1, 9, 17, 3))
+    assert torch.isfinite(spread.read(x)).all()
+    assert (spread.contract.weight != 0).any()
+
+
+@pytest.mark.parametrize("plain", [network(9), PoseTransformer(POSES)])
+def test_the_pose_is_the_same_to_the_bit_and_sigma_is_said(plain: Any, tmp_path: Path) -> None:
+    motion = seen(walk(40))
+    one = lifter(tmp_path / "plain", model=plain.eval())(motion)
+    two = lifter(tmp_path / "unsure", model=unsure(plain=plain))(motion)
+    np.testing.assert_array_equal(one.camera_xyz, two.camera_xyz)
+    assert one.sigma is None
+    assert two.sigma is not None
+    assert (two.sigma[:, BODY] > 0).all()
+    assert (two.sigma[:, H36M.root] == 0).all()
+
+
+def test_sigma_scales_with_height_and_grows_in_gaps(tmp_path: Path) -> None:
+    lift = lifter(tmp_path, model=unsure())
+    motion = seen(walk(90))
+    small, tall = lift(motion, height=1.0).sigma, lift(motion, height=2.0).sigma
+    assert small is not None
+    assert tall is not None
+    np.testing.assert_allclose(tall, 2 * small, rtol=1e-9)
+    confidence = motion.confidence.copy()
+    confidence[30:60] = 0
+    valid = confidence.max(axis=1) > 0
+    gap = lift(replace(motion, confidence=confidence, valid=valid), height=1.0).sigma
+    assert gap is not None
+    free = unseen(valid, motion.times)[44]
+    least = 0.2 * np.sqrt(1 - np.exp(-free)) / 1.7
+    assert (gap[44, BODY] > 0.9 * least).all()
+
+
+def test_a_mirror_image_is_as_sure_of_the_twin() -> None:
+    model, mirror = WithUncertainty(unsure()), list(H36M.mirror)
+    xyc = np.random.default_rng(0).random((2, 9, 17, 3))
+    other = xyc[:, :, mirror] * [-1, 1, 1]
+    one, two = (predict(model, x, mirror, flip=True) for x in (xyc, other))
+    np.testing.assert_allclose(one[..., 3:], two[:, :, mirror, 3:], atol=1e-5)
+    np.testing.assert_allclose(one[..., :3], two[:, :, mirror, :3] * [-1, 1, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("ours", [{}, {"pose_embedding": True}, {"pose_layers": 1}])
+def test_frozen_or_not_it_says_the_same(ours: dict[str, Any]) -> None:
+    model = TCPFormer(replace(unsure().config, **ours)).eval()
+    assert model.spread is not None
+    torch.nn.init.normal_(model.spread.contract.weight)
+    x = torch.rand(2, 9, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            WithUncertainty(model.freeze())(x), WithUncertainty(model)(x), atol=1e-4, rtol=0
+        )
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_calibrated_weights_are_files_like_others(short: bool, tmp_path: Path) -> None:
+    model = unsure()
+    if short:
+        model = model.half().float()
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    save_model(as_kept(model), tmp_path)
+    again = load_model(tmp_path)
+    assert again.config.spread
+    for key, value in state.items():
+        torch.testing.assert_close(again.state_dict()[key], value, atol=0, rtol=0)
+
+
+def test_the_packaged_weights_are_honest_on_the_excerpt() -> None:
+    lift = Lifter("default", "cpu")
+    excerpt = EXCERPT
+    for noisy in (False, True):
+        row = coverage(*errors_and_sigma(lift, excerpt, noisy=noisy), lift.reach)
+        assert 80 < row["region"] < 97
+    assert load_model("default").config.spread
+
+
+def test_sigma_goes_through_files_and_is_checked(tmp_path: Path) -> None:
+    motion = motion3d(walk(5).xyz)
+    sure = replace(motion, sigma=np.full((5, 17, 3), 0.02), reach=2.9)
+    save_motion(sure, tmp_path / "a.npz")
+    again = load_motion(tmp_path / "a.npz")
+    np.testing.assert_array_equal(again.sigma, sure.sigma)
+    assert again.reach == 2.9
+    save_motion(motion, tmp_path / "b.npz")
+    assert load_motion(tmp_path / "b.npz").sigma is None
+    for bad in (-0.1, np.nan):
+        with pytest.raises(ValueError, match="sigma must be finite metres of at least 0"):
+            replace(motion, sigma=np.full((5, 17, 3), bad))
+    with pytest.raises(ValueError, match="reach must be a positive number"):
+        replace(motion, reach=0.0)
+
+
+def test_a_halo_is_as_wide_as_sigma_and_lies_along_its_axis() -> None:
+    motion = motion3d(walk(1).xyz)
+    sigma = np.tile([0.02, 0.01, 0.1], (17, 1))
+    covariance = in_world(sigma, motion.camera_xyz[0], motion.xyz[0])
+    # World: x right, y away, z up; depth is y.
+    np.testing.assert_allclose(
+        covariance, np.tile(np.diag([4e-4, 1e-2, 1e-4]), (17, 1, 1)), atol=1e-9
+    )
+    eye = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    axes, _ = half_axes(covariance, eye)
+    np.testing.assert_allclose(axes, np.tile([0.01, 0.02], (17, 1)), atol=1e-9)
+    from_the_side = np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])
+    axes, angle = half_axes(covariance, from_the_side)
+    np.testing.assert_allclose(axes, np.tile([0.01, 0.1], (17, 1)), atol=1e-9)
+    np.testing.assert_allclose(np.abs(np.sin(np.radians(angle))), 0, atol=1e-9)

@@ -1,0 +1,296 @@
+"""Released checkpoints: they load whole or are refused in one error, and nothing in them runs."""
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from baselines import SAID, checkpoint
+from baselines import golden as baseline
+from paths import GOLDEN
+
+from tcpformer.models import poseformerv2, strided_transformer
+from tcpformer.models.checkpoint import load_model, load_weights
+from tcpformer.models.tcpformer import Config
+
+State = dict[str, torch.Tensor]
+HEADS = 4
+
+
+def released(frames: int) -> State:
+    """The state of a checkpoint, under the names and in the shapes of the released code."""
+    with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
+        return {key[6:]: torch.from_numpy(data[key]) for key in data if key.startswith("state/")}
+
+
+def golden(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
+        return torch.from_numpy(data["input"]), torch.from_numpy(data["output"])
+
+
+# TCPFormer
+
+
+@pytest.mark.parametrize("under", ["model", "state_dict", ""])
+@pytest.mark.parametrize("prefix", ["module.", ""])
+@pytest.mark.parametrize("suffix", [".pth.tr", ".pth", ".pt", ".bin"])
+@torch.inference_mode()
+def test_a_released_checkpoint_gives_its_own_output(
+    tmp_path: Path, under: str, prefix: str, suffix: str
+) -> None:
+    state = {prefix + key: value for key, value in released(9).items()}
+    content = {"epoch": 3, "lr": 1e-4, under: state, "optimizer": None} if under else state
+    torch.save(content, tmp_path / f"best{suffix}")
+    model = load_model(tmp_path / f"best{suffix}", heads=HEADS)
+    given, output = golden(9)
+    assert not model.training
+    torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
+
+
+@pytest.mark.parametrize("frames", [9, 27])
+@torch.inference_mode()
+def test_sizes_are_read_from_shapes(tmp_path: Path, frames: int) -> None:
+    torch.save(released(frames), tmp_path / "a.pth")
+    wanted = Config(
+        frames=frames, depth=2, width=32, heads=HEADS, representation=64, local_branch=True
+    )
+    model = load_model(tmp_path / "a.pth", heads=HEADS)
+    assert model.config == wanted
+    given, output = golden(frames)
+    torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
+
+
+def test_a_checkpoint_without_local_branch_has_none(tmp_path: Path) -> None:
+    state = {k: v for k, v in released(9).items() if "local_" not in k and "loacl_" not in k}
+    torch.save(state, tmp_path / "a.pth")
+    assert len(state) < len(released(9))
+    assert not load_model(tmp_path / "a.pth", heads=HEADS).config.local_branch
+
+
+@torch.inference_mode()
+def test_heads_are_believed_and_matter(tmp_path: Path) -> None:
+    torch.save(released(9), tmp_path / "a.pth")
+    given, output = golden(9)
+    other = load_model(tmp_path / "a.pth", heads=2 * HEADS)
+    assert (other(given) - output).abs().max() > 1e-4
+
+
+def test_a_released_checkpoint_does_not_say_what_it_expects(tmp_path: Path) -> None:
+    torch.save(released(9), tmp_path / "a.pth")
+    weights = load_weights(tmp_path / "a.pth", heads=HEADS)
+    assert weights.convention is None
+    assert weights.name.startswith("a.pth sha256:")
+
+
+def _without(state: State) -> State:
+    del state["layers.1.att_temporal.mlp.fc1.bias"]
+    return state
+
+
+def _with_extra(state: State) -> State:
+    return state | {"layers.1.gcn.bias": torch.zeros(3)}
+
+
+def _reshaped(state: State) -> State:
+    return state | {"head.weight": torch.zeros(3, 65)}
+
+
+def _another(state: State) -> State:
+    """Names as other lifting networks have them."""
+    return {
+        "joints_embed.weight": state["joints_embed.weight"],
+        "blocks_st.0.fc.bias": state["norm.bias"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_without, r"missing: mixers\.1\.joint_first\.1\.1\.body\.expand\.bias\.$"),
+        (_with_extra, r"not known: mixers\.1\.gcn\.bias\.$"),
+        (_reshaped, r"of another shape: head\.weight\.$"),
+        (_another, r"no known network .*PoseFormerV2.*blocks_st"),
+    ],
+)
+def test_other_keys_are_named(tmp_path: Path, change: Callable[[State], State], words: str) -> None:
+    torch.save({"model": change(released(9))}, tmp_path / "a.pth.tr")
+    with pytest.raises(ValueError, match=words) as caught:
+        load_model(tmp_path / "a.pth.tr", heads=HEADS)
+    assert str(tmp_path / "a.pth.tr") in str(caught.value)
+
+
+def test_when_very_many_keys_differ_a_few_are_named(tmp_path: Path) -> None:
+    state = {k: v for k, v in released(9).items() if not k.startswith("temporal_layers.")}
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"missing: exchanges\.0.* and \d+ more") as caught:
+        load_model(tmp_path / "a.pth", heads=HEADS)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("heads", [5, 3, 0, -1, 64])
+def test_heads_that_cannot_be_are_refused(tmp_path: Path, heads: int) -> None:
+    torch.save(released(9), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=rf"heads.*{heads}.*--heads"):
+        load_model(tmp_path / "a.pth", heads=heads)
+
+
+class Code:
+    """Runs when it is unpickled, and leaves a trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, how: str) -> None:
+    path, trace = tmp_path / "a.pth", tmp_path / "ran"
+    content = {"model": released(9), "code": Code(trace)}
+    if how == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+        pickle.loads(pickle.dumps(Code(trace)))  # it would run
+        trace.rmdir()
+    with pytest.raises(ValueError, match="nothing in it was run") as caught:
+        load_model(path)
+    assert "weights_only" not in str(caught.value)  # torch's advice is to run it
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"these are no weights\n", b"PK\x03\x04 cut off"])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.pth: not a checkpoint of plain tensors"):
+        load_model(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([torch.zeros(3)], "expected a dictionary of tensors, got list"),
+        ({}, "expected a dictionary of tensors"),
+        ({"model": {"proxy": "three"}}, r"tensors only, but \['proxy'\]"),
+        (torch.zeros(3), "expected a dictionary of tensors, got Tensor"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(
+    tmp_path: Path, content: object, words: str
+) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=words):
+        load_model(tmp_path / "a.pt")
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "weights.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"expected a checkpoint file \(\.tr, \.pth"):
+        load_model(tmp_path / "weights.zip")
+
+
+def test_nothing_there_says_what_there_could_be(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no weights at .*'default'.*model\.safetensors"):
+        load_model(tmp_path / "nowhere")
+
+
+# The baselines
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        (
+            "poseformerv2",
+            poseformerv2.Config(
+                frames=27, kept_frames=3, kept_coefficients=3, width=8, depth=2, heads=8
+            ),
+        ),
+        (
+            "strided_transformer",
+            strided_transformer.Config(
+                frames=27, strides=(3, 3, 3), width=32, hidden=64, depth=2, heads=8
+            ),
+        ),
+    ],
+)
+def test_which_network_it_is_is_found_out(tmp_path: Path, name: str, config: Any) -> None:
+    weights = load_weights(checkpoint(name, tmp_path), **SAID[name])
+    assert weights.model.config == config
+    assert weights.convention is None
+    assert not weights.model.training
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_the_shapes_do_not_tell_has_to_be_said(tmp_path: Path, name: str) -> None:
+    untold = next(iter(SAID[name]))
+    with pytest.raises(ValueError, match=rf"say {untold} \(--{untold}\).*do not tell: ") as caught:
+        load_model(checkpoint(name, tmp_path))
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "words"),
+    [
+        ("strided_transformer", {"strides": (3, 9)}, r"expected 3 strides.*got \(3, 9\)"),
+        ("strided_transformer", {"strides": (3, 3, 9)}, r"frames \(27\) their product.*--strides"),
+        ("strided_transformer", {"strides": (3, 3, 3), "frames": 81}, "frames are 27, but 81 was"),
+        ("strided_transformer", {"strides": (3, 3, 3), "heads": 5}, r"heads \(5\).*--heads"),
+        ("poseformerv2", {"frames": 26}, r"must be odd.*got 26.*--frames"),
+        ("poseformerv2", {"frames": 1}, r"no more than frames \(1\)"),
+        ("poseformerv2", {"frames": 27, "strides": (27,)}, r"strides are None, but \(27,\) was"),
+    ],
+)
+def test_what_is_said_wrongly_is_refused(
+    tmp_path: Path, name: str, said: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        load_model(checkpoint(name, tmp_path), **said)
+
+
+def test_of_a_tcpformer_nothing_need_be_said_and_nothing_false_may_be(tmp_path: Path) -> None:
+    torch.save(released(9), tmp_path / "a.pth")
+    assert load_model(tmp_path / "a.pth", heads=HEADS, frames=9).config.frames == 9
+    with pytest.raises(ValueError, match="frames are 9, but 27 was said"):
+        load_model(tmp_path / "a.pth", heads=HEADS, frames=27)
+    with pytest.raises(ValueError, match="strides are None"):
+        load_model(tmp_path / "a.pth", heads=HEADS, strides=(3, 3))
+
+
+def test_dead_weights_may_be_missing_and_no_others_be_there(tmp_path: Path) -> None:
+    name, dead = (
+        "strided_transformer",
+        ("Transformer.model.norm.", "Transformer_reduce.model.norm."),
+    )
+    state = {key: value for key, value in baseline(name)[0].items() if not key.startswith(dead)}
+    assert len(state) == len(baseline(name)[0]) - 4
+    torch.save(state, tmp_path / "a.pth")
+    load_model(tmp_path / "a.pth", **SAID[name])
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_stray_key_is_named(tmp_path: Path, name: str) -> None:
+    path = checkpoint(name, tmp_path, **{"refine.norm.weight": torch.zeros(3)})
+    with pytest.raises(ValueError, match=r"not known: refine\.norm\.weight\.$"):
+        load_model(path, **SAID[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("poseformerv2", "Temporal_pos_embed_"),
+        ("poseformerv2", "Joint_embedding.weight"),
+        ("strided_transformer", "Transformer.pos_embedding"),
+    ],
+)
+def test_without_a_size_it_is_not_whole(tmp_path: Path, name: str, lacking: str) -> None:
+    state = baseline(name)[0]
+    del state[lacking]
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"a\.pth: not the whole weights of a \w+ \(KeyError"):
+        load_model(tmp_path / "a.pth", **SAID[name])

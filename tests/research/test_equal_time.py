@@ -1,0 +1,73 @@
+"""Networks in the same time: what each gets, and the whole road with tiny ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mocaps import mocap_file
+from paths import EXCERPT
+
+from research import equal_time as module
+from research.equal_time import Rules, Stage, contest, contestants
+from tcpformer.models import build, inputs_of
+from tcpformer.models.tcpformer import Config
+from tcpformer.training.config import TrainConfig
+from tcpformer.training.hardware import HardwareConfig
+
+BOTH = Config(frames=3, depth=1, width=8, heads=1, representation=8, pose_layers=1)
+POSES = BOTH.whole_poses
+
+
+def test_the_published_ones_are_of_the_packaged_size_and_all_see_the_same() -> None:
+    models = {name: build(stages[-1].network) for name, stages in contestants().items()}
+    sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+    whole = sizes["TCPFormer with whole poses"]
+    for name in ("PoseFormerV2", "StridedTransformer"):
+        for frames in (9, 27):
+            assert models[f"{name}, {frames} frames"].config.frames == frames
+            assert abs(sizes[f"{name}, {frames} frames"] / whole - 1) < 0.1
+    assert {inputs_of(model) for model in models.values()} == {3}
+
+
+def test_each_gets_the_time_and_stages_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[TrainConfig] = []
+
+    def note(plan: TrainConfig, data: Path, out: Path, machine: HardwareConfig) -> None:
+        out.mkdir(parents=True)
+        plans.append(plan)
+
+    scores = {"frames": 10.0, "mpjpe": 50.0}
+    monkeypatch.setattr(module, "pace", lambda plan, *rest: 0.5 if plan.init is None else 2.0)
+    monkeypatch.setattr(module, "train", note)
+    monkeypatch.setattr(module, "_score", lambda *rest: {"clean": scores, "noisy": scores})
+    first, then = Stage(network=POSES, share=0.75), Stage(network=BOTH, share=0.25, batch=4)
+    systems = {"one": [Stage(network=POSES)], "two": [first, then]}
+    rules = Rules(data=tmp_path, benchmark=tmp_path, minutes=10.0)
+    table = contest(systems, tmp_path, rules)
+    assert [plan.steps for plan in plans] == [1200, 900, 75]
+    assert [plan.init for plan in plans] == [None, None, str(tmp_path / "two/stage_0_900/weights")]
+    assert f"| {1200 * 64 * 3:,} | 50.0 |" in table
+    assert f"| {900 * 64 * 3 + 75 * 4 * 3:,} | 50.0 |" in table
+    contest(systems, tmp_path, rules)
+    assert len(plans) == 3, "what is done is not done again"
+    contest({"one": systems["one"]}, tmp_path, replace(rules, minutes=5.0))
+    assert plans[3:] == [replace(plans[0], steps=600)], "in another time it is another run"
+
+
+def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mocap_file(tmp_path / "m.npz")
+    monkeypatch.setattr(module, "pace", lambda *rest: 30.0)
+    stages = [
+        Stage(network=POSES, share=0.5, batch=2),
+        Stage(network=BOTH, share=0.5, batch=2),
+    ]
+    rules = Rules(data=tmp_path / "m.npz", benchmark=EXCERPT, minutes=2.0, every=16)
+    table = contest({"tiny": stages}, tmp_path, rules)
+    clean, noisy = table.split("\n\n")
+    assert clean.startswith("| clean 2D | parameters | frames seen | MPJPE | N-MPJPE | P-MPJPE |")
+    size = sum(p.numel() for p in build(BOTH).parameters())
+    assert f"| tiny | {size:,} | {4 * 2 * 3} |" in noisy
+    assert (tmp_path / "tiny/stage_1_2/weights").exists()
+    assert (tmp_path / "tiny/stage_1_2/report_16/report.json").exists()

@@ -1,0 +1,110 @@
+"""Keypoint files of two people, written here as other programs write them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tcpformer.skeleton import Skeleton
+
+FPS, SIZE = 30.0, (1280, 720)
+
+
+rng = np.random.default_rng(0)
+
+
+COUNT = 20
+
+
+def people(skeleton: Skeleton, count: int = COUNT) -> np.ndarray:
+    """Two people (2, t, k, 3) who walk past each other."""
+    figure = {
+        "Nose": (0, -80), "LEye": (3, -84), "REye": (-3, -84), "LEar": (7, -82), "REar": (-7, -82),
+        "Neck": (0, -58), "Head": (0, -95), "Hip": (0, 0),
+        "LShoulder": (18, -55), "LElbow": (26, -25), "LWrist": (28, 5),
+        "LHip": (10, 0), "LKnee": (11, 42), "LAnkle": (12, 85), "LHeel": (10, 90),
+        "LBigToe": (14, 92), "LSmallToe": (17, 92),
+    }  # fmt: skip
+    for name, (x, y) in dict(figure).items():
+        if name[0] == "L":
+            figure["R" + name[1:]] = (-x, y)
+    body = np.array([figure[joint] for joint in skeleton.joints], float)
+    t = np.arange(count)[:, None, None]
+    left = body + [300, 350] + t * [12, 0]
+    right = 0.8 * body + [620, 300] - t * [12, 0]
+    xy = np.stack([left, right])
+    return np.concatenate([xy, np.full((*xy.shape[:-1], 1), 0.9)], axis=-1)
+
+
+def openpose(folder: Path, two: np.ndarray, *, ids: bool = False) -> Path:
+    folder.mkdir()
+    for frame in range(two.shape[1]):
+        order = rng.permutation(2)
+        content = [
+            {
+                "person_id": [int(i) + 5 if ids else -1],
+                "pose_keypoints_2d": two[i, frame].ravel().tolist(),
+                "face_keypoints_2d": [],
+            }
+            for i in order
+        ]
+        name = f"clip_{frame:012d}_keypoints.json"
+        (folder / name).write_text(json.dumps({"version": 1.3, "people": content}))
+    return folder
+
+
+def mmpose(path: Path, two: np.ndarray, names: tuple[str, ...] | None) -> Path:
+    frames = [
+        {
+            "frame_id": frame + 1,
+            "instances": [
+                {
+                    "keypoints": two[i, frame, :, :2].tolist(),
+                    "keypoint_scores": two[i, frame, :, 2].tolist(),
+                    "bbox": [[0, 0, 1, 1]],
+                    "bbox_score": 0.9,
+                }
+                for i in rng.permutation(2)
+            ],
+        }
+        for frame in range(two.shape[1])
+    ]
+    content: object = frames
+    if names is not None:
+        numbered = {str(i): name for i, name in enumerate(names)}
+        content = {"meta_info": {"keypoint_id2name": numbered}, "instance_info": frames}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def rtmlib(path: Path, two: np.ndarray) -> Path:
+    shuffled = np.stack([two[rng.permutation(2), t] for t in range(two.shape[1])])
+    np.savez(path, keypoints=shuffled[..., :2], scores=shuffled[..., 2])
+    return path
+
+
+def sports2d(folder: Path, two: np.ndarray, names: tuple[str, ...]) -> Path:
+    folder.mkdir()
+    for i, one in enumerate(two):
+        path = folder / f"clip_Sports2D_px_person{i:02d}.trc"
+        k = range(1, len(names) + 1)
+        head = [
+            f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+            "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\t"
+            "OrigDataStartFrame\tOrigNumFrames",
+            f"{FPS}\t{FPS}\t{len(one)}\t{len(names)}\tpx\t{FPS}\t0\t{len(one)}",
+            "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t",
+            "\t\t" + "\t".join(f"X{j}\tY{j}\tZ{j}" for j in k),
+        ]
+        rows = []
+        for frame, joints in enumerate(one):
+            cells = [f"{x}\t{y}\t0.0" if c else "\t\t" for x, y, c in joints.tolist()]
+            rows.append(f"{frame + 1}\t{frame / FPS}\t" + "\t".join(cells))
+        path.write_text("\n".join([*head, *rows]) + "\n")
+        (folder / f"clip_Sports2D_m_person{i:02d}.trc").write_text("metres, not read\n")
+    return folder
+
+
+MMPOSE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder",
+          "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip",
+          "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle")  # fmt: skip

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .detect import detect_people
 from .io import save
+from .io.npz import load_keypoints, load_motion
 from .io.video import Video, open_video
-from .motion import Motion2D, Motion3D, load_keypoints, load_motion, to_skeleton
+from .motion import Motion2D, Motion3D, to_skeleton
 from .skeleton import BLAZEPOSE, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 
 if TYPE_CHECKING:

@@ -3,27 +3,21 @@
 Both are frozen and checked once, when made; every function between them may trust them.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from numbers import Real
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .files import atomic_write, read_npz
-from .skeleton import Skeleton, conversion, identify
+from .skeleton import Skeleton, conversion
 
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
-REACH = 2.5
+REGION_SCALE = 2.5
 """Standard deviations within which a Gaussian in three axes lies nine times out of ten."""
 _SHARES, _PICTURE = (-2.0, 5.0), 100
 """Joints all within the first are no pixels of a picture as large as that: feet may be below it."""
-# Of a motion.npz: arrays a joint, arrays a frame, texts, and texts that older files lack.
-_BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")
-_BY_FRAME = ("valid", "times")
-_TEXTS, _LATER = ("focal_source", "scale_source", "weights"), ("chain", "ground_source")
 
 
 @dataclass(frozen=True)
@@ -95,19 +89,18 @@ class Motion3D:
         skeleton: The joints, in the order of axis ``j``.
         size: Image (width, height) in pixels.
         focal: Focal length of the camera in pixels; principal point in the middle of the image.
-        focal_source: Where the focal length comes from, in words.
-        scale_source: Where the metres come from, in words.
-        weights: Name and fingerprint of the weights that lifted it.
-        chain: What was done to it besides, in words; "" for a motion as lifted.
-        ground_source: Where gravity and the floor come from, in words.
-        sigma: How far off each joint may be, as seen from the pelvis: metres along each axis of the
-            camera, one standard deviation. The pelvis' own is 0. None where nobody knows.
-        reach: The ellipsoid around a joint that holds it nine times out of ten has half-axes of so
-            many sigma.
+        provenance: What each step came from, by the name of the step, in words: "weights" (name
+            and fingerprint), "focal" (of the focal length), "scale" (of the metres), "ground" (of
+            gravity and floor), "postprocess" (what was done after lifting). A step that was not
+            done has no key.
+        sigma: Standard deviation of each joint relative to the pelvis, metres along each axis of
+            the camera; 0 for the pelvis. None if the weights predict no uncertainty.
+        region_scale: Half-axes, in sigma, of the ellipsoid that holds a joint with probability
+            0.9.
 
     Raises:
         ValueError: If shapes disagree, numbers are not finite, or a size, rate, focal length or
-            reach is not positive, or a sigma negative.
+            region_scale is not positive, or a sigma negative.
     """
 
     xyz: Float[np.ndarray, "t j 3"]
@@ -120,13 +113,9 @@ class Motion3D:
     skeleton: Skeleton
     size: tuple[int, int]
     focal: float
-    focal_source: str
-    scale_source: str
-    weights: str
-    chain: str = ""
-    ground_source: str = "the camera is taken to be level"
+    provenance: Mapping[str, str] = field(default_factory=dict)
     sigma: Float[np.ndarray, "t j 3"] | None = None
-    reach: float = REACH
+    region_scale: float = REGION_SCALE
 
     def __post_init__(self) -> None:
         t, j = len(self.valid), len(self.skeleton.joints)
@@ -181,8 +170,8 @@ def _check_2d(motion: Motion2D) -> None:
 
 
 def _check_sigma(motion: Motion3D) -> None:
-    if not 0 < motion.reach < np.inf:
-        raise ValueError(f"reach must be a positive number of sigma, got {motion.reach}.")
+    if not 0 < motion.region_scale < np.inf:
+        raise ValueError(f"region_scale must be positive, got {motion.region_scale}.")
     if motion.sigma is None:
         return
     if motion.sigma.shape != motion.camera_xyz.shape:
@@ -259,92 +248,3 @@ def _with_both_ears(motion: Motion2D) -> Motion2D:
         xy[hidden, ear] = motion.xy[hidden, other]
         confidence[hidden, ear] = motion.confidence[hidden, other]
     return replace(motion, xy=xy, confidence=confidence)
-
-
-def load_keypoints(
-    path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None
-) -> Motion2D:
-    """Read 2D keypoints from an npz file; a motion.npz is one too.
-
-    Keys: ``xy`` (t, k, 2) pixels, ``confidence`` (t, k), ``joints`` (k,) names in any order,
-    ``fps``, ``size`` (width, height); and, where they are known, ``times`` (t,) seconds, ``focal``
-    pixels and ``focal_source``, in words. Joints must make up one of the known skeletons.
-
-    Args:
-        path: The file.
-        fps: Frames per second, in the place of what the file tells, if it does.
-        size: Width and height of the pictures, likewise.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no npz, a key is missing, or the content is not a motion.
-    """
-    given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
-    told = [key for key in ("fps", "size") if key not in given]
-    numbers, texts, maybe = ("xy", "confidence", *told), ("joints",), ("times", "focal")
-    data = given | read_npz(path, numbers, texts, maybe, ("focal_source",))
-    xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
-    if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
-        raise ValueError(
-            f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
-            f"{xy.shape} and {confidence.shape}."
-        )
-    check_film(data["size"], data["fps"])
-    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
-    return Motion2D(
-        xy=xy[:, order].astype(np.float64),
-        confidence=confidence[:, order].astype(np.float64),
-        size=(int(data["size"][0]), int(data["size"][1])),
-        fps=float(data["fps"]),
-        skeleton=skeleton,
-        focal=float(data["focal"]) if "focal" in data else None,
-        focal_source=str(data.get("focal_source", f"given in {path}")),
-        **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
-    )
-
-
-def save_motion(motion: Motion3D, path: str | Path) -> None:
-    """Write a motion as npz, readable without pickle; `load_motion` is the inverse."""
-    arrays = {key: getattr(motion, key) for key in (*_BY_JOINT, *_BY_FRAME)}
-    arrays |= {key: np.array(getattr(motion, key)) for key in (*_TEXTS, *_LATER)}
-    arrays |= {
-        "fps": np.float64(motion.fps),
-        "joints": np.array(motion.skeleton.joints),
-        "unit": np.array("m"),
-        "axes": np.array(f"xyz: world, {WORLD_AXES}; camera_xyz: camera, {CAMERA_AXES}"),
-        "size": np.array(motion.size),
-        "focal": np.float64(motion.focal),
-    }
-    if motion.sigma is not None:
-        arrays |= {"sigma": motion.sigma, "reach": np.float64(motion.reach)}
-    with atomic_write(path) as beside, beside.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
-def load_motion(path: str | Path) -> Motion3D:
-    """Read a motion that `save_motion` wrote.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not such a file.
-    """
-    numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit", *_TEXTS)
-    data = read_npz(path, numbers, texts, optional=("sigma", "reach"), optional_texts=_LATER)
-    if str(data["unit"]) != "m":
-        raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
-    k = data["joints"].size
-    by_joint = (*_BY_JOINT, *(("sigma",) if "sigma" in data else ()))
-    if any(data[key].ndim < 2 or data[key].shape[1] != k for key in by_joint):
-        raise ValueError(f"{path}: expected {k} joints in axis 1 of {by_joint}.")
-    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
-    fields: dict[str, Any] = {key: data[key] for key in _BY_FRAME}
-    fields |= {key: data[key][:, order] for key in by_joint}
-    fields |= {key: str(data[key]) for key in (*_TEXTS, *_LATER) if key in data}
-    return Motion3D(
-        **fields,
-        fps=float(data["fps"]),
-        skeleton=skeleton,
-        size=(int(data["size"][0]), int(data["size"][1])),
-        focal=float(data["focal"]),
-        reach=float(data.get("reach", REACH)),
-    )

@@ -38,11 +38,7 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "axes": ("U", ()),
     "size": ("i", (2,)),
     "focal": ("f", ()),
-    "focal_source": ("U", ()),
-    "scale_source": ("U", ()),
-    "weights": ("U", ()),
-    "chain": ("U", ()),
-    "ground_source": ("U", ()),
+    "provenance": ("U", ()),
 }
 
 
@@ -67,8 +63,8 @@ def test_keypoints_become_a_motion_and_its_skeleton(
         assert "x right, y away from the camera, z up" in str(file["axes"])
     motion = load_motion(out / "person_0/motion.npz")
     np.testing.assert_allclose(motion.xy, walk(40).xy)
-    assert motion.scale_source == "body height, given: 1.80 m"
-    assert motion.weights.startswith(f"{tiny.name} sha256:")
+    assert motion.provenance["scale"] == "body height, given: 1.80 m"
+    assert motion.provenance["weights"].startswith(f"{tiny.name} sha256:")
     assert bvh_frames(out / "person_0/motion.bvh").shape == (40, 3 + 17 * 3)
     said = capsys.readouterr()
     assert said.err == ""
@@ -85,7 +81,7 @@ def test_options_reach_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> 
         motions.append(load_motion(tmp_path / str(i) / "person_0/motion.npz"))
     plain, no_flip, focal, height = motions
     assert focal.focal == 700
-    assert "1.20 m" in height.scale_source
+    assert "1.20 m" in height.provenance["scale"]
     assert all(np.abs(m.xyz - plain.xyz).max() > 1e-4 for m in (no_flip, focal, height))
 
 
@@ -93,7 +89,7 @@ def test_lifting_again_replaces_what_was_there(tmp_path: Path, walking: Path, ti
     out = tmp_path / "out"
     for height in (1.5, 1.9):
         run("lift", walking, "--out", out, "--weights", tiny, "--height", height)
-    assert "1.90 m" in load_motion(out / "person_0/motion.npz").scale_source
+    assert "1.90 m" in load_motion(out / "person_0/motion.npz").provenance["scale"]
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
 
 
@@ -163,10 +159,10 @@ def test_what_is_known_sets_the_scale_of_raw_motions_too(
 ) -> None:
     run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw", *option)
     motion, raw = (load_motion(tmp_path / f"person_0/motion{kind}.npz") for kind in ("", "_raw"))
-    assert re.match(words + r".* m tall", motion.scale_source)
-    assert raw.scale_source == motion.scale_source
+    assert re.match(words + r".* m tall", motion.provenance["scale"])
+    assert raw.provenance["scale"] == motion.provenance["scale"]
     assert median_height(motion) == pytest.approx(median_height(raw), abs=1e-5)
-    assert f"{median_height(motion):.2f} m tall" in motion.scale_source
+    assert f"{median_height(motion):.2f} m tall" in motion.provenance["scale"]
 
 
 def test_quality_prints_what_was_done(
@@ -210,7 +206,9 @@ def test_precision_reaches_the_lifter(
     asked: list[str] = []
     form = lift.prepare_for_inference
     monkeypatch.setattr(
-        lift, "to_run", lambda model, numbers: (asked.append(numbers), form(model, "float32"))[1]
+        lift,
+        "prepare_for_inference",
+        lambda model, numbers: (asked.append(numbers), form(model, "float32"))[1],
     )
     for options in ((), ("--precision", "bfloat16")):
         run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, *options)

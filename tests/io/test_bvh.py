@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from tcpformer.io import rig, save
 from tcpformer.io.bvh import euler, from_y_up, to_y_up, unwrap_euler, write_bvh
-from tcpformer.motion import Motion3D, load_motion
+from tcpformer.io.npz import load_motion
+from tcpformer.motion import Motion3D
 from tcpformer.skeleton import COCO, H36M
 
 MM = 1e-3

@@ -10,7 +10,7 @@ from keypoint_files import FPS, MMPOSE, SIZE, mmpose, openpose, people, rtmlib, 
 from motions import walk
 
 from tcpformer.io.keypoints import read_people
-from tcpformer.motion import save_motion
+from tcpformer.io.npz import save_motion
 from tcpformer.skeleton import COCO, HALPE26
 
 
@@ -109,7 +109,7 @@ def test_shares_of_the_picture_are_refused_of_every_program(tmp_path: Path) -> N
 
 def test_a_motion_as_keypoints_keeps_the_source_of_its_focal_length(tmp_path: Path) -> None:
     path, said = tmp_path / "motion.npz", "assumed: 60 degrees across the longer side"
-    save_motion(replace(walk(40), focal_source=said), path)
+    save_motion(replace(walk(40), provenance={"focal": said}), path)
     assert read_people(path)[0].focal_source == said
 
 

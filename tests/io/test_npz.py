@@ -9,7 +9,8 @@ import pytest
 from coco_motion import FILM_MUST_BE, J, keypoints, seen
 from motions import walk
 
-from tcpformer.motion import load_keypoints, save_motion, to_skeleton
+from tcpformer.io.npz import load_keypoints, save_motion
+from tcpformer.motion import to_skeleton
 from tcpformer.skeleton import COCO, H36M
 
 
@@ -99,5 +100,5 @@ def test_a_focal_length_says_where_it_comes_from(tmp_path: Path) -> None:
     assert (read.focal, read.focal_source) == (900.0, f"given in {path}")
     assert to_skeleton(read, H36M).focal_source == read.focal_source
     for said in ("assumed: 60 degrees across the longer side", "metadata of the video"):
-        save_motion(replace(walk(3), focal_source=said), path)
+        save_motion(replace(walk(3), provenance={"focal": said}), path)
         assert load_keypoints(path).focal_source == said

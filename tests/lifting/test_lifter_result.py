@@ -85,7 +85,7 @@ def test_as_lifted_the_world_stands_on_the_lowest_ankle(tmp_path: Path) -> None:
     motion = lifter(tmp_path)(seen(walk(30)), chain=None)
     feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
     assert feet.min() == pytest.approx(0, abs=1e-12)
-    assert motion.chain == ""
+    assert "postprocess" not in motion.provenance
     world = motion.camera_xyz[..., [0, 2, 1]] * [1, 1, -1]
     np.testing.assert_allclose(motion.xyz - motion.xyz[:1, :1], world - world[:1, :1], atol=1e-9)
 
@@ -96,8 +96,8 @@ def test_the_stature_is_the_height_given(tmp_path: Path, name: str, height: floa
     motion = lifter(tmp_path, CONVENTIONS[name])(seen(walk(40)), height=height)
     wanted = STANDARD_HEIGHT if height is None else height
     assert np.median(stature(motion.xyz)) == pytest.approx(wanted, rel=1e-9)
-    assert f"{wanted:.2f} m" in motion.scale_source
-    assert ("given" in motion.scale_source) == (height is not None)
+    assert f"{wanted:.2f} m" in motion.provenance["scale"]
+    assert ("given" in motion.provenance["scale"]) == (height is not None)
 
 
 def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
     motion = lift(replace(person, confidence=confidence))
     np.testing.assert_array_equal(motion.confidence, confidence)
     assert motion.valid.all()
-    assert (motion.fps, motion.size, motion.weights) == (30.0, person.size, lift.name)
-    assert (motion.focal, motion.focal_source) == (FOCAL, "given with the 2D motion")
+    assert (motion.fps, motion.size, motion.provenance["weights"]) == (30.0, person.size, lift.name)
+    assert (motion.focal, motion.provenance["focal"]) == (FOCAL, "given with the 2D motion")
     told = lift(person, focal=900.0)
-    assert (told.focal, told.focal_source) == (900.0, "given")
+    assert (told.focal, told.provenance["focal"]) == (900.0, "given")
     guessed = lift(replace(person, focal=None))
     assert guessed.focal == pytest.approx(640 / np.tan(np.radians(30)))
-    assert "60 degrees" in guessed.focal_source
+    assert "60 degrees" in guessed.provenance["focal"]
 
 
 def test_joints_of_a_detector_come_out_as_human36m(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_released_checkpoint_lifts_once_told_what_it_saw(
     path = _released(tmp_path / "a.pth.tr")
     lift = Lifter(path, "cpu", trained_on=trained_on, heads=4)
     motion = lift(seen(walk(20)))
-    assert motion.weights.startswith("a.pth.tr sha256:")
+    assert motion.provenance["weights"].startswith("a.pth.tr sha256:")
     assert np.isfinite(motion.xyz).all()
     assert lift.skeleton == {"h36m": H36M_NOSE, "3dhp": MPI_INF_3DHP}[trained_on]
 

@@ -13,6 +13,7 @@ from paths import EXCERPT
 
 from tcpformer.datasets.mocap import Mocap
 from tcpformer.evaluation.open_benchmark import errors_and_sigma
+from tcpformer.io.npz import load_motion, save_motion
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.predict import predict
 from tcpformer.lifting.uncertainty import (
@@ -30,7 +31,6 @@ from tcpformer.models.pose_transformer import Config as Poses
 from tcpformer.models.pose_transformer import PoseTransformer
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, inputs
-from tcpformer.motion import load_motion, save_motion
 from tcpformer.skeleton import H36M
 from tcpformer.training.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, seen_in
 from tcpformer.viz.ellipse import half_axes, in_world
@@ -211,18 +211,18 @@ def test_the_packaged_weights_are_honest_on_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     excerpt = EXCERPT
     for noisy in (False, True):
-        row = coverage(*errors_and_sigma(lift, excerpt, noisy=noisy), lift.reach)
+        row = coverage(*errors_and_sigma(lift, excerpt, noisy=noisy), lift.region_scale)
         assert 80 < row["region"] < 97
     assert load_model("default").config.spread
 
 
 def test_sigma_goes_through_files_and_is_checked(tmp_path: Path) -> None:
     motion = motion3d(walk(5).xyz)
-    sure = replace(motion, sigma=np.full((5, 17, 3), 0.02), reach=2.9)
+    sure = replace(motion, sigma=np.full((5, 17, 3), 0.02), region_scale=2.9)
     save_motion(sure, tmp_path / "a.npz")
     again = load_motion(tmp_path / "a.npz")
     np.testing.assert_array_equal(again.sigma, sure.sigma)
-    assert again.reach == 2.9
+    assert again.region_scale == 2.9
     save_motion(motion, tmp_path / "b.npz")
     assert load_motion(tmp_path / "b.npz").sigma is None
     for bad in (-0.1, np.nan):

@@ -137,7 +137,7 @@ def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generat
     assert after.jitter < 0.5 * before.jitter
     assert after.skate < 0.5 * before.skate
     assert after.bones < 0.01
-    assert done.chain == PostprocessConfig().words()
+    assert done.provenance["postprocess"] == PostprocessConfig().words()
 
 
 def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Generator) -> None:
@@ -154,7 +154,7 @@ def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Ge
     assert min(np.abs(np.diff(feet, axis=0)).max(axis=(1, 2, 3))) > 1e-6
     nothing = postprocess([raw], OFF)[0]
     np.testing.assert_allclose(relative(nothing), relative(raw), atol=1e-9)
-    assert nothing.chain == "nothing"
+    assert nothing.provenance["postprocess"] == "nothing"
 
 
 def test_what_a_chain_cannot_be_is_refused() -> None:

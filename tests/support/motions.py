@@ -28,9 +28,7 @@ def motion3d(xyz: np.ndarray, fps: float = 30.0) -> Motion3D:
         skeleton=H36M,
         size=SIZE,
         focal=FOCAL,
-        focal_source="made up",
-        scale_source="made up",
-        weights="none",
+        provenance={"weights": "none", "focal": "made up", "scale": "made up"},
     )
 
 

@@ -33,7 +33,5 @@ def motion(length: int = 6, x: float = 0.0, depth: float = 4.0) -> Motion3D:
         skeleton=H36M,
         size=SIZE,
         focal=FOCAL,
-        focal_source="made up",
-        scale_source="made up",
-        weights="none",
+        provenance={"weights": "none", "focal": "made up", "scale": "made up"},
     )

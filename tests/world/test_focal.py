@@ -73,8 +73,8 @@ def test_two_people_tell_more_than_one() -> None:
 def test_a_lifter_takes_it_and_says_so(tmp_path: Path) -> None:
     lift, motion = lifter(tmp_path), replace(seen(walk(30)), focal=FOCAL)
     said = lift(motion, focal="motion")
-    assert said.focal_source.startswith("estimated from the motion")
-    assert f"{said.focal:.0f} pixels" in said.focal_source
+    assert said.provenance["focal"].startswith("estimated from the motion")
+    assert f"{said.focal:.0f} pixels" in said.provenance["focal"]
     assert lift(motion).focal == FOCAL
     assert lift.people([], focal="motion") == []
 

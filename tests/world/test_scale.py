@@ -44,8 +44,8 @@ def test_a_walk_seen_exactly_gets_its_metres_back(known: Scale) -> None:
     (found,) = apply_scale([at_standard_height(true)], known)
     np.testing.assert_allclose(found.camera_xyz, true.camera_xyz, atol=1e-5)
     np.testing.assert_allclose(found.xyz[..., 2], true.xyz[..., 2], atol=1e-5)
-    assert f"{TRUE:.2f} m tall" in found.scale_source
-    assert "given" in found.scale_source
+    assert f"{TRUE:.2f} m tall" in found.provenance["scale"]
+    assert "given" in found.provenance["scale"]
 
 
 def test_the_floor_need_not_be_known() -> None:
@@ -79,7 +79,7 @@ def test_the_bone_becomes_as_long_as_it_is_known_to_be(
 ) -> None:
     motion = quick(seen(walk(24)), length=("RAnkle", "RKnee", 0.38), chain=chain)
     assert shank_of(motion) == pytest.approx(0.38, abs=1e-5)
-    assert "RAnkle to RKnee 0.380 m" in motion.scale_source
+    assert "RAnkle to RKnee 0.380 m" in motion.provenance["scale"]
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,10 @@ def lift(
         _write(motion, out / f"person_{number}")
     for each, motion in zip(people, motions, strict=True) if raw else []:
         said = lifter(each, height=median_height(motion), focal=motion.focal, chain=None)
-        sources = {"scale_source": motion.scale_source, "focal_source": motion.focal_source}
-        _write_raw(replace(said, **sources), out / f"person_{each.person}")
+        kept = {key: motion.provenance[key] for key in ("scale", "focal")}
+        _write_raw(
+            replace(said, provenance={**said.provenance, **kept}), out / f"person_{each.person}"
+        )
     _forget_others(out, set(numbers), everybody=person == "all")
     if film is not None and overlay:
         _draw(film, dict(zip(numbers, motions, strict=True)), out / "overlay.mp4")
@@ -222,9 +224,9 @@ def _write(motion: "Motion3D", folder: Path) -> None:
     seen, all_ = int(motion.valid.sum()), len(motion)
     frames = "1 frame" if all_ == 1 else f"{all_} frames"
     print(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
-    print(f"  scale: {motion.scale_source}; focal length: {motion.focal_source}")
-    print(f"  world: {motion.ground_source}")
-    print(f"  done to it: {motion.chain or 'nothing'}")
+    print(f"  scale: {motion.provenance['scale']}; focal length: {motion.provenance['focal']}")
+    print(f"  world: {motion.provenance['ground']}")
+    print(f"  done to it: {motion.provenance.get('postprocess', 'nothing')}")
 
 
 def _forget_others(out: Path, numbers: set[int], *, everybody: bool) -> None:
@@ -267,14 +269,14 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
             `tcpformer lift --raw` writes.
     """
     from ..analysis.quality import compare, measure, table
+    from ..io.npz import load_motion
     from ..lifting.lifter import DEFAULT_POSTPROCESS
-    from ..motion import load_motion
     from ..postprocess.steps import postprocess
 
     finished = load_motion(motion)
     beside = motion.with_name("motion_raw.npz")
     before = raw if raw is not None else beside if beside.exists() and beside != motion else None
-    if not finished.chain:
+    if "postprocess" not in finished.provenance:
         first, finished = finished, postprocess([finished], DEFAULT_POSTPROCESS)[0]
     elif before is not None:
         first = load_motion(before)
@@ -283,7 +285,8 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
         print(f"no {beside} to compare with: `tcpformer lift --raw` writes it")
         return
     print(table(*compare(first, finished)))
-    print(f"done to it: {finished.chain}\nworld: {finished.ground_source}")
+    done = finished.provenance
+    print(f"done to it: {done['postprocess']}\nworld: {done.get('ground', '')}")
 
 
 def _draw(video: "Video", motions: "Mapping[int, Motion3D]", path: Path) -> None:

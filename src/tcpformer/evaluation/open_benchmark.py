@@ -71,7 +71,7 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     report = _report(title, scores, content["activity"][list(views)])
     if not sure:
         return report
-    return _with_coverage(report, sure, content["activity"][list(views)], lifter.reach)
+    return _with_coverage(report, sure, content["activity"][list(views)], lifter.region_scale)
 
 
 def errors_and_sigma(

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ..motion import Motion3D, save_motion
+from ..motion import Motion3D
 from .bvh import write_bvh
+from .npz import save_motion
 
 WRITERS = {".npz": save_motion, ".bvh": write_bvh}
 

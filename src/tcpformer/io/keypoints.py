@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..files import read_npz
-from ..motion import Motion2D, check_film, load_keypoints
+from ..motion import Motion2D, check_film
 from ..skeleton import KNOWN, canonical
 from ..tracking.assemble import PersonKeypoints, VideoInfo, assemble_people, match_skeleton
+from .npz import load_keypoints
 
 SUFFIXES = (".npz", ".json", ".trc")
 """Of files to read, in small letters; a file may have capital ones."""

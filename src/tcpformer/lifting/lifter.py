@@ -19,13 +19,14 @@ from ..filtering.repair import fill_gaps, interpolate_at, remove_alternation, re
 from ..models import lifts_center_only
 from ..models.checkpoint import Weights, weights_spec
 from ..models.uncertainty_head import WithUncertainty
-from ..motion import REACH, Motion2D, Motion3D, to_skeleton
+from ..motion import REGION_SCALE, Motion2D, Motion3D, to_skeleton
 from ..postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Numbers, pick_device, prepare_for_inference
 from ..runtime.memory import hand_back_memory
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from ..world.focal import FROM_MOTION, describe_estimate, estimate_focal
+from ..world.ground import ASSUMED_LEVEL
 from ..world.scale import Scale, apply_scale
 from ..world.together import check_same_camera, on_shared_floor
 from ..world.trajectory import (
@@ -107,7 +108,7 @@ class Lifter:
         self.model = weights.model.to(pick_device(device_for(weights, device)))
         self._run = prepare_for_inference(self.model, precision)
         self.spread = getattr(self._run, "spread", None)
-        self.reach = REACH if self.spread is None else float(self.spread.reach)
+        self.region_scale = REGION_SCALE if self.spread is None else float(self.spread.reach)
         if self.spread is not None:
             self._run = WithUncertainty(self._run)
         self.name = weights.name
@@ -187,10 +188,11 @@ class Lifter:
         if focal == FROM_MOTION:
             unknown = [clean_keypoints(replace(each, focal=None), chain) for each in motions]
             focal, sigma = estimate_focal([self._placed(each, height, None) for each in unknown])
-            told = {"focal_source": describe_estimate(focal, sigma)}
+            told = {"focal": describe_estimate(focal, sigma)}
 
         def lift(motion: Motion2D) -> Motion3D:
-            said = replace(self._placed(clean_keypoints(motion, chain), height, focal), **told)
+            said = self._placed(clean_keypoints(motion, chain), height, focal)
+            said = replace(said, provenance={**said.provenance, **told})
             if len(motion) > LONG:
                 hand_back_memory()
             return said
@@ -222,11 +224,14 @@ class Lifter:
             skeleton=H36M,
             size=motion.size,
             focal=focal,
-            focal_source=focal_source,
-            scale_source=scale_source,
-            weights=self.name,
+            provenance={
+                "weights": self.name,
+                "focal": focal_source,
+                "scale": scale_source,
+                "ground": ASSUMED_LEVEL,
+            },
             sigma=said.sigma,
-            reach=self.reach,
+            region_scale=self.region_scale,
         )
 
     def pose(self, motion: Motion2D, *, height: float, focal: float) -> Float[np.ndarray, "t 17 3"]:

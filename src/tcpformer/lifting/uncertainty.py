@@ -96,7 +96,7 @@ def missed(
         ValueError: If nothing is said of how sure the motion is.
     """
     if motion.sigma is None:
-        raise ValueError(f"{motion.weights} do not say how sure they are.")
+        raise ValueError("sigma is None: these weights predict no uncertainty.")
     pose = motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
     return (pose - truth)[:, BODY], motion.sigma[:, BODY]
 

@@ -284,5 +284,5 @@ def _stood(motion: Motion3D, ground: Ground, chain: PostprocessConfig) -> Motion
         contact = find_contacts(xyz, motion.times, motion.valid)
         xyz = lock_feet(xyz, motion.times, contact, chain.feet)
     camera = ground.to_camera(xyz)
-    said = {"chain": chain.words(), "ground_source": ground.source}
-    return replace(motion, xyz=xyz, camera_xyz=camera, **said)
+    said = {**motion.provenance, "postprocess": chain.words(), "ground": ground.source}
+    return replace(motion, xyz=xyz, camera_xyz=camera, provenance=said)

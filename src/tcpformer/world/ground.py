@@ -15,6 +15,7 @@ from ..skeleton import H36M
 
 FEET = [H36M.index["RAnkle"], H36M.index["LAnkle"]]
 LEVEL = np.array([0.0, -1.0, 0.0])
+ASSUMED_LEVEL = "the camera is taken to be level"
 """Up in the camera frame, if the camera is level."""
 _PITCH, _ROLL = np.radians([15.0, 3.0])  # how far cameras look down or up, and lean aside: sigmas
 _BODY_TILT = np.radians(5.0)  # how far the mean body over a clip is from upright, beyond
@@ -160,13 +161,17 @@ def ground_of(motion: Motion3D) -> Ground:
     u, _, vt = np.linalg.svd(shift[0].T @ shift[1])
     turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
     up = turn[:, 2]
-    return Ground(up, float((camera @ up - world[:, 2]).mean()), motion.ground_source)
+    return Ground(
+        up,
+        float((camera @ up - world[:, 2]).mean()),
+        motion.provenance.get("ground", ASSUMED_LEVEL),
+    )
 
 
 def level_ground(motion: Motion3D) -> Ground:
     """The floor under the lowest ankle, if the camera is level."""
     feet = motion.camera_xyz[motion.valid][:, FEET] if motion.valid.any() else motion.camera_xyz
-    return Ground(LEVEL, float((feet @ LEVEL).min()), "the camera is taken to be level")
+    return Ground(LEVEL, float((feet @ LEVEL).min()), ASSUMED_LEVEL)
 
 
 @dataclass(frozen=True)

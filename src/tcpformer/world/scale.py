@@ -160,5 +160,8 @@ def _larger(motion: Motion3D, factor: float, said: str) -> Motion3D:
         xyz=factor * motion.xyz,
         camera_xyz=factor * motion.camera_xyz,
         sigma=None if motion.sigma is None else factor * motion.sigma,
-        scale_source=f"{said}; the person is then {metres:.2f} m tall",
+        provenance={
+            **motion.provenance,
+            "scale": f"{said}; the person is then {metres:.2f} m tall",
+        },
     )

@@ -88,3 +88,35 @@ def read_npz(
 
 # What numpy raises of a file that is no archive, is cut off, or holds pickled objects.
 _UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Check that a folder can be made and written, before long work; leave nothing behind.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        make_writable(folder)
+    finally:
+        for each in missing:
+            if each.is_dir():
+                each.rmdir()
+
+
+def make_writable(folder: str | Path) -> None:
+    """Make a folder, with its parents, and check that it can be written.
+
+    Raises:
+        OSError: If the folder cannot be made or written.
+    """
+    probe = Path(folder) / ".writable"
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with atomic_write(probe):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error
+    probe.unlink()

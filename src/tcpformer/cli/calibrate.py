@@ -4,9 +4,8 @@ from pathlib import Path
 
 import tyro
 
-from .bars import progress_bar
-from .places import writable
-from .threads import set_threads
+from ..files import make_writable
+from ._terminal import prepare_training, progress_bar
 
 
 def calibrate(
@@ -34,15 +33,12 @@ def calibrate(
         every: Of the sequences held out, every so many are lifted: quicker, and less exact.
         threads: CPU threads.
     """
-    import torch
-
     from ..models.checkpoint import load_weights, save_model
     from ..training.calibrate import Effort, as_kept, report
     from ..training.calibrate import calibrate as run
 
-    set_threads(threads)
-    torch.set_flush_denormal(True)
-    writable(out)
+    prepare_training(threads)
+    make_writable(out)
     loaded = load_weights(weights)
     effort = Effort(clips=clips, motions=motions, every=every)
     with progress_bar("calibrating", "part") as progress:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from .bars import progress_bar
-from .places import writable
-from .threads import set_threads
+from ..files import make_writable
+from ._terminal import prepare_training, progress_bar
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -71,7 +70,7 @@ def evaluate(
     }
     _refuse_foreign(dataset, [option for option, said in of_open.items() if said], ground_truth)
     if out is not None:
-        writable(out)
+        make_writable(out)
     loaded = load_weights(
         weights, heads=heads, frames=frames, strides=strides, device=pick_device(device)
     )
@@ -202,16 +201,13 @@ def ablate(
         every: Of the benchmark's views, every so many are scored.
         threads: CPU threads.
     """
-    import torch
-
     from research.ablations import Budget, compare, small_systems
     from research.ablations import ablate as run
 
     from ..models.tcpformer import Config
 
-    set_threads(threads)
-    torch.set_flush_denormal(True)
-    writable(out)
+    prepare_training(threads)
+    make_writable(out)
     budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
     if table == "systems":
         results = compare(small_systems(), out, budget, report=print)
@@ -246,16 +242,13 @@ def contest(
         every: Of the benchmark's views, every so many are scored.
         threads: CPU threads.
     """
-    import torch
-
     from research.equal_time import Rules, contestants
     from research.equal_time import contest as run
 
     from ..files import atomic_write
 
-    set_threads(threads)
-    torch.set_flush_denormal(True)
-    writable(out)
+    prepare_training(threads)
+    make_writable(out)
     rules = Rules(data=data, benchmark=benchmark, minutes=minutes, every=every)
     table = run(contestants(), out, rules, report=print)
     with atomic_write(out / "contest.md") as beside:

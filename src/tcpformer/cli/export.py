@@ -5,7 +5,7 @@ from typing import Literal
 
 import tyro
 
-from .places import writable
+from ..files import make_writable
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
     if trained_on is not None:
         loaded = replace(loaded, convention=weights_spec(loaded, trained_on))
     path = out or Path(Path(weights).name).with_suffix(SUFFIXES[format])
-    writable(path.parent)
+    make_writable(path.parent)
     checked = write(loaded, path, format, static=static, precision=precision)
     print(path)
     print(f"  differs from the network by at most {checked.difference:.1g}", end="")

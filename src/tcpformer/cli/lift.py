@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from .bars import progress_bar
-from .places import check_writable
-from .threads import set_threads
+from ..files import check_writable
+from ._terminal import progress_bar, set_threads
 
 if TYPE_CHECKING:
     from ..io.video import Video

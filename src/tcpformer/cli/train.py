@@ -4,16 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 import tyro
 from tqdm import tqdm
 
+from ..files import check_writable
 from ..training.config import PRESETS, TrainConfig, load_config
 from ..training.hardware import HardwareConfig
 from ..training.train import train
-from .bars import progress_bar
-from .places import check_writable
-from .threads import set_threads
+from ._terminal import prepare_training, progress_bar
 
 USUAL = "open"
 """Of this plan are the options that `train --help` lists."""
@@ -52,8 +50,7 @@ def run(arguments: Sequence[str]) -> None:
         """
         if recipe != first:  # it decides what options there are, and what they are by default
             raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
-        set_threads(threads)
-        torch.set_flush_denormal(True)
+        prepare_training(threads)
         if _speaks():
             check_writable(out)
             going_on = (out / "checkpoint.pt").exists()

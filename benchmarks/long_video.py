@@ -13,7 +13,8 @@ from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region
 from tcpformer.io.video import Frame, write_video
 from tcpformer.skeleton import BLAZEPOSE
-from tcpformer.tracking.tracker import Detection, link, select_people
+from tcpformer.tracking.assemble import assemble_people
+from tcpformer.tracking.tracker import Detection, link, number_people
 from tcpformer.viz.overlay import write_overlay
 
 SIZE, FPS, EVERY = (128, 72), 30.0, 7
@@ -96,14 +97,15 @@ def road(
         path = Path(folder) / "long.mp4"
         stage("make the video", lambda: write_video(path, frames(count), FPS))
         video = open_video(path)
-        tracks = stage("tell apart", lambda: select_people(link(looks(people, count))))
+        tracks = stage("tell apart", lambda: number_people(link(looks(people, count))))
         network = StandIn(people)
 
         def onward(done: int) -> None:
             network.frame = done
 
-        seen = stage("follow", lambda: follow(video, tracks, [], network, onward))
-        motions = stage("lift, finish", lambda: Lifter(weights).people(seen))
+        follow_all = lambda: assemble_people(follow(video, tracks, [], network, onward))  # noqa: E731
+        seen = stage("follow", follow_all)
+        motions = stage("lift, finish", lambda: Lifter(weights).lift_many(seen))
         stage(
             "write",
             lambda: [save(m, Path(folder) / f"a.{s}") for m in motions for s in ("npz", "bvh")],

@@ -29,6 +29,7 @@ from tcpformer.files import atomic_write
 from tcpformer.io.video import open_video
 from tcpformer.motion import to_skeleton
 from tcpformer.skeleton import BLAZEPOSE, H36M, conversion
+from tcpformer.tracking.assemble import assemble_people
 
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"
 PARTS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
@@ -57,7 +58,8 @@ def read() -> list[Track]:
     found = []
     for track in tracks:
         others = [other for other in tracks if other is not track]
-        motion = to_skeleton(follow(video, track, others, LandmarkNetwork()), H36M)
+        seen = follow(video, {0: track}, others, LandmarkNetwork())
+        motion = to_skeleton(assemble_people(seen)[0], H36M)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], motion.valid, [0]])))
         start, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
         found.append(track_of(motion.xy[start:end], motion.confidence[start:end], video.fps))

@@ -44,7 +44,8 @@ from tcpformer.detect.scan import find_people
 from tcpformer.io.video import Frame, Video, write_video
 from tcpformer.lifting.lifter import DEFAULT_POSTPROCESS
 from tcpformer.postprocess.steps import postprocess
-from tcpformer.tracking.tracker import select_people
+from tcpformer.tracking.assemble import assemble_people
+from tcpformer.tracking.tracker import number_people
 from tcpformer.viz.overlay import write_overlay
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.mp4"
@@ -84,17 +85,17 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
     tracks = watch("find", lambda: find_people(video))
     lifter = Lifter()
     for count in (1, 2):
-        chosen = dict(list(select_people(tracks).items())[:count])
+        chosen = dict(list(number_people(tracks).items())[:count])
         others = [track for track in tracks if track not in chosen.values()]
         for name in ("full", "heavy"):
             network = LandmarkNetwork(name)
             seen = watch(
                 f"landmarks {name}, {count}",
-                lambda n=network, c=chosen, o=others: follow(video, c, o, n),
+                lambda n=network, c=chosen, o=others: assemble_people(follow(video, c, o, n)),
             )
         if count == 1:
-            watch("first lift", lambda s=seen: lifter(s[0], chain=None))
-        raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, chain=None) for each in s])
+            watch("first lift", lambda s=seen: lifter(s[0], postprocess=None))
+        raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, postprocess=None) for each in s])
         motions = watch(f"finish, {count}", lambda r=raw: postprocess(r, DEFAULT_POSTPROCESS))
         watch(
             f"write, {count}",

@@ -25,7 +25,8 @@ from tcpformer.detect.regions import Region, crop
 from tcpformer.detect.scan import find_people
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import BLAZEPOSE, H36M, STANDARD_HEIGHT, conversion, stature
-from tcpformer.tracking.tracker import select_people
+from tcpformer.tracking.assemble import assemble_people
+from tcpformer.tracking.tracker import number_people
 from tcpformer.viz.overlay import draw_2d
 from tcpformer.viz.scene import View, draw_3d
 
@@ -121,16 +122,16 @@ def main() -> None:
         network = WithWorld(converted(Path(folder)))
     video = open_video(clip)
     tracks = find_people(video)
-    chosen = select_people(tracks, "all")
+    chosen = number_people(tracks)
     others = [track for track in tracks if track not in chosen.values()]
-    persons = follow(video, chosen, others, network)
+    persons = assemble_people(follow(video, chosen, others, network))
     lifter, rows = Lifter("default"), []
     print("| | bones' change of length, mm | left against right, mm | jitter, m/s³ |")
     print("|---|---|---|---|")
     images = {frame.index: frame.image for frame in video.frames() if frame.index in FRAMES}
     for number, person in enumerate(persons):
         theirs = network.motion(person)
-        ours = [lifter(person, chain=None), lifter(person)]
+        ours = [lifter(person, postprocess=None), lifter(person)]
         poses = [theirs, *(x.camera_xyz - x.camera_xyz[:, :1] for x in ours)]
         for name, pose in zip(("BlazePose", "TCPFormer", "and finished"), poses, strict=True):
             print(f"| person {number}, {name} | {measures(pose, person.valid, person.fps)}")

@@ -6,14 +6,23 @@ gives `Detections`; `tracking.assemble_people` makes one `Motion2D` a person of 
 Axes: n detections of a person in a frame, k joints, t frames.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from .skeleton import Skeleton
+from .skeleton import BODY25, COCO, HALPE26, Skeleton, identify
+
+JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
+    17: COCO.joints,
+    18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
+    25: BODY25.joints,
+    26: HALPE26.joints,
+    133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
+}
+"""Joint names of sources without names: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Detections:
         skeleton: The joints, in the order of axis ``k``.
         ids: Identity of the person of each row where the source knows it, the same text in every
             frame; None for a row whose identity is unknown. None as a whole if no row has one.
+        tracked: True if the source has tracked and numbered the people itself: every id is the
+            number of a person, and every row counts.
         focal: Focal length of the camera in pixels, where it is known.
         focal_source: Where the focal length comes from, in words.
 
@@ -47,6 +58,7 @@ class Detections:
     fps: float
     skeleton: Skeleton
     ids: tuple[str | None, ...] | None = None
+    tracked: bool = False
     focal: float | None = None
     focal_source: str = "metadata of the video"
 
@@ -60,6 +72,8 @@ class Detections:
             )
         if self.ids is not None and len(self.ids) != n:
             raise ValueError(f"ids needs {n} entries, one a detection, got {len(self.ids)}.")
+        if self.tracked and not all(name and name.isdecimal() for name in self.ids or [None]):
+            raise ValueError("tracked detections need a number as the id of every row.")
         if n and not 0 <= self.frame[0] <= self.frame[-1] < len(self.times):
             raise ValueError(
                 f"frame must index the {len(self.times)} frames, got {int(self.frame[0])} to "
@@ -67,6 +81,40 @@ class Detections:
             )
         if (np.diff(self.frame) < 0).any():
             raise ValueError("detections must be in the order of their frames.")
+
+    @classmethod
+    def from_frames(
+        cls,
+        people: Sequence[Sequence[Float[np.ndarray, "k 3"]]],
+        skeleton: Skeleton,
+        *,
+        times: Sequence[float],
+        size: tuple[int, int],
+        fps: float,
+        ids: Sequence[Sequence[str | None]] | None = None,
+    ) -> "Detections":
+        """Make `Detections` of lists of people, one list a frame.
+
+        Args:
+            people: For each frame, x, y in pixels and confidence of the joints of each person.
+            skeleton: The joints, in their order.
+            times: Seconds of each frame.
+            size: Image (width, height) in pixels.
+            fps: Frames per second.
+            ids: For each frame, the identity of each person, or None where it is unknown.
+        """
+        rows = [joints for frame in people for joints in frame]
+        joints = np.array(rows, dtype=np.float64).reshape(-1, len(skeleton.joints), 3)
+        return cls(
+            xy=joints[..., :2],
+            confidence=joints[..., 2],
+            frame=np.repeat(np.arange(len(people)), [len(frame) for frame in people]),
+            times=np.asarray(times, dtype=np.float64),
+            size=size,
+            fps=fps,
+            skeleton=skeleton,
+            ids=None if ids is None else tuple(name for frame in ids for name in frame),
+        )
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -76,3 +124,23 @@ class Detections:
         starts = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
         for first, last in pairwise(starts):
             yield slice(int(first), int(last))
+
+
+def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, tuple[int, ...]]:
+    """Return the skeleton that some joints make up, and the place of each of its joints.
+
+    Args:
+        names: Names of the joints; None if the source has none and the count decides.
+        count: Number of joints.
+
+    Raises:
+        ValueError: If the joints make up no known skeleton.
+    """
+    if names is None:
+        if count not in JOINTS_BY_COUNT:
+            raise ValueError(
+                f"expected {', '.join(map(str, JOINTS_BY_COUNT))} joints where the source has no "
+                f"joint names, got {count}."
+            )
+        names = JOINTS_BY_COUNT[count]
+    return identify(names)

@@ -28,7 +28,8 @@ from tcpformer.detect.regions import Region, Tile
 from tcpformer.detect.scan import find_people
 from tcpformer.io.video import Frame, Video, open_video
 from tcpformer.skeleton import BLAZEPOSE
-from tcpformer.tracking.tracker import Detection, Track, select_people
+from tcpformer.tracking.assemble import assemble_people
+from tcpformer.tracking.tracker import Detection, Track, number_people
 
 ARRAYS = GOLDEN / "blazepose.npz"
 rng = np.random.default_rng(0)
@@ -242,15 +243,16 @@ def test_nobody_is_two_people() -> None:
     # both tracks say that they are somebody who is alone, one of them wrongly
     me, shadow = (100.0, 4.0), (130.0, 4.0)
     tracks = {0: rail(*me, range(0, 50, 10)), 1: rail(*shadow, range(0, 50, 10))}
-    right, wrong = follow(numbered(40), tracks, [], Actor(me))
+    (right,) = assemble_people(follow(numbered(40), tracks, [], Actor(me)))
+    assert right.person == 0
     assert right.valid.all()
-    assert not wrong.valid.any()
 
 
 def test_follow_marks_what_it_does_not_see_and_finds_the_person_again() -> None:
     video = replace(numbered(60), focal=800.0)
     track = rail(100.0, 4.0, range(10, 50, 10))
-    (motion,) = follow(video, {3: track}, [], Actor((100.0, 4.0), blind=range(20, 27)))
+    actor = Actor((100.0, 4.0), blind=range(20, 27))
+    (motion,) = assemble_people(follow(video, {3: track}, [], actor))
     assert motion.person == 3
     assert len(motion) == 60
     blind = np.isin(np.arange(60), range(20, 27))
@@ -267,7 +269,7 @@ def test_follow_marks_what_it_does_not_see_and_finds_the_person_again() -> None:
 
 def test_nobody_in_a_blank_video() -> None:
     blank = clip([np.full((90, 160, 3), 200, np.uint8)] * 4)
-    with pytest.raises(ValueError, match=r"nobody was found in clip\.mp4.*try"):
+    with pytest.raises(ValueError, match=r"no one was found in clip\.mp4.*try"):
         detect_people(blank, landmarks="full")
 
 
@@ -283,7 +285,7 @@ def test_a_small_person_is_found_in_smaller_squares() -> None:
         man = image[:190, 150:320]  # 160 pixels tall there, 64 here
         canvas[200:276, 400:468] = cv2.resize(man, (68, 76), interpolation=cv2.INTER_AREA)
         images.append(canvas)
-    person = select_people(find_people(clip(images)))[0].sightings[0]
+    person = number_people(find_people(clip(images)))[0].sightings[0]
     expected = np.array([400 + (236 - 150) * 0.4, 200 + 98 * 0.4])
     assert np.linalg.norm(person.centre - expected) < 10
     assert 20 < person.radius < 45
@@ -350,7 +352,8 @@ def test_following_keeps_no_frames() -> None:
     video = Long(Path("long.mp4"), 30.0, (600, 200), 100)
     me, other = (100.0, 2.0), (400.0, 1.0)
     tracks = {i: rail(*each, range(0, 100, 10)) for i, each in enumerate((me, other))}
-    motions = follow(video, tracks, [], Actor(me, other), lambda _: counts.append(living(kept)))
+    found = follow(video, tracks, [], Actor(me, other), lambda _: counts.append(living(kept)))
+    motions = assemble_people(found)
     assert [motion.valid.all() for motion in motions] == [True, True]
     np.testing.assert_allclose(motions[1].xy[:, 0, 0], 400 + np.arange(100.0))
     assert max(counts) <= 3

@@ -15,11 +15,12 @@ from tcpformer.detect.local import (
     _open,
     _session,
     decode_yolox,
-    detect_with,
+    detect,
     suppress,
 )
 from tcpformer.io.video import Frame, write_video
 from tcpformer.skeleton import COCO
+from tcpformer.tracking.assemble import assemble_people
 
 STANDING = np.array(
     [
@@ -132,13 +133,13 @@ def test_rtmo_gives_each_person_once_in_pixels_of_the_picture(tmp_path: Path) ->
 def test_rtmo_becomes_motions_of_people(tmp_path: Path) -> None:
     video = open_video(film(tmp_path / "a.mp4"))
     path = constant(tmp_path / "rtmo.onnx", **pose_outputs())
-    first, second = detect_with(video, path)
+    first, second = assemble_people(detect(video, path))
     assert first.skeleton == second.skeleton == COCO
     assert (first.person, second.person) == (0, 1)
     assert first.valid.all()
     assert second.valid.all()
     np.testing.assert_allclose(first.xy[3], 2 * STANDING, atol=1e-4)
-    (alone,) = detect_with(video, path, person=1)
+    (alone,) = assemble_people(detect(video, path), 1)
     assert (alone.person, alone.xy[0, 0, 0]) == (1, pytest.approx(2 * (32 - 16)))
 
 
@@ -146,8 +147,8 @@ def test_rtmpose_with_yolox_over_a_film(tmp_path: Path) -> None:
     """A grey film holds no bright spot: YOLOX says somebody, RTMPose is sure of no joint."""
     finder = constant(tmp_path / "f.onnx", out=yolox_raw([(32.0, 32.0, 30.0, 50.0, 0.9, 0)]))
     pose = rtmpose(tmp_path / "pose.onnx", joints=26)
-    with pytest.raises(ValueError, match=r"nobody was found in a\.mp4"):
-        detect_with(open_video(film(tmp_path / "a.mp4")), pose, finder)
+    with pytest.raises(ValueError, match=r"no one was found in a\.mp4"):
+        detect(open_video(film(tmp_path / "a.mp4")), pose, finder)
 
 
 def test_other_networks_and_other_files_are_refused(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from commands import keypoint_file, refused, run, tiny_weights, written
 from keypoint_files import COUNT, FPS, MMPOSE, SIZE, mmpose, openpose, people, rng, rtmlib, sports2d
 from motions import walk
 
+from tcpformer.detections import JOINTS_BY_COUNT, match_skeleton
 from tcpformer.io.keypoints import read_people
 from tcpformer.skeleton import BODY25, COCO, H36M, HALPE26, KNOWN, Skeleton, conversion
-from tcpformer.tracking.assemble import BY_COUNT, match_skeleton
 
 
 def check(found: list, two: np.ndarray, skeleton: Skeleton) -> None:
@@ -96,11 +96,11 @@ def test_our_own_npz_as_before(tmp_path: Path) -> None:
 # joints
 
 
-@pytest.mark.parametrize("count", BY_COUNT)
+@pytest.mark.parametrize("count", JOINTS_BY_COUNT)
 def test_joints_without_names_are_known_by_their_number(count: int) -> None:
     skeleton, order = match_skeleton(None, count)
     assert len(order) == len(skeleton.joints) <= count
-    assert [BY_COUNT[count][i] for i in order] == list(skeleton.joints)
+    assert [JOINTS_BY_COUNT[count][i] for i in order] == list(skeleton.joints)
 
 
 def test_body25_becomes_human36m_as_halpe_does() -> None:

@@ -192,5 +192,5 @@ def test_strange_folders_and_numbers_of_joints_are_refused(tmp_path: Path) -> No
     with pytest.raises(FileNotFoundError):
         read_people(tmp_path / "none.json")
     path = mmpose(tmp_path / "a.json", people(COCO)[:, :, :16], None)
-    with pytest.raises(ValueError, match="16 joints without names"):
+    with pytest.raises(ValueError, match="no joint names, got 16"):
         read_people(path, fps=FPS, size=SIZE)

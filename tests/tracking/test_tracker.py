@@ -16,6 +16,7 @@ from tcpformer.tracking.tracker import (
     link,
     match,
     overlap,
+    number_people,
     select_people,
 )
 
@@ -195,23 +196,28 @@ def test_the_larger_the_longer_and_the_surer_is_number_0() -> None:
     usual = track(10, 100.0)
     for lesser in (track(10, 60.0), track(6, 100.0), track(10, 100.0, 0.5)):
         for order in ([usual, lesser], [lesser, usual]):
-            assert select_people(order) == {0: usual, 1: lesser}
-            assert select_people(order, 0) == select_people(order, "0") == {0: usual}
+            assert number_people(order) == {0: usual, 1: lesser}
+            assert (
+                select_people(number_people(order), 0)
+                == select_people(number_people(order), "0")
+                == {0: usual}
+            )
 
 
 def test_the_largest_and_the_longest_keep_their_numbers() -> None:
     large = Track(tuple(walk(0, 10, range(4), radius=150.0)))
     long = Track(tuple(walk(0, 10, range(10), radius=100.0)))
-    assert select_people([large, long]) == {0: long, 1: large}
-    assert select_people([large, long], "largest") == {1: large}
-    assert select_people([large, long], "longest") == {0: long}
+    people = number_people([large, long])
+    assert people == select_people(people) == {0: long, 1: large}
+    assert select_people(people, "largest") == {1: large}
+    assert select_people(people, "longest") == {0: long}
 
 
 @pytest.mark.parametrize("wrong", ["2", 2, -1, "tallest"])
 def test_a_person_that_is_not_there_is_refused(wrong: str | int) -> None:
     tracks = [Track(tuple(walk(0, 10, range(n)))) for n in (4, 5)]
     with pytest.raises(ValueError, match=r"'longest' or a number from 0 to 1, got"):
-        select_people(tracks, wrong)
+        select_people(number_people(tracks), wrong)
 
 
 def test_gaps_do_not_count_against_a_person() -> None:
@@ -222,7 +228,7 @@ def test_gaps_do_not_count_against_a_person() -> None:
 
 def test_choosing_among_nobody_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one track"):
-        select_people([])
+        select_people({})
 
 
 # as long as the video

@@ -102,7 +102,7 @@ def lift(
         weights,
         device,
         flip,
-        trained_on=trained_on,
+        checkpoint_protocol=trained_on,
         heads=heads,
         backend=backend,
         precision=precision,
@@ -110,12 +110,12 @@ def lift(
     if film is not None and people is None:
         people = _found(film, person, landmarks, pose_model, person_model)
     people = people or []
-    motions = lifter.people(people, **vars(scale), focal=focal, chain=chain)
+    motions = lifter.lift_with_raw(people, scale=scale, focal=focal, config=chain)[0]
     numbers = [each.person for each in people]
     for number, motion in zip(numbers, motions, strict=True):
         _write(motion, out / f"person_{number}")
     for each, motion in zip(people, motions, strict=True) if raw else []:
-        said = lifter(each, height=median_height(motion), focal=motion.focal, chain=None)
+        said = lifter(each, height=median_height(motion), focal=motion.focal, postprocess=None)
         kept = {key: motion.provenance[key] for key in ("scale", "focal")}
         _write_raw(
             replace(said, provenance={**said.provenance, **kept}), out / f"person_{each.person}"
@@ -187,13 +187,15 @@ def _found(
     person_model: Path | None = None,
 ) -> "list[Motion2D]":
     from ..detect import detect_people
-    from ..detect.local import detect_with
+    from ..detect.local import detect
+    from ..tracking.assemble import assemble_people
 
     if person_model is not None and pose_model is None:
         raise ValueError("--person-model finds people for --pose-model, an RTMPose; give both.")
     with progress_bar("detecting") as progress:
         if pose_model is not None:
-            return detect_with(video, pose_model, person_model, person=person, progress=progress)
+            found = detect(video, pose_model, person_model, progress=progress)
+            return assemble_people(found, person)
         return detect_people(video, person=person, landmarks=landmarks, progress=progress)
 
 

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from ..io.video import Video, open_video
 from ..motion import Motion2D
-from ..tracking.tracker import select_people
+from ..tracking.assemble import assemble_people
+from ..tracking.tracker import number_people, select_people
 from .blazepose import LandmarkNetwork
 from .follow import follow
 from .scan import find_people
@@ -64,17 +65,16 @@ def detect_people(
     tracks = find_people(video, first)
     if not tracks:
         raise ValueError(_nobody(video))
-    chosen = select_people(tracks, person)
+    chosen = select_people(number_people(tracks), person)
     others = [track for track in tracks if track not in chosen.values()]
-    motions = follow(video, chosen, others, network, second)
-    motions = [motion for motion in motions if motion.valid.any()]
-    if not motions:
+    detections = follow(video, chosen, others, network, second)
+    if not len(detections):
         raise ValueError(_nobody(video))
-    return motions
+    return assemble_people(detections)
 
 
 def _nobody(video: Video) -> str:
     return (
-        f"nobody was found in {video.path.name}; try a part of the video in which one person is "
+        f"no one was found in {video.path.name}; try a part of the video in which one person is "
         "seen whole, upright and at least a tenth as tall as the picture."
     )

@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
+from ..detections import Detections
 from ..io.video import Frame, Video
-from ..motion import Motion2D
 from ..skeleton import BLAZEPOSE
 from ..tracking.tracker import SAME, Detection, Track, distance, keypoint_similarity
 from .blazepose import FLOOR, LandmarkNetwork, Pose, refine_twice
@@ -28,7 +28,7 @@ def follow(
     others: Sequence[Track],
     network: LandmarkNetwork,
     progress: Callable[[int], None] | None = None,
-) -> list[Motion2D]:
+) -> Detections:
     """Read the joints of some people in every frame.
 
     Each frame is cut where the person was in the frame before. Whoever is lost, or taken for
@@ -42,7 +42,7 @@ def follow(
         progress: Called with the number of frames read.
 
     Returns:
-        One motion over the whole video for each of ``tracks``.
+        The people of ``tracks`` with their numbers as ids; frames without them have no row.
 
     Raises:
         ValueError: If the video has no frames.
@@ -52,18 +52,18 @@ def follow(
         PersonFollower(track, [other for other in everybody if other is not track], network)
         for track in tracks.values()
     ]
-    kept = [PoseBuffer() for _ in pursuits]
-    times = array("d")
+    poses, times = PoseBuffer(), array("d")
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for frame in video.frames():
-            for each, pose in zip(kept, step(pursuits, frame, threads), strict=True):
-                each.add(pose)
+            for person, pose in zip(tracks, step(pursuits, frame, threads), strict=True):
+                if pose is not None:
+                    poses.add(pose, len(times), person)
             times.append(frame.time)
             if progress is not None:
                 progress(len(times))
     if not times:
         raise ValueError(f"{video.path} has no frames that can be read.")
-    return [each.motion(video, times, person) for each, person in zip(kept, tracks, strict=True)]
+    return poses.detections(video, times)
 
 
 def step(
@@ -93,33 +93,34 @@ def _same(a: Pose, b: Pose) -> bool:
 
 
 class PoseBuffer:
-    """One person's joints of the frames so far: of an hour, as few bytes as they are."""
+    """Joints of the people in the frames so far, in as few bytes as an hour of them allows."""
 
     def __init__(self) -> None:
-        self.xy, self.visible, self.valid = array("d"), array("d"), array("b")
+        self.xy, self.visible = array("d"), array("d")
+        self.frame, self.person = array("q"), array("q")
 
-    def add(self, pose: Pose | None) -> None:
-        """The next frame's pose; None where nobody is seen."""
-        count = len(BLAZEPOSE.joints)
-        xy = np.zeros((count, 2)) if pose is None else pose.xy
-        visible = np.zeros(count) if pose is None else pose.visible
-        self.xy.frombytes(xy.astype(np.float64).tobytes())
-        self.visible.frombytes(visible.astype(np.float64).tobytes())
-        self.valid.append(pose is not None)
+    def add(self, pose: Pose, frame: int, person: int) -> None:
+        """Append the pose of one person in one frame."""
+        self.xy.frombytes(pose.xy.astype(np.float64).tobytes())
+        self.visible.frombytes(pose.visible.astype(np.float64).tobytes())
+        self.frame.append(frame)
+        self.person.append(person)
 
-    def motion(self, video: Video, times: Sequence[float], person: int) -> Motion2D:
+    def detections(self, video: Video, times: Sequence[float]) -> Detections:
+        """Return all rows, without a copy."""
         count = len(BLAZEPOSE.joints)
-        return Motion2D(
+        names = {person: str(person) for person in set(self.person)}
+        return Detections(
             xy=np.frombuffer(self.xy).reshape(-1, count, 2),
             confidence=np.frombuffer(self.visible).reshape(-1, count),
+            frame=np.frombuffer(self.frame, np.int64),
+            times=np.array(times),
             size=video.size,
             fps=video.fps,
             skeleton=BLAZEPOSE,
-            valid=np.frombuffer(self.valid, np.int8) > 0,
-            times=np.array(times),
+            ids=tuple(names[person] for person in self.person),
+            tracked=True,
             focal=video.focal,
-            focal_source="metadata of the video",
-            person=person,
         )
 
 

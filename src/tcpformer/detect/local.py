@@ -5,7 +5,7 @@ Megvii's of YOLOX. Which one a file holds is seen from its outputs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -13,9 +13,8 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float, UInt8
 
+from ..detections import Detections, match_skeleton
 from ..io.video import Video
-from ..motion import Motion2D
-from ..tracking.assemble import PersonKeypoints, VideoInfo, assemble_people, match_skeleton
 from .blazepose import shared
 from .movenet import MoveNet
 from .onnx import open_session
@@ -30,27 +29,25 @@ GREY = 114  # beside the picture, where YOLOX and RTMO were trained
 LOST = 0.3  # mean score of joints below which somebody is lost
 
 
-def detect_with(
+def detect(
     video: Video,
     pose_model: Path,
     person_model: Path | None = None,
     *,
-    person: str | int = "all",
     progress: Callable[[int, int], None] | None = None,
-) -> list[Motion2D]:
-    """Read everybody's joints with networks from local files.
+) -> Detections:
+    """Read everybody's joints in every frame with networks from local files.
 
     Args:
         video: The video.
         pose_model: RTMPose (with a 1 x 3 x h x w input and SimCC outputs) or RTMO.
         person_model: YOLOX, with or without its own suppression of doubles. For RTMPose only; by
             default the packaged MoveNet finds the people.
-        person: Whom: as in `tcpformer.detect`.
         progress: Called with the number of frames done and expected.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a file holds no such network, or nobody is found.
+        ValueError: If a file holds no such network, or no one is found.
     """
     pose = _open(pose_model)
     if isinstance(pose, RTMO):
@@ -66,12 +63,13 @@ def detect_with(
             progress(len(times), max(video.length, len(times)))
     count = max((len(joints) for people in found for joints in people), default=0)
     if not count:
-        raise ValueError(f"nobody was found in {video.path.name}.")
+        raise ValueError(f"no one was found in {video.path.name}.")
     skeleton, order = match_skeleton(None, count)
-    frames = [[PersonKeypoints(joints[list(order)]) for joints in people] for people in found]
-    return assemble_people(
-        frames, skeleton, VideoInfo(video.size, video.fps, times, video.focal), person
+    people = [[joints[list(order)] for joints in frame] for frame in found]
+    detections = Detections.from_frames(
+        people, skeleton, times=times, size=video.size, fps=video.fps
     )
+    return replace(detections, focal=video.focal)
 
 
 @dataclass

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..files import read_npz
+from ..detections import Detections, match_skeleton
 from ..motion import Motion2D, check_film
 from ..skeleton import KNOWN, canonical
-from ..tracking.assemble import PersonKeypoints, VideoInfo, assemble_people, match_skeleton
+from ..tracking.assemble import assemble_people
 from .npz import load_keypoints
 
 SUFFIXES = (".npz", ".json", ".trc")
@@ -32,6 +33,19 @@ _SLACK = 0.01
 # What it raises to read a file that is not as its program writes it.
 _STRANGE = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
 _JOINTS = {joint for skeleton in KNOWN for joint in skeleton.joints}
+
+
+@dataclass(frozen=True)
+class PersonKeypoints:
+    """One person in a frame.
+
+    Attributes:
+        joints: (k, 3): x, y in pixels, confidence 0 to 1; 0 where a joint is not seen.
+        name: The same in every frame for one person; None where that is not known.
+    """
+
+    joints: np.ndarray
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +116,16 @@ def read_people(
     names = None if record.names is None else [record.names[i] for i in named]
     skeleton, order = match_skeleton(names, count)
     columns = [named[i] for i in order] if named else list(order)
-    frames = [
-        [PersonKeypoints(seen.joints[columns], seen.name) for seen in f] for f in record.frames
-    ]
-    times = record.times or (np.arange(len(frames)) / fps).tolist()
-    return assemble_people(frames, skeleton, VideoInfo(size, fps, times), person)
+    times = record.times or (np.arange(len(record.frames)) / fps).tolist()
+    detections = Detections.from_frames(
+        [[seen.joints[columns] for seen in people] for people in record.frames],
+        skeleton,
+        times=times,
+        size=size,
+        fps=fps,
+        ids=[[seen.name for seen in people] for people in record.frames],
+    )
+    return assemble_people(detections, person)
 
 
 def _our_own(

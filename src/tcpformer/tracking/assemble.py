@@ -1,128 +1,107 @@
-"""Everybody's joints in frame after frame, in any order -> one motion a person."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""From `Detections` to one `Motion2D` a person."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from ..detections import Detections
 from ..motion import Motion2D
-from ..skeleton import BODY25, COCO, HALPE26, Skeleton, identify
-from .tracker import Detection, Track, detection_from_keypoints, link, select_people
-
-BY_COUNT: dict[int, tuple[str, ...]] = {
-    17: COCO.joints,
-    18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
-    25: BODY25.joints,
-    26: HALPE26.joints,
-    133: COCO.joints,  # the body of COCO-WholeBody comes first; feet, face and hands follow
-}
-"""The joints of those who give no names: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody."""
+from .tracker import Detection, Track, detection_from_keypoints, link, number_people, select_people
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What the people were seen in.
+def assemble_people(detections: Detections, person: str | int = "all") -> list[Motion2D]:
+    """Return one motion a person over the whole video.
 
-    Attributes:
-        size: Width and height in pixels.
-        fps: Frames per second.
-        times: Of each frame, seconds since the first.
-        focal: In pixels, where it is known.
-        focal_source: Where that comes from, in words.
-    """
-
-    size: tuple[int, int]
-    fps: float
-    times: Sequence[float]
-    focal: float | None = None
-    focal_source: str = "metadata of the video"
-
-
-@dataclass(frozen=True)
-class PersonKeypoints:
-    """Somebody in a frame.
-
-    Attributes:
-        joints: x, y in pixels, confidence 0 to 1; 0 where a joint is not seen.
-        name: The same in every frame for one person; None where that is not known.
-    """
-
-    joints: Float[np.ndarray, "k 3"]
-    name: str | None = None
-
-
-def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, tuple[int, ...]]:
-    """The skeleton that some joints make up, and where each of its joints is among them.
+    Detections with ids keep them; the others are tracked. People are numbered by how much of the
+    video shows them, unless the detections are `tracked` and have numbers already. A detection
+    whose trunk is not seen is left out, unless they are `tracked`.
 
     Args:
-        names: Of the joints; None where nobody tells them.
-        count: How many there are.
+        detections: 2D keypoints of everybody in every frame.
+        person: Which people to return, as in `select_people`.
 
     Raises:
-        ValueError: If that is no skeleton that we know.
+        ValueError: If no trunk is seen in any frame, or there is no such person.
     """
-    if names is None:
-        if count not in BY_COUNT:
-            raise ValueError(
-                f"{count} joints without names are nothing that we know; expected "
-                f"{', '.join(map(str, BY_COUNT))}."
-            )
-        names = BY_COUNT[count]
-    return identify(names)
-
-
-def assemble_people(
-    frames: Sequence[Sequence[PersonKeypoints]],
-    skeleton: Skeleton,
-    film: VideoInfo,
-    person: str | int = "all",
-) -> list[Motion2D]:
-    """One motion a person over the whole film.
-
-    People with names keep them apart; the others are told apart by where they go.
-
-    Args:
-        frames: For each frame, the people in it.
-        skeleton: Of their joints.
-        film: What they were seen in; as many times as frames.
-        person: Whom: as in `choose`.
-
-    Raises:
-        ValueError: If nobody's trunk is ever seen, or there is no such person.
-    """
-    named: dict[str, list[Detection]] = {}
-    looks: list[list[Detection]] = []
-    for frame, (people, time) in enumerate(zip(frames, film.times, strict=True)):
-        looks.append([])
-        for seen in people:
-            place = detection_from_keypoints(seen.joints, skeleton, frame, time)
-            if place is not None and seen.name is None:
-                looks[-1].append(place)
-            elif place is not None and seen.name is not None:
-                named.setdefault(seen.name, []).append(place)
-    tracks = [Track(tuple(sightings)) for sightings in named.values()] + link(looks)
+    if detections.tracked:
+        return _assemble_tracked(detections, person)
+    tracks = [*_named_tracks(detections).values(), *_link_unnamed(detections)]
     if not tracks:
-        raise ValueError("nobody's hips and shoulders are seen in any frame.")
-    chosen = select_people(tracks, person)
-    return [_motion(track, skeleton, film, number) for number, track in chosen.items()]
+        raise ValueError("no one's hips and shoulders are seen in any frame.")
+    motions = []
+    for number, track in select_people(number_people(tracks), person).items():
+        joints = np.zeros((len(detections.times), len(detections.skeleton.joints), 3))
+        valid = np.zeros(len(joints), dtype=bool)
+        for detection in track.sightings:
+            joints[detection.frame], valid[detection.frame] = detection.joints, True
+        confidence = np.clip(joints[..., 2], 0.0, 1.0)
+        motions.append(_motion(detections, number, joints[..., :2], confidence, valid))
+    return motions
 
 
-def _motion(track: Track, skeleton: Skeleton, film: VideoInfo, person: int) -> Motion2D:
-    joints = np.zeros((len(film.times), len(skeleton.joints), 3))
-    valid = np.zeros(len(joints), dtype=bool)
-    for sighting in track.sightings:
-        assert sighting.joints is not None
-        joints[sighting.frame], valid[sighting.frame] = sighting.joints, True
+def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2D]:
+    if not len(detections):
+        raise ValueError("expected at least one detection, got none.")
+    numbers = np.array(detections.ids or (), dtype=np.int64)
+    chosen: list[int] = np.unique(numbers).tolist()
+    if person != "all":
+        people = {int(name): track for name, track in _named_tracks(detections).items()}
+        chosen = list(select_people(people, person))
+    motions = []
+    for number in chosen:
+        rows = np.flatnonzero(numbers == number)
+        frame = detections.frame[rows]
+        valid = np.zeros(len(detections.times), dtype=bool)
+        valid[frame] = True
+        xy, confidence = detections.xy, detections.confidence
+        if not len(rows) == len(xy) == len(valid):  # an hour of one person is not copied
+            xy, confidence = (np.zeros((len(valid), *a.shape[1:])) for a in (xy, confidence))
+            xy[frame], confidence[frame] = detections.xy[rows], detections.confidence[rows]
+        motions.append(_motion(detections, number, xy, confidence, valid))
+    return motions
+
+
+def _detection(detections: Detections, row: int) -> Detection | None:
+    joints = np.column_stack([detections.xy[row], detections.confidence[row]])
+    frame = int(detections.frame[row])
+    time = float(detections.times[frame])
+    return detection_from_keypoints(joints, detections.skeleton, frame, time)
+
+
+def _named_tracks(detections: Detections) -> dict[str, Track]:
+    """Return a track for each id."""
+    named: dict[str, list[Detection]] = {}
+    for row, name in enumerate(detections.ids or ()):
+        if name is not None and (detection := _detection(detections, row)) is not None:
+            named.setdefault(name, []).append(detection)
+    return {name: Track(tuple(track)) for name, track in named.items()}
+
+
+def _link_unnamed(detections: Detections) -> list[Track]:
+    """Return the tracks of the detections without id."""
+    ids = detections.ids or [None] * len(detections)
+    frames = [
+        [_detection(detections, row) for row in range(part.start, part.stop) if ids[row] is None]
+        for part in detections.by_frame()
+    ]
+    return link([[d for d in frame if d is not None] for frame in frames])
+
+
+def _motion(
+    detections: Detections,
+    number: int,
+    xy: Float[np.ndarray, "t k 2"],
+    confidence: Float[np.ndarray, "t k"],
+    valid: Bool[np.ndarray, " t"],
+) -> Motion2D:
     return Motion2D(
-        xy=joints[..., :2],
-        confidence=np.clip(joints[..., 2], 0.0, 1.0),
-        size=film.size,
-        fps=film.fps,
-        skeleton=skeleton,
+        xy=xy,
+        confidence=confidence,
+        size=detections.size,
+        fps=detections.fps,
+        skeleton=detections.skeleton,
         valid=valid,
-        times=np.asarray(film.times, dtype=np.float64),
-        focal=film.focal,
-        focal_source=film.focal_source,
-        person=person,
+        times=detections.times,
+        focal=detections.focal,
+        focal_source=detections.focal_source,
+        person=number,
     )

@@ -4,7 +4,7 @@ A sighting is a circle around a body, perhaps with joints and colours of the clo
 in radii of that circle, about a metre each: the same limits fit near and far, and any video.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -314,33 +314,35 @@ def hellinger(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
     return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
 
 
-def select_people(tracks: Sequence[Track], person: str | int = "all") -> dict[int, Track]:
-    """Those of the people whom one wants to see, by their number.
+def number_people(tracks: Iterable[Track]) -> dict[int, Track]:
+    """Number people by how much of the video shows them: 0 is surest, largest, longest in it."""
+    return dict(enumerate(sorted(tracks, key=lambda track: -track.weight)))
 
-    People are numbered by how much of the video is theirs: 0 is surest, largest, longest in it.
+
+def select_people(people: Mapping[int, Track], person: str | int = "all") -> dict[int, Track]:
+    """Return the people who are asked for, by their number.
 
     Args:
-        tracks: One a person.
-        person: "all"; "largest" in the picture, in the median; "longest" from first to last
-            sighting; or a number.
+        people: One track a person, by number.
+        person: "all"; "largest", by the median radius in the image; "longest", from first to last
+            detection; or a number.
 
     Raises:
-        ValueError: If there is nobody, or ``person`` is none of these.
+        ValueError: If there is no one, or ``person`` is none of these.
     """
-    if not tracks:
+    if not people:
         raise ValueError("expected at least one track to choose from, got none.")
-    people = dict(enumerate(sorted(tracks, key=lambda track: -track.weight)))
     if person == "all":
-        return people
+        return dict(people)
     if person in ("largest", "longest"):
         measure = _size if person == "largest" else _duration
         best = max(people, key=lambda i: measure(people[i]))
         return {best: people[best]}
     if str(person).isdecimal() and int(person) in people:
         return {int(person): people[int(person)]}
+    numbers = f"0 to {max(people)}" if len(people) == max(people) + 1 else f"{sorted(people)}"
     raise ValueError(
-        f"person must be 'all', 'largest', 'longest' or a number from 0 to {len(people) - 1}, "
-        f"got {person!r}."
+        f"person must be 'all', 'largest', 'longest' or a number from {numbers}, got {person!r}."
     )
 
 

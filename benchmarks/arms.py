@@ -30,7 +30,7 @@ from tcpformer.analysis.metrics import n_mpjpe
 from tcpformer.datasets.mocap import load_mocap
 from tcpformer.datasets.synthetic.videos import benchmark_like
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.lifting.normalize import REACH
+from tcpformer.lifting.normalize import FLAT_SCALE
 from tcpformer.models.layers import Attention
 from tcpformer.models.pose_transformer import Config, PoseTransformer
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
@@ -95,7 +95,7 @@ class BareNetwork(PoseTransformer):
 
 def flat_of(xyc: Tensor) -> Tensor:
     """What a trainer and a lifter add to an answer: `normalize.flat_pose`."""
-    xy = REACH * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
+    xy = FLAT_SCALE * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
     return torch.cat([xy, torch.zeros_like(xy[..., :1])], dim=-1)
 
 
@@ -254,7 +254,7 @@ def judged(lifter: Lifter, data: Path, *, noisy: bool) -> float:
     errors = []
     for view in benchmark_like(load_mocap(data, "val"), noisy=noisy, most=400, seed=SEED):
         assert view.seen.focal is not None
-        pose = lifter.pose(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
+        pose = lifter.predict_rigid(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
         errors.append(1000 * n_mpjpe(pose, view.truth))
     return float(np.concatenate(errors).mean())
 

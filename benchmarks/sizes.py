@@ -36,7 +36,7 @@ def main() -> None:
     for turn in range(args.rounds + 1):
         for name, lifter in lifters.items():
             start = time.perf_counter()
-            lifter(motion, chain=None)
+            lifter(motion, postprocess=None)
             if turn:
                 times[name].append(time.perf_counter() - start)
     whole = statistics.median(times["default"])

@@ -19,9 +19,9 @@ from tcpformer import Lifter
 from tcpformer.evaluation.open_benchmark import errors_and_sigma
 from tcpformer.evaluation.report import LABELS
 from tcpformer.files import atomic_write
-from tcpformer.lifting.uncertainty import ONE, coverage
+from tcpformer.lifting.uncertainty import ONE_SIGMA_SHARE, coverage
 
-KEYS = ("missed", "said", "within_x", "within_y", "within_z", "region")
+KEYS = ("mean_error", "median_sigma", "within_x", "within_y", "within_z", "region")
 COLOURS = {"x": "#247ccc", "y": "#3a9d6e", "z": "#ee7e1e"}
 STYLES = {"clean": "-", "noisy": "--"}
 
@@ -47,7 +47,7 @@ def draw(found: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
     for which in (right.xaxis, right.yaxis):
         which.set_ticks(ticks, [str(tick) for tick in ticks])
         which.set_ticks([], minor=True)
-    left.axvline(100 * ONE, color="#cccccc", lw=1)
+    left.axvline(100 * ONE_SIGMA_SHARE, color="#cccccc", lw=1)
     left.set(xlabel="within so many sigma if Gaussian, %", ylabel="found within them, %")
     left.legend(frameon=False, fontsize=8)
     with atomic_write(path) as beside:
@@ -60,7 +60,7 @@ def groups(error: np.ndarray, sigma: np.ndarray, count: int = 10) -> tuple[np.nd
     parts = [(sigma.ravel()[rows], np.abs(error.ravel()[rows])) for rows in order]
     return (
         np.array([np.median(said) for said, _ in parts]),
-        np.array([np.quantile(off, ONE) for _, off in parts]),
+        np.array([np.quantile(off, ONE_SIGMA_SHARE) for _, off in parts]),
     )
 
 

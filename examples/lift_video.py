@@ -11,7 +11,7 @@ from tcpformer import Lifter, detect_people, open_video, save
 
 def main(video: Path) -> None:
     people = detect_people(open_video(video))
-    for i, motion in enumerate(Lifter("default").people(people)):
+    for i, motion in enumerate(Lifter("default").lift_many(people)):
         save(motion, video.with_name(f"{video.stem}_{i}.bvh"))
 
 

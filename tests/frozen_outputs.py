@@ -40,11 +40,11 @@ def sample_clip(folder: Path) -> Arrays:
     people = detect_people(open_video(TESTS.parent / "assets/sample.mp4"))
     lifter = Lifter("default")
     arrays: Arrays = {}
-    for i, (seen, motion) in enumerate(zip(people, lifter.people(people), strict=True)):
+    for i, (seen, motion) in enumerate(zip(people, lifter.lift_many(people), strict=True)):
         arrays |= {f"detected_{i}_{k}": getattr(seen, k) for k in ("xy", "confidence", "valid")}
         names = ("xyz", "camera_xyz", "xy", "confidence", "valid", "times", "sigma")
         arrays |= {f"motion_{i}_{k}": np.asarray(getattr(motion, k)) for k in names}
-        raw = lifter(seen, focal=motion.focal, chain=None)
+        raw = lifter(seen, focal=motion.focal, postprocess=None)
         arrays |= {f"raw_{i}_{k}": np.asarray(getattr(raw, k)) for k in ("camera_xyz", "sigma")}
         save(motion, folder / "motion.bvh")
         text = (folder / "motion.bvh").read_bytes()

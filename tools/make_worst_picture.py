@@ -57,7 +57,7 @@ def clips_of(content: dict[str, np.ndarray], view: int, lifter: Lifter, noisy: b
     motion = Motion2D(xy, sure, (size[0], size[1]), fps, H36M)
     focal = float(content["focal"][view])
     true = content["relative"][part] * 1e-4
-    pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
+    pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)
     pred = pred * (pred * true).sum() / (pred * pred).sum()
     errors, rotation = 1000 * n_mpjpe(pred, true), content["rotation"][view]
     length = min(round(SECONDS * fps), len(true))

@@ -3,7 +3,7 @@
 from tcpformer import Lifter, detect, open_video, save
 
 people = detect(open_video("dance.mp4"))
-for i, motion in enumerate(Lifter("default").people(people)):
+for i, motion in enumerate(Lifter("default").lift_many(people)):
     save(motion, f"dance_{i}.bvh")
 """
 

@@ -60,7 +60,7 @@ def test_who_stands_still_in_the_picture_stands_still_in_space(
 def test_twice_the_frame_rate_gives_the_same_motion(tmp_path: Path) -> None:
     """Every other frame of a 60 Hz film is the 30 Hz film."""
     lift = lifter(tmp_path)
-    slow, fast = (lift.relative(seen(walk(n, fps)), FOCAL) for n, fps in ((41, 30.0), (81, 60.0)))
+    slow, fast = (lift.predict(seen(walk(n, fps)), FOCAL) for n, fps in ((41, 30.0), (81, 60.0)))
     span = np.ptp(slow)
     assert np.abs(fast[::2] - slow).max() < 0.01 * span
     assert np.abs(np.diff(slow, axis=0)).max() > 0.02 * span
@@ -81,8 +81,8 @@ def test_the_mirror_image_is_lifted_to_the_mirror_image(tmp_path: Path, name: st
     apart = {}
     for flip in (True, False):
         lift = lifter(tmp_path, CONVENTIONS[name], flip=flip)
-        direct = lift.relative(person, FOCAL)
-        through = lift.relative(mirrored(person), FOCAL)[:, swap] * [-1, 1, 1]
+        direct = lift.predict(person, FOCAL)
+        through = lift.predict(mirrored(person), FOCAL)[:, swap] * [-1, 1, 1]
         apart[flip] = np.abs(direct - through).max() / np.ptp(direct)
     assert apart[True] < 2e-6
     assert apart[False] > 1e-2
@@ -106,7 +106,7 @@ def test_where_in_the_picture_somebody_far_away_stands_does_not_matter(
     for name in ("ours", "h36m"):
         lift = lifter(tmp_path, CONVENTIONS[name])
         poses = [
-            lift.relative(replace(seen(figure), xy=projected(xyz, figure)), FOCAL)
+            lift.predict(replace(seen(figure), xy=projected(xyz, figure)), FOCAL)
             for xyz in (straight, straight @ turn.T)
         ]
         apart[name] = np.abs(poses[0] @ turn.T - poses[1]).max() / np.ptp(poses[0])
@@ -150,7 +150,7 @@ def roughness_at_seams(lift: Lifter, frames: int) -> float:
     figure = walk(total, speed=0.2)
     drift = np.sin(2 * np.pi * np.arange(total) / 100)[:, None, None]  # so that windows differ
     person = replace(seen(figure), xy=figure.xy * (1 + 0.05 * drift))
-    pose = lift.relative(person, FOCAL)
+    pose = lift.predict(person, FOCAL)
     rough = np.linalg.norm(np.diff(pose, n=2, axis=0), axis=-1).mean(axis=-1)
     ratios = []
     for overlap in (0.0, 0.5):
@@ -171,9 +171,9 @@ def test_no_seams_show_where_windows_meet(tmp_path: Path, seed: int) -> None:
 def test_many_clips_are_the_same_as_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clips go through the network some at a time; how many is no matter."""
     lift, person = lifter(tmp_path), seen(walk(100))
-    whole = lift.relative(person, FOCAL)
+    whole = lift.predict(person, FOCAL)
     monkeypatch.setattr("tcpformer.lifting.predict.CLIPS_AT_ONCE", 2)
-    np.testing.assert_allclose(lift.relative(person, FOCAL), whole, atol=1e-5)
+    np.testing.assert_allclose(lift.predict(person, FOCAL), whole, atol=1e-5)
 
 
 # Gaps

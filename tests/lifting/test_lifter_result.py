@@ -82,7 +82,7 @@ def test_the_world_is_the_camera_frame_turned_and_the_floor_is_where_feet_stand(
 
 
 def test_as_lifted_the_world_stands_on_the_lowest_ankle(tmp_path: Path) -> None:
-    motion = lifter(tmp_path)(seen(walk(30)), chain=None)
+    motion = lifter(tmp_path)(seen(walk(30)), postprocess=None)
     feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
     assert feet.min() == pytest.approx(0, abs=1e-12)
     assert "postprocess" not in motion.provenance
@@ -118,7 +118,7 @@ def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_joints_of_a_detector_come_out_as_human36m(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     xy = walk(12).xy[:, :1] + rng.normal(0, 60, (12, 17, 2))
-    motion = lifter(tmp_path)(Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), chain=None)
+    motion = lifter(tmp_path)(Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), postprocess=None)
     np.testing.assert_allclose(motion.xy, conversion(COCO, H36M) @ xy)
 
 
@@ -149,7 +149,7 @@ def test_a_released_checkpoint_lifts_once_told_what_it_saw(
     tmp_path: Path, trained_on: Literal["h36m", "3dhp"]
 ) -> None:
     path = _released(tmp_path / "a.pth.tr")
-    lift = Lifter(path, "cpu", trained_on=trained_on, heads=4)
+    lift = Lifter(path, "cpu", checkpoint_protocol=trained_on, heads=4)
     motion = lift(seen(walk(20)))
     assert motion.provenance["weights"].startswith("a.pth.tr sha256:")
     assert np.isfinite(motion.xyz).all()
@@ -165,14 +165,14 @@ def test_a_released_checkpoint_must_be_told_what_it_saw(tmp_path: Path) -> None:
 def test_ours_must_not_be_told_what_they_saw(tmp_path: Path) -> None:
     save_model(network(), tmp_path, convention=WeightsSpec())
     with pytest.raises(ValueError, match="leave trained_on out"):
-        Lifter(tmp_path, "cpu", trained_on="h36m")
+        Lifter(tmp_path, "cpu", checkpoint_protocol="h36m")
 
 
 def test_ours_without_convention_must_be_told(tmp_path: Path) -> None:
     save_model(network(), tmp_path)
     with pytest.raises(ValueError, match="does not say what it was trained on"):
         Lifter(tmp_path, "cpu")
-    assert Lifter(tmp_path, "cpu", trained_on="3dhp").convention.skeleton == "mpi-inf-3dhp"
+    assert Lifter(tmp_path, "cpu", checkpoint_protocol="3dhp").spec.skeleton == "mpi-inf-3dhp"
 
 
 def _machine(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:

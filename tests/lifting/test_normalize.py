@@ -6,7 +6,7 @@ from motions import FOCAL, SIZE, walk
 from scipy.spatial.transform import Rotation
 
 from tcpformer.lifting.normalize import (
-    REACH,
+    FLAT_SCALE,
     flat_prior,
     from_screen,
     look_at_rotation,
@@ -51,7 +51,7 @@ def test_screen_keeps_shapes_and_puts_the_middle_at_zero(size: tuple[int, int]) 
 
 def test_what_is_seen_on_screen_is_answered_as_it_is(rng: np.random.Generator) -> None:
     xyc = rng.uniform(0, 1, size=(2, 9, 17, 3))
-    seen = normalize_clips(xyc, SIZE, FOCAL, rule="screen", root=0)
+    seen = normalize_clips(xyc, SIZE, FOCAL, normalization="screen", root=0)
     np.testing.assert_array_equal(seen.xyc[..., :2], to_screen(xyc[..., :2], SIZE))
     np.testing.assert_array_equal(seen.xyc[..., 2], xyc[..., 2])
     np.testing.assert_array_equal(seen.flat, 0)
@@ -61,7 +61,7 @@ def test_what_is_seen_on_screen_is_answered_as_it_is(rng: np.random.Generator) -
 def test_what_is_seen_by_aiming_is_what_a_turned_camera_sees_of_size_one() -> None:
     figure = walk(9)
     xyc = np.concatenate([figure.xy, figure.confidence[..., None]], axis=-1)[None]
-    seen = normalize_clips(xyc, SIZE, FOCAL, rule="aimed", root=H36M.root)
+    seen = normalize_clips(xyc, SIZE, FOCAL, normalization="centered-camera", root=H36M.root)
     size = np.sqrt((seen.xyc[..., :2] ** 2).sum(axis=-1).mean())
     assert size == pytest.approx(1)
     rays = to_rays(figure.xy, SIZE, FOCAL)
@@ -201,7 +201,7 @@ def test_flat_pose_is_root_relative_and_flat(aside: np.ndarray) -> None:
         np.testing.assert_array_equal(flat[:, root], 0)
         np.testing.assert_array_equal(flat[..., 2], 0)
         between = flat[:, 3, :2] - flat[:, 5, :2]
-        np.testing.assert_allclose(between, REACH * (aimed[:, 3] - aimed[:, 5]), atol=1e-14)
+        np.testing.assert_allclose(between, FLAT_SCALE * (aimed[:, 3] - aimed[:, 5]), atol=1e-14)
 
 
 def test_flat_pose_of_a_distant_figure_has_about_its_true_size() -> None:

@@ -13,7 +13,7 @@ from motions import FOCAL, walk
 
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.normalize import to_screen
-from tcpformer.lifting.predict import predict
+from tcpformer.lifting.predict import run_network
 from tcpformer.models import Network, build
 from tcpformer.models.checkpoint import WeightsSpec, load_weights
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2Config
@@ -53,7 +53,7 @@ def test_a_motion_is_lifted_as_its_windows_are_by_hand(
     confidence = np.random.default_rng(0).uniform(0.5, 1, (length, 17))
     person = replace(person, confidence=confidence)
     xyc = np.concatenate([to_screen(person.xy, person.size), confidence[..., None]], axis=-1)
-    for frame, pose in enumerate(lift.relative(person, FOCAL)):
+    for frame, pose in enumerate(lift.predict(person, FOCAL)):
         window = np.clip(frame + spacing * np.arange(-4, 5), 0, length - 1)
         x = torch.from_numpy(xyc[window][None, ..., : model.config.inputs]).float()
         with torch.inference_mode():
@@ -82,8 +82,8 @@ def test_the_mirror_image_is_lifted_to_the_mirror_image(tmp_path: Path, name: st
     apart = {}
     for flip in (True, False):
         lift = lifter(tmp_path, model=centre_network(name), flip=flip)
-        direct = lift.relative(person, FOCAL)
-        through = lift.relative(image, FOCAL)[:, swap] * [-1, 1, 1]
+        direct = lift.predict(person, FOCAL)
+        through = lift.predict(image, FOCAL)[:, swap] * [-1, 1, 1]
         apart[flip] = np.abs(direct - through).max() / np.ptp(direct)
     assert apart[True] < 5e-6
     assert apart[False] > 1e-2
@@ -95,8 +95,8 @@ def test_a_released_baseline_lifts_once_told_what_it_saw(tmp_path: Path, name: s
     weights = load_weights(checkpoint(name, tmp_path), **SAID[name])
     with pytest.raises(ValueError, match=r"released\.bin sha256:\w+ does not say"):
         Lifter(weights, "cpu")
-    lift = Lifter(weights, "cpu", trained_on="h36m-cpn")
-    assert lift.convention == WeightsSpec(skeleton="h36m-nose", rule="screen")
+    lift = Lifter(weights, "cpu", checkpoint_protocol="h36m-cpn")
+    assert lift.spec == WeightsSpec(skeleton="h36m-nose", rule="screen")
     assert np.isfinite(lift(seen(walk(30))).xyz).all()
 
 
@@ -132,7 +132,7 @@ def test_predict_is_the_network_and_its_mirror_image(
     if flip:
         mirrored = direct(xyc[:, :, swap] * negate)[:, :, swap] * negate
         wanted = (wanted + mirrored) / 2
-    given = predict(model, xyc, H36M.mirror, flip=flip)
+    given = run_network(model, xyc, H36M.mirror, flip=flip)
     assert given.dtype == np.float32
     assert given.shape == (3, FRAMES if name == "tcpformer" else 1, 17, 3)
     np.testing.assert_allclose(given, wanted, atol=1e-6)
@@ -140,6 +140,6 @@ def test_predict_is_the_network_and_its_mirror_image(
 
 def test_predict_takes_any_number_of_clips(rng: np.random.Generator) -> None:
     model, xyc = models()["strided"], rng.normal(size=(70, FRAMES, 17, 3)).astype(np.float32)
-    whole = predict(model, xyc, H36M.mirror, flip=True)
-    parts = [predict(model, xyc[i : i + 1], H36M.mirror, flip=True) for i in range(70)]
+    whole = run_network(model, xyc, H36M.mirror, flip=True)
+    parts = [run_network(model, xyc[i : i + 1], H36M.mirror, flip=True) for i in range(70)]
     np.testing.assert_allclose(whole, np.concatenate(parts), atol=1e-5)

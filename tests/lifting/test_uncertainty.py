@@ -15,15 +15,15 @@ from tcpformer.datasets.mocap import Mocap
 from tcpformer.evaluation.open_benchmark import errors_and_sigma
 from tcpformer.io.npz import load_motion, save_motion
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.lifting.predict import predict
+from tcpformer.lifting.predict import run_network
 from tcpformer.lifting.uncertainty import (
-    BODY,
+    NON_ROOT,
     coverage,
-    distance,
-    in_camera,
-    scaled_to_cover,
-    unseen,
-    widened,
+    coverage_factor,
+    rotate_sigma,
+    seconds_unseen,
+    sigma_distance,
+    widen_unseen,
 )
 from tcpformer.models import Network, build
 from tcpformer.models.checkpoint import load_model, save_model
@@ -59,11 +59,11 @@ def test_errors_of_known_size_are_covered_as_said(kind: str, rng: np.random.Gene
     sigma = np.exp(rng.normal(-3, 0.5, (60_000, 3)))
     unit = rng.normal(size=sigma.shape) if kind == "gaussian" else rng.laplace(size=sigma.shape)
     error = 0.7 * sigma * unit
-    factor = scaled_to_cover(error, sigma)
+    factor = coverage_factor(error, sigma)
     # Half of the errors of Laplace's distribution of scale b are within b log 2.
     wanted = 0.7 if kind == "gaussian" else 0.7 * -np.log(1 - 0.6827)
     np.testing.assert_allclose(factor, wanted, rtol=0.02)
-    reach = float(np.quantile(distance(error, sigma * factor), 0.9))
+    reach = float(np.quantile(sigma_distance(error, sigma * factor), 0.9))
     row = coverage(error, sigma * factor, reach)
     assert row["region"] == pytest.approx(90, abs=0.1)
     assert [row[f"within_{a}"] for a in "xyz"] == pytest.approx([68.27] * 3, abs=0.1)
@@ -72,27 +72,27 @@ def test_errors_of_known_size_are_covered_as_said(kind: str, rng: np.random.Gene
 
 def test_turning_the_camera_turns_sigma() -> None:
     spread = np.array([[[0.01, 0.02, 0.05]]])
-    np.testing.assert_allclose(in_camera(spread, TURN[None]), [[[0.02, 0.01, 0.05]]])
-    np.testing.assert_allclose(in_camera(spread, np.eye(3)[None]), spread)
+    np.testing.assert_allclose(rotate_sigma(spread, TURN[None]), [[[0.02, 0.01, 0.05]]])
+    np.testing.assert_allclose(rotate_sigma(spread, np.eye(3)[None]), spread)
 
 
 def test_a_bridge_is_freest_in_its_middle_and_an_open_end_more_so() -> None:
     times = np.arange(11) / 10
     valid = np.ones(11, dtype=bool)
     valid[3:8] = False
-    free = unseen(valid, times)
+    free = seconds_unseen(valid, times)
     assert free[5] == pytest.approx(0.3 * 0.3 / 0.6)
     assert (free[valid] == 0).all()
     assert free[3] == pytest.approx(free[7])
     assert free[3] < free[4] < free[5]
     valid[8:] = False
-    np.testing.assert_allclose(unseen(valid, times)[3:], times[3:] - times[2])
-    assert np.isinf(unseen(np.zeros(3, dtype=bool), times[:3])).all()
+    np.testing.assert_allclose(seconds_unseen(valid, times)[3:], times[3:] - times[2])
+    assert np.isinf(seconds_unseen(np.zeros(3, dtype=bool), times[:3])).all()
 
 
 def test_the_longer_unseen_the_less_sure_up_to_a_limit() -> None:
     sigma, wander = np.full((4, 2, 3), 0.03), np.array([0.0, 0.4])
-    wide = widened(sigma, np.array([0.0, 0.5, 5.0, np.inf]), wander, 2.0)
+    wide = widen_unseen(sigma, np.array([0.0, 0.5, 5.0, np.inf]), wander, 2.0)
     np.testing.assert_allclose(wide[0], 0.03)
     np.testing.assert_allclose(wide[:, 0], 0.03)
     assert (np.diff(wide[:, 1], axis=0) > 0).all()
@@ -101,13 +101,13 @@ def test_the_longer_unseen_the_less_sure_up_to_a_limit() -> None:
 
 def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator) -> None:
     """Errors twice as large as said, with gaps that joints leave at a known pace."""
-    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(BODY), 3)))
+    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(NON_ROOT), 3)))
     free = np.zeros(1500)
     plain = Held(2 * sigma * rng.normal(size=sigma.shape), sigma, free)
     spread = UncertaintyHead(16, 17).requires_grad_(False)
     spread.wander.fill_(0.2)
     free = rng.uniform(0.1, 3, 1500)
-    true = widened(2 * sigma, free, np.full(len(BODY), 0.2), 4.0)
+    true = widen_unseen(2 * sigma, free, np.full(len(NON_ROOT), 0.2), 4.0)
     gaps = Held(true * rng.normal(size=true.shape), sigma, free)
     before = spread.contract.bias.clone()
     said = hold(spread, {"noisy": plain, "gaps": gaps})
@@ -118,11 +118,11 @@ def test_what_motions_miss_sets_line_reach_and_bridges(rng: np.random.Generator)
         assert coverage(held.error, held.sigma, 2.5)["region"] == pytest.approx(90, abs=1)
     assert len(seen_in(said["gaps"]).error) == 0
     easy = replace(gaps, sigma=10 * sigma)
-    assert of_bridges(easy, np.full(len(BODY), 0.2), 2.5) == SLOWEST  # and no more is claimed
+    assert of_bridges(easy, np.full(len(NON_ROOT), 0.2), 2.5) == SLOWEST  # and no more is claimed
 
 
 def test_the_region_holds_its_share_of_the_hardest_kind(rng: np.random.Generator) -> None:
-    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(BODY), 3)))
+    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(NON_ROOT), 3)))
     error = sigma * rng.normal(size=sigma.shape)
     easy, hard = (Held(size * error, sigma, np.zeros(1500)) for size in (1, 1.5))
     spread = UncertaintyHead(16, 17).requires_grad_(False)
@@ -152,7 +152,7 @@ def test_the_pose_is_the_same_to_the_bit_and_sigma_is_said(plain: Any, tmp_path:
     np.testing.assert_array_equal(one.camera_xyz, two.camera_xyz)
     assert one.sigma is None
     assert two.sigma is not None
-    assert (two.sigma[:, BODY] > 0).all()
+    assert (two.sigma[:, NON_ROOT] > 0).all()
     assert (two.sigma[:, H36M.root] == 0).all()
 
 
@@ -168,16 +168,16 @@ def test_sigma_scales_with_height_and_grows_in_gaps(tmp_path: Path) -> None:
     valid = confidence.max(axis=1) > 0
     gap = lift(replace(motion, confidence=confidence, valid=valid), height=1.0).sigma
     assert gap is not None
-    free = unseen(valid, motion.times)[44]
+    free = seconds_unseen(valid, motion.times)[44]
     least = 0.2 * np.sqrt(1 - np.exp(-free)) / 1.7
-    assert (gap[44, BODY] > 0.9 * least).all()
+    assert (gap[44, NON_ROOT] > 0.9 * least).all()
 
 
 def test_a_mirror_image_is_as_sure_of_the_twin() -> None:
     model, mirror = WithUncertainty(unsure()), list(H36M.mirror)
     xyc = np.random.default_rng(0).random((2, 9, 17, 3))
     other = xyc[:, :, mirror] * [-1, 1, 1]
-    one, two = (predict(model, x, mirror, flip=True) for x in (xyc, other))
+    one, two = (run_network(model, x, mirror, flip=True) for x in (xyc, other))
     np.testing.assert_allclose(one[..., 3:], two[:, :, mirror, 3:], atol=1e-5)
     np.testing.assert_allclose(one[..., :3], two[:, :, mirror, :3] * [-1, 1, 1], atol=1e-5)
 

@@ -15,7 +15,7 @@ def test_stitch_undoes_split(
     total: int, spacing: int, overlap: float, rng: np.random.Generator
 ) -> None:
     x = rng.normal(size=(total, 3, 2))
-    clips = window_indices(total, 27, spacing=spacing, overlap=overlap)
+    clips = window_indices(total, 27, frame_step=spacing, overlap=overlap)
     parts = split(x, clips)
     assert parts.shape == (len(clips), 27, 3, 2)
     np.testing.assert_allclose(stitch([parts], clips, total), x, rtol=0, atol=1e-13)
@@ -29,7 +29,7 @@ def test_stitch_undoes_split(
 def test_every_frame_is_in_a_clip_and_strangers_only_where_the_motion_is_short(
     total: int, spacing: int, frames: int
 ) -> None:
-    clips = window_indices(total, frames, spacing=spacing)
+    clips = window_indices(total, frames, frame_step=spacing)
     assert set(range(total)) <= set(clips.ravel().tolist())
     assert (np.diff(clips, axis=1) == spacing).all()
     outside = (clips < 0) | (clips >= total)
@@ -39,12 +39,12 @@ def test_every_frame_is_in_a_clip_and_strangers_only_where_the_motion_is_short(
 
 
 def test_without_overlap_and_remainder_every_frame_is_in_one_clip() -> None:
-    clips = window_indices(54 * 2, 27, spacing=2, overlap=0.0)
+    clips = window_indices(54 * 2, 27, frame_step=2, overlap=0.0)
     np.testing.assert_array_equal(np.sort(clips.ravel()), np.arange(108))
 
 
 def test_clips_of_a_window_take_turns() -> None:
-    np.testing.assert_array_equal(window_indices(6, 3, spacing=2), [[0, 2, 4], [1, 3, 5]])
+    np.testing.assert_array_equal(window_indices(6, 3, frame_step=2), [[0, 2, 4], [1, 3, 5]])
     np.testing.assert_array_equal(
         window_indices(7, 4, overlap=0.5), [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
     )
@@ -70,7 +70,7 @@ def test_overlap_is_blended_with_less_weight_toward_the_ends() -> None:
 
 
 def test_stitch_is_linear(rng: np.random.Generator) -> None:
-    clips = window_indices(40, 9, spacing=2)
+    clips = window_indices(40, 9, frame_step=2)
     a, b = rng.normal(size=(2, *clips.shape, 4))
     whole = stitch([a + 2 * b], clips, 40)
     np.testing.assert_allclose(
@@ -93,14 +93,14 @@ def test_numbers_out_of_range_are_refused(
     total: int, frames: int, spacing: int, overlap: float
 ) -> None:
     with pytest.raises(ValueError, match="at least 1 and overlap in"):
-        window_indices(total, frames, spacing=spacing, overlap=overlap)
+        window_indices(total, frames, frame_step=spacing, overlap=overlap)
 
 
 @pytest.mark.parametrize("frames", [1, 3, 8, 27])
 @pytest.mark.parametrize("spacing", [1, 4])
 @pytest.mark.parametrize("total", [1, 2, 30])
 def test_every_frame_is_the_centre_of_its_clip(total: int, spacing: int, frames: int) -> None:
-    clips = centered_window_indices(total, frames, spacing=spacing)
+    clips = centered_window_indices(total, frames, frame_step=spacing)
     assert clips.shape == (total, frames)
     np.testing.assert_array_equal(clips[:, frames // 2], np.arange(total))
     assert (np.diff(clips, axis=1) == spacing).all()
@@ -115,4 +115,4 @@ def test_beyond_the_ends_the_first_and_last_frame_stand() -> None:
 @pytest.mark.parametrize(("total", "frames", "spacing"), [(0, 3, 1), (3, 0, 1), (3, 3, 0)])
 def test_clips_around_nothing_are_refused(total: int, frames: int, spacing: int) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {total}, {frames}, {spacing}"):
-        centered_window_indices(total, frames, spacing=spacing)
+        centered_window_indices(total, frames, frame_step=spacing)

@@ -76,10 +76,10 @@ def test_a_lifter_takes_it_and_says_so(tmp_path: Path) -> None:
     assert said.provenance["focal"].startswith("estimated from the motion")
     assert f"{said.focal:.0f} pixels" in said.provenance["focal"]
     assert lift(motion).focal == FOCAL
-    assert lift.people([], focal="motion") == []
+    assert lift.lift_many([], focal="motion") == []
 
 
 def test_a_known_and_an_unknown_focal_length_are_not_of_one_camera(tmp_path: Path) -> None:
     known, unknown = seen(walk(5)), replace(seen(walk(5)), focal=None)
     with pytest.raises(ValueError, match="were seen by one camera"):
-        lifter(tmp_path).people([known, unknown])
+        lifter(tmp_path).lift_many([known, unknown])

@@ -65,7 +65,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lifter:
 
 def test_twice_the_camera_height_is_twice_the_world(quick: Lifter) -> None:
     person = seen(walk(16))
-    (usual,) = quick.people([person])
+    (usual,) = quick.lift_many([person])
     one, two = (quick(person, camera_height=metres) for metres in (0.6, 1.2))
     np.testing.assert_allclose(two.xyz, 2 * one.xyz, atol=1e-9)
     np.testing.assert_allclose(two.camera_xyz, 2 * one.camera_xyz, atol=1e-9)
@@ -77,7 +77,7 @@ def test_twice_the_camera_height_is_twice_the_world(quick: Lifter) -> None:
 def test_the_bone_becomes_as_long_as_it_is_known_to_be(
     quick: Lifter, chain: PostprocessConfig | None
 ) -> None:
-    motion = quick(seen(walk(24)), length=("RAnkle", "RKnee", 0.38), chain=chain)
+    motion = quick(seen(walk(24)), bone_length=("RAnkle", "RKnee", 0.38), postprocess=chain)
     assert shank_of(motion) == pytest.approx(0.38, abs=1e-5)
     assert "RAnkle to RKnee 0.380 m" in motion.provenance["scale"]
 
@@ -118,7 +118,7 @@ def test_what_sets_no_scale_is_refused(quick: Lifter) -> None:
         Scale(height=1.8, camera_height=1.0, length=shank)
     for chain in (None, PostprocessConfig(ground=False)):
         with pytest.raises(ValueError, match="only found when the motion is finished"):
-            quick(person, camera_height=1.5, chain=chain)
+            quick(person, camera_height=1.5, postprocess=chain)
     for metres in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="camera height must be metres"):
             Scale(camera_height=metres)

@@ -77,7 +77,7 @@ def evaluate(
     network = f"{loaded.name}, {loaded.model.config}"
     print(f"{dataset}: {network}\n")
     if dataset == "open":
-        lifter = Lifter(loaded, flip=flip, trained_on=trained_on, precision=precision)
+        lifter = Lifter(loaded, flip=flip, checkpoint_protocol=trained_on, precision=precision)
         reports = _open(lifter, data, know_focal, finish, every)
     else:
         reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
@@ -292,7 +292,7 @@ def attention(
         raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
     person = people_in(source)[0]
     focal, _ = choose_focal(None, person.focal, person.size)
-    clip = torch.from_numpy(lifter.clip_at(person, focal, start)[None])
+    clip = torch.from_numpy(lifter.network_input(person, focal, start)[None])
     depth = lifter.model.config.depth
     picked = layers or tuple(sorted({1, (depth + 1) // 2, depth}))
     if not set(picked) <= set(range(1, depth + 1)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..lifting.predict import predict
+from ..lifting.predict import run_network
 from ..lifting.windows import centered_window_indices, split
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
@@ -54,13 +54,13 @@ def predict_clips(
         flip: Average with the prediction of the mirror image.
     """
     if not lifts_center_only(model):
-        return predict(model, xyc[clips], H36M_NOSE.mirror, flip=flip)
+        return run_network(model, xyc[clips], H36M_NOSE.mirror, flip=flip)
     frames, where = np.unique(clips, return_inverse=True)
     windows = centered_window_indices(len(xyc), model.config.frames)[frames]
     poses = [
-        predict(model, split(xyc, windows[i : i + WINDOWS_AT_ONCE]), H36M_NOSE.mirror, flip=flip)[
-            :, 0
-        ]
+        run_network(
+            model, split(xyc, windows[i : i + WINDOWS_AT_ONCE]), H36M_NOSE.mirror, flip=flip
+        )[:, 0]
         for i in range(0, len(windows), WINDOWS_AT_ONCE)
     ]
     return np.concatenate(poses)[where.reshape(clips.shape)]

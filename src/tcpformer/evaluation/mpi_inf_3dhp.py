@@ -24,7 +24,7 @@ from ..analysis.metrics import (
 from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
 from ..files import atomic_write
 from ..lifting.normalize import to_screen
-from ..lifting.predict import predict
+from ..lifting.predict import run_network
 from ..lifting.windows import centered_window_indices, split
 from ..models import Network
 from ..skeleton import MPI_INF_3DHP
@@ -103,7 +103,7 @@ def predict_3dhp(
         poses = np.empty((len(windows), *take.xyz.shape[1:]), dtype=np.float32)
         for first in range(0, len(windows), WINDOWS_AT_ONCE):
             part = slice(first, first + WINDOWS_AT_ONCE)
-            answer = predict(model, split(xyc, windows[part]), MPI_INF_3DHP.mirror, flip=flip)
+            answer = run_network(model, split(xyc, windows[part]), MPI_INF_3DHP.mirror, flip=flip)
             poses[part] = answer[:, answer.shape[1] // 2]
             progress(before + min(part.stop, len(windows)), total)
         poses *= take.size[0] / 2

@@ -9,7 +9,7 @@ import numpy as np
 from ..analysis.metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
 from ..files import read_npz
 from ..lifting.lifter import Lifter
-from ..lifting.uncertainty import coverage, missed
+from ..lifting.uncertainty import coverage, joint_errors_and_sigma
 from ..motion import Motion2D
 from ..postprocess.steps import PostprocessConfig
 from ..skeleton import H36M, STANDARD_HEIGHT
@@ -56,12 +56,12 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     for done, view in enumerate(views, start=1):
         motion, focal = _view(content, view, noisy, know_focal)
         if chain is None:
-            pred = lifter.pose(motion, height=STANDARD_HEIGHT, focal=focal)
+            pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)
         else:
-            lifted = lifter(motion, height=STANDARD_HEIGHT, focal=focal, chain=chain)
+            lifted = lifter(motion, height=STANDARD_HEIGHT, focal=focal, postprocess=chain)
             pred = lifted.camera_xyz - lifted.camera_xyz[:, H36M.root, None]
             if lifted.sigma is not None:
-                sure.append(missed(lifted, _truth(content, view)))
+                sure.append(joint_errors_and_sigma(lifted, _truth(content, view)))
         scores.append(_score_view(pred, content, view))
         progress(done, len(views))
     title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
@@ -92,7 +92,7 @@ def errors_and_sigma(
     parts = []
     for view in range(0, len(content["offsets"]) - 1, every):
         motion, focal = _view(content, view, noisy, True)
-        parts.append(missed(lifter(motion, focal=focal), _truth(content, view)))
+        parts.append(joint_errors_and_sigma(lifter(motion, focal=focal), _truth(content, view)))
     error, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
     return error, sigma
 

@@ -1,10 +1,21 @@
-"""The bridge between motions and networks: `Lifter` takes 2D motion and gives 3D motion.
+"""Lift 2D motion to 3D motion: `Lifter` is the one bridge between motions and networks.
 
-The way: joints by name -> gaps bridged -> the weights' frame rate -> overlapping clips -> what the
-network sees -> the network -> back through all of these -> metres -> the pelvis' path -> the world;
-and before and after that the links of a `Chain`.
-
-A network that answers for the centre frame of a clip gets a clip around every frame instead.
+| step | frame of reference | unit | joints | frames |
+|---|---|---|---|---|
+| `clean_keypoints` | image | pixels | the detector's | the video's |
+| `to_skeleton`, `fill_gaps` | image | pixels | the weights' | the video's |
+| `resample` | image | pixels | the weights' | evenly at the weights' rate |
+| `window_indices`, `split` | image | pixels | the weights' | overlapping clips |
+| `normalize_clips` | virtual camera, or screen | 1 | the weights' | clips |
+| network, with the mirror image | the same, root-relative | the weights' | the weights' | clips |
+| `NormalizedClips.to_camera` | camera, root-relative | the weights' | the weights' | clips |
+| `stitch` | camera, root-relative | the weights' | the weights' | evenly at the weights' rate |
+| `interpolate_at` | camera, root-relative | the weights' | the weights' | the video's |
+| conversion by name | camera, root-relative | the weights' | Human3.6M | the video's |
+| `scale_to_height` | camera, root-relative | metres | Human3.6M | the video's |
+| `solve_root_trajectory` | camera | metres | Human3.6M | the video's |
+| `postprocess` | world, and camera | metres | Human3.6M | the video's |
+| `apply_scale` | world, and camera | metres | Human3.6M | the video's |
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +36,7 @@ from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Numbers, pick_device, prepare_for_inference
 from ..runtime.memory import hand_back_memory
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
-from ..world.focal import FROM_MOTION, describe_estimate, estimate_focal
+from ..world.focal import describe_estimate, estimate_focal
 from ..world.ground import ASSUMED_LEVEL
 from ..world.scale import Scale, apply_scale
 from ..world.together import check_same_camera, on_shared_floor
@@ -37,53 +48,52 @@ from ..world.trajectory import (
     solve_root_trajectory,
 )
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips, to_rays
-from .predict import predict
-from .uncertainty import in_camera, unseen, widened
+from .predict import run_network
+from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
 
 DEFAULT_POSTPROCESS = PostprocessConfig()
+FROM_MOTION = "motion"
+"""Instead of a focal length: estimate it from the motion."""
 CLIPS_IN_MEMORY = 256
-"""The clips of a motion have several times its frames: so many are prepared at a time."""
-LONG = 10_000
-"""Frames of a motion from which on it pays to hand back what lifting it took."""
+"""Clips normalized at a time: overlapping clips have several times the frames of a motion."""
 FRAMES_AT_ONCE = 4096
-"""How sure they are is worked out for so many at a time."""
+"""Frames for which sigma is computed at a time."""
+LONG_MOTION = 10_000
+"""Frames from which on the heap is trimmed after lifting, which takes some milliseconds."""
 STEADY_SECONDS = 0.04
-"""Where clips take turns, neighbouring frames come from different ones and differ a little: that is
-averaged away. It keeps 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
+"""Standard deviation of the kernel that removes what alternates between interleaved clips; it keeps
+97 % of a movement at 3 Hz and 81 % at 5 Hz."""
 _SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, H36M_NOSE, MPI_INF_3DHP)}
 
 
 @dataclass(frozen=True)
-class _Said:
-    """The Human3.6M joints relative to the pelvis, and, if the weights know, how sure that is."""
+class _Prediction:
+    """Human3.6M joints relative to the pelvis, camera axes, and their sigma if it is predicted."""
 
     pose: Float[np.ndarray, "t 17 3"]
     sigma: Float[np.ndarray, "t 17 3"] | None
 
-    def times(self, factor: float) -> "_Said":
-        """The same of somebody so many times as tall."""
-        return _Said(self.pose * factor, None if self.sigma is None else self.sigma * factor)
-
 
 class Lifter:
-    """Lifts one person's 2D motion to 3D.
+    """Lifts 2D motion of any length, frame rate and known skeleton to 3D.
 
     Args:
-        weights: A packaged name, a folder that `save_model` wrote, a released checkpoint or a file
-            that `deploy.export` wrote; or what `load_weights` gave, whose network then goes to the
+        weights: A packaged name, a folder that `save_model` wrote, a released checkpoint, a file
+            that `export` wrote, or the result of `load_weights`, whose network then moves to the
             device.
-        device: "auto" takes CUDA, then MPS, then the CPU; or name one.
+        device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps".
         flip: Average with the lifted mirror image: twice the work, a little more exact.
-        trained_on: For a released checkpoint, which does not say: a key of `RELEASED`.
-        heads: Attention heads of a released checkpoint; not of weights already loaded.
-        overlap: Share of each window that the next one covers again; 0 is fastest but has seams.
-            Of no matter to a network that answers for the centre frame.
-        backend: What computes the network: "torch", or on the CPU "onnx" (ONNX Runtime) or
-            "openvino". "auto" is what an exported file was written for, and else torch. Weights
-            that are not exported yet are, which takes some seconds each time.
-        precision: What TCPFormer computes in. "bfloat16" is faster where the processor has it, and
-            less exact by some 0.1 mm; "auto" measures which is faster. Other networks: "float32".
+        checkpoint_protocol: Protocol that a released checkpoint was trained by, which the file
+            does not tell: a key of `RELEASED`.
+        heads: Attention heads of a released checkpoint, which the file does not tell either.
+        overlap: Share of each clip that the next one covers again; 0 is fastest but has seams.
+            Networks that lift the center frame ignore it.
+        backend: Runtime of the network: "torch", or on the CPU "onnx" (ONNX Runtime) or
+            "openvino". "auto" is the one an exported file was written for, else torch. Weights
+            that are not exported yet are exported first, which takes some seconds.
+        precision: Numbers that TCPFormer computes in: "float32"; "bfloat16", faster where the
+            processor has it and less exact by some 0.1 mm; "auto" measures which is faster.
 
     Raises:
         FileNotFoundError: If there are no such weights.
@@ -97,24 +107,27 @@ class Lifter:
         device: str = "auto",
         flip: bool = True,
         *,
-        trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
+        checkpoint_protocol: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
         heads: int = 8,
         overlap: float = 0.5,
         backend: Backend = "auto",
         precision: Numbers = "float32",
     ) -> None:
         weights = weights_for(weights, backend, heads=heads)
-        self.convention = weights_spec(weights, trained_on)
+        self.spec = weights_spec(weights, checkpoint_protocol)
         self.model = weights.model.to(pick_device(device_for(weights, device)))
-        self._run = prepare_for_inference(self.model, precision)
-        self.spread = getattr(self._run, "spread", None)
-        self.region_scale = REGION_SCALE if self.spread is None else float(self.spread.reach)
-        if self.spread is not None:
-            self._run = WithUncertainty(self._run)
         self.name = weights.name
-        self.skeleton = _SKELETONS[self.convention.skeleton]
+        self.skeleton = _SKELETONS[self.spec.skeleton]
         self.flip = flip
         self.overlap = overlap
+        network = prepare_for_inference(self.model, precision)
+        self.uncertainty = getattr(network, "spread", None)
+        self._network = network if self.uncertainty is None else WithUncertainty(network)
+
+    @property
+    def region_scale(self) -> float:
+        """Half-axes, in sigma, of the ellipsoid that holds a joint with probability 0.9."""
+        return REGION_SCALE if self.uncertainty is None else float(self.uncertainty.reach)
 
     def __call__(
         self,
@@ -122,97 +135,189 @@ class Lifter:
         *,
         height: float | None = None,
         camera_height: float | None = None,
-        length: tuple[str, str, float] | None = None,
+        bone_length: tuple[str, str, float] | None = None,
         focal: float | Literal["motion"] | None = None,
-        chain: PostprocessConfig | None = DEFAULT_POSTPROCESS,
+        postprocess: PostprocessConfig | None = DEFAULT_POSTPROCESS,
     ) -> Motion3D:
-        """Lift a motion of any length, any frame rate and any known skeleton.
-
-        Args:
-            motion: One person in the image. Frames in which nobody was seen are bridged, and stay
-                False in ``valid``.
-            height: The person's height in metres, which sets the scale. By default 1.70.
-            camera_height: Or that of the camera above the floor, in metres.
-            length: Or that of a bone: the joints at its ends, and metres.
-            focal: Focal length in pixels; or "motion": estimate it, by `focal_of`. By default the
-                motion's own, else that of a camera that sees 60 degrees across the longer side.
-            chain: What makes the network's answer smooth, constant and grounded; None leaves it
-                as it is, its gaps bridged.
-
-        Returns:
-            The Human3.6M joints in metres; its fields say where scale and focal length come from.
-
-        Raises:
-            ValueError: If nobody is ever visible, or an argument is out of range.
-        """
-        return self.people(
+        """Lift one person; arguments, result and errors are those of `lift_many`."""
+        return self.lift_many(
             [motion],
             height=height,
             camera_height=camera_height,
-            length=length,
+            bone_length=bone_length,
             focal=focal,
-            chain=chain,
+            postprocess=postprocess,
         )[0]
 
-    def people(
+    def lift_many(
         self,
         motions: Sequence[Motion2D],
         *,
         height: float | None = None,
         camera_height: float | None = None,
-        length: tuple[str, str, float] | None = None,
+        bone_length: tuple[str, str, float] | None = None,
         focal: float | Literal["motion"] | None = None,
-        chain: PostprocessConfig | None = DEFAULT_POSTPROCESS,
+        postprocess: PostprocessConfig | None = DEFAULT_POSTPROCESS,
     ) -> list[Motion3D]:
         """Lift the people of one video into one world; gravity and floor come from all of them.
 
         Args:
-            motions: Of one camera, each as for a call.
-            height: As for a call, of each of them.
-            camera_height: As for a call.
-            length: As for a call, of the first of them; the others grow or shrink along.
-            focal: As for a call.
-            chain: As for a call.
+            motions: People seen by one camera. Frames in which a person is not seen are bridged,
+                and stay False in ``valid``.
+            height: Height of every person in metres, which sets the scale. By default 1.70.
+            camera_height: Height of the camera above the floor in metres, which sets it instead.
+            bone_length: Length of a bone of the first person, which sets it instead: the joints at
+                its ends, and metres.
+            focal: Focal length in pixels, or "motion" to estimate it from the motion. By default
+                the motion's own, else that of a camera that sees 60 degrees across the longer side.
+            postprocess: Steps that clean the keypoints and smooth, constrain and ground the
+                result; None leaves the network's answer as it is, its gaps bridged.
+
+        Returns:
+            The Human3.6M joints of each person in metres; ``provenance`` tells where scale, focal
+            length and ground come from.
 
         Raises:
-            ValueError: As of a call, or if more than one camera saw them.
+            ValueError: If a person is never visible, the motions are of several cameras, or an
+                argument is out of range.
         """
-        if isinstance(focal, str) and focal != FROM_MOTION:
-            raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
-        scale = Scale(height=height, camera_height=camera_height, length=length)
-        scale.fits(chain)
+        return self.lift_with_raw(
+            motions,
+            scale=Scale(height=height, camera_height=camera_height, length=bone_length),
+            focal=focal,
+            config=postprocess,
+        )[0]
+
+    def lift_with_raw(
+        self,
+        motions: Sequence[Motion2D],
+        *,
+        scale: Scale,
+        focal: float | Literal["motion"] | None = None,
+        config: PostprocessConfig | None = DEFAULT_POSTPROCESS,
+        keep_raw: bool = False,
+    ) -> tuple[list[Motion3D], list[Motion3D]]:
+        """Lift as `lift_many` does, and keep the motions before `postprocess` from the same pass.
+
+        Args:
+            motions: People seen by one camera.
+            scale: Where the metres come from.
+            focal: Focal length, as in `lift_many`.
+            config: Post-processing, as in `lift_many`.
+            keep_raw: Whether to return the raw motions.
+
+        Returns:
+            The finished motions, and the raw ones: the network's answer to the cleaned keypoints,
+            at the scale of the finished motions, on a level floor. Empty without ``keep_raw``.
+
+        Raises:
+            ValueError: As `lift_many`.
+        """
+        scale.fits(config)
         check_same_camera(motions)
         if not motions:
-            return []
-        told = {}
-        if focal == FROM_MOTION:
-            unknown = [clean_keypoints(replace(each, focal=None), chain) for each in motions]
-            focal, sigma = estimate_focal([self._placed(each, height, None) for each in unknown])
-            told = {"focal": describe_estimate(focal, sigma)}
+            return [], []
+        focal, source = self._choose_focal(motions, scale.height, focal, config)
+        raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
-            said = self._placed(clean_keypoints(motion, chain), height, focal)
-            said = replace(said, provenance={**said.provenance, **told})
-            if len(motion) > LONG:
+            lifted = self._lift(_clean(motion, config), scale.height, focal)
+            if len(motion) > LONG_MOTION:
                 hand_back_memory()
-            return said
+            lifted = replace(lifted, provenance={**lifted.provenance, **source})
+            if keep_raw:
+                raw.append(lifted)
+            return lifted
 
         lifted = map(lift, motions)  # one at a time, to save memory
-        if chain is None:
-            return apply_scale(on_shared_floor(list(lifted)), scale)
-        return apply_scale(postprocess(lifted, chain), scale)
+        finished = on_shared_floor(list(lifted)) if config is None else postprocess(lifted, config)
+        scaled = apply_scale(finished, scale)
+        return scaled, [
+            _rescale_like(*motions)
+            for motions in zip(on_shared_floor(raw), finished, scaled, strict=False)
+        ]
 
-    def _placed(self, motion: Motion2D, height: float | None, focal: float | None) -> Motion3D:
-        """As the network says it, where the picture shows it; its world is still the camera's."""
+    def predict(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
+        """Predict Human3.6M joints relative to the pelvis, camera axes, in the weights' unit.
+
+        Args:
+            motion: One person in the image.
+            focal: Focal length in pixels.
+        """
+        return self._predict(self._prepare(motion), focal).pose
+
+    def predict_metric(
+        self, motion: Motion2D, *, height: float, focal: float
+    ) -> Float[np.ndarray, "t 17 3"]:
+        """Predict Human3.6M joints relative to the pelvis, camera axes, in metres.
+
+        Args:
+            motion: One person in the image.
+            height: Height of the person in metres.
+            focal: Focal length in pixels.
+        """
+        return self._predict_metric(self._prepare(motion), height=height, focal=focal).pose
+
+    def predict_rigid(
+        self, motion: Motion2D, *, height: float, focal: float
+    ) -> Float[np.ndarray, "t 17 3"]:
+        """Predict as `predict_metric`, with every bone at its median length: the scored answer."""
+        pose = self.predict_metric(motion, height=height, focal=focal)
+        return scale_to_height(median_bone_lengths(pose, motion.valid), height, valid=motion.valid)
+
+    def network_input(
+        self, motion: Motion2D, focal: float, start: float = 0.0
+    ) -> Float[np.ndarray, "t j 3"]:
+        """Return the network's input for one clip: normalized x, y and confidence.
+
+        Args:
+            motion: One person in the image.
+            focal: Focal length in pixels.
+            start: Second of the motion at which the clip begins; past its end, the last frame is
+                repeated.
+        """
+        even = resample(self._prepare(motion), self.spec.fps)
+        frames = self.spec.spacing * np.arange(self.model.config.frames)
+        clip = round(start * even.fps) + frames[None]
+        return self._normalize(even, clip, focal).xyc[0].astype(np.float32)
+
+    def _choose_focal(
+        self,
+        motions: Sequence[Motion2D],
+        height: float | None,
+        focal: float | Literal["motion"] | None,
+        config: PostprocessConfig | None,
+    ) -> tuple[float | None, dict[str, str]]:
+        """Return the focal length to use, estimated if asked, and its provenance if so."""
+        if not isinstance(focal, str):
+            return focal, {}
+        if focal != FROM_MOTION:
+            raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
+        unknown = (_clean(replace(motion, focal=None), config) for motion in motions)
+        estimate, sigma = estimate_focal(
+            [self._lift(motion, height, None, solve_root=False) for motion in unknown]
+        )
+        return estimate, {"focal": describe_estimate(estimate, sigma)}
+
+    def _lift(
+        self,
+        motion: Motion2D,
+        height: float | None,
+        focal: float | None,
+        *,
+        solve_root: bool = True,
+    ) -> Motion3D:
+        """Lift one person in the camera frame; its world is still the camera's."""
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
-        if self.skeleton is H36M:
-            motion = to_skeleton(motion, H36M)  # of an hour, half as many bytes
-        said = self._scaled(motion, height=height, focal=focal)
-        seen = fill_gaps(to_skeleton(motion, H36M))
-        rays = to_rays(seen.xy, motion.size, focal)
-        root = solve_root_trajectory(said.pose, rays, seen.confidence, motion.times)
-        camera = said.pose + root[:, None]
+        prepared = self._prepare(motion)
+        prediction = self._predict_metric(prepared, height=height, focal=focal)
+        seen = prepared if self.skeleton is H36M else fill_gaps(to_skeleton(motion, H36M))
+        camera = prediction.pose
+        if solve_root:
+            rays = to_rays(seen.xy, motion.size, focal)
+            root = solve_root_trajectory(camera, rays, seen.confidence, motion.times)
+            camera = camera + root[:, None]
         return Motion3D(
             xyz=camera,
             camera_xyz=camera,
@@ -230,140 +335,129 @@ class Lifter:
                 "scale": scale_source,
                 "ground": ASSUMED_LEVEL,
             },
-            sigma=said.sigma,
+            sigma=prediction.sigma,
             region_scale=self.region_scale,
         )
 
-    def pose(self, motion: Motion2D, *, height: float, focal: float) -> Float[np.ndarray, "t 17 3"]:
-        """The network's answer as it is scored: `scaled`, every bone at its median length.
+    def _prepare(self, motion: Motion2D) -> Motion2D:
+        """Return the weights' joints, gaps filled."""
+        return fill_gaps(to_skeleton(motion, self.skeleton))
 
-        Args:
-            motion: As for a call.
-            height: Of the person, in metres.
-            focal: In pixels.
-        """
-        relative = self.scaled(motion, height=height, focal=focal)
-        return scale_to_height(
-            median_bone_lengths(relative, motion.valid), height, valid=motion.valid
-        )
+    def _predict_metric(self, motion: Motion2D, *, height: float, focal: float) -> _Prediction:
+        """Scale the prediction for a prepared motion to metres."""
+        prediction = self._predict(motion, focal)
+        pose, valid = prediction.pose, motion.valid
+        if self.spec.unit == "screen":  # the unit changes as the person comes nearer
+            pose = scale_to_height(pose, height, valid=valid, times=motion.times)
+        metric = scale_to_height(pose, height, valid=valid)
+        if prediction.sigma is None or self.spec.unit == "screen":
+            return _Prediction(metric, None)
+        factor = float(np.linalg.norm(metric)) / max(float(np.linalg.norm(pose)), 1e-9)
+        return _Prediction(metric, prediction.sigma * factor)
 
-    def scaled(
-        self, motion: Motion2D, *, height: float, focal: float
-    ) -> Float[np.ndarray, "t 17 3"]:
-        """The Human3.6M joints relative to the pelvis, in camera axes and metres.
-
-        Args:
-            motion: As for a call.
-            height: Of the person, in metres.
-            focal: In pixels.
-        """
-        return self._scaled(motion, height=height, focal=focal).pose
-
-    def _scaled(self, motion: Motion2D, *, height: float, focal: float) -> _Said:
-        said = self._said(motion, focal)
-        if self.convention.unit == "screen":
-            slow = scale_to_height(said.pose, height, valid=motion.valid, times=motion.times)
-            return _Said(scale_to_height(slow, height, valid=motion.valid), None)
-        pose = scale_to_height(said.pose, height, valid=motion.valid)
-        size = float(np.linalg.norm(pose)) / max(float(np.linalg.norm(said.pose)), 1e-9)
-        return replace(said.times(size), pose=pose)
-
-    def relative(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
-        """What the network says: joints relative to the pelvis, camera axes, the weights' unit.
-
-        Args:
-            motion: As for a call.
-            focal: Focal length in pixels.
-        """
-        return self._said(motion, focal).pose
-
-    def _said(self, motion: Motion2D, focal: float) -> _Said:
-        """`relative`, and sigma likewise."""
-        seen = fill_gaps(to_skeleton(motion, self.skeleton))
+    def _predict(self, motion: Motion2D, focal: float) -> _Prediction:
+        """Predict Human3.6M joints and sigma of a prepared motion, in the weights' unit."""
+        pose, log_sigma = self._run(motion, focal)
         joints = conversion(self.skeleton, H36M)
-        pose, spread = self._answer(resample(seen, self.convention.fps), motion.times, focal)
         pose = joints @ pose
         pose -= pose[:, H36M.root, None]
-        if self.spread is None:
-            return _Said(pose, None)
-        wander, memory = self.spread.wander.cpu().numpy(), float(self.spread.memory)
-        turn = look_at_rotation(to_rays(seen.xy, motion.size, focal))
-        free, sigma = unseen(motion.valid, motion.times), np.empty_like(pose)
+        if self.uncertainty is None:
+            return _Prediction(pose, None)
+        return _Prediction(pose, self._sigma(log_sigma, motion, focal, joints))
+
+    def _run(
+        self, motion: Motion2D, focal: float
+    ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j s"]]:
+        """Run the network over a prepared motion: every step there, and its way back.
+
+        Returns:
+            The pose in camera axes and, of weights that predict it, log sigma in those of the
+            virtual camera; else nothing along ``s``.
+        """
+        even = resample(motion, self.spec.fps)
+        clips = self._clips(len(even))
+
+        def run(part: Int[np.ndarray, "m t"]) -> Float[np.ndarray, "m s j d"]:
+            normalized = self._normalize(even, part, focal)
+            answer = run_network(
+                self._network, normalized.xyc, self.skeleton.mirror, flip=self.flip
+            )
+            pose = normalized.to_camera(answer[..., :3])
+            return np.concatenate([pose, answer[..., 3:]], axis=-1)
+
+        parts = np.split(clips, range(CLIPS_IN_MEMORY, len(clips), CLIPS_IN_MEMORY))
+        answer = self._join(map(run, parts), clips, len(even))
+        pose = interpolate_at(answer[..., :3], even.times, motion.times)
+        return pose, interpolate_at(answer[..., 3:], even.times, motion.times, smooth=False)
+
+    def _clips(self, total: int) -> Int[np.ndarray, "n t"]:
+        """Return the frame numbers of the clips that cover a motion."""
+        frames, step = self.model.config.frames, self.spec.spacing
+        if lifts_center_only(self.model):
+            return centered_window_indices(total, frames, frame_step=step)
+        return window_indices(total, frames, frame_step=step, overlap=self.overlap)
+
+    def _join(
+        self,
+        parts: Iterator[Float[np.ndarray, "m s j d"]],
+        clips: Int[np.ndarray, "n f"],
+        total: int,
+    ) -> Float[np.ndarray, "t j d"]:
+        """Join the answers to clips: the way back from `_clips`."""
+        if lifts_center_only(self.model):
+            return np.concatenate([part[:, 0] for part in parts])
+        answer = stitch(parts, clips, total)
+        if self.spec.spacing == 1:
+            return answer
+        return remove_alternation(answer, STEADY_SECONDS, self.spec.fps)
+
+    def _normalize(
+        self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
+    ) -> NormalizedClips:
+        """Cut a motion into clips and normalize them."""
+        xy, confidence = split(even.xy, clips), split(even.confidence, clips)
+        return normalize_clips(
+            np.concatenate([xy, confidence[..., None]], axis=-1),
+            even.size,
+            focal,
+            normalization=self.spec.rule,
+            root=self.skeleton.root,
+        )
+
+    def _sigma(
+        self,
+        log_sigma: Float[np.ndarray, "t j 3"],
+        motion: Motion2D,
+        focal: float,
+        joints: Float[np.ndarray, "17 j"],
+    ) -> Float[np.ndarray, "t 17 3"]:
+        """Compute sigma of the Human3.6M joints along camera axes, wider where no one was seen."""
+        head = self.uncertainty
+        assert head is not None
+        prior_std, time_constant = head.wander.cpu().numpy(), float(head.memory)
+        rotation = look_at_rotation(to_rays(motion.xy, motion.size, focal))
+        unseen = seconds_unseen(motion.valid, motion.times)
+        sigma = np.empty((len(motion), len(H36M.joints), 3))
         for first in range(0, len(sigma), FRAMES_AT_ONCE):
             part = np.s_[first : first + FRAMES_AT_ONCE]
-            turned = in_camera(np.exp(spread[part]), turn[part])
-            sigma[part] = np.sqrt(joints**2 @ widened(turned, free[part], wander, memory) ** 2)
+            own = rotate_sigma(np.exp(log_sigma[part]), rotation[part])
+            own = widen_unseen(own, unseen[part], prior_std, time_constant)
+            sigma[part] = np.sqrt(joints**2 @ own**2)
         sigma[:, H36M.root] = 0.0
-        return _Said(pose, sigma)
+        return sigma
 
-    def _answer(
-        self, even: Motion2D, times: Float[np.ndarray, " t"], focal: float
-    ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j s"]]:
-        """What `_poses` says, of the whole motion at these times: the pose, and the rest."""
-        said = (
-            self._centred(even, focal)
-            if lifts_center_only(self.model)
-            else self._whole(even, focal)
-        )
-        pose = interpolate_at(said[..., :3], even.times, times)
-        return pose, interpolate_at(said[..., 3:], even.times, times, smooth=False)
 
-    def clip_at(
-        self, motion: Motion2D, focal: float, start: float = 0.0
-    ) -> Float[np.ndarray, "t j 3"]:
-        """The network's input for one clip: normalised x, y and confidence.
+def _clean(motion: Motion2D, config: PostprocessConfig | None) -> Motion2D:
+    return motion if config is None else clean_keypoints(motion, config)
 
-        Args:
-            motion: As for a call.
-            focal: Focal length in pixels.
-            start: Second of the motion at which the clip begins; past its end, the last frame is
-                repeated.
-        """
-        even = resample(fill_gaps(to_skeleton(motion, self.skeleton)), self.convention.fps)
-        frames = self.convention.spacing * np.arange(self.model.config.frames)
-        clip = round(start * even.fps) + frames[None]
-        return self._see(even, clip, focal).xyc[0].astype(np.float32)
 
-    def _whole(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
-        """Overlapping clips, lifted whole and blended."""
-        spacing = self.convention.spacing
-        clips = window_indices(
-            len(even), self.model.config.frames, spacing=spacing, overlap=self.overlap
-        )
-        pose = stitch(self._in_parts(even, clips, focal), clips, len(even))
-        return (
-            remove_alternation(pose, STEADY_SECONDS, self.convention.fps) if spacing > 1 else pose
-        )
-
-    def _centred(self, even: Motion2D, focal: float) -> Float[np.ndarray, "t j d"]:
-        """A clip around every frame, of which the centre is lifted."""
-        clips = centered_window_indices(
-            len(even), self.model.config.frames, spacing=self.convention.spacing
-        )
-        return np.concatenate([part[:, 0] for part in self._in_parts(even, clips, focal)])
-
-    def _in_parts(
-        self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
-    ) -> Iterator[Float[np.ndarray, "m s j d"]]:
-        """`_poses` of clips, some at a time."""
-        parts = np.split(clips, range(CLIPS_IN_MEMORY, len(clips), CLIPS_IN_MEMORY))
-        return (self._poses(even, part, focal) for part in parts)
-
-    def _poses(
-        self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
-    ) -> Float[np.ndarray, "n s j d"]:
-        """The pose, in camera axes; after it, if it is known, the log of sigma in aimed ones."""
-        seen = self._see(even, clips, focal)
-        said = predict(self._run, seen.xyc, self.skeleton.mirror, flip=self.flip)
-        first = (clips.shape[1] - said.shape[1]) // 2
-        answered = np.s_[:, first : first + said.shape[1]]
-        pose = seen.flat[answered] + said[..., :3]
-        pose = np.einsum("ntyx,ntjy->ntjx", seen.rotation[answered], pose)
-        return pose if self.spread is None else np.concatenate([pose, said[..., 3:]], axis=-1)
-
-    def _see(self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float) -> NormalizedClips:
-        """Clips of a motion as the network meets them."""
-        xy, sure = split(even.xy, clips), split(even.confidence, clips)
-        xyc = np.concatenate([xy, sure[..., None]], axis=-1)
-        rule, root = self.convention.rule, self.skeleton.root
-        return normalize_clips(xyc, even.size, focal, rule=rule, root=root)
+def _rescale_like(raw: Motion3D, before: Motion3D, after: Motion3D) -> Motion3D:
+    """Scale a raw motion by the factor between two finished ones."""
+    factor = float(np.linalg.norm(after.camera_xyz) / np.linalg.norm(before.camera_xyz))
+    return replace(
+        raw,
+        xyz=factor * raw.xyz,
+        camera_xyz=factor * raw.camera_xyz,
+        sigma=None if raw.sigma is None else factor * raw.sigma,
+        provenance={**raw.provenance, "scale": after.provenance["scale"]},
+    )

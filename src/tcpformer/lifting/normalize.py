@@ -1,13 +1,13 @@
-"""Pixels <-> what a network sees. The rule belongs to the weights and travels with them.
+"""Normalize pixels for a network, and turn its answer back into camera axes.
 
-Two rules are known:
+The normalization belongs to the weights and travels with them:
 
-- ``screen``: the released checkpoints. x in [-1, 1] over the image width, y by the same factor;
-  the output is root-relative in half image widths.
-- ``aimed``: ours. In every frame a virtual camera turns, by the smallest rotation, to look at the
-  person; what it sees is scaled to unit size over the clip. Where in the picture the person stands
-  and how large, and the distortion that comes with it, are all but gone. The output is
-  root-relative, in metres of a person of standard stature, and is turned back to the real camera.
+- ``screen``: released checkpoints. x in [-1, 1] over the image width, y by the same factor; the
+  answer is root-relative in half image widths.
+- ``centered-camera``: ours. In every frame a virtual camera turns, by the smallest rotation, to
+  look at the person; its image is scaled to unit size over the clip. This removes where in the
+  picture a person is, how large, and the perspective distortion that comes with it. The answer is
+  root-relative, in metres of a person of standard stature, along the axes of the virtual camera.
 
 Everything is numpy and takes any number of leading batch dimensions.
 """
@@ -18,17 +18,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-Normalization = Literal["aimed", "screen"]
-REACH = 0.42
-"""Metres per unit of an aimed pose seen flat: the root-mean-square reach of a person's joints."""
+Normalization = Literal["centered-camera", "aimed", "screen"]
+FLAT_SCALE = 0.42
+"""Metres per unit of a flat, normalized pose: root-mean-square extent of a person's joints."""
 
 
 @dataclass(frozen=True)
 class NormalizedClips:
-    """Clips as a network meets them, and how to read what it answers.
+    """Clips as a network takes them, and what turns its answer into a pose in camera axes.
 
     Attributes:
-        xyc: x and y by the rule, and confidence.
+        xyc: Normalized x and y, and confidence.
         flat: What the answer is added to: the flat pose, or 0.
         rotation: From the camera's axes to those of the answer.
     """
@@ -37,33 +37,40 @@ class NormalizedClips:
     flat: Float[np.ndarray, "n t j 3"]
     rotation: Float[np.ndarray, "n t 3 3"]
 
+    def to_camera(self, answer: Float[np.ndarray, "n s j 3"]) -> Float[np.ndarray, "n s j 3"]:
+        """Turn an answer into camera axes; of s < t frames, they are the middle ones of a clip."""
+        first = (self.xyc.shape[1] - answer.shape[1]) // 2
+        frames = np.s_[:, first : first + answer.shape[1]]
+        return np.einsum("ntyx,ntjy->ntjx", self.rotation[frames], self.flat[frames] + answer)
+
 
 def normalize_clips(
     xyc: Float[np.ndarray, "n t j 3"],
     size: tuple[int, int],
     focal: float,
     *,
-    rule: Normalization,
+    normalization: Normalization,
     root: int,
 ) -> NormalizedClips:
-    """Normalise clips by a rule.
+    """Normalize clips.
 
     Args:
         xyc: x and y in pixels, and confidence.
-        size: Of the picture, in pixels.
-        focal: Focal length in pixels; of no matter to "screen".
-        rule: See above.
-        root: The pelvis.
+        size: Image (width, height) in pixels.
+        focal: Focal length in pixels; "screen" ignores it.
+        normalization: See the top of this file.
+        root: Index of the pelvis.
     """
-    xy, sure = xyc[..., :2], xyc[..., 2:]
-    if rule == "screen":
-        still = np.broadcast_to(np.eye(3), (*xyc.shape[:2], 3, 3))
-        return NormalizedClips(np.concatenate([to_screen(xy, size), sure], axis=-1), 0 * xyc, still)
+    xy, confidence = xyc[..., :2], xyc[..., 2:]
+    if normalization == "screen":
+        identity = np.broadcast_to(np.eye(3), (*xyc.shape[:2], 3, 3))
+        screen = np.concatenate([to_screen(xy, size), confidence], axis=-1)
+        return NormalizedClips(screen, 0 * xyc, identity)
     rays = to_rays(xy, size, focal)
     rotation = look_at_rotation(rays)
-    aimed = to_centered_camera(rays, rotation)
+    centered = to_centered_camera(rays, rotation)
     return NormalizedClips(
-        np.concatenate([aimed, sure], axis=-1), flat_prior(aimed, root), rotation
+        np.concatenate([centered, confidence], axis=-1), flat_prior(centered, root), rotation
     )
 
 
@@ -86,12 +93,12 @@ def from_screen(
 def to_rays(
     xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int], focal: float
 ) -> Float[np.ndarray, "*batch 2"]:
-    """Map pixels to rays (x / z, y / z) of a camera whose principal point is the image's middle."""
+    """Map pixels to rays (x / z, y / z) of a camera whose principal point is the image center."""
     return (xy - np.array(size) / 2) / focal
 
 
 def look_at_rotation(rays: Float[np.ndarray, "*batch j 2"]) -> Float[np.ndarray, "*batch 3 3"]:
-    """The smallest rotation that turns the mean ray of each frame onto the optical axis.
+    """Compute the smallest rotation that turns the mean ray of each frame onto the optical axis.
 
     Rodrigues' formula for the rotation between two unit vectors. The optical axis is z; the result
     maps camera coordinates to those of the virtual camera.
@@ -107,17 +114,17 @@ def look_at_rotation(rays: Float[np.ndarray, "*batch j 2"]) -> Float[np.ndarray,
 def to_centered_camera(
     rays: Float[np.ndarray, "*batch t j 2"], rotation: Float[np.ndarray, "*batch t 3 3"]
 ) -> Float[np.ndarray, "*batch t j 2"]:
-    """What the virtual camera sees of a clip, scaled to unit root-mean-square reach."""
+    """Project a clip into the virtual camera, scaled to unit root-mean-square extent."""
     points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     turned = points @ np.swapaxes(rotation, -1, -2)
     flat = turned[..., :2] / np.maximum(turned[..., 2:], 1e-3)
-    reach = np.sqrt((flat**2).sum(axis=-1).mean(axis=(-2, -1)))
-    return flat / np.maximum(reach, 1e-6)[..., None, None, None]
+    extent = np.sqrt((flat**2).sum(axis=-1).mean(axis=(-2, -1)))
+    return flat / np.maximum(extent, 1e-6)[..., None, None, None]
 
 
 def flat_prior(
-    aimed: Float[np.ndarray, "*batch t j 2"], root: int
+    centered: Float[np.ndarray, "*batch t j 2"], root: int
 ) -> Float[np.ndarray, "*batch t j 3"]:
-    """The aimed 2D pose as a flat 3D one, root-relative, metres: the network adds to this."""
-    relative = REACH * (aimed - aimed[..., root : root + 1, :])
+    """Return the normalized pose as a flat 3D pose, root-relative, in metres."""
+    relative = FLAT_SCALE * (centered - centered[..., root : root + 1, :])
     return np.concatenate([relative, np.zeros_like(relative[..., :1])], axis=-1)

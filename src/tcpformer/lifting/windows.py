@@ -1,11 +1,11 @@
-"""Split <-> stitch: a motion of any length as clips of the length that a network takes.
+"""Split a motion of any length into clips of the length a network takes, and stitch them together.
 
-`layout` names the clips for networks that answer for every frame of a clip, `centred` for those
-that answer for its centre.
+`window_indices` gives the clips for networks that answer for every frame of a clip,
+`centered_window_indices` those for networks that answer for the center frame.
 
-A window is ``frames * spacing`` frames of the motion. It holds ``spacing`` clips that take turns:
+A window is ``frames * frame_step`` frames of the motion. It holds ``frame_step`` interleaved clips:
 the first has its frames 0, s, 2s, ..., the next 1, s + 1, ..., so every frame is in one of them.
-Windows overlap, and where they do, `stitch` blends them, each weighted less toward its ends.
+Windows overlap, and `stitch` blends them there, each weighted less toward its ends.
 """
 
 from collections.abc import Iterable
@@ -15,74 +15,75 @@ from jaxtyping import Float, Int, Shaped
 
 
 def window_indices(
-    total: int, frames: int, *, spacing: int = 1, overlap: float = 0.5
+    total: int, frames: int, *, frame_step: int = 1, overlap: float = 0.5
 ) -> Int[np.ndarray, "n t"]:
-    """Frame numbers of every clip of a motion of ``total`` frames.
+    """Return the frame numbers of every clip of a motion of ``total`` frames.
 
-    Numbers below 0 or from ``total`` on stand for the motion's first or last frame; they occur
-    only where the motion is shorter than one window.
+    Numbers below 0 or from ``total`` on stand for the first or last frame; they occur only where
+    the motion is shorter than one window.
 
     Args:
         total: Frames of the motion, at least 1.
         frames: Frames of a clip.
-        spacing: Frames of the motion from one frame of a clip to the next.
-        overlap: Share of a window that the next one covers again, 0 up to but not 1.
+        frame_step: Frames of the motion from one frame of a clip to the next.
+        overlap: Share of a window that the next one covers again, in [0, 1).
 
     Raises:
         ValueError: If a number is out of its range.
     """
-    if min(total, frames, spacing) < 1 or not 0 <= overlap < 1:
+    if min(total, frames, frame_step) < 1 or not 0 <= overlap < 1:
         raise ValueError(
-            "expected total, frames, spacing of at least 1 and overlap in [0, 1), got "
-            f"{total}, {frames}, {spacing}, {overlap}."
+            "expected total, frames, frame_step of at least 1 and overlap in [0, 1), got "
+            f"{total}, {frames}, {frame_step}, {overlap}."
         )
-    span = frames * spacing
+    span = frames * frame_step
     if total <= span:
         starts = np.array([(total - span) // 2])
     else:
         hop = max(round(span * (1 - overlap)), 1)
         starts = np.append(np.arange(0, total - span, hop), total - span)
-    phases = np.arange(spacing)[:, None] + spacing * np.arange(frames)
+    phases = np.arange(frame_step)[:, None] + frame_step * np.arange(frames)
     return (starts[:, None, None] + phases).reshape(-1, frames)
 
 
 def centered_window_indices(
-    total: int, frames: int, *, spacing: int = 1
+    total: int, frames: int, *, frame_step: int = 1
 ) -> Int[np.ndarray, "total frames"]:
-    """Frame numbers of a clip around each frame of a motion, with it as number ``frames // 2``.
+    """Return the frame numbers of a clip around each frame, which is its number ``frames // 2``.
 
-    Numbers below 0 or from ``total`` on stand for the motion's first or last frame.
+    Numbers below 0 or from ``total`` on stand for the first or last frame.
 
     Args:
         total: Frames of the motion, at least 1.
         frames: Frames of a clip.
-        spacing: Frames of the motion from one frame of a clip to the next.
+        frame_step: Frames of the motion from one frame of a clip to the next.
 
     Raises:
         ValueError: If a number is out of its range.
     """
-    if min(total, frames, spacing) < 1:
+    if min(total, frames, frame_step) < 1:
         raise ValueError(
-            f"expected total, frames and spacing of at least 1, got {total}, {frames}, {spacing}."
+            "expected total, frames and frame_step of at least 1, got "
+            f"{total}, {frames}, {frame_step}."
         )
-    return np.arange(total)[:, None] + spacing * (np.arange(frames) - frames // 2)
+    return np.arange(total)[:, None] + frame_step * (np.arange(frames) - frames // 2)
 
 
 def split(
     x: Shaped[np.ndarray, "total ..."], clips: Int[np.ndarray, "n t"]
 ) -> Shaped[np.ndarray, "n t ..."]:
-    """Cut a motion into the clips that `layout` named."""
+    """Cut a motion into clips of these frame numbers."""
     return x[np.clip(clips, 0, len(x) - 1)]
 
 
 def stitch(
     parts: Iterable[Float[np.ndarray, "n t ..."]], clips: Int[np.ndarray, "m t"], total: int
 ) -> Float[np.ndarray, "total ..."]:
-    """Put a motion together from its clips: the inverse of `split`.
+    """Blend clips into a motion: the inverse of `split`.
 
     Args:
-        parts: The clips, some at a time: a long motion's are never all there at once.
-        clips: The frame numbers of all of them.
+        parts: The clips in batches; a long motion's are never in memory all at once.
+        clips: The frame numbers of all clips.
         total: Frames of the motion.
     """
     t = clips.shape[1]
@@ -92,8 +93,8 @@ def stitch(
     whole = np.bincount(at.ravel(), weight.ravel(), minlength=total)
     out, done = whole, 0
     for part in parts:
-        here, axes = slice(done, done + len(part)), (..., *(part.ndim - 2) * (None,))
+        rows, axes = slice(done, done + len(part)), (..., *(part.ndim - 2) * (None,))
         out = out if done else np.zeros((total, *part.shape[2:]))
-        np.add.at(out, at[here], weight[here][axes] * part)
-        done = here.stop
+        np.add.at(out, at[rows], weight[rows][axes] * part)
+        done = rows.stop
     return out / whole.reshape(total, *(out.ndim - 1) * (1,))

@@ -29,14 +29,14 @@ from ..datasets.synthetic.videos import Filmed, as_filmed, benchmark_like, with_
 from ..evaluation.report import Report
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import (
-    BODY,
-    MOST,
+    REGION_SHARE,
+    NON_ROOT,
     coverage,
-    distance,
-    missed,
-    scaled_to_cover,
-    unseen,
-    widened,
+    coverage_factor,
+    joint_errors_and_sigma,
+    seconds_unseen,
+    sigma_distance,
+    widen_unseen,
 )
 from ..models import Network, build
 from ..models.checkpoint import Weights
@@ -177,10 +177,10 @@ def _errors(
             features = network.represent(xyc)
             error = torch.from_numpy(batch.xyz - batch.flat) - network.head(features)
             error = error - error[:, :, H36M.root, None]
-            some = torch.randint(0, xyc.shape[1] * len(BODY), (ROWS_OF_A_CLIP,), generator=rng)
-            x = inputs(features, xyc)[:, :, BODY].flatten(1, 2)[:, some]
+            some = torch.randint(0, xyc.shape[1] * len(NON_ROOT), (ROWS_OF_A_CLIP,), generator=rng)
+            x = inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, some]
             read.append(x.flatten(0, 1).half())
-            missed.append(error[:, :, BODY].flatten(1, 2)[:, some].flatten(0, 1))
+            missed.append(error[:, :, NON_ROOT].flatten(1, 2)[:, some].flatten(0, 1))
     return torch.cat(read), torch.cat(missed)
 
 
@@ -202,8 +202,8 @@ def lifted(lifter: Lifter, views: Iterator[Filmed]) -> Held:
     parts = []
     for view in views:
         motion = lifter(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
-        error, sigma = missed(motion, view.truth)
-        free = unseen(motion.valid, motion.times)
+        error, sigma = joint_errors_and_sigma(motion, view.truth)
+        free = seconds_unseen(motion.valid, motion.times)
         parts.append(Held(error[::EVERY], sigma[::EVERY], free[::EVERY]))
     return Held.joined(parts)
 
@@ -225,18 +225,18 @@ def hold(spread: UncertaintyHead, held: dict[str, Held]) -> dict[str, Held]:
     rng = np.random.default_rng(SEED)
     some = Held.joined([_some(kind, most * SHARES[name], rng) for name, kind in kinds.items()])
     offset, slope = _line(some)
-    factor = scaled_to_cover(some.error, np.exp(offset + slope * np.log(some.sigma)))
+    factor = coverage_factor(some.error, np.exp(offset + slope * np.log(some.sigma)))
     offset = offset + np.log(factor)
     now = {k: replace(h, sigma=np.exp(offset + slope * np.log(h.sigma))) for k, h in held.items()}
     spread.contract.weight *= torch.from_numpy(slope).float()[:, None]
     spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
     seen = [seen_in(now[name]) for name in kinds]
-    off = [distance(kind.error, kind.sigma) for kind in seen]
-    spread.reach.fill_(max(float(np.quantile(each, MOST)) for each in off))
-    far = spread.wander.numpy()[BODY]
+    off = [sigma_distance(kind.error, kind.sigma) for kind in seen]
+    spread.reach.fill_(max(float(np.quantile(each, REGION_SHARE)) for each in off))
+    far = spread.wander.numpy()[NON_ROOT]
     memory = of_bridges(now["gaps"], far, float(spread.reach))
     spread.memory.fill_(memory)
-    return {k: replace(h, sigma=widened(h.sigma, h.free, far, memory)) for k, h in now.items()}
+    return {k: replace(h, sigma=widen_unseen(h.sigma, h.free, far, memory)) for k, h in now.items()}
 
 
 def _line(held: Held) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
@@ -267,8 +267,8 @@ def of_bridges(held: Held, wander: Float[np.ndarray, " j"], reach: float) -> flo
     held = _bridged(held)
 
     def holds(memory: float) -> bool:
-        sigma = widened(held.sigma, held.free, wander, memory)
-        return float((distance(held.error, sigma) < reach).mean()) >= MOST
+        sigma = widen_unseen(held.sigma, held.free, wander, memory)
+        return float((sigma_distance(held.error, sigma) < reach).mean()) >= REGION_SHARE
 
     quick, slow = np.log(SOONEST), np.log(SLOWEST)
     for _ in range(30):

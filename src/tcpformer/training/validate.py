@@ -8,7 +8,7 @@ from ..analysis.metrics import mpjpe, n_mpjpe, p_mpjpe
 from ..evaluation.h36m_cpn import evaluate_h36m_cpn
 from ..evaluation.h36m_sh import evaluate_h36m_sh
 from ..evaluation.mpi_inf_3dhp import evaluate_3dhp
-from ..lifting.predict import predict
+from ..lifting.predict import run_network
 from .config import PUBLISHED_DATA, TrainConfig
 from .data import Source
 
@@ -40,7 +40,7 @@ def validation_scores(model: nn.Module, source: Source) -> dict[str, float]:
     """
     scores: dict[str, float] = {}
     for name, clips in source.judges.items():
-        out = predict(model, clips.xyc, range(clips.xyc.shape[2]), flip=False)
+        out = run_network(model, clips.xyc, range(clips.xyc.shape[2]), flip=False)
         middle = slice(clips.xyc.shape[1] // 2, clips.xyc.shape[1] // 2 + 1)
         frames = middle if out.shape[1] == 1 else slice(None)
         root = source.root

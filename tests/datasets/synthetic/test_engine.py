@@ -15,7 +15,7 @@ from tcpformer.datasets.synthetic import engine
 from tcpformer.datasets.synthetic.clips import Clips, clips
 from tcpformer.datasets.synthetic.engine import filmed_clips
 from tcpformer.filtering.repair import interpolate_at
-from tcpformer.lifting.normalize import REACH, look_at_rotation, to_centered_camera, to_rays
+from tcpformer.lifting.normalize import FLAT_SCALE, look_at_rotation, to_centered_camera, to_rays
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.world.trajectory import choose_focal
 
@@ -60,7 +60,9 @@ def test_clips_are_what_training_takes(mocap: Mocap) -> None:
     np.testing.assert_allclose(reach, 1, rtol=1e-3)
     np.testing.assert_allclose(batch.flat[..., 2], 0)
     root = batch.xyc[:, :, :1, :2]
-    np.testing.assert_allclose(batch.flat[..., :2], REACH * (batch.xyc[..., :2] - root), atol=1e-6)
+    np.testing.assert_allclose(
+        batch.flat[..., :2], FLAT_SCALE * (batch.xyc[..., :2] - root), atol=1e-6
+    )
 
 
 def test_some_clips_are_exact_and_the_flat_pose_is_then_near_the_truth(mocap: Mocap) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from ...lifting.normalize import REACH
+from ...lifting.normalize import FLAT_SCALE
 from ...skeleton import H36M
 
 FAR = 0.5
@@ -39,7 +39,7 @@ def seen_from(
 def _metres(rays: Float[np.ndarray, "t 17 2"]) -> Float[np.ndarray, " t"]:
     """What a distance between rays is in each frame, if the person is as large as people are."""
     extent = np.sqrt(((rays - rays.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1).mean(axis=1))
-    return REACH / np.maximum(extent, 1e-9)
+    return FLAT_SCALE / np.maximum(extent, 1e-9)
 
 
 def misfit(pose: Float[np.ndarray, "t 17 3"], rays: Float[np.ndarray, "t 17 2"]) -> float:

@@ -228,8 +228,8 @@ def test_sigma_goes_through_files_and_is_checked(tmp_path: Path) -> None:
     for bad in (-0.1, np.nan):
         with pytest.raises(ValueError, match="sigma must be finite metres of at least 0"):
             replace(motion, sigma=np.full((5, 17, 3), bad))
-    with pytest.raises(ValueError, match="reach must be a positive number"):
-        replace(motion, reach=0.0)
+    with pytest.raises(ValueError, match="region_scale must be positive"):
+        replace(motion, region_scale=0.0)
 
 
 def test_a_halo_is_as_wide_as_sigma_and_lies_along_its_axis() -> None:

@@ -97,6 +97,7 @@ class Motion3D:
             the camera; 0 for the pelvis. None if the weights predict no uncertainty.
         region_scale: Half-axes, in sigma, of the ellipsoid that holds a joint with probability
             0.9.
+        person: Number of the person among those in the video.
 
     Raises:
         ValueError: If shapes disagree, numbers are not finite, or a size, rate, focal length or
@@ -116,6 +117,7 @@ class Motion3D:
     provenance: Mapping[str, str] = field(default_factory=dict)
     sigma: Float[np.ndarray, "t j 3"] | None = None
     region_scale: float = REGION_SCALE
+    person: int = 0
 
     def __post_init__(self) -> None:
         t, j = len(self.valid), len(self.skeleton.joints)

@@ -75,6 +75,7 @@ def save_motion(motion: Motion3D, path: str | Path) -> None:
         "axes": np.array(f"xyz: world, {WORLD_AXES}; camera_xyz: camera, {CAMERA_AXES}"),
         "size": np.array(motion.size),
         "focal": np.float64(motion.focal),
+        "person": np.int64(motion.person),
         "provenance": np.array(json.dumps(dict(motion.provenance), ensure_ascii=False)),
     }
     if motion.sigma is not None:
@@ -91,7 +92,7 @@ def load_motion(path: str | Path) -> Motion3D:
         ValueError: If it is not such a file.
     """
     numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit")
-    maybe = ("sigma", "region_scale", "reach")
+    maybe = ("sigma", "region_scale", "reach", "person")
     data = read_npz(path, numbers, texts, maybe, ("provenance", *_LEGACY))
     if str(data["unit"]) != "m":
         raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
@@ -108,6 +109,7 @@ def load_motion(path: str | Path) -> Motion3D:
         skeleton=skeleton,
         size=(int(data["size"][0]), int(data["size"][1])),
         focal=float(data["focal"]),
+        person=int(data.get("person", 0)),
         provenance=_provenance(path, data),
         region_scale=float(data.get("region_scale", data.get("reach", REGION_SCALE))),
     )

@@ -337,6 +337,7 @@ class Lifter:
             },
             sigma=prediction.sigma,
             region_scale=self.region_scale,
+            person=motion.person,
         )
 
     def _prepare(self, motion: Motion2D) -> Motion2D:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from lifters import CONVENTIONS, lifter, network, projected, seen
+from lifters import SPECS, lifter, network, projected, seen
 from motions import FOCAL, walk
 from paths import GOLDEN
 
@@ -35,7 +35,7 @@ def walked() -> tuple[Motion3D, Motion3D]:
     return figure, Lifter("default", "cpu")(seen(figure), height=1.83)
 
 
-def test_the_lifted_walk_falls_on_the_joints_it_was_seen_on(
+def test_lifted_walk_projects_onto_its_keypoints(
     walked: tuple[Motion3D, Motion3D],
 ) -> None:
     figure, motion = walked
@@ -46,7 +46,7 @@ def test_the_lifted_walk_falls_on_the_joints_it_was_seen_on(
     assert np.percentile(apart, 99) < 0.2 * tall
 
 
-def test_the_lifted_walk_is_the_walk(walked: tuple[Motion3D, Motion3D]) -> None:
+def test_lifted_walk_has_the_pose_of_the_walk(walked: tuple[Motion3D, Motion3D]) -> None:
     """Loosely, whatever weights are packaged; they have to know front from back."""
     figure, motion = walked
     true, pred = (m.camera_xyz - m.camera_xyz[:, :1] for m in (figure, motion))
@@ -58,7 +58,7 @@ def test_the_lifted_walk_is_the_walk(walked: tuple[Motion3D, Motion3D]) -> None:
     assert right < 0.8 * reversed_
 
 
-def test_it_walks_towards_the_camera_as_fast_as_it_is_tall(
+def test_lifted_walk_has_the_speed_of_the_walk(
     walked: tuple[Motion3D, Motion3D],
 ) -> None:
     figure, motion = walked
@@ -67,7 +67,7 @@ def test_it_walks_towards_the_camera_as_fast_as_it_is_tall(
     assert speed == pytest.approx(-1.2 * larger, rel=0.15)
 
 
-def test_the_world_is_the_camera_frame_turned_and_the_floor_is_where_feet_stand(
+def test_lifted_walk_has_its_floor_under_the_feet(
     walked: tuple[Motion3D, Motion3D],
 ) -> None:
     """Gravity is estimated: 3 degrees of it are 0.19 m over the 3.6 m that are walked.
@@ -81,7 +81,7 @@ def test_the_world_is_the_camera_frame_turned_and_the_floor_is_where_feet_stand(
     np.testing.assert_allclose(ground_of(motion).to_world(motion.camera_xyz), motion.xyz, atol=1e-9)
 
 
-def test_as_lifted_the_world_stands_on_the_lowest_ankle(tmp_path: Path) -> None:
+def test_raw_world_stands_on_lowest_ankle(tmp_path: Path) -> None:
     motion = lifter(tmp_path)(seen(walk(30)), postprocess=None)
     feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
     assert feet.min() == pytest.approx(0, abs=1e-12)
@@ -91,16 +91,16 @@ def test_as_lifted_the_world_stands_on_the_lowest_ankle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("height", [None, 0.9, 1.83])
-@pytest.mark.parametrize("name", CONVENTIONS)
-def test_the_stature_is_the_height_given(tmp_path: Path, name: str, height: float | None) -> None:
-    motion = lifter(tmp_path, CONVENTIONS[name])(seen(walk(40)), height=height)
+@pytest.mark.parametrize("name", SPECS)
+def test_stature_is_the_given_height(tmp_path: Path, name: str, height: float | None) -> None:
+    motion = lifter(tmp_path, SPECS[name])(seen(walk(40)), height=height)
     wanted = STANDARD_HEIGHT if height is None else height
     assert np.median(stature(motion.xyz)) == pytest.approx(wanted, rel=1e-9)
     assert f"{wanted:.2f} m" in motion.provenance["scale"]
     assert ("given" in motion.provenance["scale"]) == (height is not None)
 
 
-def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_provenance_names_weights_and_focal_length(tmp_path: Path) -> None:
     person, lift = seen(walk(12)), lifter(tmp_path)
     confidence = np.linspace(0.2, 0.9, 12 * 17).reshape(12, 17)
     motion = lift(replace(person, confidence=confidence))
@@ -115,21 +115,23 @@ def test_every_field_says_where_it_comes_from(tmp_path: Path) -> None:
     assert "60 degrees" in guessed.provenance["focal"]
 
 
-def test_joints_of_a_detector_come_out_as_human36m(tmp_path: Path) -> None:
+def test_lift_returns_human36m_keypoints_of_a_detector(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     xy = walk(12).xy[:, :1] + rng.normal(0, 60, (12, 17, 2))
-    motion = lifter(tmp_path)(Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), postprocess=None)
+    motion = lifter(tmp_path)(
+        Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), postprocess=None
+    )
     np.testing.assert_allclose(motion.xy, conversion(COCO, H36M) @ xy)
 
 
 @pytest.mark.parametrize("height", [0.0, -1.7, 170.0, float("nan"), float("inf")])
-def test_heights_out_of_range_are_refused(tmp_path: Path, height: float) -> None:
+def test_lift_refuses_height_out_of_range(tmp_path: Path, height: float) -> None:
     with pytest.raises(ValueError, match=r"height must be metres, from 0\.3 to 3\.0"):
         lifter(tmp_path)(seen(walk(5)), height=height)
 
 
 @pytest.mark.parametrize("focal", [0.0, -500.0, float("nan"), float("inf")])
-def test_focal_lengths_out_of_range_are_refused(tmp_path: Path, focal: float) -> None:
+def test_lift_refuses_focal_length_out_of_range(tmp_path: Path, focal: float) -> None:
     with pytest.raises(ValueError, match="focal length must be positive pixels"):
         lifter(tmp_path)(seen(walk(5)), focal=focal)
 
@@ -145,7 +147,7 @@ def _released(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("trained_on", ["h36m", "3dhp"])
-def test_a_released_checkpoint_lifts_once_told_what_it_saw(
+def test_released_checkpoint_lifts_with_its_protocol(
     tmp_path: Path, trained_on: Literal["h36m", "3dhp"]
 ) -> None:
     path = _released(tmp_path / "a.pth.tr")
@@ -156,19 +158,19 @@ def test_a_released_checkpoint_lifts_once_told_what_it_saw(
     assert lift.skeleton == {"h36m": H36M_NOSE, "3dhp": MPI_INF_3DHP}[trained_on]
 
 
-def test_a_released_checkpoint_must_be_told_what_it_saw(tmp_path: Path) -> None:
+def test_released_checkpoint_needs_a_protocol(tmp_path: Path) -> None:
     path = _released(tmp_path / "a.pth.tr")
     with pytest.raises(ValueError, match=r"--trained-on\), one of \['h36m', 'h36m-cpn', '3dhp'\]"):
         Lifter(path, "cpu", heads=4)
 
 
-def test_ours_must_not_be_told_what_they_saw(tmp_path: Path) -> None:
+def test_own_weights_refuse_a_protocol(tmp_path: Path) -> None:
     save_model(network(), tmp_path, convention=WeightsSpec())
     with pytest.raises(ValueError, match="leave trained_on out"):
         Lifter(tmp_path, "cpu", checkpoint_protocol="h36m")
 
 
-def test_ours_without_convention_must_be_told(tmp_path: Path) -> None:
+def test_own_weights_without_spec_need_a_protocol(tmp_path: Path) -> None:
     save_model(network(), tmp_path)
     with pytest.raises(ValueError, match="does not say what it was trained on"):
         Lifter(tmp_path, "cpu")
@@ -184,7 +186,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:
     ("cuda", "mps", "best"),
     [(False, False, "cpu"), (False, True, "mps"), (True, False, "cuda"), (True, True, "cuda")],
 )
-def test_auto_takes_the_best_device_there_is(
+def test_pick_device_auto_takes_the_best(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, best: str
 ) -> None:
     _machine(monkeypatch, cuda=cuda, mps=mps)
@@ -203,7 +205,7 @@ def test_auto_takes_the_best_device_there_is(
         ("", "device must be"),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(
+def test_pick_device_refuses_missing_device(
     monkeypatch: pytest.MonkeyPatch, device: str, words: str
 ) -> None:
     _machine(monkeypatch, cuda=False, mps=False)

@@ -35,21 +35,21 @@ def aside() -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_screen_and_back(size: tuple[int, int], rng: np.random.Generator) -> None:
+def test_from_screen_undoes_to_screen(size: tuple[int, int], rng: np.random.Generator) -> None:
     xy = rng.uniform(-100, 2000, (4, 5, 17, 2))
     np.testing.assert_allclose(from_screen(to_screen(xy, size), size), xy, rtol=0, atol=1e-9)
     np.testing.assert_allclose(to_screen(from_screen(xy, size), size), xy, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_screen_keeps_shapes_and_puts_the_middle_at_zero(size: tuple[int, int]) -> None:
+def test_to_screen_keeps_shapes_and_centers(size: tuple[int, int]) -> None:
     width, height = size
     corners = np.array([[0.0, 0.0], [width, height], [width / 2, height / 2]])
     expected = [[-1, -height / width], [1, height / width], [0, 0]]
     np.testing.assert_allclose(to_screen(corners, size), expected, rtol=0, atol=1e-12)
 
 
-def test_what_is_seen_on_screen_is_answered_as_it_is(rng: np.random.Generator) -> None:
+def test_normalize_clips_screen_leaves_the_answer_unchanged(rng: np.random.Generator) -> None:
     xyc = rng.uniform(0, 1, size=(2, 9, 17, 3))
     seen = normalize_clips(xyc, SIZE, FOCAL, normalization="screen", root=0)
     np.testing.assert_array_equal(seen.xyc[..., :2], to_screen(xyc[..., :2], SIZE))
@@ -58,7 +58,7 @@ def test_what_is_seen_on_screen_is_answered_as_it_is(rng: np.random.Generator) -
     np.testing.assert_array_equal(seen.rotation, np.broadcast_to(np.eye(3), (2, 9, 3, 3)))
 
 
-def test_what_is_seen_by_aiming_is_what_a_turned_camera_sees_of_size_one() -> None:
+def test_normalize_clips_centered_camera_is_a_turned_camera_of_unit_size() -> None:
     figure = walk(9)
     xyc = np.concatenate([figure.xy, figure.confidence[..., None]], axis=-1)[None]
     seen = normalize_clips(xyc, SIZE, FOCAL, normalization="centered-camera", root=H36M.root)
@@ -74,7 +74,7 @@ def test_what_is_seen_by_aiming_is_what_a_turned_camera_sees_of_size_one() -> No
     np.testing.assert_array_equal(seen.flat[0, ..., 2], 0)
 
 
-def test_screen_turns_a_mirrored_picture_into_a_negated_x(rng: np.random.Generator) -> None:
+def test_to_screen_of_mirrored_image_negates_x(rng: np.random.Generator) -> None:
     xy = rng.uniform(0, 1000, (3, 17, 2))
     flipped = np.array([1000.0, 0.0]) + xy * FLIP
     np.testing.assert_allclose(to_screen(flipped, (1000, 800)), to_screen(xy, (1000, 800)) * FLIP)
@@ -83,7 +83,7 @@ def test_screen_turns_a_mirrored_picture_into_a_negated_x(rng: np.random.Generat
 # rays
 
 
-def test_rays_are_x_and_y_over_z() -> None:
+def test_to_rays_divides_by_depth() -> None:
     motion = walk(5)
     expected = rays(motion.camera_xyz)
     np.testing.assert_allclose(to_rays(motion.xy, SIZE, FOCAL), expected, rtol=0, atol=1e-12)
@@ -92,7 +92,7 @@ def test_rays_are_x_and_y_over_z() -> None:
 # aim
 
 
-def test_aim_is_a_rotation_that_turns_the_mean_ray_onto_the_axis(aside: np.ndarray) -> None:
+def test_look_at_rotation_turns_mean_ray_onto_axis(aside: np.ndarray) -> None:
     seen = rays(aside)
     rotation = look_at_rotation(seen)
     identity = np.broadcast_to(np.eye(3), rotation.shape)
@@ -103,7 +103,7 @@ def test_aim_is_a_rotation_that_turns_the_mean_ray_onto_the_axis(aside: np.ndarr
     np.testing.assert_allclose(turned, np.tile([0.0, 0, 1], (12, 1)), atol=1e-14)
 
 
-def test_aim_is_the_smallest_such_rotation(aside: np.ndarray) -> None:
+def test_look_at_rotation_is_the_smallest(aside: np.ndarray) -> None:
     seen = rays(aside)
     angle = Rotation.from_matrix(look_at_rotation(seen)).magnitude()
     off_axis = np.arctan(np.linalg.norm(seen.mean(axis=-2), axis=-1))
@@ -111,18 +111,18 @@ def test_aim_is_the_smallest_such_rotation(aside: np.ndarray) -> None:
     assert off_axis.min() > 0.2
 
 
-def test_aim_commutes_with_mirroring(aside: np.ndarray) -> None:
+def test_look_at_rotation_commutes_with_mirroring(aside: np.ndarray) -> None:
     seen, flip = rays(aside), np.diag([-1.0, 1.0, 1.0])
     there = look_at_rotation(seen[:, MIRROR] * FLIP)
     np.testing.assert_allclose(there, flip @ look_at_rotation(seen) @ flip, atol=1e-14)
 
 
-def test_aim_of_somebody_in_the_middle_turns_nothing() -> None:
+def test_look_at_rotation_of_centered_person_is_identity() -> None:
     seen = np.array([[[0.1, 0.2], [-0.1, -0.2]], [[0.0, 0.0], [0.0, 0.0]]])
     np.testing.assert_array_equal(look_at_rotation(seen), np.broadcast_to(np.eye(3), (2, 3, 3)))
 
 
-def test_aim_holds_for_rays_almost_sideways() -> None:
+def test_look_at_rotation_of_rays_almost_sideways() -> None:
     rotation = look_at_rotation(np.full((1, 4, 2), 1e6))
     np.testing.assert_allclose(rotation[0] @ rotation[0].T, np.eye(3), atol=1e-12)
 
@@ -130,7 +130,7 @@ def test_aim_holds_for_rays_almost_sideways() -> None:
 # aimed
 
 
-def test_what_is_aimed_at_does_not_depend_on_where_the_real_camera_looked(
+def test_to_centered_camera_ignores_where_the_camera_looks(
     aside: np.ndarray,
 ) -> None:
     seen = rays(aside)
@@ -146,7 +146,7 @@ def test_what_is_aimed_at_does_not_depend_on_where_the_real_camera_looked(
 
 
 @pytest.mark.parametrize(("axis", "limit"), [((0, 1, 0), 0.01), ((1, 0, 0), 0.04)])
-def test_aimed_view_hardly_changes_when_the_camera_turns(
+def test_to_centered_camera_hardly_changes_with_a_turned_camera(
     axis: tuple[int, int, int], limit: float
 ) -> None:
     # exactly it cannot stay: the mean of what one camera sees is not quite what another one sees
@@ -161,7 +161,7 @@ def test_aimed_view_hardly_changes_when_the_camera_turns(
     )
 
 
-def test_aimed_has_unit_reach_over_the_clip_and_does_not_know_the_distance() -> None:
+def test_to_centered_camera_has_unit_extent_at_any_distance() -> None:
     pose = walk(12, speed=0.0).camera_xyz - np.array([0.0, 0.0, 5.0])
     near, far = (rays(pose * size + [0.0, 0.0, 5.0 * size]) for size in (1.0, 30.0))
     aimed = to_centered_camera(near, look_at_rotation(near))
@@ -171,7 +171,7 @@ def test_aimed_has_unit_reach_over_the_clip_and_does_not_know_the_distance() -> 
     )
 
 
-def test_aimed_commutes_with_mirroring_and_batches(aside: np.ndarray) -> None:
+def test_to_centered_camera_commutes_with_mirroring_and_batches(aside: np.ndarray) -> None:
     seen = rays(aside)
     flipped = seen[:, MIRROR] * FLIP
     aimed = to_centered_camera(seen, look_at_rotation(seen))
@@ -185,7 +185,7 @@ def test_aimed_commutes_with_mirroring_and_batches(aside: np.ndarray) -> None:
     np.testing.assert_array_equal(to_centered_camera(both, look_at_rotation(both))[0], aimed)
 
 
-def test_degenerate_views_stay_finite() -> None:
+def test_normalization_of_degenerate_views_is_finite() -> None:
     point = np.full((3, 17, 2), 0.4)
     np.testing.assert_allclose(to_centered_camera(point, look_at_rotation(point)), 0, atol=1e-9)
     wild = np.zeros((1, 17, 2))
@@ -194,7 +194,7 @@ def test_degenerate_views_stay_finite() -> None:
     assert np.isfinite(to_centered_camera(wild, look_at_rotation(wild))).all()
 
 
-def test_flat_pose_is_root_relative_and_flat(aside: np.ndarray) -> None:
+def test_flat_prior_is_root_relative_and_flat(aside: np.ndarray) -> None:
     aimed = to_centered_camera(rays(aside), look_at_rotation(rays(aside)))
     for root in (0, 14):
         flat = flat_prior(aimed, root)
@@ -204,7 +204,7 @@ def test_flat_pose_is_root_relative_and_flat(aside: np.ndarray) -> None:
         np.testing.assert_allclose(between, FLAT_SCALE * (aimed[:, 3] - aimed[:, 5]), atol=1e-14)
 
 
-def test_flat_pose_of_a_distant_figure_has_about_its_true_size() -> None:
+def test_flat_prior_of_distant_figure_has_about_its_size() -> None:
     camera = walk(30, speed=0.0).camera_xyz + np.array([0.0, 0.0, 30.0])
     seen = rays(camera)
     flat = flat_prior(to_centered_camera(seen, look_at_rotation(seen)), H36M.root)

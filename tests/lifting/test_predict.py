@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from baselines import SAID, checkpoint
-from lifters import CONVENTIONS, lifter, network, seen
+from lifters import SPECS, lifter, network, seen
 from motions import FOCAL, walk
 
 from tcpformer.lifting.lifter import Lifter
@@ -44,7 +44,7 @@ def centre_network(name: str) -> Network:
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("spacing", [1, 3])
 @pytest.mark.parametrize("length", [1, 5, 20])
-def test_a_motion_is_lifted_as_its_windows_are_by_hand(
+def test_predict_center_network_equals_windows_by_hand(
     tmp_path: Path, name: str, spacing: int, length: int
 ) -> None:
     model, person = centre_network(name), seen(walk(length))
@@ -62,11 +62,11 @@ def test_a_motion_is_lifted_as_its_windows_are_by_hand(
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("convention", CONVENTIONS)
-def test_long_motions_go_a_part_at_a_time_and_nothing_changes(
+@pytest.mark.parametrize("convention", SPECS)
+def test_predict_is_independent_of_clips_in_memory(
     tmp_path: Path, name: str, convention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lift = lifter(tmp_path, CONVENTIONS[convention], model=centre_network(name))
+    lift = lifter(tmp_path, SPECS[convention], model=centre_network(name))
     person = seen(walk(40))
     whole = lift(person).xyz
     assert whole.shape == (40, 17, 3)
@@ -76,7 +76,7 @@ def test_long_motions_go_a_part_at_a_time_and_nothing_changes(
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_mirror_image_is_lifted_to_the_mirror_image(tmp_path: Path, name: str) -> None:
+def test_predict_center_network_mirror_image(tmp_path: Path, name: str) -> None:
     person, swap = seen(walk(20)), list(H36M.mirror)
     image = replace(person, xy=person.xy[:, swap] * [-1, 1] + [person.size[0], 0])
     apart = {}
@@ -90,7 +90,7 @@ def test_the_mirror_image_is_lifted_to_the_mirror_image(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_a_released_baseline_lifts_once_told_what_it_saw(tmp_path: Path, name: str) -> None:
+def test_released_baseline_lifts_with_its_protocol(tmp_path: Path, name: str) -> None:
     """What its shapes do not tell is said in loading; the rest as of every released checkpoint."""
     weights = load_weights(checkpoint(name, tmp_path), **SAID[name])
     with pytest.raises(ValueError, match=r"released\.bin sha256:\w+ does not say"):
@@ -100,7 +100,7 @@ def test_a_released_baseline_lifts_once_told_what_it_saw(tmp_path: Path, name: s
     assert np.isfinite(lift(seen(walk(30))).xyz).all()
 
 
-def test_weights_already_loaded_are_as_good_as_their_path(tmp_path: Path) -> None:
+def test_lifter_of_loaded_weights_equals_lifter_of_path(tmp_path: Path) -> None:
     lift, person = lifter(tmp_path), seen(walk(12))
     weights = load_weights(tmp_path)
     again = Lifter(weights, "cpu")
@@ -117,7 +117,7 @@ def models() -> dict[str, Network]:
 
 @pytest.mark.parametrize("name", models())
 @pytest.mark.parametrize("flip", [False, True])
-def test_predict_is_the_network_and_its_mirror_image(
+def test_run_network_averages_with_mirror_image(
     name: str, flip: bool, rng: np.random.Generator
 ) -> None:
     model, swap, negate = models()[name], list(H36M.mirror), np.array([-1.0, 1.0, 1.0])
@@ -138,7 +138,7 @@ def test_predict_is_the_network_and_its_mirror_image(
     np.testing.assert_allclose(given, wanted, atol=1e-6)
 
 
-def test_predict_takes_any_number_of_clips(rng: np.random.Generator) -> None:
+def test_run_network_takes_any_number_of_clips(rng: np.random.Generator) -> None:
     model, xyc = models()["strided"], rng.normal(size=(70, FRAMES, 17, 3)).astype(np.float32)
     whole = run_network(model, xyc, H36M.mirror, flip=True)
     parts = [run_network(model, xyc[i : i + 1], H36M.mirror, flip=True) for i in range(70)]

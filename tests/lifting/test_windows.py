@@ -1,4 +1,4 @@
-"""Split <-> stitch: the round trip, for many lengths and spacings; and a clip around each frame."""
+"""Windows: stitch undoes split for many lengths and steps; centered windows."""
 
 import numpy as np
 import pytest
@@ -26,9 +26,7 @@ def test_stitch_undoes_split(
 @pytest.mark.parametrize("frames", [1, 3, 9])
 @pytest.mark.parametrize("spacing", [1, 2, 4])
 @pytest.mark.parametrize("total", [1, 3, 8, 9, 10, 40])
-def test_every_frame_is_in_a_clip_and_strangers_only_where_the_motion_is_short(
-    total: int, spacing: int, frames: int
-) -> None:
+def test_window_indices_cover_every_frame(total: int, spacing: int, frames: int) -> None:
     clips = window_indices(total, frames, frame_step=spacing)
     assert set(range(total)) <= set(clips.ravel().tolist())
     assert (np.diff(clips, axis=1) == spacing).all()
@@ -38,19 +36,19 @@ def test_every_frame_is_in_a_clip_and_strangers_only_where_the_motion_is_short(
     assert not outside.any() or abs(pad[0] - pad[1]) <= 1  # as much before as after
 
 
-def test_without_overlap_and_remainder_every_frame_is_in_one_clip() -> None:
+def test_window_indices_without_overlap_use_every_frame_once() -> None:
     clips = window_indices(54 * 2, 27, frame_step=2, overlap=0.0)
     np.testing.assert_array_equal(np.sort(clips.ravel()), np.arange(108))
 
 
-def test_clips_of_a_window_take_turns() -> None:
+def test_window_indices_of_a_window_interleave() -> None:
     np.testing.assert_array_equal(window_indices(6, 3, frame_step=2), [[0, 2, 4], [1, 3, 5]])
     np.testing.assert_array_equal(
         window_indices(7, 4, overlap=0.5), [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
     )
 
 
-def test_padding_repeats_the_ends_and_is_not_stitched() -> None:
+def test_stitch_ignores_padding() -> None:
     x = np.array([[1.0], [2.0]])
     clips = window_indices(2, 6)
     np.testing.assert_array_equal(split(x, clips)[0, :, 0], [1, 1, 1, 2, 2, 2])
@@ -58,7 +56,7 @@ def test_padding_repeats_the_ends_and_is_not_stitched() -> None:
     np.testing.assert_array_equal(stitch([answers], clips, 2), x)
 
 
-def test_overlap_is_blended_with_less_weight_toward_the_ends() -> None:
+def test_stitch_weights_clips_less_toward_their_ends() -> None:
     clips = window_indices(12, 8, overlap=0.5)
     np.testing.assert_array_equal(clips[:, 0], [0, 4])
     parts = np.stack([np.zeros((8, 1)), np.ones((8, 1))])
@@ -89,7 +87,7 @@ def test_stitch_is_linear(rng: np.random.Generator) -> None:
         (3, 3, 1, np.nan),
     ],
 )
-def test_numbers_out_of_range_are_refused(
+def test_window_indices_refuse_numbers_out_of_range(
     total: int, frames: int, spacing: int, overlap: float
 ) -> None:
     with pytest.raises(ValueError, match="at least 1 and overlap in"):
@@ -99,20 +97,22 @@ def test_numbers_out_of_range_are_refused(
 @pytest.mark.parametrize("frames", [1, 3, 8, 27])
 @pytest.mark.parametrize("spacing", [1, 4])
 @pytest.mark.parametrize("total", [1, 2, 30])
-def test_every_frame_is_the_centre_of_its_clip(total: int, spacing: int, frames: int) -> None:
+def test_centered_window_indices_center_every_frame(total: int, spacing: int, frames: int) -> None:
     clips = centered_window_indices(total, frames, frame_step=spacing)
     assert clips.shape == (total, frames)
     np.testing.assert_array_equal(clips[:, frames // 2], np.arange(total))
     assert (np.diff(clips, axis=1) == spacing).all()
 
 
-def test_beyond_the_ends_the_first_and_last_frame_stand() -> None:
+def test_split_repeats_first_and_last_frame() -> None:
     x = np.array([10, 20, 30])
     wanted = [[10, 10, 10, 20, 30], [10, 10, 20, 30, 30], [10, 20, 30, 30, 30]]
     np.testing.assert_array_equal(split(x, centered_window_indices(3, 5)), wanted)
 
 
 @pytest.mark.parametrize(("total", "frames", "spacing"), [(0, 3, 1), (3, 0, 1), (3, 3, 0)])
-def test_clips_around_nothing_are_refused(total: int, frames: int, spacing: int) -> None:
+def test_centered_window_indices_refuse_numbers_out_of_range(
+    total: int, frames: int, spacing: int
+) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {total}, {frames}, {spacing}"):
         centered_window_indices(total, frames, frame_step=spacing)

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from commands import keypoint_file, refused, run, written
-from lifters import CONVENTIONS, FRAMES, network, seen
+from lifters import SPECS, FRAMES, network, seen
 from motions import walk
 
 from tcpformer import Lifter, load_motion
@@ -38,7 +38,7 @@ BASELINES = {
 
 
 def ours(model: Network | None = None) -> Weights:
-    return Weights(model or network().eval(), CONVENTIONS["spaced"], "ours sha256:0123456789ab")
+    return Weights(model or network().eval(), SPECS["spaced"], "ours sha256:0123456789ab")
 
 
 @functools.cache
@@ -73,7 +73,7 @@ def test_a_file_says_what_the_network_says_of_any_number_of_clips(
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_is_known_travels_in_the_file(format: Format, tmp_path: Path) -> None:
     loaded = load_exported(exported(format, tmp_path))
-    assert loaded.convention == CONVENTIONS["spaced"]
+    assert loaded.convention == SPECS["spaced"]
     assert loaded.name == ours().name
     assert loaded.model.config == ours().model.config
 

@@ -13,7 +13,7 @@ from tcpformer.models.checkpoint import WeightsSpec, save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D, Motion3D
 
-CONVENTIONS = {
+SPECS = {
     "ours": WeightsSpec(fps=30.0),
     "spaced": WeightsSpec(fps=30.0, spacing=3),
     "h36m": WeightsSpec(rule="screen", unit="screen", fps=30.0),
@@ -34,7 +34,7 @@ def network(frames: int = FRAMES, gain: float = 0.5, seed: int = 0) -> TCPFormer
 
 def lifter(
     folder: Path,
-    convention: WeightsSpec = CONVENTIONS["ours"],
+    convention: WeightsSpec = SPECS["ours"],
     *,
     model: Network = None,
     flip: bool = True,

@@ -2,19 +2,31 @@
 
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Two processes of one thread each. "worksteal" gives each a stretch of consecutive tests, so that
+# fixtures of a module are rarely built twice.
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -n 2 --dist worksteal
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-all lint docs package bench clean
 
 demo: .venv/demo
 	.venv/bin/tcpformer lift assets/sample.mp4 --out out
 
 test: .venv/test
-	.venv/bin/python -m pytest --quiet --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not slow"
+
+test-all: .venv/test
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 lint: .venv/lint
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/basedpyright
+
+docs: .venv/docs
+	.venv/bin/mkdocs build --strict --quiet --site-dir out/site
+
+package: .venv/test
+	.venv/bin/python tools/check_package.py
 
 bench: .venv/test
 	.venv/bin/python benchmarks/pipeline.py
@@ -23,7 +35,7 @@ bench: .venv/test
 	.venv/bin/python benchmarks/training.py --rounds 2
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv out dist
 
 .venv/demo: pyproject.toml constraints.txt
 	@echo "installing into .venv (PyTorch, ONNX Runtime, OpenCV, FFmpeg: some minutes the first time)"
@@ -37,4 +49,8 @@ clean:
 
 .venv/lint: .venv/test
 	$(PIP) -e .[test,lint]
+	touch $@
+
+.venv/docs: .venv/test
+	$(PIP) -e .[test,docs]
 	touch $@

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .lifting.lifter import Lifter
     from .models.checkpoint import WeightsSpec, load_model, save_model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BLAZEPOSE",

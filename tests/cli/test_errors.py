@@ -1,4 +1,4 @@
-"""The command line, when it cannot be: one sentence, and nothing written."""
+"""Bad input to the command line: one sentence, and nothing written."""
 
 import re
 import sys
@@ -77,7 +77,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an empty video": (_empty, "is not a video"),
     "a video cut off": (_cut_off, "is broken after 0 frames"),
     "audio only": (_audio, "only audio"),
-    "nobody in it": (_blank, "nobody was found"),
+    "nobody in it": (_blank, "no one was found"),
     "text as npz": (_npz(b"this is no archive\n"), "not an npz file"),
     "an empty npz": (_npz(b""), "not an npz file"),
     "an npz cut off": (_cut_npz, "not an npz file"),
@@ -116,7 +116,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_SOURCES)
-def test_a_bad_source_ends_in_one_sentence(
+def test_lift_refuses_bad_source(
     tmp_path: Path, tiny: Path, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make, words = BAD_SOURCES[case]
@@ -151,7 +151,7 @@ def _no_weights(folder: Path) -> Path:
         (lambda folder: folder, r"expected model\.safetensors and config\.json"),
     ],
 )
-def test_bad_weights_end_in_one_sentence(
+def test_lift_refuses_bad_weights(
     tmp_path: Path,
     walking: Path,
     make: Callable[[Path], Path],
@@ -169,17 +169,17 @@ def test_bad_weights_end_in_one_sentence(
     [
         (("--height", 170), r"height must be metres"),
         (("--height", 1.7, "--camera-height", 1.5), "got height and camera_height"),
-        (("--length", "RKnee-RAnkle"), "JOINT-JOINT=METRES"),
-        (("--length", "RKnee-RAnkle=43"), "somebody would be .* m tall"),
-        (("--camera-height", 1.5, "--no-finish"), "without --no-finish"),
+        (("--bone-length", "RKnee-RAnkle"), "JOINT-JOINT=METRES"),
+        (("--bone-length", "RKnee-RAnkle=43"), "somebody would be .* m tall"),
+        (("--camera-height", 1.5, "--no-postprocess"), "without --no-postprocess"),
         (("--focal", -5), "focal length must be positive"),
         (("--device", "gpu"), "device must be 'auto'"),
-        (("--trained-on", "h36m"), "leave trained_on out"),
-        (("--threads", -1), "threads must be 0, which takes all, or more, got -1"),
+        (("--checkpoint-protocol", "h36m"), "leave trained_on out"),
+        (("--threads", -1), "threads must be at least 0 .*, got -1"),
         (("--size", 640, 360), r"tells size 1280 x 720, but --size says 640 x 360"),
     ],
 )
-def test_bad_options_end_in_one_sentence(
+def test_lift_refuses_bad_options(
     tmp_path: Path,
     walking: Path,
     tiny: Path,
@@ -194,7 +194,7 @@ def test_bad_options_end_in_one_sentence(
 
 
 @pytest.mark.parametrize("backend", ["onnx", "openvino"])
-def test_a_backend_that_is_not_installed_names_its_extra(
+def test_lift_names_extra_of_missing_backend(
     tmp_path: Path,
     walking: Path,
     tiny: Path,
@@ -214,7 +214,7 @@ def test_a_backend_that_is_not_installed_names_its_extra(
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "out"])
-def test_an_output_that_cannot_be_ends_in_one_sentence(
+def test_lift_refuses_output_that_cannot_be_written(
     tmp_path: Path, walking: Path, tiny: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file where the folder should be, above it, or where the person's own should be."""
@@ -228,7 +228,7 @@ def test_an_output_that_cannot_be_ends_in_one_sentence(
     assert (tmp_path / "out/person_0").read_text() == "precious"
 
 
-def test_a_failed_run_leaves_older_results_alone(
+def test_lift_keeps_results_if_it_fails(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -240,7 +240,7 @@ def test_a_failed_run_leaves_older_results_alone(
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_quality_refuses_what_is_no_motion(
+def test_quality_refuses_other_files(
     tmp_path: Path, walking: Path, tiny: Path, raw: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Keypoints, as the motion or as what it was before it was finished."""
@@ -253,7 +253,7 @@ def test_quality_refuses_what_is_no_motion(
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "train"])
-def test_other_verbs_refuse_in_one_sentence_too(
+def test_other_verbs_refuse_other_files(
     tmp_path: Path, walking: Path, tiny: Path, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file of keypoints is no benchmark and no motion capture."""

@@ -1,26 +1,19 @@
 """The command line: files in, files out."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from commands import refused, run, written
 from motions import walk
 from paths import SAMPLE
 
-from tcpformer import __version__, load_motion, open_video
-from tcpformer.analysis.quality import NAMES
+from tcpformer import load_motion, open_video
 from tcpformer.io.video import Frame, write_video
 from tcpformer.lifting import lifter as lift
-from tcpformer.models.checkpoint import packaged_names
-from tcpformer.postprocess.steps import PostprocessConfig
 from tcpformer.skeleton import H36M
 from tcpformer.world.scale import median_height
 
@@ -38,6 +31,7 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "axes": ("U", ()),
     "size": ("i", (2,)),
     "focal": ("f", ()),
+    "person": ("i", ()),
     "provenance": ("U", ()),
 }
 
@@ -50,7 +44,7 @@ def bvh_frames(path: Path) -> np.ndarray:
     )
 
 
-def test_keypoints_become_a_motion_and_its_skeleton(
+def test_lift_keypoints_writes_npz_and_bvh(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "made" / "anew"
@@ -74,7 +68,7 @@ def test_keypoints_become_a_motion_and_its_skeleton(
     assert re.search(r"done in \d+\.\d s\n$", said.out)
 
 
-def test_options_reach_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> None:
+def test_lift_passes_options_to_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> None:
     motions = []
     for i, options in enumerate([(), ("--no-flip",), ("--focal", 700), ("--height", 1.2)]):
         run("lift", walking, "--out", tmp_path / str(i), "--weights", tiny, *options)
@@ -85,7 +79,7 @@ def test_options_reach_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> 
     assert all(np.abs(m.xyz - plain.xyz).max() > 1e-4 for m in (no_flip, focal, height))
 
 
-def test_lifting_again_replaces_what_was_there(tmp_path: Path, walking: Path, tiny: Path) -> None:
+def test_lift_again_replaces_results(tmp_path: Path, walking: Path, tiny: Path) -> None:
     out = tmp_path / "out"
     for height in (1.5, 1.9):
         run("lift", walking, "--out", out, "--weights", tiny, "--height", height)
@@ -93,25 +87,25 @@ def test_lifting_again_replaces_what_was_there(tmp_path: Path, walking: Path, ti
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
 
 
-def test_what_an_earlier_run_drew_does_not_stay(
+def test_lift_deletes_overlay_and_raw_motion_of_earlier_run(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither the overlay of other motions, nor a raw motion beside another finished one."""
     out = tmp_path / "out"
-    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    run("lift", walking, "--out", out, "--weights", tiny, "--save-raw")
     (out / "overlay.mp4").write_bytes(b"an older one")
     capsys.readouterr()
     run("lift", walking, "--out", out, "--weights", tiny)
     assert written(out) == ["person_0/motion.bvh", "person_0/motion.npz"]
-    assert "overlay.mp4 was of earlier motions and was deleted" in capsys.readouterr().out
+    assert "overlay.mp4 was of an earlier run and was deleted" in capsys.readouterr().out
 
 
-def test_people_of_an_earlier_run_do_not_stay(
+def test_lift_deletes_people_of_earlier_run(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They are of another world; what is somebody's own, or is lifted from, stays."""
     out = tmp_path / "out"
-    run("lift", walking, "--out", out, "--weights", tiny, "--raw")
+    run("lift", walking, "--out", out, "--weights", tiny, "--save-raw")
     for other in ("person_1", "person_2"):
         shutil.copytree(out / "person_0", out / other)
     (out / "person_2/notes.txt").write_text("mine")
@@ -120,23 +114,23 @@ def test_people_of_an_earlier_run_do_not_stay(
     kept = ["person_0/motion.bvh", "person_0/motion.npz", "person_2/notes.txt"]
     assert written(out) == kept
     assert not (out / "person_1").exists()
-    assert "person_1/motion.npz was of earlier motions and was deleted" in capsys.readouterr().out
+    assert "person_1/motion.npz was of an earlier run and was deleted" in capsys.readouterr().out
     shutil.copytree(out / "person_0", out / "person_1")
     run("lift", walking, "--out", out, "--weights", tiny, "--person", 0)
-    assert "person_1/motion.npz" in written(out), "whoever asks for one has not asked for all"
+    assert "person_1/motion.npz" in written(out), "--person excludes it"
     assert "person_1 is of an earlier run" in capsys.readouterr().out
     said = refused(capsys, "lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
-    assert "would take the place of what is in" in said
+    assert "would replace those in" in said
     assert "person_1/motion.npz" in written(out)
 
 
-def test_suffixes_may_be_of_large_letters(tmp_path: Path, walking: Path, tiny: Path) -> None:
+def test_lift_accepts_capital_suffix(tmp_path: Path, walking: Path, tiny: Path) -> None:
     loud = Path(shutil.copy(walking, tmp_path / "WALK.NPZ"))
     run("lift", loud, "--out", tmp_path / "out", "--weights", tiny)
     assert "person_0/motion.npz" in written(tmp_path / "out")
 
 
-def test_keypoints_and_video_of_other_lengths_are_pointed_out(
+def test_lift_reports_other_length_of_video(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     size = walk(1).size
@@ -144,20 +138,23 @@ def test_keypoints_and_video_of_other_lengths_are_pointed_out(
     write_video(tmp_path / "short.mp4", pictures, 30.0)
     run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, "--video",
         tmp_path / "short.mp4")  # fmt: skip
-    assert "the keypoints have 40 frames, short.mp4 some 3" in capsys.readouterr().out
+    assert "the keypoints have 40 frames, short.mp4 about 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
         (("--camera-height", 1.1), r"camera height, given: 1\.10 m above the floor; the person is"),
-        (("--length", "RKnee-RAnkle=0.41"), r"length, given: RKnee to RAnkle 0\.410 m; the person"),
+        (
+            ("--bone-length", "RKnee-RAnkle=0.41"),
+            r"(bone )?length, given: RKnee to RAnkle 0\.410 m; the person",
+        ),
     ],
 )
-def test_what_is_known_sets_the_scale_of_raw_motions_too(
+def test_lift_scales_raw_motion_too(
     tmp_path: Path, walking: Path, tiny: Path, option: tuple[object, ...], words: str
 ) -> None:
-    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw", *option)
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--save-raw", *option)
     motion, raw = (load_motion(tmp_path / f"person_0/motion{kind}.npz") for kind in ("", "_raw"))
     assert re.match(words + r".* m tall", motion.provenance["scale"])
     assert raw.provenance["scale"] == motion.provenance["scale"]
@@ -165,34 +162,7 @@ def test_what_is_known_sets_the_scale_of_raw_motions_too(
     assert f"{median_height(motion):.2f} m tall" in motion.provenance["scale"]
 
 
-def test_quality_prints_what_was_done(
-    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Of a finished motion and the raw one beside it; of either alone."""
-    run("lift", walking, "--out", tmp_path, "--weights", tiny, "--raw")
-    motion, raw = (tmp_path / f"person_0/motion{kind}.npz" for kind in ("", "_raw"))
-    said = []
-    for given in (motion, raw):
-        capsys.readouterr()
-        run("quality", given)
-        said.append(capsys.readouterr().out)
-    for printed in said:
-        for name in NAMES.values():
-            assert re.search(re.escape(name) + r"(\s+\d+\.\d\d){2}", printed)
-        assert "before     after   change" in printed
-        assert f"done to it: {PostprocessConfig().words()}\nworld: estimated from feet" in printed
-    raw.unlink()
-    run("quality", motion)
-    alone = capsys.readouterr().out
-    assert "before" not in alone
-    assert f"no {raw} to compare with" in alone
-    rows = [re.search(r"bone deviation, mm(.*)", text) for text in (said[0], alone)]
-    numbers = [[float(x) for x in row[1].split()[:2]] for row in rows if row]
-    assert numbers[0][0] > 1
-    assert numbers[0][1] == numbers[1][0] < 0.01
-
-
-def test_another_backend_lifts_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:
+def test_lift_backend_onnx_gives_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:
     for backend in ("torch", "onnx"):
         run("lift", walking, "--out", tmp_path / backend, "--weights", tiny, "--backend", backend)
     ours, other = (load_motion(tmp_path / b / "person_0/motion.npz") for b in ("torch", "onnx"))
@@ -200,7 +170,7 @@ def test_another_backend_lifts_the_same(tmp_path: Path, walking: Path, tiny: Pat
     assert (other.xyz != ours.xyz).any()
 
 
-def test_precision_reaches_the_lifter(
+def test_lift_passes_precision_to_the_network(
     tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -215,39 +185,7 @@ def test_precision_reaches_the_lifter(
     assert asked == ["float32", "bfloat16"]
 
 
-def test_info_names_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
-    run("info")
-    said = capsys.readouterr().out
-    assert said.startswith(f"tcpformer {__version__}, Python 3.")
-    for words in (f"torch {torch.__version__}", "devices: cpu", "cuda:", "mps:", "extras missing:"):
-        assert words in said
-    for name in packaged_names():
-        assert f"weights {name} sha256:" in said
-    assert "rule=" in said
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((), ["lift", "info", "evaluate", "train"]),
-        (("lift",), ["--out", "--height", "--trained-on", "A video, or an .npz of keypoints"]),
-        (("evaluate",), ["--data", "--know-focal"]),
-        (("train",), ["--plan.network.frames", "Clip length", "h36m-243", "--machine.device"]),
-        (("data",), ["check", "mocap", "open"]),
-        (("data", "check"), ["One npz per sequence"]),
-    ],
-)
-def test_help_is_made_of_the_docstrings(
-    arguments: tuple[str, ...], words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run(*arguments, "--help")
-    assert ended.value.code == 0
-    said = " ".join(re.sub(r"[│─╭╮╰╯]", " ", capsys.readouterr().out).split())
-    assert not [word for word in words if word not in said]
-
-
-def test_the_sample_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lift_sample_clip_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two seconds of video: people found, lifted by the packaged weights, drawn."""
     clip, out = tmp_path / "clip.mp4", tmp_path / "out"
     write_video(clip, (_half(f) for f in islice(open_video(SAMPLE).frames(2), 30)), 15.0)
@@ -271,36 +209,3 @@ def test_the_sample_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def _half(frame: Frame) -> Frame:
     return Frame(frame.index, frame.time, np.ascontiguousarray(frame.image[::2, ::2]))
-
-
-def test_the_command_itself(tmp_path: Path, walking: Path) -> None:
-    """In a process of its own, with the packaged weights; first well, then not."""
-    code = (
-        "import sys; from tcpformer.cli import main; failed = main(); "
-        "sys.argv[2] = 'none.mp4'; sys.exit(failed or main())"
-    )
-    done = subprocess.run(  # one for both: imports take most of its time
-        [sys.executable, "-c", code, "lift", walking, "--out", tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=tmp_path,
-        # As in conftest: a second thread spins while it waits for a busy core.
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert (done.returncode, done.stderr) == (2, "tcpformer: no such file: none.mp4\n")
-    assert re.search(r"person_0/motion\.bvh\n(.*\n)*done in \d+\.\d s\n$", done.stdout)
-    assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
-
-
-def test_whoever_reads_may_stop_reading() -> None:
-    """As `tcpformer info | head -1` does."""
-    code = "import sys; from tcpformer.cli import main; main(['info'])"
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
-    )  # fmt: skip
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (1, "")

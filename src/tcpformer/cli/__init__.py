@@ -1,6 +1,6 @@
-"""The command line: each verb is a typed function, and the parser is made from it.
+"""The command line: each verb is a typed function, and the parser is derived from it.
 
-The only package that prints. Results go to stdout, progress and errors to stderr; bad input ends in
+The only room that prints. Results go to stdout, progress and errors to stderr; bad input ends in
 one sentence and exit code 2.
 """
 
@@ -11,11 +11,16 @@ from typing import Any
 
 import tyro
 
+from ._terminal import refuse_old_options
 from .calibrate import calibrate
 from .data import check, h36m_sh, mocap, open_benchmark
-from .evaluate import ablate, attention, contest, evaluate
+from .evaluate import OLD_OPTIONS as EVALUATE_OLD_OPTIONS
+from .evaluate import evaluate
 from .export import export
-from .lift import info, lift, quality
+from .info import info
+from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
+from .lift import lift
+from .quality import quality
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
     "check": check,
@@ -26,7 +31,7 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
 
 
 def _train(arguments: Sequence[str]) -> None:
-    """Train weights by a published recipe, or by a plan of your own."""
+    """Train weights by a preset or by a configuration of your own."""
     from .train import run
 
     run(arguments)
@@ -34,11 +39,11 @@ def _train(arguments: Sequence[str]) -> None:
 
 def _data(arguments: Sequence[str]) -> None:
     """Prepare and check data sets."""
-    _choose(DATA_VERBS, "tcpformer data", "Prepares and checks data sets.", arguments)
+    _choose(DATA_VERBS, "tcpformer data", "Prepare and check data sets.", arguments)
 
 
 GROUPS = {"train": _train, "data": _data}
-"""Verbs that read their own arguments."""
+"""Verbs that parse their own arguments."""
 VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
     "quality": quality,
@@ -47,10 +52,14 @@ VERBS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     **GROUPS,
     "calibrate": calibrate,
-    "ablate": ablate,
-    "contest": contest,
-    "attention": attention,
 }
+OLD_OPTIONS = {"lift": LIFT_OLD_OPTIONS, "evaluate": EVALUATE_OLD_OPTIONS}
+OLD_VERBS = {
+    "ablate": "research.ablations",
+    "contest": "research.equal_time",
+    "attention": "research.attention_maps",
+}
+"""Verbs of version 0.1 -> the module that a clone of the repository has instead."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(arguments)
     except (ValueError, OSError, ImportError) as error:
-        if isinstance(error, BrokenPipeError) and _unread():
+        if isinstance(error, BrokenPipeError) and _stdout_is_closed():
             raise SystemExit(1) from None
         print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
         raise SystemExit(2) from None
@@ -69,17 +78,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> None:
+    verb = arguments[0] if arguments else ""
     try:
-        if arguments and arguments[0] in GROUPS:
-            GROUPS[arguments[0]](arguments[1:])
+        if verb in OLD_VERBS:
+            raise ValueError(
+                f"{verb} is not a verb any more: in a clone of the repository, run "
+                f"`python -m {OLD_VERBS[verb]}`."
+            )
+        refuse_old_options(arguments[1:], OLD_OPTIONS.get(verb, {}))
+        if verb in GROUPS:
+            GROUPS[verb](arguments[1:])
         else:
-            _choose(VERBS, "tcpformer", "Turns the 2D joints of a video into 3D motion.", arguments)
+            _choose(VERBS, "tcpformer", "Turn 2D keypoints of a video into 3D motion.", arguments)
     finally:
-        sys.stdout.flush()  # now, when it can still be said that nobody reads
+        sys.stdout.flush()  # now, while a closed pipe can still be reported
 
 
-def _unread() -> bool:
-    """Whether whoever read the output, such as `head`, has gone; it is then written to nobody."""
+def _stdout_is_closed() -> bool:
+    """Whether the reader of stdout has gone (`| head`); stdout then goes to the null device."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

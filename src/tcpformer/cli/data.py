@@ -13,9 +13,9 @@ def check(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: One npz per sequence; docs/own_data.md describes them.
     """
-    from ..datasets.validate.check import check_folder
+    from ..datasets.validate.check import validate_folder
 
-    found = check_folder(folder)
+    found = validate_folder(folder)
     print(found.table())
     if found.findings:
         raise SystemExit(1)
@@ -36,10 +36,10 @@ def mocap(
         val: Subjects to choose by: the number before the take ("07_12" is of 07), or the folder.
         test: Subjects to report on: `tcpformer data open` films them. All others are to train on.
     """
-    from ..datasets.convert.mocap import import_mocap
+    from ..datasets.convert.mocap import convert_mocap
 
     splits = {name: who for name, who in (("val", val), ("test", test)) if who}
-    print(import_mocap(folder, out, splits=splits).table())
+    print(convert_mocap(folder, out, splits=splits).table())
     print(out)
 
 

@@ -20,6 +20,16 @@ TrainedOn = Literal["h36m", "h36m-cpn", "3dhp"] | None
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
 
 
+OLD_OPTIONS = {
+    "--trained-on": "--checkpoint-protocol",
+    "--know-focal": "--known-focal",
+    "--no-know-focal": "--no-known-focal",
+    "--finish": "--postprocess",
+    "--every": "--view-step",
+}
+"""Options of version 0.1 -> their names now."""
+
+
 def evaluate(
     dataset: tyro.conf.Positional[Dataset],
     *,
@@ -283,14 +293,14 @@ def attention(
     from ..lifting.lifter import Lifter
     from ..models.tcpformer import TCPFormer
     from ..world.trajectory import choose_focal
-    from .lift import people_in
+    from ..pipeline import read_source
 
     lifter = Lifter(weights, device="cpu")
     if not isinstance(lifter.model, TCPFormer):
         raise ValueError(f"{lifter.name} has no proxy: attention maps are TCPFormer's.")
     if joint is not None and joint not in lifter.skeleton.index:
         raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
-    person = people_in(source)[0]
+    person = read_source(source)[0]
     focal, _ = choose_focal(None, person.focal, person.size)
     clip = torch.from_numpy(lifter.network_input(person, focal, start)[None])
     depth = lifter.model.config.depth

@@ -1,0 +1,34 @@
+"""The verb `quality`: measures of a motion without ground truth."""
+
+from pathlib import Path
+
+import tyro
+
+
+def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> None:
+    """Measure a motion without ground truth, before and after post-processing.
+
+    Args:
+        motion: A motion.npz. A raw motion is post-processed now, alone, to compare with.
+        raw: The same motion before post-processing (default: motion_raw.npz beside it, which
+            `tcpformer lift --save-raw` writes).
+    """
+    from ..analysis.quality import compare, measure, table
+    from ..io.npz import load_motion
+    from ..lifting.lifter import DEFAULT_POSTPROCESS
+    from ..postprocess.steps import postprocess
+
+    finished = load_motion(motion)
+    beside = motion.with_name("motion_raw.npz")
+    before = raw if raw is not None else beside if beside.exists() and beside != motion else None
+    if "postprocess" not in finished.provenance:
+        first, finished = finished, postprocess([finished], DEFAULT_POSTPROCESS)[0]
+    elif before is not None:
+        first = load_motion(before)
+    else:
+        print(table(measure(finished)))
+        print(f"no {beside} to compare with: `tcpformer lift --save-raw` writes it")
+        return
+    print(table(*compare(first, finished)))
+    print(f"post-processing: {finished.provenance['postprocess']}")
+    print(f"ground: {finished.provenance.get('ground', 'unknown')}")

@@ -1,0 +1,25 @@
+"""The verb `info`."""
+
+import pytest
+import torch
+from commands import run
+
+from tcpformer import __version__
+from tcpformer.models.checkpoint import packaged_names
+
+
+def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    run("info")
+    said = capsys.readouterr().out
+    assert said.startswith(f"tcpformer {__version__}, Python 3.")
+    for words in (
+        f"torch {torch.__version__}",
+        "devices: cpu",
+        "cuda:",
+        "mps:",
+        "extras not installed:",
+    ):
+        assert words in said
+    for name in packaged_names():
+        assert f"weights {name} sha256:" in said
+    assert "rule=" in said

@@ -1,8 +1,8 @@
-"""Turns the 2D joints of a video into 3D motion.
+"""Turn 2D keypoints of a video into 3D motion.
 
-from tcpformer import Lifter, detect, open_video, save
+from tcpformer import Lifter, detect_people, open_video, save
 
-people = detect(open_video("dance.mp4"))
+people = detect_people(open_video("dance.mp4"))
 for i, motion in enumerate(Lifter("default").lift_many(people)):
     save(motion, f"dance_{i}.bvh")
 """
@@ -11,10 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .detect import detect_people
+from .detections import Detections
 from .io import save
 from .io.npz import load_keypoints, load_motion
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D, to_skeleton
+from .pipeline import LiftOptions, lift_file
 from .skeleton import BLAZEPOSE, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ __all__ = [
     "H36M",
     "HALPE26",
     "MPI_INF_3DHP",
+    "Detections",
+    "LiftOptions",
     "Lifter",
     "Motion2D",
     "Motion3D",
@@ -36,6 +40,7 @@ __all__ = [
     "Video",
     "WeightsSpec",
     "detect_people",
+    "lift_file",
     "load_keypoints",
     "load_model",
     "load_motion",
@@ -54,7 +59,7 @@ _WITH_TORCH = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs PyTorch when it is asked for: that takes seconds, and `--help` does not."""
+    """Import a name that needs PyTorch on first use: that takes seconds, and `--help` does not."""
     if name not in _WITH_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_WITH_TORCH[name], __name__), name)

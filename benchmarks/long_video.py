@@ -9,8 +9,8 @@ import numpy as np
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork, Pose
-from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region
+from tcpformer.detect.two_pass import follow_people
 from tcpformer.io.video import Frame, write_video
 from tcpformer.skeleton import BLAZEPOSE
 from tcpformer.tracking.assemble import assemble_people
@@ -103,7 +103,7 @@ def road(
         def onward(done: int) -> None:
             network.frame = done
 
-        follow_all = lambda: assemble_people(follow(video, tracks, [], network, onward))  # noqa: E731
+        follow_all = lambda: assemble_people(follow_people(video, tracks, [], network, onward))  # noqa: E731
         seen = stage("follow", follow_all)
         motions = stage("lift, finish", lambda: Lifter(weights).lift_many(seen))
         stage(

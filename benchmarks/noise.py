@@ -18,18 +18,18 @@ from scipy.signal import welch
 
 from tcpformer.datasets.mocap import load_mocap
 from tcpformer.datasets.synthetic import benchmark_detector as noise
-from tcpformer.datasets.synthetic.detector import detected, torso_of
-from tcpformer.datasets.synthetic.framing import framed
-from tcpformer.datasets.synthetic.playback import takes
+from tcpformer.datasets.synthetic.cameras import sample_filmed_views
+from tcpformer.datasets.synthetic.detector import simulate_detector, torso_lengths
+from tcpformer.datasets.synthetic.playback import sample_playback
 from tcpformer.detect.blazepose import LandmarkNetwork
-from tcpformer.detect.follow import PersonFollower, follow
-from tcpformer.detect.regions import around
-from tcpformer.detect.scan import find_people
+from tcpformer.detect.regions import region_around
+from tcpformer.detect.two_pass import PersonFollower, find_people, follow_people
 from tcpformer.files import atomic_write
 from tcpformer.io.video import open_video
 from tcpformer.motion import to_skeleton
 from tcpformer.skeleton import BLAZEPOSE, H36M, conversion
 from tcpformer.tracking.assemble import assemble_people
+from tcpformer.tracking.tracker import number_people
 
 CLIP = Path(__file__).parents[1] / "assets" / "sample.mp4"
 PARTS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
@@ -54,11 +54,11 @@ class Track:
 def read() -> list[Track]:
     """The detector on both people of the sample: of each the longest stretch without a gap."""
     video = open_video(CLIP)
-    tracks = sorted(find_people(video), key=lambda track: -track.weight)[:2]
+    tracks = list(number_people(find_people(video)).values())[:2]
     found = []
     for track in tracks:
         others = [other for other in tracks if other is not track]
-        seen = follow(video, {0: track}, others, LandmarkNetwork())
+        seen = follow_people(video, {0: track}, others, LandmarkNetwork())
         motion = to_skeleton(assemble_people(seen)[0], H36M)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], motion.valid, [0]])))
         start, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
@@ -67,27 +67,27 @@ def read() -> list[Track]:
 
 
 def track_of(xy: np.ndarray, confidence: np.ndarray, fps: float) -> Track:
-    unit = torso_of(xy[None])[0]
+    unit = torso_lengths(xy[None])[0]
     return Track((xy - xy[:, :1])[:, JOINTS] / unit, confidence[:, JOINTS], fps)
 
 
 def guesses() -> str:
     """What the detector says of joints below the picture, if that ends at the hips or the shins."""
     video, network = open_video(CLIP), LandmarkNetwork()
-    pursuit = PersonFollower(max(find_people(video), key=lambda track: track.weight), [], network)
+    pursuit = PersonFollower(number_people(find_people(video))[0], [], network)
     at = [BLAZEPOSE.index[H36M.joints[i]] for i in JOINTS]
     wrong, visible = [], []
     for frame in video.frames():
         pose = pursuit.step(frame)
         if pose is None or pursuit.last is None or frame.index % 6:
             continue
-        whole, unit = pose.xy[at], torso_of((MADE @ pose.xy)[None, None])[0]
+        whole, unit = pose.xy[at], torso_lengths((MADE @ pose.xy)[None, None])[0]
         hips, ankles = (whole[_places(part), 1].mean() for part in ("Hip", "Ankle"))
         for edge in (hips + 0.1 * (ankles - hips), hips + 0.7 * (ankles - hips)):
-            cut = network(frame.image[: max(int(edge), 1)], around(pursuit.last))
+            cut = network(frame.image[: max(int(edge), 1)], region_around(pursuit.last))
             below = whole[:, 1] > edge
             wrong.append(np.linalg.norm(cut.xy[at] - whole, axis=-1)[below] / unit)
-            visible.append(cut.visible[at][below])
+            visible.append(cut.visibility[at][below])
     return outside("detector", np.concatenate(wrong), np.concatenate(visible))
 
 
@@ -108,13 +108,13 @@ def simulate(mocap: str) -> tuple[dict[str, list[Track]], str]:
     Besides, how far the engine's limbs are from the truth, in words.
     """
     rng = np.random.default_rng(0)
-    drawn = takes(load_mocap(mocap, "train"), 81, 160, (3, 3), rng)
+    drawn = sample_playback(load_mocap(mocap, "train"), 81, 160, (3, 3), rng)
     n = drawn.video.shape[1]
     when = np.arange(n) / drawn.fps[:, None]
-    views = framed(drawn.video, when, rng)
-    engine = detected(views.xyz, views.half, 1 / drawn.fps, rng)
+    views = sample_filmed_views(drawn.video, when, rng)
+    engine = simulate_detector(views.xyz, views.half, 1 / drawn.fps, rng)
     exact, sure = views.rays(), np.ones(views.xyz.shape[:3])
-    old, knowing = noise.detected(exact, 1 / drawn.fps, rng)
+    old, knowing = noise.add_benchmark_noise(exact, 1 / drawn.fps, rng)
     kinds = {
         "motion": (exact, sure),
         "engine": (engine.rays, engine.visible),

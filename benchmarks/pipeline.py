@@ -39,8 +39,7 @@ from long_video import road
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork
-from tcpformer.detect.follow import follow
-from tcpformer.detect.scan import find_people
+from tcpformer.detect.two_pass import find_people, follow_people
 from tcpformer.io.video import Frame, Video, write_video
 from tcpformer.lifting.lifter import DEFAULT_POSTPROCESS
 from tcpformer.postprocess.steps import postprocess
@@ -91,7 +90,9 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
             network = LandmarkNetwork(name)
             seen = watch(
                 f"landmarks {name}, {count}",
-                lambda n=network, c=chosen, o=others: assemble_people(follow(video, c, o, n)),
+                lambda n=network, c=chosen, o=others: assemble_people(
+                    follow_people(video, c, o, n)
+                ),
             )
         if count == 1:
             watch("first lift", lambda s=seen: lifter(s[0], postprocess=None))

@@ -20,9 +20,8 @@ from tflite_to_onnx import convert
 from tcpformer import Lifter, open_video
 from tcpformer.analysis.metrics import bone_deviation, jitter
 from tcpformer.detect.blazepose import LANDMARK_SIDE, LandmarkNetwork, Pose
-from tcpformer.detect.follow import follow
 from tcpformer.detect.regions import Region, crop
-from tcpformer.detect.scan import find_people
+from tcpformer.detect.two_pass import find_people, follow_people
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import BLAZEPOSE, H36M, STANDARD_HEIGHT, conversion, stature
 from tcpformer.tracking.assemble import assemble_people
@@ -124,7 +123,7 @@ def main() -> None:
     tracks = find_people(video)
     chosen = number_people(tracks)
     others = [track for track in tracks if track not in chosen.values()]
-    persons = assemble_people(follow(video, chosen, others, network))
+    persons = assemble_people(follow_people(video, chosen, others, network))
     lifter, rows = Lifter("default"), []
     print("| | bones' change of length, mm | left against right, mm | jitter, m/s³ |")
     print("|---|---|---|---|")

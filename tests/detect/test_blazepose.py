@@ -19,13 +19,12 @@ from tcpformer.detect.blazepose import (
     Pose,
     anchors,
     decode,
-    merge,
     refine,
 )
-from tcpformer.detect.follow import PersonFollower, follow
-from tcpformer.detect.prefetch import AT_ONCE, prefetch
+from tcpformer.detect.boxes import merge
+from tcpformer.detect.prefetch import WORKERS, prefetch
 from tcpformer.detect.regions import Region, Tile
-from tcpformer.detect.scan import find_people
+from tcpformer.detect.two_pass import PersonFollower, find_people, follow_people
 from tcpformer.io.video import Frame, Video, open_video
 from tcpformer.skeleton import BLAZEPOSE
 from tcpformer.tracking.assemble import assemble_people
@@ -101,20 +100,20 @@ def boxes(*corners: tuple[float, float]) -> np.ndarray:
 
 def test_merge_keeps_what_is_apart_in_order_of_score() -> None:
     rows, scores = boxes((0, 0), (50, 0), (0, 50)), np.array([0.6, 0.9, 0.7])
-    merged, kept = merge(rows, scores)
+    merged, kept = merge(rows, scores, 0.3)
     np.testing.assert_allclose(merged, rows[[1, 2, 0]])
     np.testing.assert_array_equal(kept, [0.9, 0.7, 0.6])
-    none, nothing = merge(rows[:0], scores[:0])
+    none, nothing = merge(rows[:0], scores[:0], 0.3)
     assert none.shape == (0, 5)
     assert nothing.shape == (0,)
 
 
 def test_merge_averages_what_overlaps_by_score() -> None:
     rows = boxes((0, 0), (2, 0), (80, 0))
-    merged, kept = merge(rows, np.array([0.9, 0.3, 0.5]))
+    merged, kept = merge(rows, np.array([0.9, 0.3, 0.5]), 0.3)
     np.testing.assert_allclose(merged[0], [0.5, 0, 10.5, 10, 0.5])
     np.testing.assert_allclose(kept, [0.9, 0.5])
-    shuffled, _ = merge(rows[[2, 1, 0]], np.array([0.5, 0.3, 0.9]))
+    shuffled, _ = merge(rows[[2, 1, 0]], np.array([0.5, 0.3, 0.9]), 0.3)
     np.testing.assert_allclose(shuffled, merged)
 
 
@@ -170,10 +169,10 @@ def test_detector_finds_the_person_wherever_the_tile_lies() -> None:
     detector = PersonDetector(threads=1)
     (plain,) = detector(image, [Tile(0, 0, 256)])
     (moved,) = detector(framed, [Tile(120, 40, 256)])
-    np.testing.assert_allclose(np.subtract(moved.centre, (120, 40)), plain.centre, atol=1e-3)
+    np.testing.assert_allclose(np.subtract(moved.center, (120, 40)), plain.center, atol=1e-3)
     assert plain.score > 0.9
     pose = network()(image, Region(128.0, 128.0, 256.0))
-    assert np.hypot(*np.subtract(plain.centre, pose.centre)) < 20
+    assert np.hypot(*np.subtract(plain.center, pose.center)) < 20
     assert len(detector(image, [Tile(0, 0, 256)] * 2)) == 2
 
 
@@ -186,8 +185,8 @@ def test_pose_moves_with_the_region_and_is_anatomical() -> None:
     assert moved.score == pytest.approx(pose.score)
     height = {joint: pose.xy[BLAZEPOSE.index[joint], 1] for joint in ("Nose", "LHip", "LAnkle")}
     assert height["Nose"] < height["LHip"] < height["LAnkle"]
-    assert pose.visible.min() >= 0
-    assert pose.visible[BLAZEPOSE.index["LShoulder"]] > 0.9
+    assert pose.visibility.min() >= 0
+    assert pose.visibility[BLAZEPOSE.index["LShoulder"]] > 0.9
 
 
 def test_a_wall_is_nobody() -> None:
@@ -236,14 +235,14 @@ def test_follow_stays_with_the_person_through_a_crossing() -> None:
         pose = pursuit.step(frame)
         assert pose is not None
         if not 40 <= frame.index <= 60:  # they stand in each other's circle
-            assert pose.centre[0] == pytest.approx(100 + 4 * frame.index)
+            assert pose.center[0] == pytest.approx(100 + 4 * frame.index)
 
 
 def test_nobody_is_two_people() -> None:
     # both tracks say that they are somebody who is alone, one of them wrongly
     me, shadow = (100.0, 4.0), (130.0, 4.0)
     tracks = {0: rail(*me, range(0, 50, 10)), 1: rail(*shadow, range(0, 50, 10))}
-    (right,) = assemble_people(follow(numbered(40), tracks, [], Actor(me)))
+    (right,) = assemble_people(follow_people(numbered(40), tracks, [], Actor(me)))
     assert right.person == 0
     assert right.valid.all()
 
@@ -252,7 +251,7 @@ def test_follow_marks_what_it_does_not_see_and_finds_the_person_again() -> None:
     video = replace(numbered(60), focal=800.0)
     track = rail(100.0, 4.0, range(10, 50, 10))
     actor = Actor((100.0, 4.0), blind=range(20, 27))
-    (motion,) = assemble_people(follow(video, {3: track}, [], actor))
+    (motion,) = assemble_people(follow_people(video, {3: track}, [], actor))
     assert motion.person == 3
     assert len(motion) == 60
     blind = np.isin(np.arange(60), range(20, 27))
@@ -285,9 +284,9 @@ def test_a_small_person_is_found_in_smaller_squares() -> None:
         man = image[:190, 150:320]  # 160 pixels tall there, 64 here
         canvas[200:276, 400:468] = cv2.resize(man, (68, 76), interpolation=cv2.INTER_AREA)
         images.append(canvas)
-    person = number_people(find_people(clip(images)))[0].sightings[0]
+    person = number_people(find_people(clip(images)))[0].detections[0]
     expected = np.array([400 + (236 - 150) * 0.4, 200 + 98 * 0.4])
-    assert np.linalg.norm(person.centre - expected) < 10
+    assert np.linalg.norm(person.center - expected) < 10
     assert 20 < person.radius < 45
 
 
@@ -334,7 +333,7 @@ def test_looking_ahead_keeps_the_order_and_only_a_few_frames() -> None:
         seen.append(found)
         most = max(most, living(kept))
     assert seen == list(range(60))
-    assert most <= AT_ONCE + 3
+    assert most <= WORKERS + 3
 
 
 def test_following_keeps_no_frames() -> None:
@@ -352,7 +351,8 @@ def test_following_keeps_no_frames() -> None:
     video = Long(Path("long.mp4"), 30.0, (600, 200), 100)
     me, other = (100.0, 2.0), (400.0, 1.0)
     tracks = {i: rail(*each, range(0, 100, 10)) for i, each in enumerate((me, other))}
-    found = follow(video, tracks, [], Actor(me, other), lambda _: counts.append(living(kept)))
+    actor = Actor(me, other)
+    found = follow_people(video, tracks, [], actor, lambda _: counts.append(living(kept)))
     motions = assemble_people(found)
     assert [motion.valid.all() for motion in motions] == [True, True]
     np.testing.assert_allclose(motions[1].xy[:, 0, 0], 400 + np.arange(100.0))

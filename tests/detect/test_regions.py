@@ -7,13 +7,13 @@ import pytest
 from tcpformer.detect.regions import (
     MARGIN,
     Region,
-    around,
+    cover_with_tiles,
     crop,
     letterboxes,
-    tiles,
+    region_around,
     to_crop,
     to_image,
-    whole,
+    whole_tile,
 )
 from tcpformer.tracking.tracker import Detection
 
@@ -37,7 +37,7 @@ def test_to_crop_undoes_to_image(angle: float) -> None:
 def test_region_puts_the_person_upright_in_the_middle() -> None:
     for turn in (0.0, 1.0, 3.0, -2.5):
         tip = (200 + 80 * float(np.sin(turn)), 100 - 80 * float(np.cos(turn)))
-        region = around(Detection(0, 0.0, (200.0, 100.0), tip, 1.0))
+        region = region_around(Detection(0, 0.0, (200.0, 100.0), tip, 1.0))
         centre_and_tip = to_crop(np.array([(200.0, 100.0), tip]), region, 256)
         expected = [(128, 128), (128, 128 - 128 / MARGIN)]
         np.testing.assert_allclose(centre_and_tip, expected, atol=1e-9)
@@ -68,7 +68,7 @@ def test_crop_shows_what_to_crop_says_and_repeats_the_border() -> None:
 @pytest.mark.parametrize("share", [1.0, 0.6])
 def test_tiles_cover_the_picture_and_overlap(size: tuple[int, int], share: float) -> None:
     seen = np.zeros(size[::-1], int)
-    squares = tiles(size, share)
+    squares = cover_with_tiles(size, share)
     for tile in squares:
         assert 0 <= tile.left <= size[0] - tile.side
         assert 0 <= tile.top <= size[1] - tile.side
@@ -85,7 +85,7 @@ def test_letterbox_keeps_places_and_is_black_outside(size: tuple[int, int]) -> N
     image = np.full((height, width, 3), 90, np.uint8)
     at = (width * 0.4, height * 0.3)
     cv2.circle(image, (round(at[0]), round(at[1])), max(size) // 40, (255, 255, 255), -1)
-    (tile,) = whole(size)
+    tile = whole_tile(size)
     (small,) = letterboxes(image, [tile], 224)
     y, x = np.argwhere(small[..., 0] > 170).mean(axis=0)
     expected = (np.array(at) - [tile.left, tile.top]) * 224 / tile.side

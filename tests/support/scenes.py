@@ -121,17 +121,17 @@ def sighted(walker: Walker, frame: int, rng: np.random.Generator) -> Detection |
     if inside.mean() < 0.6:
         return None
     hips, head = xy[1], xy[0]
-    tip = hips + (head - hips) * 1.15
-    colours = np.exp(-(((np.arange(CLOTHES) / CLOTHES - walker.clothes) / 0.12) ** 2))
-    look = rng.dirichlet(200 * colours / colours.sum() + 0.5)
+    scale_point = hips + (head - hips) * 1.15
+    shares = np.exp(-(((np.arange(CLOTHES) / CLOTHES - walker.clothes) / 0.12) ** 2))
+    colors = rng.dirichlet(200 * shares / shares.sum() + 0.5)
     return Detection(
         frame,
         time,
         (float(hips[0]), float(hips[1])),
-        (float(tip[0]), float(tip[1])),
+        (float(scale_point[0]), float(scale_point[1])),
         1.0,
         joints=np.column_stack([xy, np.where(inside, 0.9, 0.1)]),
-        look=look,
+        appearance=colors,
     )
 
 
@@ -155,17 +155,17 @@ def film(scene: Scene, seed: int) -> tuple[list[list[Detection]], dict[int, int]
 
 def _covers(nearer: Detection, person: Detection) -> bool:
     """Whether somebody nearer hides most of the body."""
-    return abs(nearer.centre[0] - person.centre[0]) < 0.15 * nearer.radius
+    return abs(nearer.center[0] - person.center[0]) < 0.15 * nearer.radius
 
 
 def _behind(person: Detection, hidden: tuple[float, float]) -> bool:
-    return hidden[0] * SIZE[0] < person.centre[0] < hidden[1] * SIZE[0]
+    return hidden[0] * SIZE[0] < person.center[0] < hidden[1] * SIZE[0]
 
 
 def switches(tracks: list[Track], truth: dict[int, int]) -> int:
     """How often a person's track changes from one of their sightings to the next."""
-    owner = {id(s): k for k, track in enumerate(tracks) for s in track.sightings}
-    everyone = sorted((s for t in tracks for s in t.sightings), key=lambda s: s.frame)
+    owner = {id(s): k for k, track in enumerate(tracks) for s in track.detections}
+    everyone = sorted((s for t in tracks for s in t.detections), key=lambda s: s.frame)
     total, last = 0, dict[int, int]()
     for sighting in everyone:
         person = truth[id(sighting)]

@@ -10,7 +10,7 @@ from paths import ROOT, SAMPLE, TESTS
 from standing import motion as standing
 
 from tcpformer import detect_people, open_video
-from tcpformer.detect.movenet import MoveNet, decode, fitted, peaks
+from tcpformer.detect.movenet import MoveNet, decode, fit, peaks
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import BLAZEPOSE, COCO
 from tcpformer.tracking.appearance import clothing_histogram
@@ -62,17 +62,17 @@ def test_people_are_found_where_they_stand(picture: np.ndarray) -> None:
     off = right.joints[:, :2] - left.joints[:, :2]
     np.testing.assert_allclose(off, np.tile([356.0, 0.0], (17, 1)), atol=12)
     for person in people:
-        sighting = person.sighting(0, 0.0)
+        sighting = person.detection(0, 0.0)
         assert sighting is not None
         height = person.joints[:, 1]
-        assert height[COCO.index["Nose"]] < sighting.centre[1] < height[COCO.index["LAnkle"]]
-        assert sighting.tip[1] < height[COCO.index["Nose"]]
+        assert height[COCO.index["Nose"]] < sighting.center[1] < height[COCO.index["LAnkle"]]
+        assert sighting.scale_point[1] < height[COCO.index["Nose"]]
 
 
 def test_a_person_without_a_trunk_is_no_sighting(picture: np.ndarray, network: MoveNet) -> None:
     (person,) = network(picture)
     faint = person.joints * [1, 1, 0.1]
-    assert replace(person, joints=faint).sighting(0, 0.0) is None
+    assert replace(person, joints=faint).detection(0, 0.0) is None
 
 
 def test_nobody_is_found_in_grey(network: MoveNet) -> None:
@@ -82,7 +82,7 @@ def test_nobody_is_found_in_grey(network: MoveNet) -> None:
 @pytest.mark.parametrize("size", [(100, 200), (200, 100), (33, 1000), (7, 9)])
 def test_pictures_are_brought_to_multiples_of_32(size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 200, np.uint8)
-    small, scale = fitted(image, 256)
+    small, scale = fit(image, 256)
     assert max(small.shape) == 256
     assert small.shape[0] % 32 == small.shape[1] % 32 == 0
     used = small[..., 0].any(axis=1).sum(), small[..., 0].any(axis=0).sum()

@@ -118,10 +118,10 @@ def test_everybody_has_one_track_where_it_is_easy() -> None:
 def test_the_count_of_switches_counts() -> None:
     looks, truth = film(EASY["crossing"], 0)
     right, other = link(looks)
-    half = len(right.sightings) // 2
+    half = len(right.detections) // 2
     swapped = [
-        Track(right.sightings[:half] + other.sightings[half:]),
-        Track(other.sightings[:half] + right.sightings[half:]),
+        Track(right.detections[:half] + other.detections[half:]),
+        Track(other.detections[:half] + right.detections[half:]),
     ]
     assert switches([right, other], truth) == 0
     assert switches(swapped, truth) == 2
@@ -131,9 +131,9 @@ def test_who_comes_back_in_other_clothes_is_somebody_else() -> None:
     looks, _ = film(Scene((Walker(line((-2, 6), (0, 6), 3), clothes=0.2),), 3), 0)
     later, _ = film(Scene((Walker(line((-2, 6), (0, 6), 3), clothes=0.8),), 3), 0)
     (first,), (second,) = link(looks), link(later)
-    moved = Track(tuple(_later(s, 10.0) for s in second.sightings))
+    moved = Track(tuple(_later(s, 10.0) for s in second.detections))
     assert len(reidentify([first, moved])) == 2
-    again = Track(tuple(_later(s, 10.0) for s in first.sightings))
+    again = Track(tuple(_later(s, 10.0) for s in first.detections))
     assert len(reidentify([first, again])) == 1
     assert len(reidentify([first, again, again])) == 3  # twins came back: nobody can tell which
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tcpformer.tracking.tracker import (
-    GAP,
+    DEFAULT_TRACKER,
     ActiveTrack,
     Detection,
     Track,
@@ -15,8 +15,8 @@ from tcpformer.tracking.tracker import (
     keypoint_similarity,
     link,
     match,
-    overlap,
     number_people,
+    overlap,
     select_people,
 )
 
@@ -42,7 +42,7 @@ def film(*walks: list[Detection], seed: int = 0) -> list[list[Detection]]:
 
 
 def as_sets(tracks: list[Track]) -> set[frozenset[Detection]]:
-    return {frozenset(track.sightings) for track in tracks}
+    return {frozenset(track.detections) for track in tracks}
 
 
 # laws
@@ -56,11 +56,11 @@ def test_every_sighting_is_in_exactly_one_track() -> None:
         scans.append([person(i, x, y, radius) for x, y, radius in numbers])
     tracks = link(scans)
     seen = [s for people in scans for s in people]
-    assert sorted(map(id, seen)) == sorted(id(s) for track in tracks for s in track.sightings)
+    assert sorted(map(id, seen)) == sorted(id(s) for track in tracks for s in track.detections)
     for track in tracks:
-        times = [s.time for s in track.sightings]
+        times = [s.time for s in track.detections]
         assert (np.diff(times) > 0).all()
-        assert (np.diff(times) <= GAP).all()
+        assert (np.diff(times) <= DEFAULT_TRACKER.max_gap_s).all()
 
 
 @pytest.mark.parametrize("factor", [0.1, 7.0])
@@ -70,15 +70,15 @@ def test_scale_of_the_picture_does_not_matter(factor: float) -> None:
         [
             replace(
                 s,
-                centre=(s.centre[0] * factor, s.centre[1] * factor),
-                tip=(s.tip[0] * factor, s.tip[1] * factor),
+                center=(s.center[0] * factor, s.center[1] * factor),
+                scale_point=(s.scale_point[0] * factor, s.scale_point[1] * factor),
             )
             for s in people
         ]
         for people in film(*walks)
     ]
-    sizes = [[s.frame for s in track.sightings] for track in link(film(*walks))]
-    assert [[s.frame for s in track.sightings] for track in link(large)] == sizes
+    sizes = [[s.frame for s in track.detections] for track in link(film(*walks))]
+    assert [[s.frame for s in track.detections] for track in link(large)] == sizes
 
 
 def test_order_within_a_frame_does_not_matter() -> None:
@@ -134,26 +134,26 @@ def test_a_passer_by_does_not_take_over_a_gap() -> None:
 
 def test_track_passes_through_its_sightings_and_straight_between() -> None:
     track = Track(tuple(walk(100, 30, range(4))))
-    for sighting in track.sightings:
+    for sighting in track.detections:
         place = track.at(sighting.time)
         assert place is not None
-        assert place.centre == pytest.approx(sighting.centre)
+        assert place.center == pytest.approx(sighting.center)
         assert place.radius == pytest.approx(sighting.radius)
     middle = track.at(1.5 * STEP)
     assert middle is not None
-    assert middle.centre == pytest.approx((145.0, 300.0))
-    assert middle.tip == pytest.approx((145.0, 200.0))
+    assert middle.center == pytest.approx((145.0, 300.0))
+    assert middle.scale_point == pytest.approx((145.0, 200.0))
 
 
 def test_track_ends_but_may_be_asked_a_little_beyond() -> None:
     track = Track(tuple(walk(100, 30, range(2, 4))))
-    start, end = track.sightings[0], track.sightings[-1]
+    start, end = track.detections[0], track.detections[-1]
     assert track.at(start.time - 0.1) is None
     assert track.at(end.time + 0.1) is None
     before, after = track.at(start.time - 0.1, 0.2), track.at(end.time + 0.1, 0.2)
     assert before is not None
     assert after is not None
-    assert (before.centre, after.centre) == (start.centre, end.centre)
+    assert (before.center, after.center) == (start.center, end.center)
     assert before.score < start.score
 
 
@@ -222,8 +222,8 @@ def test_a_person_that_is_not_there_is_refused(wrong: str | int) -> None:
 
 def test_gaps_do_not_count_against_a_person() -> None:
     gappy = Track((*walk(0, 5, range(3)), *walk(0, 5, range(6, 12))))
-    assert gappy.weight == pytest.approx(Track(tuple(walk(0, 5, range(12)))).weight)
-    assert Track((person(0, 0.0),)).weight > 0
+    assert gappy.presence() == pytest.approx(Track(tuple(walk(0, 5, range(12)))).presence())
+    assert Track((person(0, 0.0),)).presence() > 0
 
 
 def test_choosing_among_nobody_is_an_error() -> None:
@@ -237,31 +237,31 @@ def test_choosing_among_nobody_is_an_error() -> None:
 def test_a_track_says_where_somebody_is_as_straight_lines_do() -> None:
     rng = np.random.default_rng(3)
     track = Track(tuple(person(i, x) for i, x in enumerate(rng.uniform(0, 900, 40))))
-    times = np.array([s.time for s in track.sightings])
+    times = np.array([s.time for s in track.detections])
     for time in [*rng.uniform(0, times[-1], 200), *times, *(times[:-1] + STEP / 2)]:
         place = track.at(time)
         assert place is not None
-        assert place.centre[0] == np.interp(time, times, [s.centre[0] for s in track.sightings])
-        assert place.frame == min(track.sightings, key=lambda s: abs(s.time - time)).frame
+        assert place.center[0] == np.interp(time, times, [s.center[0] for s in track.detections])
+        assert place.frame == min(track.detections, key=lambda s: abs(s.time - time)).frame
 
 
 def test_a_growing_track_knows_the_mean_of_its_colours() -> None:
     rng = np.random.default_rng(4)
     looks = [None if i % 3 == 0 else rng.dirichlet(np.ones(8)) for i in range(50)]
-    people = [replace(person(i, 0.0), look=look) for i, look in enumerate(looks)]
+    people = [replace(person(i, 0.0), appearance=look) for i, look in enumerate(looks)]
     growing = ActiveTrack(people[0])
-    assert growing.look is None
+    assert growing.appearance is None
     for i, somebody in enumerate(people[1:], start=2):
         growing.add(somebody)
-        np.testing.assert_array_equal(growing.look, Track(tuple(people[:i])).look)
+        np.testing.assert_array_equal(growing.appearance, Track(tuple(people[:i])).appearance)
 
 
 def test_linking_costs_as_much_an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sightings looked at for one more are a few, however long the tracks are."""
     look = np.full(4, 0.25)
-    scans = [[replace(person(i, 300.0 * k), look=look) for k in range(2)] for i in range(600)]
+    scans = [[replace(person(i, 300.0 * k), appearance=look) for k in range(2)] for i in range(600)]
     seen: list[int] = []
     mean = np.mean
     monkeypatch.setattr(np, "mean", lambda x, *a, **k: (seen.append(len(x)), mean(x, *a, **k))[1])
-    assert [len(track.sightings) for track in link(scans)] == [600, 600]
+    assert [len(track.detections) for track in link(scans)] == [600, 600]
     assert sum(seen) <= 2 * 600  # of each track once, when it has ended

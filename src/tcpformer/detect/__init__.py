@@ -1,25 +1,25 @@
-"""From a video to the joints of the people in it."""
+"""From a video, or one frame, to the 2D joints of the people in it.
 
+`detect_people` goes from a video to motions. `two_pass.detect` is the packaged detector,
+`local.detect` runs ONNX files of the user; both return `Detections`, of which
+`tracking.assemble_people` makes motions. `FrameDetector` takes one frame after the other.
+"""
+
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ..io.video import Video, open_video
 from ..motion import Motion2D
 from ..tracking.assemble import assemble_people
-from ..tracking.tracker import number_people, select_people
-from .blazepose import LandmarkNetwork
-from .follow import follow
-from .scan import find_people
 
-Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps in all; the latter is an estimate."""
+if TYPE_CHECKING:
+    from .frame_detector import FrameDetector
 
-
-class Detector(Protocol):
-    """Anything that reads people's joints from a video; `detect` is one."""
-
-    def __call__(self, video: Video, *, progress: Progress | None = None) -> list[Motion2D]: ...
+__all__ = ["FrameDetector", "detect_people"]
 
 
 def detect_people(
@@ -27,54 +27,51 @@ def detect_people(
     *,
     person: str | int = "all",
     landmarks: str = "heavy",
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Motion2D]:
     """Find the people in a video, tell them apart, and read their joints in every frame.
 
-    The video is read twice: a few frames a second to find everybody and tell who is who, then
-    every frame to follow those who are wanted.
+    The video is read twice: a few frames a second to find everybody and tell them apart, then
+    every frame to follow those who are selected.
 
     Args:
         video: The video, or its file.
-        person: "all", "largest" in the picture, "longest" in the video, or a number. People are
-            numbered by how much of the video is theirs: 0 is surest, largest, longest in it.
-        landmarks: The network that reads joints: "heavy" (accurate) or "full" (faster).
-        progress: Called as the work goes on.
+        person: "all", "largest" in the image, "longest" in the video, or a number. People are
+            numbered by how much of the video shows them: 0 is surest, largest, longest in it.
+        landmarks: Network that reads joints: "heavy" (accurate) or "full" (faster).
+        progress: Called with the steps done and the steps in all; the latter is an estimate.
 
     Returns:
         One motion a person over the whole video, in skeleton BLAZEPOSE, with the person's number.
         Where the person is not seen, ``valid`` is False and the confidence 0.
 
     Raises:
-        ValueError: If nobody is found, there is no such person, or ``landmarks`` is not one of the
-            two.
+        ValueError: If no one is found, there is no such person, or ``landmarks`` is neither.
     """
-    if not isinstance(video, Video):
-        video = open_video(video)
-    network = LandmarkNetwork(landmarks)
-    total = 2 * max(video.length, 1)
+    from .two_pass import detect
 
-    def first(done: int) -> None:
-        if progress is not None:
-            progress(min(done, video.length), total)
-
-    def second(done: int) -> None:
-        if progress is not None:
-            progress(min(video.length + done, total), total)
-
-    tracks = find_people(video, first)
-    if not tracks:
-        raise ValueError(_nobody(video))
-    chosen = select_people(number_people(tracks), person)
-    others = [track for track in tracks if track not in chosen.values()]
-    detections = follow(video, chosen, others, network, second)
-    if not len(detections):
-        raise ValueError(_nobody(video))
-    return assemble_people(detections)
+    opened = video if isinstance(video, Video) else open_video(video)
+    found = detect(opened, person=person, landmarks=landmarks, progress=progress)
+    return assemble_people(found)
 
 
-def _nobody(video: Video) -> str:
-    return (
-        f"no one was found in {video.path.name}; try a part of the video in which one person is "
-        "seen whole, upright and at least a tenth as tall as the picture."
-    )
+class _Package(ModuleType):
+    """The package; calling it as a function is deprecated."""
+
+    def __call__(self, video: Video | str | Path, **options: Any) -> list[Motion2D]:
+        """Return `detect_people`; `tcpformer.detect` was that function in version 0.1."""
+        message = "tcpformer.detect(video) is deprecated; call tcpformer.detect_people(video)."
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return detect_people(video, **options)
+
+
+def __getattr__(name: str) -> Any:
+    """Import `FrameDetector` when it is used: ONNX Runtime takes half a second."""
+    if name != "FrameDetector":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .frame_detector import FrameDetector
+
+    return FrameDetector
+
+
+sys.modules[__name__].__class__ = _Package

@@ -12,67 +12,68 @@ from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import BLAZEPOSE
 from ..tracking.tracker import Detection
-from .onnx import WEIGHTS, open_session, sigmoid
-from .regions import Region, Tile, around, crop, letterboxes, to_image
+from .boxes import merge
+from .onnx import open_packaged, sigmoid
+from .regions import Region, Tile, crop, letterboxes, region_around, to_image
 
 LANDMARKS = ("heavy", "full")
-DETECTOR_SIDE, LANDMARK_SIDE = 224, 256
+DETECTOR_SIDE, LANDMARK_SIDE = 224, 256  # pixels of the inputs
 GRIDS = ((28, 2), (14, 2), (7, 6))  # cells along a side, anchors in each cell
-OVERLAP = 0.3  # candidates that share more than this describe one person
-FLOOR = 0.5  # scores below: nobody
+OVERLAP = 0.3  # intersection over union above which two candidates are one person
+MIN_SCORE = 0.5  # candidates and poses with a lower score are no person
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place in a picture where someone may be.
+    """A place in an image where a person may be.
 
     Attributes:
         box: Left, top, right, bottom of a square around the head and chest, in pixels.
-        centre: Middle of the hips, in pixels.
-        tip: Point above the head, on the circle around the whole body.
+        center: Middle of the hips, in pixels.
+        scale_point: Point above the head, on the circle around the whole body.
         score: 0 to 1.
     """
 
     box: tuple[float, float, float, float]
-    centre: tuple[float, float]
-    tip: tuple[float, float]
+    center: tuple[float, float]
+    scale_point: tuple[float, float]
     score: float
 
 
 class PersonDetector:
-    """Finds everybody in a picture, roughly; best at people a fifth to all of a tile high.
+    """Finds people roughly; best at people a fifth to all of a tile high.
 
     Args:
-        threads: Of the processor; all cores by default.
-        floor: Candidates with a lower score are not reported.
+        threads: Processor threads; all cores by default.
+        min_score: Candidates with a lower score are not reported.
     """
 
-    def __init__(self, threads: int | None = None, floor: float = FLOOR) -> None:
-        self.session = open_session(WEIGHTS / "blazepose_detector.onnx", threads)
-        self.floor = floor
+    def __init__(self, threads: int | None = None, min_score: float = MIN_SCORE) -> None:
+        self.session = open_packaged("blazepose_detector", threads)
+        self.min_score = min_score
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], tiles: Sequence[Tile]) -> list[Candidate]:
-        """Look at some squares of a picture; whoever is in several is found in each."""
+        """Return the candidates in each tile; a person in several tiles is found in each."""
         small = np.stack(letterboxes(image, tiles, DETECTOR_SIDE))
         boxes, logits = self.session.run(["boxes", "logits"], {"image": small})
         found: list[Candidate] = []
         for tile, raw, logit in zip(tiles, np.asarray(boxes), np.asarray(logits), strict=True):
             scores = sigmoid(logit).astype(np.float64)
-            sure = np.flatnonzero(scores >= self.floor)
+            sure = np.flatnonzero(scores >= self.min_score)
             points = decode(raw[sure], anchors()[sure]) * tile.side + [tile.left, tile.top]
-            merged, kept = merge(points.reshape(-1, 12), scores[sure])
-            found += map(_candidate, merged.reshape(-1, 6, 2).tolist(), kept.tolist())
+            merged, best = merge(points.reshape(-1, 12), scores[sure], OVERLAP)
+            found += map(_candidate, merged.reshape(-1, 6, 2).tolist(), best.tolist())
         return found
 
 
 def _candidate(points: list[list[float]], score: float) -> Candidate:
-    (left, top), (right, bottom), (x, y), (tip_x, tip_y), *_ = points
-    return Candidate((left, top, right, bottom), (x, y), (tip_x, tip_y), score)
+    (left, top), (right, bottom), (x, y), (up_x, up_y), *_ = points
+    return Candidate((left, top, right, bottom), (x, y), (up_x, up_y), score)
 
 
 @cache
 def anchors() -> Float[np.ndarray, "2254 2"]:
-    """The middles of the cells that the detector's outputs refer to, 0 to 1."""
+    """Return the centers of the cells that the detector's outputs refer to, 0 to 1."""
     grids = []
     for cells, each in GRIDS:
         middle = (np.arange(cells) + 0.5) / cells
@@ -84,69 +85,35 @@ def anchors() -> Float[np.ndarray, "2254 2"]:
 def decode(
     raw: Float[np.ndarray, "n 12"], anchor: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 6 2"]:
-    """Raw outputs -> two corners of the box, then four points; all as shares of the tile."""
+    """Decode raw outputs to two corners of the box and four points, as shares of the tile."""
     raw = raw.astype(np.float64) / DETECTOR_SIDE
     middle, half = raw[:, :2] + anchor, raw[:, 2:4] / 2
     points = raw[:, 4:].reshape(-1, 4, 2) + anchor[:, None]
     return np.concatenate([(middle - half)[:, None], (middle + half)[:, None], points], axis=1)
 
 
-def merge(
-    rows: Float[np.ndarray, "n k"], scores: Float[np.ndarray, " n"], overlap: float = OVERLAP
-) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " m"]]:
-    """Average what overlaps the surest box, weighted by score; then the next surest; and so on.
-
-    Args:
-        rows: Anything whose first four columns are left, top, right, bottom.
-        scores: Of each row.
-        overlap: Intersection over union from which two rows are one.
-
-    Returns:
-        The averages, surest first, and the best score in each.
-    """
-    order = np.argsort(-scores, kind="stable")
-    merged, kept = [], []
-    while len(order):
-        together = shared(rows[order], rows[order[0]]) > overlap
-        together[0] = True
-        group = order[together]
-        merged.append(np.average(rows[group], axis=0, weights=scores[group]))
-        kept.append(scores[group[0]])
-        order = order[~together]
-    return np.array(merged).reshape(-1, rows.shape[1]), np.array(kept, dtype=np.float64)
-
-
-def shared(
-    boxes: Float[np.ndarray, "n k"], box: Float[np.ndarray, " k"]
-) -> Float[np.ndarray, " n"]:
-    """Intersection over union of each box with one."""
-    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:4], box[2:4])
-    inside = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:4] - boxes[:, :2]).prod(axis=1)
-    return inside / (areas + (box[2:4] - box[:2]).prod() - inside + 1e-12)
-
-
 @dataclass(frozen=True)
 class Pose:
-    """One person's joints in one picture.
+    """One person's joints in one image.
 
     Attributes:
         xy: Joints of skeleton BLAZEPOSE, in pixels of the image.
-        visible: How likely each joint is seen: in the picture and not hidden, 0 to 1.
-        score: How likely someone is there at all, 0 to 1.
-        centre: Middle of the hips, in pixels.
-        tip: Point above the head, on the circle around the whole body.
+        visibility: Probability that each joint is in the image and not hidden, 0 to 1.
+        score: Probability that a person is there at all, 0 to 1.
+        center: Middle of the hips, in pixels.
+        scale_point: Point above the head, on the circle around the whole body.
     """
 
     xy: Float[np.ndarray, "33 2"]
-    visible: Float[np.ndarray, " 33"]
+    visibility: Float[np.ndarray, " 33"]
     score: float
-    centre: tuple[float, float]
-    tip: tuple[float, float]
+    center: tuple[float, float]
+    scale_point: tuple[float, float]
 
-    def sighting(self, frame: int, time: float, trust: float = 1.0) -> Detection:
-        joints = np.column_stack([self.xy, self.visible])
-        return Detection(frame, time, self.centre, self.tip, self.score * trust, joints)
+    def detection(self, frame: int, time: float, prior: float = 1.0) -> Detection:
+        """Return the pose as a detection whose score is multiplied by ``prior``."""
+        joints = np.column_stack([self.xy, self.visibility])
+        return Detection(frame, time, self.center, self.scale_point, self.score * prior, joints)
 
 
 class LandmarkNetwork:
@@ -154,13 +121,13 @@ class LandmarkNetwork:
 
     Args:
         name: "heavy" (accurate) or "full" (four times as fast).
-        threads: Of the processor; all cores by default.
+        threads: Processor threads; all cores by default.
     """
 
     def __init__(self, name: str = "heavy", threads: int | None = None) -> None:
         if name not in LANDMARKS:
             raise ValueError(f"landmarks must be one of {LANDMARKS}, got {name!r}.")
-        self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads)
+        self.session = open_packaged(f"blazepose_{name}", threads)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], region: Region) -> Pose:
         cut = crop(image, region, LANDMARK_SIDE)
@@ -168,25 +135,25 @@ class LandmarkNetwork:
         landmarks, score, heatmap = (np.asarray(output)[0] for output in outputs)
         xy = to_image(refine(landmarks[:, :2].astype(np.float64), heatmap), region, LANDMARK_SIDE)
         count = len(BLAZEPOSE.joints)
-        centre, tip = xy[count], xy[count + 1]  # two points after the joints say where the body is
+        center, scale_point = xy[count], xy[count + 1]  # two points that follow the joints
         return Pose(
             xy=xy[:count],
-            visible=sigmoid(landmarks[:count, 3]).astype(np.float64),
+            visibility=sigmoid(landmarks[:count, 3]).astype(np.float64),
             score=float(score[0]),
-            centre=(float(centre[0]), float(centre[1])),
-            tip=(float(tip[0]), float(tip[1])),
+            center=(float(center[0]), float(center[1])),
+            scale_point=(float(scale_point[0]), float(scale_point[1])),
         )
 
 
 def refine(
     xy: Float[np.ndarray, "k 2"], heatmap: Float[np.ndarray, "k h w"], reach: int = 3
 ) -> Float[np.ndarray, "k 2"]:
-    """Move each point to the centre of mass of its heatmap nearby, where that is sure.
+    """Move each point to the center of mass of its heatmap nearby, if the peak there is sure.
 
     Args:
         xy: Points in pixels of the cut-out.
         heatmap: One map a point, before the sigmoid.
-        reach: Cells to look at on each side of the point.
+        reach: Cells on each side of the point that count.
     """
     cells = heatmap.shape[1]
     per_cell = LANDMARK_SIDE / cells
@@ -207,7 +174,7 @@ def _window(
     rows: Int[np.ndarray, "k n"],
     columns: Int[np.ndarray, "k n"],
 ) -> Float[np.ndarray, "k n n"]:
-    """Sigmoid of the cells asked for; 0 outside the map."""
+    """Return the sigmoid of some cells; 0 outside the map."""
     cells = heatmap.shape[1]
     inside = ((rows >= 0) & (rows < cells))[:, :, None]
     inside = inside & ((columns >= 0) & (columns < cells))[:, None, :]
@@ -219,8 +186,8 @@ def _window(
 def refine_twice(
     network: LandmarkNetwork, image: UInt8[np.ndarray, "h w 3"], start: Detection
 ) -> Pose:
-    """Look twice: a first look at a rough place tells the region for the second."""
-    first = network(image, around(start))
-    if first.score < FLOOR:
+    """Read the joints at a rough place, then again in the region that the first pose gives."""
+    first = network(image, region_around(start))
+    if first.score < MIN_SCORE:
         return first
-    return network(image, around(first.sighting(start.frame, start.time)))
+    return network(image, region_around(first.detection(start.frame, start.time)))

@@ -1,8 +1,8 @@
-"""MoveNet MultiPose on ONNX Runtime: up to six people in a picture, each with COCO joints.
+"""MoveNet MultiPose on ONNX Runtime: up to six people in an image, each with COCO joints.
 
 Google's network (Apache-2.0); ``tools/convert_movenet.py`` makes the file. The network gives maps a
-quarter as large as the picture; what is done with them is written here, after the original's graph.
-Axis legend: ``c`` cells (h w), ``n`` people, ``k`` joints.
+quarter as large as the image; `decode` does what follows them in the original's graph.
+Axes: ``n`` people, ``k`` joints.
 """
 
 from dataclasses import dataclass, replace
@@ -13,75 +13,76 @@ from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import COCO
 from ..tracking.tracker import Detection, detection_from_keypoints
-from .onnx import WEIGHTS, open_session, sigmoid
+from .onnx import open_packaged, sigmoid
 
 OUTPUTS = ("centre", "size", "middle", "joints", "guess", "offset")
-LONGER = 768  # pixels of the longer side; at 512 people a sixth as tall as the picture are lost
+LONGER_SIDE = 768  # pixels; at 512, people a sixth as tall as the image are lost
 CELL = 4  # pixels of a cell
-MOST = 6  # people
-STRIDE = 32  # sides of pictures are multiples of this
-SEEN = 0.126953125  # joints with a higher score count for the person's
-SPREAD = 0.300048828125  # how far from the guessed place a joint may be: variance over shorter side
-FLOOR = 0.2  # persons with a lower score are not reported
-PLAIN = 0.35  # people who stand free have at least this score
+MAX_PEOPLE = 6
+STRIDE = 32  # sides of inputs are multiples of this
+MIN_JOINT_SCORE = 0.126953125  # joints with a higher score count for the person's; of the original
+SPREAD = 0.300048828125  # variance of joints about the guess, over the shorter side; likewise
+PEAK_TOLERANCE = 1.013279e-06  # scores this near the maximum around them are peaks; likewise
+MIN_SCORE = 0.2  # persons with a lower score are not reported
+SURE_SCORE = 0.35  # people whom nothing hides have at least this score
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in a picture, roughly.
+    """A person in an image, roughly.
 
     Attributes:
-        joints: Of skeleton COCO: x, y in pixels of the picture, score 0 to 1.
+        joints: Of skeleton COCO: x, y in pixels of the image, score 0 to 1.
         box: Left, top, right, bottom, in pixels.
-        score: 0 to 1; above a third for whoever stands free.
+        score: 0 to 1; at least `SURE_SCORE` for a person whom nothing hides.
     """
 
     joints: Float[np.ndarray, "17 3"]
     box: Float[np.ndarray, "4"]
     score: float
 
-    def sighting(self, frame: int, time: float) -> Detection | None:
-        """Where the body is; None if its trunk is not seen."""
+    def detection(self, frame: int, time: float) -> Detection | None:
+        """Return the place of the body; None if its trunk is not seen."""
         place = detection_from_keypoints(self.joints, COCO, frame, time)
-        return place and replace(place, score=min(1.0, self.score / PLAIN), joints=None)
+        return place and replace(place, score=min(1.0, self.score / SURE_SCORE), joints=None)
 
 
 class MoveNet:
-    """Finds up to six people in a picture.
+    """Finds up to six people in an image.
 
     Args:
-        threads: Of the processor; all cores by default.
-        longer: Pixels to which the longer side of a picture is brought.
+        threads: Processor threads; all cores by default.
+        longer: Pixels to which the longer side of an image is resized.
     """
 
-    def __init__(self, threads: int | None = None, longer: int = LONGER) -> None:
-        self.session = open_session(WEIGHTS / "movenet_multipose.onnx", threads)
+    def __init__(self, threads: int | None = None, longer: int = LONGER_SIDE) -> None:
+        self.session = open_packaged("movenet_multipose", threads)
         self.longer = longer
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Person]:
-        """The people in a picture, surest first."""
-        small, scale = fitted(image, self.longer)
+        """Return the people in an image, surest first."""
+        small, scale = fit(image, self.longer)
         maps = self.session.run(list(OUTPUTS), {"image": small[None]})
         joints, boxes, scores = decode(*(np.asarray(m)[0] for m in maps))
         joints = joints / [scale, scale, 1.0]
-        order = [int(i) for i in np.argsort(-scores) if scores[i] >= FLOOR]
+        order = [int(i) for i in np.argsort(-scores) if scores[i] >= MIN_SCORE]
         return [Person(joints[i], boxes[i] / scale, float(scores[i])) for i in order]
 
 
-def fitted(
+def fit(
     image: UInt8[np.ndarray, "h w 3"], longer: int
 ) -> tuple[UInt8[np.ndarray, "high wide 3"], float]:
-    """Bring the longer side to some length and both to multiples of 32, black below and right.
+    """Resize the longer side to some length and pad both to multiples of 32 with black.
 
     Returns:
-        The picture, and its pixels per pixel of the image.
+        The resized image, and its pixels per pixel of the original.
     """
     height, width = image.shape[:2]
     scale = longer / max(height, width)
     wide, high = max(1, round(width * scale)), max(1, round(height * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     result = np.zeros((-(-high // STRIDE) * STRIDE, -(-wide // STRIDE) * STRIDE, 3), np.uint8)
-    result[:high, :wide] = cv2.resize(image, (wide, high), interpolation=way)
+    result[:high, :wide] = cv2.resize(image, (wide, high), interpolation=method)
     return result, scale
 
 
@@ -93,18 +94,21 @@ def decode(
     guess: Float[np.ndarray, "2*k h w"],
     offset: Float[np.ndarray, "2*k h w"],
 ) -> tuple[Float[np.ndarray, "n k 3"], Float[np.ndarray, "n 4"], Float[np.ndarray, " n"]]:
-    """Six people from the network's maps, as the original does it (CenterNet, Zhou et al., 2019).
+    """Decode six people from the network's maps, as in CenterNet (Zhou et al., 2019).
+
+    Each joint is the cell with the highest heat times a Gaussian about the person's guess; its
+    score falls with the distance to the nearest guess of any person.
 
     Args:
-        centre: Where the middle of a person is, before the sigmoid.
-        size: Height and width of the person around a middle, in cells.
-        middle: How far (y, x) it is from its cell.
-        joints: Where joints are, of anybody, before the sigmoid.
-        guess: Where the joints of the person around a middle are from it: y, x of each joint.
-        offset: How far a joint is from its cell: y, x of each joint.
+        centre: Heat of the centers of people, before the sigmoid.
+        size: Height and width of the person around a center, in cells.
+        middle: Offset (y, x) of a center from its cell.
+        joints: Heat of the joints of all people, before the sigmoid.
+        guess: Offset of a person's joints from the center: y, x of each joint.
+        offset: Offset of a joint from its cell: y, x of each joint.
 
     Returns:
-        Joints as x, y in pixels of the network's picture and score; boxes as left, top, right,
+        Joints as x, y in pixels of the network's input and score; boxes as left, top, right,
         bottom; and scores.
     """
     rows, columns, scores = peaks(sigmoid(centre[0]))
@@ -117,7 +121,7 @@ def decode(
     heat = sigmoid(joints)
     spread = SPREAD * min(centre.shape[1:])
     cells = np.stack(
-        [_best(heat, near[..., i], (low[:, i], high[:, i]), spread) for i in range(len(rows))]
+        [_best_cells(heat, near[..., i], (low[:, i], high[:, i]), spread) for i in range(len(rows))]
     )  # n k 2
     y, x = cells[..., 0], cells[..., 1]
     each = np.arange(k)
@@ -127,7 +131,7 @@ def decode(
     value = heat[each, y, x] * belongs.max(axis=-1)
     moved = offset.reshape(k, 2, *centre.shape[1:])[each, :, y, x]  # n k 2
     at = (cells + moved)[..., ::-1] * CELL
-    counted = value > SEEN
+    counted = value > MIN_JOINT_SCORE
     mean = (value * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
     boxes = np.concatenate([low[::-1], high[::-1]]).T * CELL
     result = np.concatenate([at, value[..., None]], axis=-1)
@@ -137,20 +141,20 @@ def decode(
 def peaks(
     score: Float[np.ndarray, "h w"],
 ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The highest cells that are the highest of the five by five around them."""
+    """Return rows, columns and scores of the highest local maxima (of five by five cells)."""
     around = cv2.dilate(score, np.ones((5, 5), np.uint8))
-    top = np.where(abs(score - around) < 1.013279e-06, score, 0).ravel()
-    order = np.argsort(-top, kind="stable")[:MOST]
+    top = np.where(abs(score - around) < PEAK_TOLERANCE, score, 0).ravel()
+    order = np.argsort(-top, kind="stable")[:MAX_PEOPLE]
     return order // score.shape[1], order % score.shape[1], top[order]
 
 
-def _best(
+def _best_cells(
     heat: Float[np.ndarray, "k h w"],
     near: Float[np.ndarray, "k 2"],
     box: tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]],
     spread: float,
 ) -> Int[np.ndarray, "k 2"]:
-    """The cell (row, column) in a box where each joint of one person most likely is."""
+    """Return the cell (row, column) in a box with the highest weighted heat, for each joint."""
     (top, left), (bottom, right) = (np.ceil(corner).astype(int) for corner in box)
     if bottom <= top or right <= left:
         return np.zeros((len(heat), 2), int)

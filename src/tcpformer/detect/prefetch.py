@@ -1,4 +1,4 @@
-"""Work on several frames at once: what needs no other frame is done before it is asked for."""
+"""Work on several frames at once, where a frame's work does not need the frame before."""
 
 import os
 from collections import deque
@@ -9,24 +9,24 @@ from typing import TypeVar
 from ..io.video import Frame
 
 T = TypeVar("T")
-AT_ONCE = max(1, min(4, os.cpu_count() or 1))
-"""Frames, or people, that networks look at in the same moment. Two looks beside each other take
-less time than one after the other with two threads each; beyond a few the gain is small."""
+WORKERS = max(1, min(4, os.cpu_count() or 1))
+"""Frames, or people, that networks process side by side. Two runs beside each other take less time
+than one after the other with two threads each; beyond four the gain is small."""
 
 
 def prefetch(frames: Iterable[Frame], work: Callable[[Frame], T]) -> Iterator[tuple[Frame, T]]:
-    """Each frame with what is made of it, in their order; a few frames are kept, never more.
+    """Yield each frame with the result of its work, in order; only a few frames are in memory.
 
     Args:
         frames: Taken one by one, in the thread of the caller.
         work: Done in other threads; must not depend on another frame.
     """
     pending: deque[tuple[Frame, Future[T]]] = deque()
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(WORKERS) as threads:
         try:
             for frame in frames:
                 pending.append((frame, threads.submit(work, frame)))
-                if len(pending) > AT_ONCE:
+                if len(pending) > WORKERS:
                     yield _first(pending)
             while pending:
                 yield _first(pending)

@@ -1,7 +1,7 @@
-"""Square regions of a picture: cut out, and carry points in and out.
+"""Square regions of an image: cut out, resized, and points carried in and out.
 
-A network looks at a square, upright person. Where the person stands is a circle: the middle of the
-hips, and the point on the circle around the whole body that lies above the head (the "tip").
+A network expects a square that shows an upright person. A person's place is a circle: the middle of
+the hips, and a point above the head on the circle around the whole body (the scale point).
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ MARGIN = 1.25  # the network was trained on regions this much wider than the bod
 
 @dataclass(frozen=True)
 class Region:
-    """A square in the image, perhaps turned.
+    """A square in the image, perhaps rotated.
 
     Attributes:
-        x: Its middle, in pixels.
-        y: Its middle, in pixels.
+        x: Of its center, in pixels.
+        y: Of its center, in pixels.
         size: Its side, in pixels.
-        angle: How far it is turned, clockwise as seen, in radians; 0 is upright.
+        angle: Rotation, clockwise as seen, in radians; 0 is upright.
     """
 
     x: float
@@ -33,17 +33,17 @@ class Region:
     angle: float = 0.0
 
 
-def around(sighting: Detection) -> Region:
-    """The region that shows the whole body, head up."""
-    (x, y), (tip_x, tip_y) = sighting.centre, sighting.tip
-    angle = float(np.arctan2(tip_x - x, y - tip_y))
-    return Region(x, y, 2 * sighting.radius * MARGIN, angle)
+def region_around(person: Detection) -> Region:
+    """Return the region that shows the whole body, head up."""
+    (x, y), (up_x, up_y) = person.center, person.scale_point
+    angle = float(np.arctan2(up_x - x, y - up_y))
+    return Region(x, y, 2 * person.radius * MARGIN, angle)
 
 
 def crop(
     image: UInt8[np.ndarray, "h w 3"], region: Region, side: int
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """Cut out a region and bring it to ``side`` pixels; outside the image its border repeats."""
+    """Cut out a region and resize it to ``side`` pixels; outside the image its border repeats."""
     return cv2.warpAffine(
         image,
         _matrix(region, side),
@@ -54,24 +54,24 @@ def crop(
 
 
 def to_image(xy: Float[np.ndarray, "*n 2"], region: Region, side: int) -> Float[np.ndarray, "*n 2"]:
-    """Pixels of the cut-out -> pixels of the image."""
+    """Convert pixels of the cut-out to pixels of the image."""
     matrix = _matrix(region, side)
     return xy @ matrix[:, :2].T + matrix[:, 2]
 
 
 def to_crop(xy: Float[np.ndarray, "*n 2"], region: Region, side: int) -> Float[np.ndarray, "*n 2"]:
-    """Pixels of the image -> pixels of the cut-out; undoes `to_image`."""
+    """Convert pixels of the image to pixels of the cut-out; the inverse of `to_image`."""
     matrix = _matrix(region, side)
     return (xy - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
 
 
 def _matrix(region: Region, side: int) -> Float[np.ndarray, "2 3"]:
-    """Cut-out to image; pixel side/2 is the middle, as where the networks were trained."""
+    """Return the map from cut-out to image; pixel side/2 is the center, as in training."""
     scale = region.size / side
     cos, sin = np.cos(region.angle) * scale, np.sin(region.angle) * scale
-    turn = np.array([[cos, -sin], [sin, cos]])
-    shift = np.array([region.x, region.y]) - turn @ np.full(2, side / 2)
-    return np.column_stack([turn, shift])
+    rotation = np.array([[cos, -sin], [sin, cos]])
+    shift = np.array([region.x, region.y]) - rotation @ np.full(2, side / 2)
+    return np.column_stack([rotation, shift])
 
 
 @dataclass(frozen=True, order=True)
@@ -81,7 +81,7 @@ class Tile:
     Attributes:
         left: Of its corner, in pixels.
         top: Of its corner, in pixels.
-        side: In pixels.
+        side: Its side, in pixels.
     """
 
     left: int
@@ -89,14 +89,14 @@ class Tile:
     side: int
 
 
-def whole(size: tuple[int, int]) -> list[Tile]:
-    """The one square around an image of some (width, height)."""
+def whole_tile(size: tuple[int, int]) -> Tile:
+    """Return the square around an image of some (width, height)."""
     side = max(size)
-    return [Tile((size[0] - side) // 2, (size[1] - side) // 2, side)]
+    return Tile((size[0] - side) // 2, (size[1] - side) // 2, side)
 
 
-def tiles(size: tuple[int, int], share: float) -> list[Tile]:
-    """Squares that cover an image, each overlapping the next by half or more.
+def cover_with_tiles(size: tuple[int, int], share: float) -> list[Tile]:
+    """Return squares that cover an image, each overlapping the next by half or more.
 
     Args:
         size: Width and height of the image.
@@ -115,7 +115,7 @@ def _starts(length: int, side: int) -> list[int]:
 def letterboxes(
     image: UInt8[np.ndarray, "h w 3"], tiles: Sequence[Tile], side: int
 ) -> list[UInt8[np.ndarray, "s s 3"]]:
-    """Bring squares of an image to ``side`` pixels; what sticks out of the image is black."""
+    """Cut out squares and resize them to ``side`` pixels; outside the image they are black."""
     smallest, factor = min(tile.side for tile in tiles), 1
     while smallest // (2 * factor) >= 2 * side and min(image.shape[:2]) >= 2:
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -126,7 +126,7 @@ def letterboxes(
 def _letterbox(
     image: UInt8[np.ndarray, "h w 3"], tile: Tile, shrunk: float, side: int
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """Cut from an image that has already been made smaller by the factor ``shrunk``."""
+    """Cut a tile from an image that was already scaled by the factor ``shrunk``."""
     height, width = image.shape[:2]
     size = tile.side * shrunk
     left, top = round(tile.left * shrunk), round(tile.top * shrunk)
@@ -137,6 +137,25 @@ def _letterbox(
     wide = min(side - x, max(1, round(part.shape[1] * scale)))
     high = min(side - y, max(1, round(part.shape[0] * scale)))
     result = np.zeros((side, side, 3), np.uint8)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    result[y : y + high, x : x + wide] = cv2.resize(part, (wide, high), interpolation=way)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    result[y : y + high, x : x + wide] = cv2.resize(part, (wide, high), interpolation=method)
     return result
+
+
+PAD_VALUE = 114  # gray beside the image, with which YOLOX and RTMO were trained
+
+
+def letterbox_top_left(
+    image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]
+) -> tuple[Float[np.ndarray, "high wide 3"], float]:
+    """Resize an image into the upper left of a gray one of some (height, width).
+
+    Returns:
+        The image as BGR, 0 to 255; and its pixels per pixel of the original.
+    """
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    high, wide = int(image.shape[0] * scale), int(image.shape[1] * scale)
+    result = np.full((*size, 3), PAD_VALUE, np.float32)
+    small = cv2.resize(image, (wide, high), interpolation=cv2.INTER_LINEAR)
+    result[:high, :wide] = small[..., ::-1]
+    return result, scale

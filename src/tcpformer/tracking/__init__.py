@@ -1,1 +1,5 @@
-"""From detections in frames to people over time."""
+"""From `Detections` to people over time."""
+
+from .assemble import assemble_people
+
+__all__ = ["assemble_people"]

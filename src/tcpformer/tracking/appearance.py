@@ -1,4 +1,4 @@
-"""What somebody wears, as far as colours tell it: to know them when they come back."""
+"""Color histograms of the clothes, by which a person who comes back is recognized."""
 
 import cv2
 import numpy as np
@@ -6,46 +6,46 @@ from jaxtyping import Float, UInt8
 
 from ..skeleton import BLAZEPOSE
 
-SHADES = (4, 4, 4)  # of lightness, green to red, blue to yellow
-SOFT = 1.0  # pixels' worth of every shade that everybody wears, so that nothing is impossible
-_SPREAD = 3.0  # clothes lie near the middle of the two colour axes; this stretches it
-_PARTS = (
+BINS = (4, 4, 4)  # of L, a, b in CIELAB: lightness, green to red, blue to yellow
+PRIOR_PIXELS = 1.0  # added to every bin, so that no color is impossible
+AB_GAIN = 3.0  # clothes lie near the middle of a and b; this spreads them over the bins
+THIGH_WIDTH = 0.25  # of the stripe on a thigh, in lengths of the thigh
+PARTS = (
     ("LShoulder", "RShoulder", "RHip", "LHip"),
     ("LHip", "LKnee"),
     ("RHip", "RKnee"),
 )
-_WIDTH = 0.25  # of a thigh, in its lengths
 
 
 def clothing_histogram(
     image: UInt8[np.ndarray, "h w 3"], xy: Float[np.ndarray, "33 2"]
 ) -> Float[np.ndarray, " c"]:
-    """Shares of the colours on the trunk, then on the thighs; each half adds up to a half.
+    """Return the color histogram of the trunk, then of the thighs; each has the sum 1/2.
 
     Args:
         image: RGB.
         xy: Joints of skeleton BLAZEPOSE, in pixels.
     """
-    parts = [xy[[BLAZEPOSE.index[name] for name in part]] for part in _PARTS]
-    every = np.concatenate(parts)
+    parts = [xy[[BLAZEPOSE.index[name] for name in part]] for part in PARTS]
+    points = np.concatenate(parts)
     height, width = image.shape[:2]
-    left, top = np.clip(every.min(axis=0), 0, [width - 1, height - 1]).astype(int)
-    right, bottom = np.clip(every.max(axis=0) + 1, [left + 1, top + 1], [width, height]).astype(int)
-    lab = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2LAB)
+    left, top = np.clip(points.min(axis=0), 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(points.max(axis=0) + 1, [left + 1, top + 1], [width, height])
+    lab = cv2.cvtColor(image[top : int(bottom), left : int(right)], cv2.COLOR_RGB2LAB)
     trunk, legs = np.zeros(lab.shape[:2], np.uint8), np.zeros(lab.shape[:2], np.uint8)
-    points = [np.round(part - [left, top]).astype(np.int32) for part in parts]
-    cv2.fillConvexPoly(trunk, points[0], 1)
-    for thigh in points[1:]:
-        thick = max(1, round(_WIDTH * float(np.hypot(*(thigh[1] - thigh[0])))))
+    pixels = [np.round(part - [left, top]).astype(np.int32) for part in parts]
+    cv2.fillConvexPoly(trunk, pixels[0], 1)
+    for thigh in pixels[1:]:
+        thick = max(1, round(THIGH_WIDTH * float(np.hypot(*(thigh[1] - thigh[0])))))
         cv2.line(legs, thigh[0].tolist(), thigh[1].tolist(), 1, thick)
-    return np.concatenate([_shares(lab, mask) for mask in (trunk, legs)]) / 2
+    return np.concatenate([_histogram(lab, mask) for mask in (trunk, legs)]) / 2
 
 
-def _shares(
+def _histogram(
     lab: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"]
 ) -> Float[np.ndarray, " c"]:
-    colours = lab[mask > 0].astype(np.float64) / 256
-    colours[:, 1:] = np.clip((colours[:, 1:] - 0.5) * _SPREAD + 0.5, 0, 0.999)
-    shade = np.ravel_multi_index((colours * SHADES).astype(int).T, SHADES)
-    count = np.bincount(shade, minlength=int(np.prod(SHADES))) + SOFT
+    colors = lab[mask > 0].astype(np.float64) / 256
+    colors[:, 1:] = np.clip((colors[:, 1:] - 0.5) * AB_GAIN + 0.5, 0, 0.999)
+    index = np.ravel_multi_index((colors * BINS).astype(int).T, BINS)
+    count = np.bincount(index, minlength=int(np.prod(BINS))) + PRIOR_PIXELS
     return count / count.sum()

@@ -31,7 +31,7 @@ def assemble_people(detections: Detections, person: str | int = "all") -> list[M
     for number, track in select_people(number_people(tracks), person).items():
         joints = np.zeros((len(detections.times), len(detections.skeleton.joints), 3))
         valid = np.zeros(len(joints), dtype=bool)
-        for detection in track.sightings:
+        for detection in track.detections:
             joints[detection.frame], valid[detection.frame] = detection.joints, True
         confidence = np.clip(joints[..., 2], 0.0, 1.0)
         motions.append(_motion(detections, number, joints[..., :2], confidence, valid))

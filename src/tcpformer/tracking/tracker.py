@@ -1,7 +1,7 @@
-"""Who is who from frame to frame: sightings become tracks, tracks become people, some are chosen.
+"""Tracking by detection: detections become tracks, tracks become numbered people.
 
-A sighting is a circle around a body, perhaps with joints and colours of the clothes. Distances are
-in radii of that circle, about a metre each: the same limits fit near and far, and any video.
+A detection is a circle around a body, perhaps with joints and the colors of the clothes. Distances
+are in radii of that circle, about a meter each: the same limits fit near and far, and any video.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,19 +15,44 @@ from scipy.optimize import linear_sum_assignment
 
 from ..skeleton import Skeleton
 
-SAME = 0.3  # two people's hips are hardly ever closer than this, in radii
-REACH = 0.75  # how far a prediction may be off, in radii, however short the time
-SPEED = 5.0  # and how much further for each second unseen: as fast as who jumps off a roof
-GAP = 2.0  # seconds that a track survives unseen
-INSTANT = 0.1  # seconds that a single sighting counts for
-GROWTH = np.log(2.0)  # largest change of size from one sighting to the next
-HISTORY = 0.7  # seconds of sightings from which it is told where a track is heading
-ONWARD = 1.0  # seconds for which it is taken to go on like that
-OVERLAP, POSTURE, CLOTHES = 0.3, 0.5, 2.0  # what each costs, in radii, if nothing agrees
-ALIKE = 0.05  # variance of a joint's place, in radii squared, over which postures still agree
-ABSENT = 30.0  # seconds after which somebody who comes back is still known by the clothes
-RECOGNISED = 0.3  # largest difference in clothes of people who come back
-UNLIKE = 0.15  # how much more others must differ
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Limits and costs of the tracker, tuned on the scenes of ``tests/tracking/test_scenes.py``."""
+
+    min_separation: float = 0.3
+    """Radii between the hips of two people; they are hardly ever closer."""
+    gate: float = 0.75
+    """Radii that a detection may be off its prediction, however short the time."""
+    max_speed: float = 5.0
+    """Radii by which the gate widens for each second unseen; about a jump from a roof."""
+    max_gap_s: float = 2.0
+    """Seconds that a track survives without a detection."""
+    single_detection_s: float = 0.1
+    """Seconds that one detection adds to the presence of a person."""
+    max_growth: float = float(np.log(2.0))
+    """Largest change of the logarithm of the radius between detections."""
+    velocity_window_s: float = 0.7
+    """Seconds of detections from which the velocity is fitted."""
+    max_extrapolation_s: float = 1.0
+    """Seconds for which that velocity is taken to go on."""
+    overlap_cost: float = 0.3
+    """Radii that no overlap at all costs."""
+    posture_cost: float = 0.5
+    """Radii that wholly different postures cost."""
+    appearance_cost: float = 2.0
+    """Radii that wholly different clothes cost."""
+    joint_variance: float = 0.05
+    """Variance of a joint's place, in radii squared, over which two postures still agree."""
+    reid_max_absence_s: float = 30.0
+    """Seconds after which a person who comes back is still recognized by the clothes."""
+    reid_gate: float = 0.3
+    """Largest Hellinger distance between the clothes of a person who left and came back."""
+    reid_margin: float = 0.15
+    """How much farther every other candidate must be."""
+
+
+DEFAULT_TRACKER = TrackerConfig()
 
 
 @dataclass(frozen=True)
@@ -37,36 +62,37 @@ class Detection:
     Attributes:
         frame: Index of the frame.
         time: Seconds since the first frame.
-        centre: Middle of the hips (x, y), in pixels.
-        tip: Point above the head, on the circle around the whole body, in pixels.
-        score: How sure it is that someone is there, 0 to 1.
-        joints: x, y in pixels and score of some joints, the same ones in every sighting of a video.
-        look: Colours of the clothes: shares of them that add up to 1.
+        center: Middle of the hips (x, y), in pixels.
+        scale_point: Point above the head, on the circle around the whole body, in pixels.
+        score: Probability that a person is there, 0 to 1.
+        joints: x, y in pixels and score of some joints, the same ones in all detections of a video.
+        appearance: Histogram of the colors of the clothes, of sum 1.
     """
 
     frame: int
     time: float
-    centre: tuple[float, float]
-    tip: tuple[float, float]
+    center: tuple[float, float]
+    scale_point: tuple[float, float]
     score: float
     joints: Float[np.ndarray, "k 3"] | None = field(default=None, compare=False, repr=False)
-    look: Float[np.ndarray, " c"] | None = field(default=None, compare=False, repr=False)
+    appearance: Float[np.ndarray, " c"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def radius(self) -> float:
-        """Of the circle around the whole body, in pixels."""
-        return float(np.hypot(self.tip[0] - self.centre[0], self.tip[1] - self.centre[1]))
+        """Radius of the circle around the whole body, in pixels."""
+        dx, dy = self.scale_point[0] - self.center[0], self.scale_point[1] - self.center[1]
+        return float(np.hypot(dx, dy))
 
 
-LEAST = 1.6  # a body's circle has at least so many trunks as its radius
-FARTHEST = 1.05  # and reaches so much further than the farthest joint
-CONFIDENT = 0.2  # joints with a higher score say where and how large the body is
+MIN_TRUNKS = 1.6  # radius of the body's circle, at least, in lengths of the trunk
+JOINT_MARGIN = 1.05  # radius of the body's circle over the distance of its farthest joint
+MIN_JOINT_SCORE = 0.2  # joints with a higher score define the circle
 
 
 def detection_from_keypoints(
     joints: Float[np.ndarray, "k 3"], skeleton: Skeleton, frame: int, time: float
 ) -> Detection | None:
-    """Where a body is, from its joints; None if its trunk is not seen.
+    """Return the circle around a body from its joints; None if its trunk is not seen.
 
     Args:
         joints: x, y in pixels and score, of a skeleton with hips and shoulders on both sides.
@@ -76,251 +102,262 @@ def detection_from_keypoints(
     """
     place = {name: joints[i, :2] for name, i in skeleton.index.items()}
     trunk = [skeleton.index[f"{side}{joint}"] for side in "LR" for joint in ("Hip", "Shoulder")]
-    if joints[trunk, 2].max() <= CONFIDENT:
+    if joints[trunk, 2].max() <= MIN_JOINT_SCORE:
         return None
     hips = (place["LHip"] + place["RHip"]) / 2
     up = (place["LShoulder"] + place["RShoulder"]) / 2 - hips
     if (length := float(np.hypot(*up))) < 1e-6:
         return None
-    sure = joints[joints[:, 2] > CONFIDENT]
+    sure = joints[joints[:, 2] > MIN_JOINT_SCORE]
     reach = float(np.hypot(*(sure[:, :2] - hips).T).max())
-    x, y = (hips + up / length * max(FARTHEST * reach, LEAST * length)).tolist()
+    x, y = (hips + up / length * max(JOINT_MARGIN * reach, MIN_TRUNKS * length)).tolist()
     score = float(np.clip(sure[:, 2].mean(), 0.0, 1.0))
     return Detection(frame, time, (float(hips[0]), float(hips[1])), (x, y), score, joints)
 
 
 @dataclass(frozen=True)
 class Track:
-    """The sightings of one person, in order of time, at least one."""
+    """The detections of one person, in order of time, at least one."""
 
-    sightings: tuple[Detection, ...]
+    detections: tuple[Detection, ...]
 
     @cached_property
     def _columns(self) -> tuple[Float[np.ndarray, " n"], ...]:
-        """Times; then middles, tips and scores: made once, as every frame asks for them."""
-        rows = [(s.time, *s.centre, *s.tip, s.score) for s in self.sightings]
+        """Times, x and y of the center and of the scale point, scores: read in every frame."""
+        rows = [(d.time, *d.center, *d.scale_point, d.score) for d in self.detections]
         return tuple(np.ascontiguousarray(column) for column in np.array(rows, np.float64).T)
 
     @cached_property
-    def look(self) -> Float[np.ndarray, " c"] | None:
-        """The mean colours of the clothes; None where nobody has told them."""
-        looks = [s.look for s in self.sightings if s.look is not None]
-        return np.mean(looks, axis=0) if looks else None
+    def appearance(self) -> Float[np.ndarray, " c"] | None:
+        """Mean histogram of the clothes; None if no detection has one."""
+        known = [d.appearance for d in self.detections if d.appearance is not None]
+        return np.mean(known, axis=0) if known else None
 
     def nearest(self, time: float) -> Detection:
-        """The sighting nearest in time; of two equally near, the earlier."""
+        """Return the detection nearest in time; of two equally near, the earlier."""
         after = int(np.searchsorted(self._columns[0], time))
-        return min(self.sightings[max(after - 1, 0) : after + 1], key=lambda s: abs(s.time - time))
+        return min(self.detections[max(after - 1, 0) : after + 1], key=lambda d: abs(d.time - time))
 
-    @property
-    def weight(self) -> float:
-        """How much of the video is this person's: sure, large, and for long; gaps are bridged."""
-        presence = np.array([sighting.score * sighting.radius for sighting in self.sightings])
-        times = np.array([sighting.time for sighting in self.sightings])
-        return float(np.trapezoid(presence, times) + INSTANT * presence.mean())
+    def presence(self, single_s: float = DEFAULT_TRACKER.single_detection_s) -> float:
+        """Integrate score times radius over time, with gaps; one detection lasts ``single_s``."""
+        presence = np.array([d.score * d.radius for d in self.detections])
+        times = np.array([d.time for d in self.detections])
+        return float(np.trapezoid(presence, times) + single_s * presence.mean())
 
-    def at(self, time: float, beyond: float = 0.0) -> Detection | None:
-        """Where the person should be at some time, by straight lines between sightings.
+    def at(
+        self, time: float, extend_s: float = 0.0, max_gap_s: float = DEFAULT_TRACKER.max_gap_s
+    ) -> Detection | None:
+        """Interpolate the place of the person linearly between detections.
 
         Args:
             time: Seconds since the first frame.
-            beyond: For how long before the first and after the last sighting the person is
-                taken to stand still.
+            extend_s: Seconds before the first and after the last detection for which the person
+                is taken to stand still.
+            max_gap_s: Seconds from the nearest detection at which the score has fallen to 0.
 
         Returns:
-            The place, whose score falls from the sightings' own to 0 at ``GAP`` away from them;
-            None outside the track.
+            The place, without joints; None outside the track.
         """
         times, *numbers = self._columns
-        if not times[0] - beyond <= time <= times[-1] + beyond:
+        if not times[0] - extend_s <= time <= times[-1] + extend_s:
             return None
-        x, y, tip_x, tip_y, score = (float(np.interp(time, times, column)) for column in numbers)
+        x, y, up_x, up_y, score = (float(np.interp(time, times, column)) for column in numbers)
         nearest = self.nearest(time)
-        trust = max(0.0, 1 - abs(nearest.time - time) / GAP)
-        return Detection(nearest.frame, time, (x, y), (tip_x, tip_y), score * trust)
+        trust = max(0.0, 1 - abs(nearest.time - time) / max_gap_s)
+        return Detection(nearest.frame, time, (x, y), (up_x, up_y), score * trust)
 
 
 class ActiveTrack:
-    """A track that is not at its end; what adding to it costs does not grow with its length."""
+    """A track that still grows, at a cost a detection that does not depend on its length."""
 
     def __init__(self, first: Detection) -> None:
-        self.sightings = [first]
-        self._total, self._told = first.look, int(first.look is not None)
+        self.detections = [first]
+        self._sum, self._count = first.appearance, int(first.appearance is not None)
 
-    def add(self, sighting: Detection) -> None:
-        self.sightings.append(sighting)
-        if sighting.look is not None:
-            self._total = sighting.look if self._total is None else self._total + sighting.look
-            self._told += 1
+    def add(self, detection: Detection) -> None:
+        """Append a later detection."""
+        self.detections.append(detection)
+        if detection.appearance is not None:
+            new = detection.appearance
+            self._sum = new if self._sum is None else self._sum + new
+            self._count += 1
 
     @property
-    def look(self) -> Float[np.ndarray, " c"] | None:
-        return None if self._total is None else self._total / self._told
+    def appearance(self) -> Float[np.ndarray, " c"] | None:
+        """Mean histogram of the clothes; None if no detection has one."""
+        return None if self._sum is None else self._sum / self._count
 
 
-def distance(a: Detection, b: Detection) -> float:
-    """Between the middles, in radii (of the larger)."""
-    apart = np.hypot(a.centre[0] - b.centre[0], a.centre[1] - b.centre[1])
-    return float(apart / max(a.radius, b.radius, 1e-9))
+def link(
+    frames: Iterable[Sequence[Detection]], config: TrackerConfig = DEFAULT_TRACKER
+) -> list[Track]:
+    """Join the detections of frame after frame into tracks.
 
-
-def link(scans: Iterable[Sequence[Detection]]) -> list[Track]:
-    """Join the sightings of frame after frame into tracks.
-
-    Each frame's sightings go to the tracks so that together they fit best where the tracks were
-    heading, their postures and their clothes; those left over start tracks of their own. Tracks
-    that end are continued by later ones of the same clothes.
+    The detections of a frame are assigned to the tracks at the lowest sum of costs: distance from
+    the predicted place, change of size, posture and clothes. Those left over start new tracks.
+    Tracks that end are then continued by later ones of the same clothes.
 
     Args:
-        scans: For each frame, in order of time, the people seen in it.
+        frames: The detections of each frame, in order of time.
+        config: Limits and costs.
     """
     tracks, alive = list[ActiveTrack](), list[ActiveTrack]()
-    for people in scans:
+    for people in frames:
         if not people:
             continue
-        alive = [track for track in alive if people[0].time - track.sightings[-1].time <= GAP]
+        time = people[0].time
+        alive = [track for track in alive if time - track.detections[-1].time <= config.max_gap_s]
         free = dict(enumerate(people))
-        for row, column in match(alive, people):
+        for row, column in match(alive, people, config):
             alive[row].add(free.pop(column))
         started = [ActiveTrack(person) for person in free.values()]
         alive, tracks = alive + started, tracks + started
-    return reidentify([Track(tuple(track.sightings)) for track in tracks])
+    return reidentify([Track(tuple(track.detections)) for track in tracks], config)
 
 
-def reidentify(tracks: Sequence[Track]) -> list[Track]:
-    """Join tracks of somebody who left and came back: the clothes say so, and of nobody else.
+def reidentify(tracks: Sequence[Track], config: TrackerConfig = DEFAULT_TRACKER) -> list[Track]:
+    """Join tracks of a person who left and came back, if only their clothes agree.
 
-    Tracks without colours stay as they are.
+    Tracks without appearance stay as they are.
     """
-    result = sorted(tracks, key=lambda track: track.sightings[0].frame)
-    pair = _clear(result)
-    while pair is not None:
+    result = sorted(tracks, key=lambda track: track.detections[0].frame)
+    while (pair := _clearest_return(result, config)) is not None:
         before, after = pair
-        joined = Track(result[before].sightings + result[after].sightings)
+        joined = Track(result[before].detections + result[after].detections)
         rest = [track for i, track in enumerate(result) if i not in pair]
-        result = sorted([*rest, joined], key=lambda track: track.sightings[0].frame)
-        pair = _clear(result)
+        result = sorted([*rest, joined], key=lambda track: track.detections[0].frame)
     return result
 
 
-def _clear(tracks: Sequence[Track]) -> tuple[int, int] | None:
-    """The two tracks that are most alike and could be one, if no other could be either's other."""
-    cost = np.array([[_return(a, b) for b in tracks] for a in tracks]).reshape((len(tracks),) * 2)
+def _clearest_return(tracks: Sequence[Track], config: TrackerConfig) -> tuple[int, int] | None:
+    """Return the two tracks that agree most, if no third one agrees with either nearly as well."""
+    cost = np.array([[return_cost(a, b, config) for b in tracks] for a in tracks])
+    cost = cost.reshape((len(tracks),) * 2)
     for flat in np.argsort(cost, axis=None):
         i, j = divmod(int(flat), len(tracks))
         if not np.isfinite(cost[i, j]):
             return None
         rivals = np.concatenate([np.delete(cost[i], j), np.delete(cost[:, j], i)])
-        if rivals.min(initial=np.inf) - cost[i, j] >= UNLIKE:
+        if rivals.min(initial=np.inf) - cost[i, j] >= config.reid_margin:
             return i, j
     return None
 
 
-def _return(before: Track, after: Track) -> float:
-    """How much the clothes differ; infinite if the second cannot be the first come back."""
-    away = after.sightings[0].time - before.sightings[-1].time
-    if before is after or not 0 < away <= ABSENT:
+def return_cost(
+    before: Track | ActiveTrack, after: Track | ActiveTrack, config: TrackerConfig = DEFAULT_TRACKER
+) -> float:
+    """Return how much the clothes differ; infinity if the second cannot continue the first."""
+    away = after.detections[0].time - before.detections[-1].time
+    if before is after or not 0 < away <= config.reid_max_absence_s:
         return np.inf
-    if before.look is None or after.look is None:
+    if before.appearance is None or after.appearance is None:
         return np.inf
-    off = hellinger(before.look, after.look)
-    return off if off < RECOGNISED else np.inf
+    difference = hellinger(before.appearance, after.appearance)
+    return difference if difference < config.reid_gate else np.inf
 
 
 def match(
-    tracks: Sequence[Track | ActiveTrack], people: Sequence[Detection]
+    tracks: Sequence[Track | ActiveTrack],
+    people: Sequence[Detection],
+    config: TrackerConfig = DEFAULT_TRACKER,
 ) -> list[tuple[int, int]]:
-    """The cheapest one-to-one assignment, without pairs that cannot be.
-
-    Args:
-        tracks: So far.
-        people: Sightings in one later frame.
+    """Solve the assignment of the detections of one later frame to tracks.
 
     Returns:
-        (track, person) by their places, each once at most.
+        Pairs (index of the track, index of the person), each index once at most.
     """
     if not tracks or not people:
         return []
-    cost = np.array([[_cost(track, person) for person in people] for track in tracks])
+    cost = np.array([[_match_cost(track, person, config) for person in people] for track in tracks])
     never = 1e6
     rows, columns = linear_sum_assignment(np.minimum(cost, never))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < never]
 
 
-def _cost(track: Track | ActiveTrack, person: Detection) -> float:
-    """How badly the person fits where the track leads, in radii; infinite if it cannot be."""
-    last = track.sightings[-1]
+def _match_cost(track: Track | ActiveTrack, person: Detection, config: TrackerConfig) -> float:
+    """Return the cost of a person as the next detection of a track, in radii, or infinity."""
+    last = track.detections[-1]
     growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
     elapsed = person.time - last.time
-    expected = _predict(track.sightings, person.time)
-    off = distance(expected, person)
-    if growth > GROWTH or off > REACH + SPEED * elapsed:
+    expected = predict(track.detections, person.time, config)
+    offset = distance(expected, person)
+    if growth > config.max_growth or offset > config.gate + config.max_speed * elapsed:
         return np.inf
-    cost = off + growth + OVERLAP * (1 - overlap(expected, person))
-    posture = keypoint_similarity(expected, person)
+    cost = offset + growth + config.overlap_cost * (1 - overlap(expected, person))
+    posture = keypoint_similarity(expected, person, config.joint_variance)
     if posture is not None:
-        cost += POSTURE * (1 - posture)
-    if track.look is not None and person.look is not None:
-        cost += CLOTHES * hellinger(track.look, person.look)
+        cost += config.posture_cost * (1 - posture)
+    if track.appearance is not None and person.appearance is not None:
+        cost += config.appearance_cost * hellinger(track.appearance, person.appearance)
     return float(cost)
 
 
-def _predict(track: Sequence[Detection], time: float) -> Detection:
-    """Carry on as during the last moments, for a second at most."""
-    last = track[-1]
-    recent = list(takewhile(lambda s: last.time - s.time <= HISTORY, reversed(track)))[::-1]
+def predict(
+    track: Sequence[Detection], time: float, config: TrackerConfig = DEFAULT_TRACKER
+) -> Detection:
+    """Extrapolate the last detections at constant velocity, for a limited time."""
+    last, window = track[-1], config.velocity_window_s
+    recent = list(takewhile(lambda d: last.time - d.time <= window, reversed(track)))[::-1]
     if len(recent) == 1:
         recent = list(track[-2:])
-    times = np.array([s.time for s in recent]) - last.time
+    times = np.array([d.time for d in recent]) - last.time
     if len(recent) == 1 or np.ptp(times) == 0:
         return last
-    speed = np.polyfit(times, np.array([s.centre for s in recent]), 1)[0]
-    dx, dy = (speed * min(time - last.time, np.ptp(times), ONWARD)).tolist()
-    shift = np.array([dx, dy, 0.0])
+    speed = np.polyfit(times, np.array([d.center for d in recent]), 1)[0]
+    ahead = min(time - last.time, np.ptp(times), config.max_extrapolation_s)
+    dx, dy = (speed * ahead).tolist()
     return Detection(
         last.frame,
         time,
-        (last.centre[0] + dx, last.centre[1] + dy),
-        (last.tip[0] + dx, last.tip[1] + dy),
+        (last.center[0] + dx, last.center[1] + dy),
+        (last.scale_point[0] + dx, last.scale_point[1] + dy),
         last.score,
-        joints=None if last.joints is None else last.joints + shift,
+        joints=None if last.joints is None else last.joints + np.array([dx, dy, 0.0]),
     )
 
 
+def distance(a: Detection, b: Detection) -> float:
+    """Return the distance between the centers, in radii of the larger."""
+    apart = np.hypot(a.center[0] - b.center[0], a.center[1] - b.center[1])
+    return float(apart / max(a.radius, b.radius, 1e-9))
+
+
 def overlap(a: Detection, b: Detection) -> float:
-    """Intersection over union of the squares around two bodies."""
-    reach, apart = np.array([a.radius, b.radius]), np.subtract(a.centre, b.centre)
+    """Return the intersection over union of the squares around two bodies."""
+    reach, apart = np.array([a.radius, b.radius]), np.subtract(a.center, b.center)
     shared = np.minimum(2 * reach.min(), reach.sum() - abs(apart)).clip(0).prod()
     return float(shared / max((4 * reach**2).sum() - shared, 1e-9))
 
 
-def keypoint_similarity(a: Detection, b: Detection) -> float | None:
-    """How well two postures agree, where they are, 0 to 1; None where joints are not known.
+def keypoint_similarity(
+    a: Detection, b: Detection, variance: float = DEFAULT_TRACKER.joint_variance
+) -> float | None:
+    """Return COCO's object keypoint similarity, 0 to 1, with one ``variance`` for all joints.
 
-    The similarity of keypoints that COCO evaluates by, with one tolerance for all joints.
+    None if one of the two has no joints, or no joint is seen in both.
     """
     if a.joints is None or b.joints is None:
         return None
     trust = a.joints[:, 2] * b.joints[:, 2]
     if trust.sum() < 1e-6:
         return None
-    off = ((a.joints[:, :2] - b.joints[:, :2]) ** 2).sum(axis=1)
-    near = np.exp(-off / (2 * ALIKE * max(a.radius, b.radius, 1e-9) ** 2))
+    squared = ((a.joints[:, :2] - b.joints[:, :2]) ** 2).sum(axis=1)
+    near = np.exp(-squared / (2 * variance * max(a.radius, b.radius, 1e-9) ** 2))
     return float((trust * near).sum() / trust.sum())
 
 
 def hellinger(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
-    """How much the colours of two people differ, 0 to 1 (Hellinger's distance)."""
+    """Return the Hellinger distance of two histograms of sum 1: 0 (equal) to 1."""
     return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
 
 
 def number_people(tracks: Iterable[Track]) -> dict[int, Track]:
     """Number people by how much of the video shows them: 0 is surest, largest, longest in it."""
-    return dict(enumerate(sorted(tracks, key=lambda track: -track.weight)))
+    return dict(enumerate(sorted(tracks, key=lambda track: -track.presence())))
 
 
 def select_people(people: Mapping[int, Track], person: str | int = "all") -> dict[int, Track]:
-    """Return the people who are asked for, by their number.
+    """Return some of the people, by their number.
 
     Args:
         people: One track a person, by number.
@@ -328,7 +365,7 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
             detection; or a number.
 
     Raises:
-        ValueError: If there is no one, or ``person`` is none of these.
+        ValueError: If there are no people, or ``person`` is none of these.
     """
     if not people:
         raise ValueError("expected at least one track to choose from, got none.")
@@ -340,15 +377,16 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
         return {best: people[best]}
     if str(person).isdecimal() and int(person) in people:
         return {int(person): people[int(person)]}
-    numbers = f"0 to {max(people)}" if len(people) == max(people) + 1 else f"{sorted(people)}"
+    last = max(people)
+    numbers = f"from 0 to {last}" if len(people) == last + 1 else f"in {sorted(people)}"
     raise ValueError(
-        f"person must be 'all', 'largest', 'longest' or a number from {numbers}, got {person!r}."
+        f"person must be 'all', 'largest', 'longest' or a number {numbers}, got {person!r}."
     )
 
 
 def _size(track: Track) -> float:
-    return float(np.median([sighting.radius for sighting in track.sightings]))
+    return float(np.median([detection.radius for detection in track.detections]))
 
 
 def _duration(track: Track) -> float:
-    return track.sightings[-1].time - track.sightings[0].time
+    return track.detections[-1].time - track.detections[0].time

@@ -1,0 +1,217 @@
+"""The packaged detector on one frame after the other, without knowledge of later frames."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from ..io.video import Frame
+from ..tracking.tracker import (
+    DEFAULT_TRACKER,
+    ActiveTrack,
+    Detection,
+    TrackerConfig,
+    distance,
+    match,
+    predict,
+    return_cost,
+)
+from .blazepose import LandmarkNetwork, Pose, refine_twice
+from .prefetch import WORKERS
+from .regions import region_around
+from .two_pass import (
+    DEFAULT_FOLLOW,
+    DEFAULT_SEARCH,
+    FollowConfig,
+    PersonFinder,
+    SearchConfig,
+    drop_duplicates,
+    is_expected,
+    is_inside,
+    search_tiles,
+)
+
+
+@dataclass(frozen=True)
+class FramePerson:
+    """One person in the last frame.
+
+    Attributes:
+        id: The same number in every frame for one person; numbers start at 0.
+        xy: Joints of skeleton BLAZEPOSE, in pixels.
+        confidence: Visibility of each joint, 0 to 1.
+        score: Probability that a person is there, 0 to 1.
+    """
+
+    id: int
+    xy: Float[np.ndarray, "33 2"]
+    confidence: Float[np.ndarray, " 33"]
+    score: float
+
+
+@dataclass
+class _Person:
+    """What is remembered of a person: recent detections, and the time of the last confirmation."""
+
+    track: ActiveTrack
+    confirmed: float
+
+    @property
+    def seen(self) -> float:
+        return self.track.detections[-1].time
+
+
+class FrameDetector:
+    """Finds and follows people in the frames of a stream: ``people = detector(image, time)``.
+
+    In the first frame, and then ``search.rate`` times a second, people are searched in the whole
+    frame; in between, each is followed in the region of the frame before. A person who was lost
+    gets the same id back by place and posture within ``tracker.max_gap_s``, and by the clothes
+    within ``tracker.reid_max_absence_s``. Without the later frames, ids and joints differ from
+    those of `two_pass.detect` where people are hard to tell apart.
+
+    Args:
+        landmarks: Network that reads joints: "full" (faster) or "heavy" (accurate).
+        search: How people are found.
+        follow: How people are followed.
+        tracker: How people who were lost are recognized.
+    """
+
+    def __init__(
+        self,
+        landmarks: str = "full",
+        search: SearchConfig = DEFAULT_SEARCH,
+        follow: FollowConfig = DEFAULT_FOLLOW,
+        tracker: TrackerConfig = DEFAULT_TRACKER,
+    ) -> None:
+        self.search, self.follow, self.tracker = search, follow, tracker
+        self._finder, self._network = PersonFinder(search), LandmarkNetwork(landmarks)
+        self._people: dict[int, _Person] = {}
+        self._frames = self._numbers = self._empty_searches = 0
+        self._last_search = -np.inf
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], time: float) -> list[FramePerson]:
+        """Return the people in the next frame, by id.
+
+        Args:
+            image: RGB; every frame of the same size.
+            time: Seconds, later than that of the frame before.
+        """
+        frame = Frame(self._frames, time, image)
+        self._frames += 1
+        poses = self._follow_people(frame)
+        # half a frame of slack, so that a search is not put off by the rounding of times
+        if time - self._last_search >= 1 / self.search.rate - 1e-6:
+            self._last_search = time
+            poses |= self._search(frame, poses)
+        self._forget(time)
+        return [
+            FramePerson(number, pose.xy, pose.visibility, pose.score)
+            for number, pose in sorted(poses.items())
+        ]
+
+    def _follow_people(self, frame: Frame) -> dict[int, Pose]:
+        """Read the joints of the people of the last frames, by id, and extend their tracks."""
+        active = {
+            number: predict(person.track.detections, frame.time, self.tracker)
+            for number, person in self._people.items()
+            if frame.time - person.seen <= self.follow.extend_s
+            and frame.time - person.confirmed <= self.tracker.max_gap_s
+        }
+
+        def read(number: int) -> Pose | None:
+            person, expected = self._people[number], active[number]
+            rivals = [other for key, other in active.items() if key != number]
+            limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - person.seen)
+            tries: tuple[Callable[[], Pose], ...] = (
+                lambda: self._network(frame.image, region_around(person.track.detections[-1])),
+                lambda: refine_twice(self._network, frame.image, expected),
+            )
+            for attempt in tries:
+                pose = attempt()
+                near = is_expected(pose, expected, rivals, limit, self.follow)
+                if is_inside(pose, frame) and near:
+                    return pose
+            return None
+
+        with ThreadPoolExecutor(WORKERS) as threads:
+            found = dict(zip(active, threads.map(read, active), strict=True))
+        poses = {number: pose for number, pose in found.items() if pose is not None}
+
+        def offset(number: int) -> float:
+            return distance(poses[number].detection(0, 0.0), active[number])
+
+        distinct = drop_duplicates(poses, offset, self.follow)
+        for number, pose in distinct.items():
+            self._people[number].track.add(pose.detection(frame.index, frame.time))
+        return distinct
+
+    def _search(self, frame: Frame, poses: dict[int, Pose]) -> dict[int, Pose]:
+        """Return the people in the whole frame who are not followed already, by id."""
+        height, width = frame.image.shape[:2]
+        attempt = self._empty_searches % len(self.search.tile_shares)
+        tiles = search_tiles((width, height), attempt, self.search)
+        proposals = self._finder.propose(frame, tiles)
+        known = {number: self._people[number].track.detections[-1] for number in poses}
+        for number, here in known.items():
+            if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):
+                self._people[number].confirmed = frame.time
+        new = [
+            person
+            for person in self._finder.confirm(frame, proposals, list(known.values()))
+            if person.score >= self.search.certain_score
+        ]
+        self._empty_searches = 0 if known or new else self._empty_searches + 1
+        found: dict[int, Pose] = {}
+        for number, person in self._identify(new, set(poses)).items():
+            pose = refine_twice(self._network, frame.image, person)
+            if is_inside(pose, frame):
+                found[number] = pose
+                self._remember(number, person)
+        return found
+
+    def _identify(self, new: list[Detection], followed: set[int]) -> dict[int, Detection]:
+        """Give each new person the id of one who was lost, or the next free one."""
+        lost = {k: p.track for k, p in self._people.items() if k not in followed}
+        recent = [k for k, track in lost.items() if self._is_recent(track, new)]
+        pairs = match([lost[k] for k in recent], new, self.tracker)
+        ids = {column: recent[row] for row, column in pairs}
+        for column, person in enumerate(new):
+            if column not in ids:
+                free = [k for k in lost if k not in ids.values()]
+                ids[column] = self._recognize(person, {k: lost[k] for k in free})
+        return {number: new[column] for column, number in ids.items()}
+
+    def _is_recent(self, track: ActiveTrack, new: list[Detection]) -> bool:
+        return bool(new) and new[0].time - track.detections[-1].time <= self.tracker.max_gap_s
+
+    def _recognize(self, person: Detection, lost: dict[int, ActiveTrack]) -> int:
+        """Return the id of the one lost person whose clothes agree, or a new id."""
+        after = ActiveTrack(person)
+        costs = {number: return_cost(track, after, self.tracker) for number, track in lost.items()}
+        first, second = (*sorted(costs.values()), np.inf, np.inf)[:2]
+        if np.isfinite(first) and second - first >= self.tracker.reid_margin:
+            return min(costs, key=lambda number: costs[number])
+        self._numbers += 1
+        return self._numbers - 1
+
+    def _remember(self, number: int, person: Detection) -> None:
+        if number in self._people:
+            self._people[number].track.add(person)
+            self._people[number].confirmed = person.time
+        else:
+            self._people[number] = _Person(ActiveTrack(person), person.time)
+
+    def _forget(self, time: float) -> None:
+        """Drop people who left long ago, and detections that are too old to predict from."""
+        self._people = {
+            number: person
+            for number, person in self._people.items()
+            if time - person.seen <= self.tracker.reid_max_absence_s
+        }
+        for person in self._people.values():
+            detections = person.track.detections
+            while len(detections) > 2 and detections[0].time < time - self.tracker.max_gap_s:
+                del detections[0]

@@ -1,0 +1,58 @@
+"""YOLOX from an ONNX file, which finds people: Ge et al., "YOLOX", arXiv 2107.08430."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+from jaxtyping import Float, UInt8
+
+from .boxes import Boxes, suppress
+from .onnx import input_size, run_on_image
+from .regions import letterbox_top_left
+
+MIN_SCORE, OVERLAP = 0.3, 0.45  # of a person; intersection over union of two boxes of one person
+STRIDES = (8, 16, 32)  # pixels of the cells of the three output grids
+
+
+@dataclass(frozen=True)
+class YOLOX:
+    """Finds people; the file may contain the suppression of doubles, or give the raw outputs."""
+
+    session: onnxruntime.InferenceSession
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Boxes:
+        size = input_size(self.session, (640, 640))
+        picture, scale = letterbox_top_left(image, size)
+        outputs = run_on_image(self.session, picture)
+        if outputs[0].shape[-1] == 5 and len(outputs) == 2:  # with suppression
+            boxes = outputs[0][0][outputs[1][0] == 0].astype(np.float64)
+        elif outputs[0].shape[-1] > 5:
+            boxes = decode_yolox(outputs[0][0].astype(np.float64), size)
+        else:
+            raise ValueError(
+                f"expected YOLOX's 1 x n x (5 + classes), or dets 1 x n x 5 and labels 1 x n, got "
+                f"{[x.shape for x in outputs]}."
+            )
+        boxes = boxes[boxes[:, 4] >= MIN_SCORE]
+        boxes = boxes[suppress(boxes, OVERLAP)]
+        return np.column_stack([boxes[:, :4] / scale, boxes[:, 4:]])
+
+
+def decode_yolox(raw: Float[np.ndarray, "a c"], size: tuple[int, int]) -> Boxes:
+    """Decode the boxes of class 0 (person); of other classes the score is 0.
+
+    A row of ``raw`` is one cell: center in cells, log of the size in cells, objectness, classes.
+    """
+    cells, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
+        cells.append(np.stack([x, y], axis=-1).reshape(-1, 2))
+        strides.append(np.full(x.size, stride))
+    stride = np.concatenate(strides)[:, None]
+    if len(raw) != len(stride):
+        raise ValueError(f"expected {len(stride)} boxes from YOLOX of {size}, got {len(raw)}.")
+    middle = (raw[:, :2] + np.concatenate(cells)) * stride
+    half = np.exp(raw[:, 2:4]) * stride / 2
+    person = raw[:, 5:].argmax(axis=1) == 0
+    score = raw[:, 4] * raw[:, 5] * person
+    return np.column_stack([middle - half, middle + half, score])

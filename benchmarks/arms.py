@@ -24,11 +24,11 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from einops import rearrange
+from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_motions
 from torch import Tensor, nn
 
 from tcpformer.analysis.metrics import n_mpjpe
 from tcpformer.datasets.mocap import load_mocap
-from tcpformer.datasets.synthetic.videos import benchmark_like
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.normalize import FLAT_SCALE
 from tcpformer.models.layers import Attention
@@ -252,9 +252,11 @@ def measured(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[st
 def judged(lifter: Lifter, data: Path, *, noisy: bool) -> float:
     """N-MPJPE in mm, mean over frames, of the people held out, one camera each."""
     errors = []
-    for view in benchmark_like(load_mocap(data, "val"), noisy=noisy, most=400, seed=SEED):
-        assert view.seen.focal is not None
-        pose = lifter.predict_rigid(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
+    for view in generate_benchmark_motions(
+        load_mocap(data, "val"), noisy=noisy, max_frames=400, seed=SEED
+    ):
+        assert view.detected.focal is not None
+        pose = lifter.predict_rigid(view.detected, height=STANDARD_HEIGHT, focal=view.detected.focal)
         errors.append(1000 * n_mpjpe(pose, view.truth))
     return float(np.concatenate(errors).mean())
 

@@ -4,7 +4,7 @@ usage: python benchmarks/noise.py MOCAP.npz [docs/noise.png]        needs the ex
 
 The detector reads both people of assets/sample.mp4; the engine, and the errors of the open
 benchmark's kind, are laid over motion capture seen at about the same frame rate. Compared is what
-needs no truth: above some 6 Hz hardly anything is motion. Prints the table of docs/data_engine.md.
+needs no truth: above some 6 Hz hardly anything is motion. Prints the table of docs/data-engine.md.
 """
 
 import sys

@@ -18,8 +18,13 @@ import numpy as np
 
 from tcpformer.datasets.custom import Sequence, save_sequence
 from tcpformer.datasets.mocap import load_mocap
-from tcpformer.datasets.validate.check import Finding, check_folder, examine
-from tcpformer.datasets.validate.tempo import haste, limit, traits, windows_of
+from tcpformer.datasets.validate.check import Finding, check_folder, check_sequence
+from tcpformer.datasets.validate.tempo import (
+    log_speed_ratio,
+    motion_features,
+    speed_ratio_limit,
+    split_windows,
+)
 from tcpformer.lifting.normalize import to_screen
 from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, conversion
 
@@ -104,10 +109,10 @@ Mistake = Callable[[Sequence, np.random.Generator], Sequence]
 # name -> (how it is made, the fault that must be named, how its detail must begin)
 MISTAKES: dict[str, tuple[Mistake, str, str]] = {
     "pixels as 0 to 1": (
-        lambda s, _: replace(s, xy=s.xy / np.array(s.size)), "normalised pixels", ""
+        lambda s, _: replace(s, xy=s.xy / np.array(s.size)), "normalized pixels", ""
     ),
     "pixels as -1 to 1": (
-        lambda s, _: replace(s, xy=to_screen(s.xy, s.size)), "normalised pixels", ""
+        lambda s, _: replace(s, xy=to_screen(s.xy, s.size)), "normalized pixels", ""
     ),
     "left and right, 2D": (
         lambda s, _: replace(s, xy=s.xy[:, MIRROR]), "left and right", "in 2D"
@@ -179,12 +184,12 @@ def rates_found(sequences: list[Sequence], rng: np.random.Generator) -> tuple[fl
             save_sequence(Path(folder) / f"{i:04}.npz", sequence)
         found = check_folder(folder).findings
     together = len({f.sequence for f in found if f.fault == "frame rate"}) / len(sequences)
-    paces = np.array([haste(s.to_h36m(s.xyz), s.fps) for s in sequences], dtype=float)
+    paces = np.array([log_speed_ratio(s.to_h36m(s.xyz), s.fps) for s in sequences], dtype=float)
     some = [abs(rng.choice(paces, min(20, len(paces)), replace=False).mean()) for _ in range(2000)]
     return (
         together,
-        float(np.mean(np.array(some) > limit(20))),
-        float((abs(paces) > limit(1)).mean()),
+        float(np.mean(np.array(some) > speed_ratio_limit(20))),
+        float((abs(paces) > speed_ratio_limit(1)).mean()),
     )
 
 
@@ -198,10 +203,13 @@ def table(path: Path, every: int) -> Iterator[str]:
     yield "| mistake | exact 2D | noisy 2D | exact, pose only | noisy, pose only |"
     yield "|---|---|---|---|---|"
     rng = np.random.default_rng(0)
-    alarms = [np.mean([bool(examine(s)) for s in kind]) for kind in kinds]
+    alarms = [np.mean([bool(check_sequence(s)) for s in kind]) for kind in kinds]
     yield "| none (false alarms) | " + " | ".join(f"{100 * a:.1f} %" for a in alarms) + " |"
     for name, (make, fault, detail) in MISTAKES.items():
-        hits = [np.mean([named(examine(make(s, rng)), fault, detail) for s in k]) for k in kinds]
+        hits = [
+            np.mean([named(check_sequence(make(s, rng)), fault, detail) for s in k])
+            for k in kinds
+        ]
         yield f"| {name} | " + " | ".join(f"{100 * h:.1f} %" for h in hits) + " |"
     yield ""
     yield "| frame rate | all together | 20 together | each alone |"
@@ -221,10 +229,10 @@ def fit(path: Path) -> np.ndarray:
     for start, length in zip(mocap.starts, mocap.lengths, strict=True):
         if length < 100:
             continue
-        parts = windows_of(mocap.xyz[start : start + length].astype(float))
+        parts = split_windows(mocap.xyz[start : start + length].astype(float))
         for said in SAID:
             for step in (1, 2):
-                rows += [traits(part[::step], mocap.fps / step * said) for part in parts]
+                rows += [motion_features(part[::step], mocap.fps / step * said) for part in parts]
                 truth += [np.log(said)] * len(parts)
                 # The windows of a long sequence are much alike.
                 trust += [len(parts) ** -0.25] * len(parts)

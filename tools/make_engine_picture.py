@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_clips
 
 from tcpformer.datasets.mocap import load_mocap
-from tcpformer.datasets.synthetic.clips import clips
 from tcpformer.skeleton import H36M
 from tcpformer.viz.scene import View, draw_3d
 
@@ -34,8 +34,8 @@ def main() -> None:
     mocap = load_mocap(sys.argv[1], "train", by_activity=True)
     rows = []
     for changes in ROWS:
-        how = {"frames": 9, "batch": EACH, "spacing": (3, 6), "seed": SEED}
-        batch = next(clips(replace(mocap, **changes), **how))
+        how = {"frames": 9, "batch": EACH, "frame_step": (3, 6), "seed": SEED}
+        batch = next(generate_benchmark_clips(replace(mocap, **changes), **how))
         rows.append(np.hstack([person(clip[4]) for clip in batch.xyz]))
     cv2.imwrite(str(target), np.vstack(rows)[..., ::-1])
 

@@ -11,8 +11,8 @@ from paths import ROOT
 
 from tcpformer.datasets.custom import (
     Sequence,
-    focal_of,
-    is_placed,
+    estimate_focal,
+    has_position,
     load_folder,
     read_sequence,
     save_sequence,
@@ -90,15 +90,15 @@ def test_a_made_joint_is_as_certain_as_its_least_certain_part(tmp_path: Path) ->
 
 
 def test_the_focal_length_follows_from_where_the_body_is() -> None:
-    assert focal_of(walker()) == pytest.approx(FOCAL)
-    assert focal_of(walker(focal=5.0)) == 5
+    assert estimate_focal(walker()) == pytest.approx(FOCAL)
+    assert estimate_focal(walker(focal=5.0)) == 5
     mirrored = walker()
-    assert focal_of(replace(mirrored, xyz=mirrored.xyz * [-1, 1, 1])) == pytest.approx(FOCAL)
+    assert estimate_focal(replace(mirrored, xyz=mirrored.xyz * [-1, 1, 1])) == pytest.approx(FOCAL)
     pose = replace(mirrored, xyz=mirrored.xyz - mirrored.xyz[:, :1])
-    assert not is_placed(pose)
-    assert is_placed(mirrored)
+    assert not has_position(pose)
+    assert has_position(mirrored)
     # 60 degrees across the longer side.
-    assert focal_of(pose) == pytest.approx(640 * np.sqrt(3))
+    assert estimate_focal(pose) == pytest.approx(640 * np.sqrt(3))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tcpformer.datasets.h36m_cpn import (
     load_h36m_cpn_actions,
 )
 from tcpformer.datasets.h36m_sh import SIZES
-from tcpformer.evaluation.h36m_cpn import evaluate_h36m_cpn, whole_clips
+from tcpformer.evaluation.h36m_cpn import covering_clip_indices, evaluate_h36m_cpn
 from tcpformer.skeleton import H36M_NOSE
 
 TAKES = {
@@ -173,7 +173,7 @@ def test_what_is_not_there_is_refused(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [1, 5, 9, 10, 18, 31])
 def test_every_frame_is_in_a_clip(length: int) -> None:
-    clips = whole_clips(length, 9)
+    clips = covering_clip_indices(length, 9)
     assert clips.shape == (max(-(-length // 9), 1), 9)
     assert set(clips.ravel().tolist()) == set(range(length))
     assert clips[-1, -1] == length - 1

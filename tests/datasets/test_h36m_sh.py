@@ -13,7 +13,7 @@ import torch
 from paths import GOLDEN
 from synthetic import WIDTH, Reads, ReadsCentre, Video, sh_file, sh_split
 
-from tcpformer.datasets.h36m_sh import load_h36m_sh, load_h36m_sh_test, published_clips
+from tcpformer.datasets.h36m_sh import load_h36m_sh, load_h36m_sh_test, scored_clip_indices
 from tcpformer.evaluation.h36m_sh import evaluate_h36m_sh
 from tcpformer.models.checkpoint import load_model
 
@@ -156,15 +156,15 @@ def test_other_pickles_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [9, 17, 18, 40])
 def test_clips_lie_end_to_end(length: int) -> None:
-    clips = published_clips(length, 9, np.random.default_rng(0))
+    clips = scored_clip_indices(length, 9, np.random.default_rng(0))
     assert clips.shape == (length // 9, 9)
     np.testing.assert_array_equal(clips.ravel(), np.arange(clips.size))
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 8])
 def test_a_short_video_is_stretched(length: int) -> None:
-    clips = published_clips(length, 9, np.random.default_rng(0))
-    again = published_clips(length, 9, np.random.default_rng(0))
+    clips = scored_clip_indices(length, 9, np.random.default_rng(0))
+    again = scored_clip_indices(length, 9, np.random.default_rng(0))
     assert clips.shape == (1, 9)
     assert (np.diff(clips) >= 0).all()
     assert clips.min() == 0
@@ -227,7 +227,7 @@ def test_frames_in_several_places_count_once(tmp_path: Path) -> None:
     # As far off as the number of the frame in the clip says.
     network = Off(lambda x: 0.01 * torch.arange(9).reshape(1, 9, 1, 1).float())
     report = evaluate_h36m_sh(network, file, flip=False)
-    clip = published_clips(5, 9, np.random.default_rng(0))[0]
+    clip = scored_clip_indices(5, 9, np.random.default_rng(0))[0]
     factors = load_h36m_sh_test(file).factors
     errors = [5 * 16 / 17 * factors[i] * np.flatnonzero(clip == i).mean() for i in set(clip)]
     assert report.scores["mpjpe"] == pytest.approx(np.mean(errors), rel=1e-4)

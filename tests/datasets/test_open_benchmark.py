@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from paths import GOLDEN, ROOT
 
-from tcpformer.datasets.open_benchmark import filmed, make_open_benchmark
+from tcpformer.datasets.open_benchmark import make_open_benchmark, simulate_view
 from tcpformer.skeleton import H36M
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -48,7 +48,7 @@ def path(golden: dict[str, np.ndarray]) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_view_is_the_motion_moved_and_projected(path: np.ndarray, seed: int) -> None:
-    view = filmed(path, np.random.default_rng(seed))
+    view = simulate_view(path, np.random.default_rng(seed))
     points, rotation = camera_points(view), view["rotation"]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1)
@@ -61,7 +61,7 @@ def test_a_view_is_the_motion_moved_and_projected(path: np.ndarray, seed: int) -
 
 
 def test_confidence_falls_with_the_error(path: np.ndarray) -> None:
-    views = [filmed(path, np.random.default_rng(seed)) for seed in range(20)]
+    views = [simulate_view(path, np.random.default_rng(seed)) for seed in range(20)]
     xy, noisy = (np.concatenate([v[key] for v in views]) / 10 for key in ("xy", "noisy_xy"))
     confidence = np.concatenate([v["confidence"] for v in views]) / 255
     torso = np.linalg.norm(xy[:, H36M.index["Thorax"]] - xy[:, H36M.index["Hip"]], axis=-1)

@@ -18,11 +18,11 @@ from synthetic_3dhp import (
 )
 from torch import Tensor, nn
 
-from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, Take, load_3dhp_test
+from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, TestSequence, load_3dhp_test
 from tcpformer.evaluation import mpi_inf_3dhp
 from tcpformer.evaluation.mpi_inf_3dhp import (
     CONVENTIONAL_WEIGHTS,
-    averages,
+    average_sequences,
     evaluate_3dhp,
     predict_3dhp,
     save_predictions,
@@ -99,14 +99,16 @@ def test_predictions_are_written_as_matlab_expects_them(tmp_path: Path) -> None:
 # scores
 
 
-def takes_of(errors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Take]]:
+def takes_of(
+    errors: dict[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, TestSequence]]:
     """Takes, all of it valid, and poses that are wrong by given vectors."""
     poses, takes = {}, {}
     for name, wrong in errors.items():
         xy, xyz = filmed(name, len(wrong), 17, SIZES[name])
         xyz = np.round(xyz - xyz[:, ROOT, None])
         poses[name] = xyz + wrong
-        takes[name] = Take(xy, xyz, np.ones(len(wrong), bool), SIZES[name])
+        takes[name] = TestSequence(xy, xyz, np.ones(len(wrong), bool), SIZES[name])
     return poses, takes
 
 
@@ -179,7 +181,7 @@ def test_acceleration_is_of_valid_frames_in_a_row(rng: np.random.Generator) -> N
     stretches[8] = False
     for name, valid in (("TS1", every_second), ("TS2", stretches)):
         old = takes[name]
-        takes[name] = Take(old.xy, old.xyz, valid, old.size)
+        takes[name] = TestSequence(old.xy, old.xyz, valid, old.size)
         poses[name] = poses[name][valid]
     poses["TS2"][8:] += 50.0  # a jump from one stretch to the next
     rows = score_3dhp(poses, takes, frames=9, flip=False).tables["sequence"]
@@ -203,7 +205,7 @@ def test_the_averages_are_those_of_the_published_spreadsheet() -> None:
         name: {score: values[i] for score, values in SPREADSHEET.items()}
         for i, name in enumerate(CONVENTIONAL_WEIGHTS)
     }
-    found = averages(rows, CONVENTIONAL_WEIGHTS | {"TS6": 392})
+    found = average_sequences(rows, CONVENTIONAL_WEIGHTS | {"TS6": 392})
     wanted = {
         "conventional weights": (32.17, 97.93, 75.75),
         "plain mean": (32.89, 97.78, 75.21),

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 import pytest
+from tcpformer.datasets.clip_batch import ClipBatch
 from trainings import MOCAP, OWN, data_of, shrunk
 
-from tcpformer.datasets.synthetic.clips import Clips
 from tcpformer.skeleton import H36M
 from tcpformer.training import data as sources
 from tcpformer.training.config import Data, TrainConfig
@@ -39,7 +39,7 @@ def opened(plan: TrainConfig, folder: Path) -> Cut:
     return source
 
 
-def arrays(clips: Clips) -> tuple[np.ndarray, ...]:
+def arrays(clips: ClipBatch) -> tuple[np.ndarray, ...]:
     return clips.xyc, clips.flat, clips.xyz
 
 
@@ -103,7 +103,7 @@ def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Pa
 def test_every_pass_holds_every_clip_once(folder: Path) -> None:
     """Whatever the size of the batches, also where it does not divide the pass."""
     source = opened(OWN, folder)
-    known = source.footage.take(source.cuts, 9, "aimed").xyz
+    known = source.footage.cut_clips(source.cuts, 9, "aimed").xyz
     for turn in range(2):
         rows = [source.batch(n, 1) for n in range(turn * source.epoch, (turn + 1) * source.epoch)]
         seen = [unmirrored(clips.xyz[0], known) for clips in rows]
@@ -127,7 +127,7 @@ def test_half_of_the_clips_are_mirrored(folder: Path) -> None:
     turned = np.concatenate([source._pass(turn)[:, 2] for turn in range(40)])
     assert 0.4 < turned.mean() < 0.6
     rows = source._pass(0)
-    plain = source.footage.take(rows[:, :2], 9, "aimed").xyz
+    plain = source.footage.cut_clips(rows[:, :2], 9, "aimed").xyz
     batch = source.batch(0, source.epoch).xyz
     same = [np.array_equal(a, b) for a, b in zip(batch, plain, strict=True)]
     np.testing.assert_array_equal(same, rows[:, 2] == 0)

@@ -13,9 +13,9 @@ def check(folder: tyro.conf.Positional[Path]) -> None:
     Args:
         folder: One npz per sequence; docs/own_data.md describes them.
     """
-    from ..datasets.validate.check import validate_folder
+    from ..datasets.validate.check import check_folder
 
-    found = validate_folder(folder)
+    found = check_folder(folder)
     print(found.table())
     if found.findings:
         raise SystemExit(1)

@@ -1,40 +1,40 @@
-"""One's own data: a folder of npz files, one for each sequence.
+"""Own data: a folder of npz files, one for each sequence.
 
 Keys of a file: ``xy`` (t, j, 2) pixels, ``xyz`` (t, j, 3) metres in camera axes (x right, y down,
 z forward), ``joints`` (j,) names, ``fps``, ``size`` (width, height); and, where they are known,
-``confidence`` (t, j), ``focal`` pixels, ``subject``, ``split``. The true place of the body lets
-`check_folder` test most; where only the pose is known, the pelvis is at 0 in every frame.
+``confidence`` (t, j), ``focal`` pixels, ``subject``, ``split``. With the true position of the body
+`check_folder` can test most; if only the pose is known, the pelvis is at 0 in every frame.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..files import atomic_write, read_npz
 from ..skeleton import H36M, conversion, identify
-from .mocap import SPLITS
-from .video_dataset import Footage
+from .mocap import SPLITS, parse_split
+from .video_dataset import VideoDataset
 
 ASSUMED_VIEW = 60.0
-"""Degrees across the longer side of the picture, where nothing tells the focal length; the lifter
-assumes the same."""
+"""Degrees across the longer side of the picture if the focal length is unknown; as the lifter."""
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """One filmed sequence, with the truth in space. What the numbers mean is not checked here.
+    """One filmed sequence with its 3D truth. Shapes are checked here, contents by `validate`.
 
     Attributes:
         xy: Joints in pixels; origin top-left, x right, y down.
         xyz: The same joints in metres, camera axes.
-        joints: Their names, in any order.
+        joints: Names of the joints, in any order.
         fps: Frames per second.
         size: Picture width and height in pixels.
-        confidence: Of the detector, 0 to 1; by default 1 everywhere.
-        focal: Focal length in pixels, where it is known.
-        subject: Who is seen.
+        confidence: Confidence of the detector, 0 to 1; by default 1 everywhere.
+        focal: Focal length in pixels, if known.
+        subject: Name of the person.
         split: "train", "val" or "test".
 
     Raises:
@@ -75,13 +75,13 @@ class Sequence:
         return len(self.xy)
 
     def to_h36m(self, values: Shaped[np.ndarray, "t j c"]) -> Float[np.ndarray, "t 17 c"]:
-        """Express ``xy`` or ``xyz`` with the joints of Human3.6M."""
+        """Convert ``xy`` or ``xyz`` to the joints of Human3.6M."""
         skeleton, order = identify(self.joints)
         return np.einsum("js,tsc->tjc", conversion(skeleton, H36M), values[:, order])
 
 
 def save_sequence(path: str | Path, sequence: Sequence) -> None:
-    """Write one sequence of a folder; `read_sequence` is the inverse."""
+    """Write one sequence as npz; `read_sequence` is the inverse."""
     arrays = {
         "xy": sequence.xy.astype(np.float32),
         "xyz": sequence.xyz.astype(np.float32),
@@ -99,7 +99,7 @@ def save_sequence(path: str | Path, sequence: Sequence) -> None:
 
 
 def read_sequence(path: str | Path) -> Sequence:
-    """Read one file of a folder.
+    """Read one sequence.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -108,7 +108,8 @@ def read_sequence(path: str | Path) -> Sequence:
     data = read_npz(
         path, ("xy", "xyz", "fps", "size"), ("joints",), optional=("confidence", "focal")
     )
-    texts = _texts(path)
+    with np.load(path, allow_pickle=False) as file:
+        labels = {key: str(file[key]) for key in ("subject", "split") if key in file}
     if data["xy"].ndim != 3 or data["xyz"].ndim != 3 or data["joints"].ndim != 1:
         raise ValueError(
             f"{path}: expected xy (t, j, 2), xyz (t, j, 3) and joints (j,), got "
@@ -125,20 +126,14 @@ def read_sequence(path: str | Path) -> Sequence:
             size=(int(data["size"][0]), int(data["size"][1])),
             confidence=data["confidence"].astype(np.float64) if "confidence" in data else None,
             focal=float(data["focal"].item()) if "focal" in data else None,
-            **texts,
+            **labels,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _texts(path: str | Path) -> dict[str, str]:
-    """The texts that may be left out."""
-    with np.load(path, allow_pickle=False) as file:
-        return {key: str(file[key]) for key in ("subject", "split") if key in file}
-
-
 def sequence_files(folder: str | Path) -> list[Path]:
-    """The sequences of a folder and the folders in it, by name.
+    """Return the npz files of a folder and its subfolders, sorted.
 
     Raises:
         ValueError: If there is none.
@@ -150,23 +145,22 @@ def sequence_files(folder: str | Path) -> list[Path]:
     return files
 
 
-def load_folder(path: str | Path, split: str) -> Footage:
+def load_folder(path: str | Path, split: str) -> VideoDataset:
     """Read the sequences of one split ("train", "val", "test", or several joined by "+").
 
-    Joints become those of Human3.6M. Where a focal length is not known it is taken from the truth
-    in space, or else assumed.
+    Joints become those of Human3.6M. An unknown focal length is estimated from the 3D truth, or
+    else assumed.
 
     Raises:
         ValueError: If the split is unknown or empty, a file is not of this format, a number is not
             finite, or the rates of the sequences differ.
     """
-    if not set(split.split("+")) <= set(SPLITS):
-        raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
-    # Read twice, so that the frames are never held twice.
-    heads = {file: _head(read_sequence(file)) for file in sequence_files(path)}
-    heads = {file: head for file, head in heads.items() if head.split in split.split("+")}
+    wanted = parse_split(split)
+    # Read twice, so that only one sequence is in memory besides the result.
+    heads = {file: _read_head(file) for file in sequence_files(path)}
+    heads = {file: head for file, head in heads.items() if head.split in wanted}
     if not heads:
-        raise ValueError(f"{path}: no sequence belongs to {split!r}; say so by the key 'split'.")
+        raise ValueError(f"{path}: no sequence belongs to {split!r}; set the key 'split'.")
     rates = {head.fps for head in heads.values()}
     if len(rates) > 1:
         raise ValueError(
@@ -174,16 +168,14 @@ def load_folder(path: str | Path, split: str) -> Footage:
             "resample them, or train on one rate at a time."
         )
     lengths = np.array([head.frames for head in heads.values()])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     xyc = np.empty((lengths.sum(), len(H36M.joints), 3), dtype=np.float32)
     xyz = np.empty_like(xyc)
-    for file, start in zip(heads, starts, strict=True):
+    for file, start in zip(heads, np.cumsum(lengths) - lengths, strict=True):
         _fill(file, xyc[start:], xyz[start:])
-    return Footage(
+    return VideoDataset(
         xy=xyc[..., :2],
         confidence=xyc[..., 2],
         xyz=xyz,
-        starts=starts,
         lengths=lengths,
         sizes=np.array([head.size for head in heads.values()]),
         units=np.ones(len(heads)),
@@ -194,9 +186,8 @@ def load_folder(path: str | Path, split: str) -> Footage:
     )
 
 
-@dataclass(frozen=True)
-class _Head:
-    """What is known of a sequence apart from its frames."""
+class _Head(NamedTuple):
+    """What is known of a sequence besides its frames."""
 
     frames: int
     fps: float
@@ -206,15 +197,13 @@ class _Head:
     split: str
 
 
-def _head(sequence: Sequence) -> _Head:
-    focal = focal_of(sequence)
-    return _Head(
-        len(sequence), sequence.fps, sequence.size, focal, sequence.subject, sequence.split
-    )
+def _read_head(file: Path) -> _Head:
+    s = read_sequence(file)
+    return _Head(len(s), s.fps, s.size, estimate_focal(s), s.subject, s.split)
 
 
 def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "t 17 3"]) -> None:
-    """Put one sequence's frames where they belong."""
+    """Write the frames of one sequence, as joints of Human3.6M, to the start of the arrays."""
     sequence = read_sequence(file)
     t = len(sequence)
     confidence = np.asarray(sequence.confidence)
@@ -222,39 +211,36 @@ def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "
     if not all(np.isfinite(array).all() for array in numbers):
         raise ValueError(
             f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
-            "confidence 0 and any place. `tcpformer data check` lists the frames."
+            "confidence 0 and any position. `tcpformer data check` lists the frames."
         )
     xyc[:t, :, :2] = sequence.to_h36m(sequence.xy)
-    xyc[:t, :, 2] = _of_the_parts(confidence, sequence)
+    # A joint derived from several has the lowest of their confidences.
+    skeleton, order = identify(sequence.joints)
+    weights = conversion(skeleton, H36M)
+    parts = [confidence[:, order][:, row != 0].min(axis=1) for row in weights]
+    xyc[:t, :, 2] = np.stack(parts, axis=1)
     xyz[:t] = sequence.to_h36m(sequence.xyz)
 
 
-def _of_the_parts(
-    confidence: Float[np.ndarray, "t j"], sequence: Sequence
-) -> Float[np.ndarray, "t 17"]:
-    """A joint made of several is as certain as the least certain of them."""
-    skeleton, order = identify(sequence.joints)
-    weights = conversion(skeleton, H36M)
-    return np.stack([confidence[:, order][:, row != 0].min(axis=1) for row in weights], axis=1)
+def estimate_focal(sequence: Sequence) -> float:
+    """Return the focal length in pixels: as given, or as 2D and 3D imply, or assumed.
 
-
-def focal_of(sequence: Sequence) -> float:
-    """The focal length in pixels: as given, or as 2D and 3D imply, or assumed.
-
-    An axis that points the wrong way does not disturb it.
+    Least squares of xy - center = focal * (X, Y) / |Z|, each axis by itself; signs are ignored, so
+    that an inverted axis does not disturb it.
     """
     if sequence.focal is not None:
         return sequence.focal
-    seen = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
-    usual = max(sequence.size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2))
-    if not is_placed(sequence):
-        return float(usual)
+    centered = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
+    assumed = float(max(sequence.size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2)))
+    if not has_position(sequence):
+        return assumed
     rays = (sequence.xyz[..., :2] / np.abs(sequence.xyz[..., 2:]).clip(1e-6))[..., None, :]
-    fits = np.abs(np.nanmean(seen * rays, axis=(0, 1, 2)) / np.nanmean(rays**2, axis=(0, 1, 2)))
-    return float(fits.mean()) if np.isfinite(fits).all() and fits.min() > 0 else float(usual)
+    fits = np.nanmean(centered * rays, axis=(0, 1, 2)) / np.nanmean(rays**2, axis=(0, 1, 2))
+    fits = np.abs(fits)
+    return float(fits.mean()) if np.isfinite(fits).all() and fits.min() > 0 else assumed
 
 
-def is_placed(sequence: Sequence) -> bool:
-    """Whether the truth says where the body is, not only its pose."""
+def has_position(sequence: Sequence) -> bool:
+    """Return whether the truth holds the position of the body, not only its pose."""
     hip = sequence.to_h36m(sequence.xyz)[:, H36M.root]
     return bool(np.abs(np.nan_to_num(hip)).max() > 1e-6)

@@ -1,4 +1,4 @@
-"""Human3.6M with 2D from CPN: the two npz files of VideoPose3D and its heirs, true camera space.
+"""Human3.6M with 2D from CPN: the two npz files of VideoPose3D, in true camera space.
 
 The cameras (h36m_cameras.json, from karfly/human36m-camera-parameters) are part of the package.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,21 +16,20 @@ from jaxtyping import Float
 from ..io.safe_pickle import read_pickled_npz
 from ..skeleton import H36M_NOSE
 from .h36m_sh import FPS, SIZES
-from .video_dataset import Footage
+from .video_dataset import VideoDataset
 
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 DAMAGED = (("S11", "Directions"),)
-"""Takes that the protocol leaves out."""
+"""Takes that the protocol excludes."""
 FILE_3D = "data_3d_h36m.npz"
 FILE_2D = "data_2d_h36m_cpn_ft_h36m_dbb.npz"
 
-_OTHERS = ("",)
 RAW_JOINTS = (
-    "Hip", "RHip", "RKnee", "RAnkle", *_OTHERS * 2, "LHip", "LKnee", "LAnkle", *_OTHERS * 3,
-    "Spine", "Neck", "Nose", "Head", *_OTHERS, "LShoulder", "LElbow", "LWrist", *_OTHERS * 5,
-    "RShoulder", "RElbow", "RWrist", *_OTHERS * 4,
+    "Hip", "RHip", "RKnee", "RAnkle", "", "", "LHip", "LKnee", "LAnkle", "", "", "",
+    "Spine", "Neck", "Nose", "Head", "", "LShoulder", "LElbow", "LWrist", "", "", "", "", "",
+    "RShoulder", "RElbow", "RWrist", "", "", "", "",
 )  # fmt: skip
-"""The 32 joints of the original motion capture; the 17 that are used, by name."""
+"""The 32 joints of the original motion capture; only the 17 that are used have a name."""
 
 Split = Literal["train", "test"]
 
@@ -41,26 +40,26 @@ class Camera:
 
     Attributes:
         size: Image width and height in pixels.
-        rotation: From the world to the camera.
-        translation: Of the world's origin, in the camera, metres.
-        focal: Of x and y, pixels.
-        centre: Principal point, pixels.
-        distortion: As OpenCV orders it: k1, k2, p1, p2, k3.
+        rotation: From world to camera.
+        translation: The world's origin in camera axes, metres.
+        focal: Focal lengths of x and y, pixels.
+        center: Principal point, pixels.
+        distortion: k1, k2, p1, p2, k3 in the order of OpenCV.
     """
 
     size: tuple[int, int]
     rotation: Float[np.ndarray, "3 3"]
     translation: Float[np.ndarray, "3"]
     focal: Float[np.ndarray, "2"]
-    centre: Float[np.ndarray, "2"]
+    center: Float[np.ndarray, "2"]
     distortion: Float[np.ndarray, "5"]
 
-    def place(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-        """Camera coordinates of points in the world, metres."""
+    def to_camera(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+        """Transform points from world to camera axes, metres."""
         return world @ self.rotation.T + self.translation
 
     def project(self, xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
-        """Pixels of points in camera coordinates, by the lens model of Human3.6M.
+        """Project points from camera axes to pixels, by the lens model of Human3.6M.
 
         It counts the tangential distortion once, OpenCV twice: up to half a pixel in a corner.
         """
@@ -69,12 +68,12 @@ class Camera:
         r2 = (flat**2).sum(axis=-1, keepdims=True)
         tangential = np.array([p2, p1])
         factor = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + (flat * tangential).sum(-1, keepdims=True)
-        return self.focal * (flat * factor + tangential * r2) + self.centre
+        return self.focal * (flat * factor + tangential * r2) + self.center
 
 
 @cache
-def cameras(subject: str) -> tuple[Camera, ...]:
-    """The four cameras as they stood for a subject, in the order of the 2D file.
+def load_cameras(subject: str) -> tuple[Camera, ...]:
+    """Return the four cameras of a subject, in the order of the 2D file.
 
     Raises:
         ValueError: If there is no such subject.
@@ -92,46 +91,44 @@ def cameras(subject: str) -> tuple[Camera, ...]:
                 rotation=np.array(outer["R"]),
                 translation=np.array(outer["t"]).ravel() / 1000,
                 focal=matrix.diagonal()[:2],
-                centre=matrix[:2, 2],
+                center=matrix[:2, 2],
                 distortion=np.array(inner["distortion"]),
             )
         )
     return tuple(found)
 
 
-def load_h36m_cpn(folder: str | Path, split: Split, *, ground_truth: bool = False) -> Footage:
-    """The videos of a split; the truth is in metres. Confidence is 1: the file has none.
+def load_h36m_cpn(folder: str | Path, split: Split, *, ground_truth: bool = False) -> VideoDataset:
+    """Read the videos of a split; the truth is in metres. Confidence is 1: the file has none.
 
     Args:
-        folder: Holds data_3d_h36m.npz and, for detected 2D, data_2d_h36m_cpn_ft_h36m_dbb.npz.
-        split: Subjects 1, 5, 6, 7, 8 or subjects 9, 11.
-        ground_truth: Project the truth, lens distortion included, in place of the detected 2D.
+        folder: Folder of data_3d_h36m.npz and, for detected 2D, data_2d_h36m_cpn_ft_h36m_dbb.npz.
+        split: Subjects 1, 5, 6, 7, 8 ("train") or subjects 9, 11 ("test").
+        ground_truth: Project the truth, with lens distortion, instead of using detected 2D.
 
     Raises:
-        FileNotFoundError: If a file is not there.
-        ValueError: If one is not of its format.
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is not of its format.
     """
     return load_h36m_cpn_actions(folder, split, ground_truth=ground_truth)[0]
 
 
 def load_h36m_cpn_actions(
     folder: str | Path, split: Split, *, ground_truth: bool = False
-) -> tuple[Footage, tuple[str, ...]]:
-    """`load_h36m_cpn`, and the action of each video; several takes of one have the same name."""
-    positions = _positions(Path(folder) / FILE_3D, "positions_3d", SUBJECTS[split])
-    if ground_truth:
-        detected = None
-    else:
-        detected = _positions(Path(folder) / FILE_2D, "positions_2d", SUBJECTS[split])
-    videos = list(_videos(positions, detected))
-    lengths = np.array([len(video.xyz) for video in videos])
+) -> tuple[VideoDataset, tuple[str, ...]]:
+    """Return what `load_h36m_cpn` does, and the action of each video."""
+    subjects = SUBJECTS[split]
+    positions = _read_subjects(Path(folder) / FILE_3D, "positions_3d", subjects)
+    detected = None
+    if not ground_truth:
+        detected = _read_subjects(Path(folder) / FILE_2D, "positions_2d", subjects)
+    videos = list(_iterate_videos(positions, detected))
     xy = np.concatenate([video.xy for video in videos])
-    footage = Footage(
+    dataset = VideoDataset(
         xy=xy,
         confidence=np.broadcast_to(np.float32(1), xy.shape[:2]),
         xyz=np.concatenate([video.xyz for video in videos]),
-        starts=np.cumsum(lengths) - lengths,
-        lengths=lengths,
+        lengths=np.array([len(video.xyz) for video in videos]),
         sizes=np.array([video.camera.size for video in videos]),
         units=np.ones(len(videos)),
         subjects=tuple(video.subject for video in videos),
@@ -139,11 +136,11 @@ def load_h36m_cpn_actions(
         skeleton=H36M_NOSE,
         focals=np.array([video.camera.focal.mean() for video in videos]),
     )
-    return footage, tuple(video.take.split(" ")[0] for video in videos)
+    # Several takes of one action have a number: "Walking 1".
+    return dataset, tuple(video.take.split(" ")[0] for video in videos)
 
 
-@dataclass(frozen=True)
-class _Video:
+class _Video(NamedTuple):
     subject: str
     take: str
     camera: Camera
@@ -151,7 +148,8 @@ class _Video:
     xyz: Float[np.ndarray, "t 17 3"]
 
 
-def _positions(path: Path, key: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _read_subjects(path: Path, key: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read a file of subject -> take -> arrays."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     content = read_pickled_npz(path, key)
@@ -163,10 +161,10 @@ def _positions(path: Path, key: str, subjects: Sequence[str]) -> dict[str, dict[
     return {subject: content[subject] for subject in subjects}
 
 
-def _videos(
+def _iterate_videos(
     positions: dict[str, dict[str, Any]], detected: dict[str, dict[str, Any]] | None
 ) -> Iterator[_Video]:
-    """Every take of every subject, four times over."""
+    """Yield every take of every subject by each of the four cameras."""
     joints = [RAW_JOINTS.index(name) for name in H36M_NOSE.joints]
     for subject, takes in positions.items():
         for take, world in takes.items():
@@ -175,17 +173,19 @@ def _videos(
             where = f"{subject} {take!r}"
             if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
                 raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
-            seen = None if detected is None else _seen(detected[subject], take, len(world), where)
-            for i, camera in enumerate(cameras(subject)):
-                xyz = camera.place(np.asarray(world)[:, joints])
-                xy = camera.project(xyz) if seen is None else seen[i]
+            views = None
+            if detected is not None:
+                views = _check_views(detected[subject], take, len(world), where)
+            for i, camera in enumerate(load_cameras(subject)):
+                xyz = camera.to_camera(np.asarray(world)[:, joints])
+                xy = camera.project(xyz) if views is None else views[i]
                 yield _Video(subject, take, camera, xy.astype("f4"), xyz.astype("f4"))
 
 
-def _seen(takes: dict[str, Any], take: str, frames: int, where: str) -> list[np.ndarray]:
-    """The detected 2D of one take by each camera, cut to the frames of which 3D is known."""
+def _check_views(takes: dict[str, Any], take: str, frames: int, where: str) -> list[np.ndarray]:
+    """Return the detected 2D of one take by each camera, cut to the frames that have 3D."""
     if take not in takes:
-        raise ValueError(f"{where}: no 2D of it; there is of {sorted(takes)}.")
+        raise ValueError(f"{where}: the 2D file lacks it; it has {sorted(takes)}.")
     shapes = [np.shape(xy) for xy in takes[take]]
     tail = (len(H36M_NOSE.joints), 2)
     if len(shapes) != len(SIZES) or any(s[0] < frames or s[1:] != tail for s in shapes):

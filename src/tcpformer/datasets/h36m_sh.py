@@ -1,7 +1,7 @@
-"""Human3.6M with 2D from Stacked Hourglass: the file that MotionBERT, its heirs and TCPFormer use.
+"""Human3.6M with 2D from Stacked Hourglass: the file of MotionBERT and TCPFormer.
 
-The file (h36m_sh_conf_cam_source_final.pkl) is one pickle of both splits. On first use it is turned
-into plain arrays in a folder beside it, which are memory-mapped from then on.
+The file (h36m_sh_conf_cam_source_final.pkl) is one pickle of both splits. On first use it is
+converted to plain arrays in a folder beside it, which are memory-mapped from then on.
 """
 
 import json
@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from ..io.safe_pickle import read_pickle
 from ..skeleton import H36M_NOSE
-from .video_dataset import Footage
+from .video_dataset import VideoDataset
 
 FPS = 50.0
 SIZES = {
@@ -39,7 +39,7 @@ _ARRAYS = {
     "xyz": ("joint3d_image", (17, 3)),
 }
 _TEST_ARRAYS = {"factors": ("2.5d_factor", ()), "millimetres": ("joints_2.5d_image", (17, 3))}
-"""Our name -> the file's name, and the shape of a frame."""
+"""Array -> its key in the pickle, and the shape of a frame."""
 _LISTS = ("source", "camera_name", "action")
 _SOURCE = re.compile(r"s_\d+_")
 
@@ -49,14 +49,14 @@ class ShTest:
     """The test split with what its evaluation needs.
 
     Attributes:
-        footage: The 2D, and the truth in pixels: x, y as seen, depth in the same scale.
+        dataset: The 2D, and the truth in pixels: x, y as seen, depth in the same scale.
         sources: Name of each video, such as "s_09_act_02_subact_01_ca_01".
-        actions: Of each video.
+        actions: Action of each video.
         factors: Millimetres per pixel of each frame, from the truth.
-        millimetres: The truth of each frame; the pelvis need not be at 0.
+        millimetres: Truth of each frame; the pelvis need not be at 0.
     """
 
-    footage: Footage
+    dataset: VideoDataset
     sources: tuple[str, ...]
     actions: tuple[str, ...]
     factors: Float[np.ndarray, " n"]
@@ -65,46 +65,45 @@ class ShTest:
 
 def load_h36m_sh(
     path: str | Path, split: Split, *, ground_truth: bool = False, cache: str | Path | None = None
-) -> Footage:
-    """The videos of a split; times ``units``, the truth is in half image widths.
+) -> VideoDataset:
+    """Read the videos of a split; times ``units``, the truth is in half image widths.
 
     Args:
         path: The pickle.
-        split: Subjects 1, 5, 6, 7, 8 or subjects 9, 11.
-        ground_truth: Put the true x, y in place of the detected ones, with confidence 1.
-        cache: A folder for the arrays; without it, one beside the pickle or, where nothing can be
-            written, in ~/.cache/tcpformer. A gigabyte stays in it, up to four are used while it
-            is made.
+        split: Subjects 1, 5, 6, 7, 8 ("train") or subjects 9, 11 ("test").
+        ground_truth: Use the true x, y instead of the detected ones, with confidence 1.
+        cache: Folder for the arrays; by default beside the pickle or, if that is not writable, in
+            ~/.cache/tcpformer. It takes one gigabyte, and up to four while it is made.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If the arrays cannot be written; name another folder.
-        ValueError: If it is not of this format.
+        OSError: If the arrays cannot be written; choose another ``cache``.
+        ValueError: If the file is not of this format.
     """
-    return _footage(_arrays(Path(path), cache) / split, ground_truth)
+    return _load_arrays(_cache_folder(Path(path), cache) / split, ground_truth)
 
 
 def load_h36m_sh_test(
     path: str | Path, *, ground_truth: bool = False, cache: str | Path | None = None
 ) -> ShTest:
-    """The test split, and what its evaluation needs. Arguments and errors as `load_h36m_sh`."""
-    folder = _arrays(Path(path), cache) / "test"
-    videos = _videos(folder)
+    """Read the test split with what its evaluation needs; arguments as `load_h36m_sh`."""
+    folder = _cache_folder(Path(path), cache) / "test"
+    videos = _read_videos(folder)
     return ShTest(
-        _footage(folder, ground_truth),
+        _load_arrays(folder, ground_truth),
         tuple(video["source"] for video in videos),
         tuple(video["action"] for video in videos),
         *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _TEST_ARRAYS),
     )
 
 
-def published_clips(
+def scored_clip_indices(
     length: int, frames: int, rng: np.random.Generator
 ) -> Int[np.ndarray, "n frames"]:
-    """Frame numbers of the clips in which a video is scored: end to end, the remainder left out.
+    """Return the clips in which a video is scored: end to end, without the remainder.
 
     A video shorter than a clip is stretched to one: evenly spaced times, each rounded up or down
-    by chance.
+    at random.
     """
     if length >= frames:
         return np.arange(length // frames * frames).reshape(-1, frames)
@@ -113,19 +112,17 @@ def published_clips(
     return np.minimum(np.sort(rounded), length - 1).astype(np.int64)[None]
 
 
-def _footage(folder: Path, ground_truth: bool) -> Footage:
-    videos = _videos(folder)
+def _load_arrays(folder: Path, ground_truth: bool) -> VideoDataset:
+    videos = _read_videos(folder)
     xy, confidence, xyz = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
     if ground_truth:
         xy, confidence = xyz[..., :2], np.broadcast_to(np.float32(1), confidence.shape)
-    lengths = np.array([video["length"] for video in videos])
     sizes = np.array([SIZES[video["camera_name"]] for video in videos])
-    return Footage(
+    return VideoDataset(
         xy=xy,
         confidence=confidence,
         xyz=xyz,
-        starts=np.cumsum(lengths) - lengths,
-        lengths=lengths,
+        lengths=np.array([video["length"] for video in videos]),
         sizes=sizes,
         units=2 / sizes[:, 0],
         subjects=tuple(f"S{int(video['source'].split('_')[1])}" for video in videos),
@@ -134,12 +131,12 @@ def _footage(folder: Path, ground_truth: bool) -> Footage:
     )
 
 
-def _videos(folder: Path) -> list[dict[str, Any]]:
+def _read_videos(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / "videos.json").read_text())
 
 
-def _arrays(path: Path, cache: str | Path | None) -> Path:
-    """The folder of the arrays of a pickle as it is now; made if it is not there."""
+def _cache_folder(path: Path, cache: str | Path | None) -> Path:
+    """Return the folder of the arrays of a pickle, by its size and time; make it if missing."""
     if not path.is_file():
         what = "a folder, not the pickle" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"{path}: {what}; expected h36m_sh_conf_cam_source_final.pkl.")
@@ -155,24 +152,24 @@ def _arrays(path: Path, cache: str | Path | None) -> Path:
 
 
 def _convert(path: Path, folder: Path) -> None:
-    """Write the arrays beside their place; then they take it, and older ones go."""
-    beside = folder.with_name(f".{uuid4().hex}")
-    spill = beside / "spill"
+    """Write the arrays to a temporary folder, rename it, and remove folders of older pickles."""
+    temporary = folder.with_name(f".{uuid4().hex}")
+    spill = temporary / "spill"
     spill.mkdir(parents=True)
     try:
         content = read_pickle(path, spill=spill)
         for split, arrays in (("train", _ARRAYS), ("test", _ARRAYS | _TEST_ARRAYS)):
             if not isinstance(content, dict) or not isinstance(content.get(split), dict):
                 raise ValueError(f"{path}: expected a dict with the splits 'train' and 'test'.")
-            (beside / split).mkdir()
-            _write_split(content[split], arrays, beside / split, f"{path}, {split}")
+            (temporary / split).mkdir()
+            _write_split(content[split], arrays, temporary / split, f"{path}, {split}")
         del content
         shutil.rmtree(spill)
-        # Another process may have been faster; what it made is the same.
+        # Another process may have been faster; its arrays are the same.
         if not folder.is_dir():
-            beside.rename(folder)
+            temporary.rename(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     for older in folder.parent.iterdir():
         if older.name.startswith(f"{path.stem}-") and older != folder:
             shutil.rmtree(older, ignore_errors=True)
@@ -187,7 +184,7 @@ def _write_split(
     missing = [k for k in (*_LISTS, *(key for key, _ in arrays.values())) if k not in content]
     if missing:
         raise ValueError(f"{where}: keys {missing} are missing; found {sorted(content)}.")
-    videos = _runs([content[key] for key in _LISTS], where)
+    videos = _group_videos([content[key] for key in _LISTS], where)
     (folder / "videos.json").write_text(json.dumps(videos))
     total = sum(video["length"] for video in videos)
     for name, (key, frame) in arrays.items():
@@ -197,8 +194,8 @@ def _write_split(
         np.save(folder / f"{name}.npy", array.reshape(total, *frame).astype(np.float32, copy=False))
 
 
-def _runs(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, Any]]:
-    """The videos that the sources, cameras and actions of all frames tell of, in their order."""
+def _group_videos(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, Any]]:
+    """Group frames of equal source, camera and action into videos, in their order."""
     frames = {len(part) for part in lists}
     if len(frames) > 1 or not frames.pop():
         raise ValueError(

@@ -14,16 +14,16 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Mocap:
-    """Sequences of one skeleton, laid end to end.
+    """Sequences of one skeleton, concatenated.
 
     Attributes:
         xyz: Joints in metres; world axes, right-handed, z up, floor at 0.
         starts: Index of the first frame of each sequence.
         lengths: Frames of each sequence.
         fps: Frames per second.
-        activity: What is done in each sequence, if rare things are to be drawn more often.
-        grafts: Share of the clips drawn from it that get arms or legs of another of its motions.
-        tilts: Share of those in which people are tilted as a whole.
+        activity: Activity of each sequence; empty unless rare ones are to be drawn more often.
+        limb_swap_prob: Share of the clips that get arms or legs of another motion.
+        tilt_prob: Share of the clips in which people are tilted as a whole.
     """
 
     xyz: Float[np.ndarray, "n 17 3"]
@@ -31,13 +31,13 @@ class Mocap:
     lengths: Int[np.ndarray, " s"]
     fps: float
     activity: tuple[str, ...] = ()
-    grafts: float = 0.0
-    tilts: float = 0.0
+    limb_swap_prob: float = 0.0
+    tilt_prob: float = 0.0
 
     def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
-        """Random sequences, each by the square root of its length.
+        """Draw sequences with probability proportional to the square root of their length.
 
-        Where activities are known, an activity by the square root of what it would have had.
+        With activities, each activity gets the square root of the probability it would have had.
         """
         chance = np.sqrt(self.lengths)
         if self.activity:
@@ -46,21 +46,31 @@ class Mocap:
         return rng.choice(len(chance), count, p=chance / chance.sum())
 
 
+def parse_split(split: str) -> list[str]:
+    """Return the names in a split such as "train+val".
+
+    Raises:
+        ValueError: If one of them is unknown.
+    """
+    names = split.split("+")
+    if not set(names) <= set(SPLITS):
+        raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
+    return names
+
+
 def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mocap:
-    """Read the sequences of one split ("train", "val", "test", or several joined by "+").
+    """Read the sequences of one split.
 
     Args:
-        path: The file.
-        split: Which part of it.
-        by_activity: Keep the activities, so that rare ones are drawn more often.
+        path: The npz file, as `tcpformer data mocap` writes it.
+        split: "train", "val", "test", or several joined by "+".
+        by_activity: Read the activities, so that rare ones are drawn more often.
 
     Raises:
         ValueError: If a split is unknown or empty, a key is missing, or the joints are not those
             of Human3.6M.
     """
-    wanted = split.split("+")
-    if not set(wanted) <= set(SPLITS):
-        raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
+    wanted = parse_split(split)
     texts = ("split", "joints", *(["activity"] if by_activity else []))
     data = read_npz(path, ("relative", "root", "offsets", "fps"), texts)
     if tuple(data["joints"]) != H36M.joints:

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: the npz files of P-STMO or the raw download, to train on and to be scored by.
+"""MPI-INF-3DHP: the npz files of P-STMO or the raw download, for training and evaluation.
 
 Both hold true 2D and, as truth, ``univ_annot3``: millimetres in camera axes, every person scaled to
 one height. The data set is for research only and comes from its authors.
@@ -17,22 +17,17 @@ from scipy.io.matlab import MatReadError
 from ..io.safe_pickle import read_pickled_npz
 from ..optional import missing_extra
 from ..skeleton import MPI_INF_3DHP
-from .video_dataset import Footage
+from .video_dataset import VideoDataset
 
 TRAIN_FILE, TEST_FILE = "data_train_3dhp.npz", "data_test_3dhp.npz"
 CAMERAS = ("0", "1", "2", "4", "5", "6", "7", "8")
-"""The cameras that everybody trains on, of 14."""
+"""Cameras of the training protocol, of 14."""
 FPS = 25.0
-"""Of most sequences; some have 50. They are cut into clips frame by frame, as released."""
-TEST_SIZES = {
-    "TS1": (2048, 2048),
-    "TS2": (2048, 2048),
-    "TS3": (2048, 2048),
-    "TS4": (2048, 2048),
-    "TS5": (1920, 1080),
-    "TS6": (1920, 1080),
+"""Frame rate of most sequences; some have 50. Clips take every frame, as in the released code."""
+TEST_SIZES = {f"TS{i}": (2048, 2048) for i in (1, 2, 3, 4)} | {
+    f"TS{i}": (1920, 1080) for i in (5, 6)
 }
-"""Width and height of the pictures of each test sequence."""
+"""Image width and height of each test sequence."""
 _TRAIN_SIZE = (2048, 2048)
 # fmt: off
 _RAW_JOINTS = (
@@ -46,19 +41,19 @@ _PICKED = [_RAW_JOINTS.index(joint) for joint in MPI_INF_3DHP.joints]
 _JOINTS = len(MPI_INF_3DHP.joints)
 
 _View = tuple[str, str, np.ndarray, np.ndarray]
-"""Subject, what a message calls it, 2D, 3D."""
+"""Subject, name for error messages, 2D, 3D."""
 
 
 @dataclass(frozen=True)
-class Take:
+class TestSequence:
     """One test sequence.
 
     Attributes:
         xy: Joints in pixels, in all frames.
-        xyz: The truth in millimetres, camera axes; it counts in valid frames only.
+        xyz: Truth in millimetres, camera axes; meaningful in valid frames only.
         valid: Which frames are scored.
         size: Image width and height in pixels.
-        activity: Number of what is done in each frame; None where the file does not say.
+        activity: Number of the activity in each frame; None if the file does not hold it.
     """
 
     xy: Float[np.ndarray, "t 17 2"]
@@ -68,31 +63,30 @@ class Take:
     activity: Int[np.ndarray, " t"] | None = None
 
 
-def load_3dhp_train(path: str | Path) -> Footage:
+def load_3dhp_train(path: str | Path) -> VideoDataset:
     """Read the training set, eight cameras of every sequence.
 
     Args:
-        path: data_train_3dhp.npz, a folder it is in, or the folder of the raw S1, S2, ...
+        path: data_train_3dhp.npz, its folder, or the folder of the raw S1, S2, ...
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If a file is not of its format.
     """
     path = Path(path)
-    file = _npz(path, TRAIN_FILE)
+    file = _find_npz(path, TRAIN_FILE)
     xy, xyz, subjects = [], [], []
-    for subject, what, seen, true in _npz_views(file) if file else _raw_views(path):
-        xy.append(_array(what, seen, _JOINTS, 2).astype(np.float32))
-        xyz.append(_array(what, true, _JOINTS, 3).astype(np.float32))
-        _same_length(what, xy[-1], xyz[-1])
-        _finite(what, xy[-1], xyz[-1])
+    for subject, what, pixels, true in _npz_views(file) if file else _raw_views(path):
+        xy.append(_check_array(what, pixels, _JOINTS, 2).astype(np.float32))
+        xyz.append(_check_array(what, true, _JOINTS, 3).astype(np.float32))
+        _check_length(what, xy[-1], xyz[-1])
+        _check_finite(what, xy[-1], xyz[-1])
         subjects.append(subject)
     lengths = np.array([len(part) for part in xy])
-    return Footage(
+    return VideoDataset(
         xy=np.concatenate(xy),
         confidence=np.broadcast_to(np.float32(1), (lengths.sum(), _JOINTS)),
         xyz=np.concatenate(xyz),
-        starts=np.cumsum(lengths) - lengths,
         lengths=lengths,
         sizes=np.tile(_TRAIN_SIZE, (len(xy), 1)),
         units=np.full(len(xy), 2 / _TRAIN_SIZE[0]),
@@ -102,11 +96,11 @@ def load_3dhp_train(path: str | Path) -> Footage:
     )
 
 
-def load_3dhp_test(path: str | Path) -> dict[str, Take]:
-    """Read the test sequences that are there, by name ("TS1" to "TS6").
+def load_3dhp_test(path: str | Path) -> dict[str, TestSequence]:
+    """Read the test sequences that exist, by name ("TS1" to "TS6").
 
     Args:
-        path: data_test_3dhp.npz, a folder it is in, or the folder of the raw TS1, TS2, ...
+        path: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ...
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -114,12 +108,12 @@ def load_3dhp_test(path: str | Path) -> dict[str, Take]:
         ImportError: If raw files are to be read and h5py is not installed.
     """
     path = Path(path)
-    file = _npz(path, TEST_FILE)
-    return _npz_takes(file) if file else _raw_takes(path)
+    file = _find_npz(path, TEST_FILE)
+    return _npz_sequences(file) if file else _raw_sequences(path)
 
 
-def _npz(path: Path, name: str) -> Path | None:
-    """The npz file meant; None where a folder has none."""
+def _find_npz(path: Path, name: str) -> Path | None:
+    """Return the npz file that a path means; None if it is a folder without one."""
     if path.is_file():
         return path
     if not path.is_dir():
@@ -137,65 +131,67 @@ def _npz_views(file: Path) -> Iterator[_View]:
         cameras = dict(_entries(file, content[0], f"by camera, {name}"))
         for camera in CAMERAS:
             what = f"{file}: {name}, camera {camera}"
-            seen, true = _needed(what, cameras.get(camera), "data_2d", "data_3d")
-            yield name.split()[0], what, seen, true
+            pixels, true = _needed(what, cameras.get(camera), "data_2d", "data_3d")
+            yield name.split()[0], what, pixels, true
 
 
 def _raw_views(folder: Path) -> Iterator[_View]:
-    for file in _files(folder, "S*/Seq*", "annot.mat", TRAIN_FILE):
-        cells = _needed(str(file), _matlab(file), "annot2", "univ_annot3")
+    for file in _find_files(folder, "S*/Seq*", "annot.mat", TRAIN_FILE):
+        cells = _needed(str(file), _read_matlab(file), "annot2", "univ_annot3")
         for camera in CAMERAS:
             what = f"{file}: camera {camera}"
             if any(part.dtype != object or part.size <= int(camera) for part in cells):
                 raise ValueError(f"{what}: expected annot2 and univ_annot3 as cells of 14 cameras.")
-            seen, true = (part.ravel()[int(camera)] for part in cells)
-            seen = _array(what, seen, 2 * len(_RAW_JOINTS)).reshape(-1, len(_RAW_JOINTS), 2)
-            true = _array(what, true, 3 * len(_RAW_JOINTS)).reshape(-1, len(_RAW_JOINTS), 3)
-            yield file.parts[-3], what, seen[:, _PICKED], true[:, _PICKED]
+            pixels, true = (part.ravel()[int(camera)] for part in cells)
+            pixels = _check_array(what, pixels, 2 * len(_RAW_JOINTS)).reshape(
+                -1, len(_RAW_JOINTS), 2
+            )
+            true = _check_array(what, true, 3 * len(_RAW_JOINTS)).reshape(-1, len(_RAW_JOINTS), 3)
+            yield file.parts[-3], what, pixels[:, _PICKED], true[:, _PICKED]
 
 
-def _npz_takes(file: Path) -> dict[str, Take]:
-    takes = {}
+def _npz_sequences(file: Path) -> dict[str, TestSequence]:
+    sequences = {}
     for name, content in _entries(file, read_pickled_npz(file, "data"), f"in {TEST_FILE}"):
         what = f"{file}: {name}"
         xy, xyz, valid = _needed(what, content, "data_2d", "data_3d", "valid")
-        takes[name] = _take(what, name, xy, xyz, valid.reshape(-1))
-    return takes
+        sequences[name] = _make_sequence(what, name, xy, xyz, valid.reshape(-1))
+    return sequences
 
 
-def _raw_takes(folder: Path) -> dict[str, Take]:
-    takes = {}
-    for file in _files(folder, "TS*", "annot_data.mat", TEST_FILE):
-        content = _needed(str(file), _hdf5(file), *_HDF5_KEYS)
+def _raw_sequences(folder: Path) -> dict[str, TestSequence]:
+    sequences = {}
+    for file in _find_files(folder, "TS*", "annot_data.mat", TEST_FILE):
+        content = _needed(str(file), _read_hdf5(file), *_HDF5_KEYS)
         lasts = ((1, _JOINTS, 2), (1, _JOINTS, 3), (1,), (1,))
         parts = zip(content, lasts, strict=True)
-        xy, xyz, valid, activity = (_array(str(file), x, *last)[:, 0] for x, last in parts)
+        xy, xyz, valid, activity = (_check_array(str(file), x, *last)[:, 0] for x, last in parts)
         name = file.parent.name
-        takes[name] = _take(str(file), name, xy, xyz, valid, activity.astype(int))
-    return takes
+        sequences[name] = _make_sequence(str(file), name, xy, xyz, valid, activity.astype(int))
+    return sequences
 
 
-def _take(
+def _make_sequence(
     what: str,
     name: str,
     xy: np.ndarray,
     xyz: np.ndarray,
     valid: np.ndarray,
     activity: np.ndarray | None = None,
-) -> Take:
+) -> TestSequence:
     if name not in TEST_SIZES:
         raise ValueError(f"{what}: expected test sequences {list(TEST_SIZES)}, got {name!r}.")
-    xy, xyz = _array(what, xy, _JOINTS, 2), _array(what, xyz, _JOINTS, 3)
-    valid = _array(what, valid) != 0
-    _same_length(what, xy, xyz, valid)
-    _finite(what, xy, xyz[valid])
+    xy, xyz = _check_array(what, xy, _JOINTS, 2), _check_array(what, xyz, _JOINTS, 3)
+    valid = _check_array(what, valid) != 0
+    _check_length(what, xy, xyz, valid)
+    _check_finite(what, xy, xyz[valid])
     if not valid.any():
         raise ValueError(f"{what}: none of the {len(valid)} frames is marked as valid.")
-    return Take(xy.astype(float), xyz.astype(float), valid, TEST_SIZES[name], activity)
+    return TestSequence(xy.astype(float), xyz.astype(float), valid, TEST_SIZES[name], activity)
 
 
-def _files(folder: Path, folders: str, name: str, instead: str) -> list[Path]:
-    """A file of each of the folders of a data set; every one must have it."""
+def _find_files(folder: Path, folders: str, name: str, instead: str) -> list[Path]:
+    """Return the file of this name in each matching folder; every one must have it."""
     files = [found / name for found in sorted(folder.glob(folders)) if found.is_dir()]
     if not files:
         raise FileNotFoundError(f"{folder}: expected {instead} or {folders}/{name} in it.")
@@ -205,8 +201,8 @@ def _files(folder: Path, folders: str, name: str, instead: str) -> list[Path]:
     return files
 
 
-def _matlab(file: Path) -> dict[str, Any]:
-    """The cell arrays of a training sequence, and what MATLAB tells about the file."""
+def _read_matlab(file: Path) -> dict[str, Any]:
+    """Read the cell arrays of a training sequence."""
     try:
         return loadmat(file, variable_names=("annot2", "univ_annot3"))
     except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as error:
@@ -216,8 +212,8 @@ def _matlab(file: Path) -> dict[str, Any]:
 _HDF5_KEYS = ("annot2", "univ_annot3", "valid_frame", "activity_annotation")
 
 
-def _hdf5(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of a test sequence."""
+def _read_hdf5(file: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a test sequence."""
     try:
         import h5py
     except ImportError as error:
@@ -243,8 +239,8 @@ def _needed(what: str, content: Any, *keys: str) -> list[np.ndarray]:
     return [found[key] for key in keys]
 
 
-def _array(what: str, value: Any, *last: int) -> np.ndarray:
-    """A value that must be real numbers of shape (frames, *last), one frame at least."""
+def _check_array(what: str, value: Any, *last: int) -> np.ndarray:
+    """Return a value that must be real numbers of shape (frames, *last), at least one frame."""
     if (
         not isinstance(value, np.ndarray)
         or value.dtype.kind not in "biuf"
@@ -257,13 +253,13 @@ def _array(what: str, value: Any, *last: int) -> np.ndarray:
     return value
 
 
-def _same_length(what: str, *arrays: np.ndarray) -> None:
+def _check_length(what: str, *arrays: np.ndarray) -> None:
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
         raise ValueError(f"{what}: 2D, 3D (and valid) must have as many frames, got {lengths}.")
 
 
-def _finite(what: str, *arrays: np.ndarray) -> None:
+def _check_finite(what: str, *arrays: np.ndarray) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError(f"{what}: expected finite positions, got NaN or infinite ones.")
 

@@ -1,9 +1,8 @@
-"""The open benchmark, version 1: motion capture filmed by fixed cameras and an erring detector.
+"""The open benchmark, version 1: motion capture filmed by fixed cameras and a noisy detector.
 
 Everything here is frozen: the order of random draws is part of the version, and the same motion
-capture gives the same file to the bit. `cameras.py` and `noise.py` train networks on views of the
-same kind, but with other limits and rates, in batches, and are free to improve; what a benchmark
-and the training for it must not share is not shared.
+capture gives the same file to the bit. `synthetic` trains networks on views of the same kind, in
+batches, with limits and rates of its own, and may change; only the random process is shared.
 """
 
 from collections.abc import Mapping
@@ -15,20 +14,21 @@ from jaxtyping import Float, Int16
 
 from ..files import atomic_write, read_npz
 from ..skeleton import H36M
+from .synthetic.random_processes import autoregressive
 
 VERSION = "1"
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _LEFT = [i for i, joint in enumerate(H36M.joints) if joint[0] == "L"]
 _LEGS, _ARMS = _LEFT[:3], _LEFT[3:]
 _FRAMES = ("xy", "noisy_xy", "confidence", "relative", "root")
-_MEMORY = 0.97
-"""What the slow part of the detector's error keeps from one frame to the next."""
+_KEPT = 0.97
+"""Correlation of the slow part of the detector's error from one frame to the next."""
 
 Path3D = Float[np.ndarray, "t 17 3"]
 
 
 class Camera(NamedTuple):
-    """A pinhole that stands still; its principal point is the middle of the picture."""
+    """A fixed pinhole camera; its principal point is the center of the picture."""
 
     size: tuple[int, int]
     focal: float
@@ -46,11 +46,11 @@ def make_open_benchmark(
     """Film every sequence of a split and write the benchmark.
 
     Args:
-        source: Motion capture, as `mocap.py` describes it, with the activity of each sequence.
+        source: Motion capture, as `tcpformer data mocap` writes it, with activities.
         target: The npz to write.
         split: Which sequences to film.
-        cameras: Views of each.
-        seed: With the number of the sequence and of the camera, all that chance depends on.
+        cameras: Views of each sequence.
+        seed: Randomness depends on it and on the numbers of the sequence and the camera alone.
 
     Raises:
         ValueError: If the source is no motion capture of 17 joints, or the split is empty.
@@ -70,17 +70,17 @@ def make_open_benchmark(
         part = slice(*data["offsets"][s : s + 2])
         path = (data["relative"][part].astype(float) + data["root"][part, None]) * 1e-4
         for c in range(cameras):
-            view = filmed(path, np.random.default_rng([seed, int(s), c]))
-            about = {key: data[key][s] for key in ("subject", "activity")}
-            views.append({**view, "name": f"{data['name'][s]}/{c}", **about})
+            view = simulate_view(path, np.random.default_rng([seed, int(s), c]))
+            labels = {key: data[key][s] for key in ("subject", "activity")}
+            views.append({**view, "name": f"{data['name'][s]}/{c}", **labels})
     _write(views, data, target)
 
 
-def filmed(path: Path3D, rng: np.random.Generator) -> dict[str, Any]:
-    """One view of a sequence in world metres, z up: the arrays of the file by their keys."""
-    camera, xyz = _camera(path, rng)
+def simulate_view(path: Path3D, rng: np.random.Generator) -> dict[str, Any]:
+    """Return one view of a sequence (world metres, z up): the arrays of the file by their keys."""
+    camera, xyz = _sample_camera(path, rng)
     xy = xyz[..., :2] / xyz[..., 2:] * camera.focal + np.array(camera.size) / 2
-    noisy, confidence = _detected(xy, rng)
+    noisy, confidence = _add_noise(xy, rng)
     return {
         "xy": _tenths(xy),
         "noisy_xy": _tenths(noisy),
@@ -108,11 +108,11 @@ def _write(views: list[dict[str, Any]], data: Mapping[str, np.ndarray], target: 
         )
 
 
-def _camera(path: Path3D, rng: np.random.Generator) -> tuple[Camera, Path3D]:
-    """A camera somewhere around that keeps the whole path in the picture, and what it sees."""
+def _sample_camera(path: Path3D, rng: np.random.Generator) -> tuple[Camera, Path3D]:
+    """Return a camera that keeps the whole path in the picture, and the path in its axes."""
     size = (1920, 1080) if rng.random() < 0.7 else (1080, 1920)
     focal = max(size) / (2 * np.tan(np.radians(rng.uniform(45, 75)) / 2))
-    rotation = _aimed(
+    rotation = _rotation(
         yaw=rng.uniform(0, 2 * np.pi),
         pitch=np.radians(rng.uniform(-5, 35)),
         roll=np.radians(rng.normal(0, 2)),
@@ -125,8 +125,8 @@ def _camera(path: Path3D, rng: np.random.Generator) -> tuple[Camera, Path3D]:
     return Camera(size, focal, rotation), local + np.array([0, 0, distance])
 
 
-def _aimed(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """World to camera; the rows are the camera's right, down and forward."""
+def _rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
+    """Return the rotation from world to camera; rows are the camera's right, down and forward."""
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
     right = np.cross(forward, [0, 0, 1.0])
     right /= np.linalg.norm(right)
@@ -135,19 +135,19 @@ def _aimed(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
     return np.stack([right * c + down * s, down * c - right * s, forward])
 
 
-def _detected(
+def _add_noise(
     xy: Float[np.ndarray, "t 17 2"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "t 17 2"], Float[np.ndarray, "t 17"]]:
-    """The joints as an erring detector sees them, and its confidence.
+    """Return the joints as a noisy detector sees them, and its confidence.
 
-    In units of the torso: a constant offset, a slow wander, a little white noise, jumps of single
+    In units of the torso: a constant offset, slow noise, a little white noise, jumps of single
     joints, and legs or arms whose sides are exchanged for a while. Confidence falls with the error.
     """
     t = len(xy)
     torso = np.linalg.norm(xy[:, _THORAX] - xy[:, _HIP], axis=-1).mean() + 1e-6
     spread = 0.6 + rng.gamma(2.0, 0.35, (1, 17, 1))
     offset = rng.normal(0, 0.035, (1, 17, 2))
-    slow = _wander(t, rng)
+    slow = autoregressive(np.array([_KEPT]), (t, 17, 2), rng, np.float64)[0]
     error = offset + spread * (0.035 * slow + 0.003 * rng.normal(0, 1, (t, 17, 2)))
     for _ in range(rng.poisson(t * 17 * 0.002)):
         first, joint, frames = rng.integers(t), rng.integers(17), rng.integers(2, 9)
@@ -157,21 +157,13 @@ def _detected(
         first, frames = rng.integers(t), rng.integers(3, 13)
         left = _LEGS if rng.random() < 0.6 else _ARMS
         right = [H36M.mirror[i] for i in left]
-        spell = out[first : first + frames]
-        spell[:, left + right] = spell[:, right + left]
+        swapped = out[first : first + frames]
+        swapped[:, left + right] = swapped[:, right + left]
     wrong = np.linalg.norm(out - xy, axis=-1) / torso
     confidence = np.exp(-wrong / 0.25) + rng.normal(0, 0.05, wrong.shape)
     return out, np.clip(confidence, 0.01, 1.0)
 
 
-def _wander(t: int, rng: np.random.Generator) -> Float[np.ndarray, "t 17 2"]:
-    """Unit variance per joint and axis; each frame remembers most of the one before."""
-    slow = rng.normal(0, 1, (t, 17, 2))
-    for i in range(1, t):
-        slow[i] = _MEMORY * slow[i - 1] + np.sqrt(1 - _MEMORY**2) * slow[i]
-    return slow
-
-
 def _tenths(xy: Float[np.ndarray, "t 17 2"]) -> Int16[np.ndarray, "t 17 2"]:
-    """Tenths of pixels, as far as 16 bits reach."""
+    """Return tenths of pixels, clipped to 16 bits."""
     return np.clip(np.round(xy * 10), -32768, 32767).astype(np.int16)

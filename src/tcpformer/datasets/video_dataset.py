@@ -1,7 +1,7 @@
-"""Footage: real 2D beside real 3D, many sequences of it, from which clips are cut.
+"""Filmed data sets in one form: real 2D beside real 3D, many sequences, from which clips are cut.
 
-Every data set that was filmed becomes this one form; a file for each data set says how. The large
-arrays may be memory-mapped: only the frames of a batch are read.
+A file for each data set reads it into a `VideoDataset`. The large arrays may be memory-mapped: only
+the frames of a batch are read.
 """
 
 from collections.abc import Iterable
@@ -12,31 +12,30 @@ from jaxtyping import Float, Int
 
 from ..lifting.normalize import Normalization, to_rays, to_screen
 from ..skeleton import STANDARD_HEIGHT, Skeleton, stature
-from .synthetic.clips import Clips, aimed
+from .clip_batch import ClipBatch, normalize_batch
 
 
 @dataclass(frozen=True)
-class Footage:
-    """Sequences of one data set, laid end to end.
+class VideoDataset:
+    """Sequences of one data set, concatenated.
 
     Attributes:
         xy: Joints in pixels.
-        confidence: Of the detector; 1 where the data set has none.
-        xyz: The truth in camera axes and the data set's unit; the pelvis need not be at 0.
-        starts: First frame of each sequence.
+        confidence: Confidence of the detector; 1 where the data set has none.
+        xyz: Truth in camera axes and the data set's unit; the pelvis need not be at 0.
         lengths: Frames of each sequence.
         sizes: Image width and height of each sequence, in pixels.
-        units: What the truth of each sequence is multiplied by to be in the unit trained on.
-        subjects: Who is seen in each sequence.
+        units: Factor of each sequence from the data set's unit to the unit trained on.
+        subjects: Person of each sequence.
         fps: Frames per second.
         skeleton: The joints.
-        focals: Focal length of each sequence in pixels; only the rule "aimed" needs it.
+        focals: Focal length of each sequence in pixels; "centered-camera" needs it.
+        starts: First frame of each sequence; by default they follow one another.
     """
 
     xy: Float[np.ndarray, "n j 2"]
     confidence: Float[np.ndarray, "n j"]
     xyz: Float[np.ndarray, "n j 3"]
-    starts: Int[np.ndarray, " s"]
     lengths: Int[np.ndarray, " s"]
     sizes: Int[np.ndarray, "s 2"]
     units: Float[np.ndarray, " s"]
@@ -44,12 +43,17 @@ class Footage:
     fps: float
     skeleton: Skeleton
     focals: Float[np.ndarray, " s"] | None = None
+    starts: Int[np.ndarray, " s"] = None  # type: ignore[assignment]  # filled in when made
 
-    def of(self, subjects: Iterable[str]) -> "Footage":
-        """The sequences of some people; the frames are shared, not copied.
+    def __post_init__(self) -> None:
+        if self.starts is None:
+            object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
+
+    def select_subjects(self, subjects: Iterable[str]) -> "VideoDataset":
+        """Return the sequences of some people; the frames are shared, not copied.
 
         Raises:
-            ValueError: If one of them is not in it.
+            ValueError: If one of them is not in the data set.
         """
         wanted, there = set(subjects), set(self.subjects)
         if not wanted or not wanted <= there:
@@ -65,67 +69,66 @@ class Footage:
             focals=None if self.focals is None else self.focals[keep],
         )
 
-    def clips(self, frames: int, stride: int) -> Int[np.ndarray, "n 2"]:
-        """(sequence, first frame in it) of every whole clip, ``stride`` frames apart.
+    def frames_of(self, sequence: int) -> slice:
+        """Return where the frames of a sequence are."""
+        return slice(self.starts[sequence], self.starts[sequence] + self.lengths[sequence])
 
-        What remains at the end of a sequence is left out; of a sequence shorter than a clip there
-        is one, whose last frame is repeated.
+    def size_of(self, sequence: int) -> tuple[int, int]:
+        """Return the image width and height of a sequence, in pixels."""
+        width, height = self.sizes[sequence]
+        return int(width), int(height)
+
+    def clip_starts(self, frames: int, hop: int) -> Int[np.ndarray, "n 2"]:
+        """Return (sequence, first frame in it) of every whole clip, ``hop`` frames apart.
+
+        The remainder of a sequence is left out; a sequence shorter than a clip gives one clip,
+        whose last frame is repeated.
         """
         found = [
             (i, first)
             for i, length in enumerate(self.lengths)
-            for first in range(0, max(int(length) - frames, 0) + 1, stride)
+            for first in range(0, max(int(length) - frames, 0) + 1, hop)
         ]
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
-    def take(
-        self, clips: Int[np.ndarray, "b 2"], frames: int, rule: Normalization, spacing: int = 1
-    ) -> Clips:
-        """The clips that begin at the given frames, as a network meets them.
+    def cut_clips(
+        self,
+        starts: Int[np.ndarray, "b 2"],
+        frames: int,
+        normalization: Normalization,
+        frame_step: int = 1,
+    ) -> ClipBatch:
+        """Cut and normalize clips.
+
+        Args:
+            starts: (sequence, first frame in it) of each, as `clip_starts` returns them.
+            frames: Frames of a clip.
+            normalization: "centered-camera" or "screen".
+            frame_step: Frames from one frame of a clip to the next.
 
         Raises:
-            ValueError: If the rule is "aimed" and focal lengths are not known.
+            ValueError: If the normalization needs focal lengths and they are not known.
         """
-        which, first = clips[:, 0], clips[:, 1]
+        which, first = starts[:, 0], starts[:, 1]
         local = np.minimum(
-            first[:, None] + spacing * np.arange(frames), self.lengths[which][:, None] - 1
+            first[:, None] + frame_step * np.arange(frames), self.lengths[which][:, None] - 1
         )
         index = self.starts[which][:, None] + local
         xy, confidence, xyz = self.xy[index], self.confidence[index], self.xyz[index]
         xyz = xyz * self.units[which][:, None, None, None]
-        if rule == "screen":
-            return self._on_screen(xy, confidence, xyz, which)
-        if self.focals is None:
-            raise ValueError("the rule 'aimed' needs each sequence's focal length in pixels.")
-        rays = np.stack(
-            [
-                to_rays(part, (int(self.sizes[i, 0]), int(self.sizes[i, 1])), float(self.focals[i]))
-                for part, i in zip(xy, which, strict=True)
-            ]
-        )
         relative = xyz - xyz[:, :, self.skeleton.root, None]
+        sizes = [self.size_of(i) for i in which]
+        if normalization == "screen":
+            screen = np.stack([to_screen(part, size) for part, size in zip(xy, sizes, strict=True)])
+            xyc = np.concatenate([screen, confidence[..., None]], axis=-1).astype(np.float32)
+            relative = relative.astype(np.float32)
+            return ClipBatch(xyc, np.zeros_like(relative), relative)
+        if self.focals is None:
+            raise ValueError(
+                "normalization 'centered-camera' needs the focal length of each sequence, and this "
+                "data set has none; use 'screen'."
+            )
+        parts = zip(xy, sizes, self.focals[which], strict=True)
+        rays = np.stack([to_rays(part, size, float(focal)) for part, size, focal in parts])
         scale = STANDARD_HEIGHT / stature(relative).mean(axis=1)
-        return aimed(rays, confidence, relative * scale[:, None, None, None])
-
-    def _on_screen(
-        self,
-        xy: Float[np.ndarray, "b t j 2"],
-        confidence: Float[np.ndarray, "b t j"],
-        xyz: Float[np.ndarray, "b t j 3"],
-        which: Int[np.ndarray, " b"],
-    ) -> Clips:
-        sizes = ((int(w), int(h)) for w, h in self.sizes[which])
-        seen = np.stack([to_screen(part, size) for part, size in zip(xy, sizes, strict=True)])
-        xyc = np.concatenate([seen, confidence[..., None]], axis=-1).astype(np.float32)
-        relative = (xyz - xyz[:, :, self.skeleton.root, None]).astype(np.float32)
-        return Clips(xyc, np.zeros_like(relative), relative)
-
-
-def mirrored_clips(clips: Clips, skeleton: Skeleton, which: np.ndarray) -> Clips:
-    """Exchange some clips (``which``: one truth value each) for their mirror images."""
-    mirror, sign = list(skeleton.mirror), np.array([-1, 1, 1], dtype=np.float32)
-    turned = [
-        np.where(which[:, None, None, None], x[:, :, mirror] * sign, x)
-        for x in (clips.xyc, clips.flat, clips.xyz)
-    ]
-    return Clips(*turned)
+        return normalize_batch(rays, confidence, relative * scale[:, None, None, None])

@@ -22,15 +22,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..datasets.clip_batch import ClipBatch
 from ..datasets.mocap import Mocap, load_mocap
-from ..datasets.synthetic.clips import Clips, clips
-from ..datasets.synthetic.engine import filmed_clips
-from ..datasets.synthetic.videos import Filmed, as_filmed, benchmark_like, with_gap
+from ..datasets.synthetic.as_filmed import generate_filmed_clips, generate_filmed_motions
+from ..datasets.synthetic.benchmark_like import generate_benchmark_clips, generate_benchmark_motions
+from ..datasets.synthetic.motions import SyntheticMotion, hide_interval
 from ..evaluation.report import Report
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import (
-    REGION_SHARE,
     NON_ROOT,
+    REGION_SHARE,
     coverage,
     coverage_factor,
     joint_errors_and_sigma,
@@ -165,14 +166,14 @@ def _errors(
     model: Network, mocap: Mocap, gap: int, count: int
 ) -> tuple[Float[Tensor, "n i"], Float[Tensor, "n 3"]]:
     """What the second head reads of clips of both footages, and what the network misses there."""
-    how = {"frames": model.config.frames, "spacing": (gap, gap), "batch": CLIPS_AT_ONCE}
+    how = {"frames": model.config.frames, "frame_step": (gap, gap), "batch": CLIPS_AT_ONCE}
     network: Any = prepare_for_inference(model, "float32")
     rng = torch.Generator().manual_seed(SEED)
     read, missed = [], []
-    for draw in (clips, filmed_clips):
+    for draw in (generate_benchmark_clips, generate_filmed_clips):
         batches = draw(mocap, **how, seed=SEED)
         for _ in range(-(-count // CLIPS_AT_ONCE)):
-            batch: Clips = next(batches)
+            batch: ClipBatch = next(batches)
             xyc = torch.from_numpy(batch.xyc)
             features = network.represent(xyc)
             error = torch.from_numpy(batch.xyz - batch.flat) - network.head(features)
@@ -184,24 +185,26 @@ def _errors(
     return torch.cat(read), torch.cat(missed)
 
 
-def _views(mocap: Mocap, effort: Effort) -> dict[str, Iterator[Filmed]]:
+def _views(mocap: Mocap, effort: Effort) -> dict[str, Iterator[SyntheticMotion]]:
     """The people held out, by kind of 2D; in "gaps" each is lost for a while."""
     how = {"most": effort.most, "seed": SEED}
     rng = np.random.default_rng(SEED)
-    noisy = benchmark_like(mocap, noisy=True, every=2 * effort.every, most=2 * effort.most, seed=7)
+    noisy = generate_benchmark_motions(
+        mocap, noisy=True, every=2 * effort.every, max_frames=2 * effort.most, seed=7
+    )
     return {
-        "clean": benchmark_like(mocap, noisy=False, every=effort.every, **how),
-        "noisy": benchmark_like(mocap, noisy=True, every=effort.every, **how),
-        "filmed": as_filmed(mocap, count=effort.motions, seed=SEED),
-        "gaps": (lost for view in noisy if (lost := with_gap(view, rng)) is not None),
+        "clean": generate_benchmark_motions(mocap, noisy=False, every=effort.every, **how),
+        "noisy": generate_benchmark_motions(mocap, noisy=True, every=effort.every, **how),
+        "filmed": generate_filmed_motions(mocap, count=effort.motions, seed=SEED),
+        "gaps": (lost for view in noisy if (lost := hide_interval(view, rng)) is not None),
     }
 
 
-def lifted(lifter: Lifter, views: Iterator[Filmed]) -> Held:
+def lifted(lifter: Lifter, views: Iterator[SyntheticMotion]) -> Held:
     """Lift motions as a user does, everybody taken for 1.70 m tall."""
     parts = []
     for view in views:
-        motion = lifter(view.seen, height=STANDARD_HEIGHT, focal=view.seen.focal)
+        motion = lifter(view.detected, height=STANDARD_HEIGHT, focal=view.detected.focal)
         error, sigma = joint_errors_and_sigma(motion, view.truth)
         free = seconds_unseen(motion.valid, motion.times)
         parts.append(Held(error[::EVERY], sigma[::EVERY], free[::EVERY]))

@@ -7,14 +7,15 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
+from ..datasets.clip_batch import ClipBatch, join_batches, mirror_batch
 from ..datasets.custom import load_folder
 from ..datasets.h36m_cpn import load_h36m_cpn
 from ..datasets.h36m_sh import load_h36m_sh
 from ..datasets.mocap import load_mocap
 from ..datasets.mpi_inf_3dhp import load_3dhp_train
-from ..datasets.synthetic.clips import Clips, clips, joined
-from ..datasets.synthetic.engine import filmed_clips
-from ..datasets.video_dataset import Footage, mirrored_clips
+from ..datasets.synthetic.as_filmed import generate_filmed_clips
+from ..datasets.synthetic.benchmark_like import generate_benchmark_clips
+from ..datasets.video_dataset import VideoDataset
 from ..models.upstream import RELEASED, WeightsSpec
 from ..skeleton import H36M
 from .config import VALIDATION_SPLIT, TrainConfig
@@ -23,7 +24,7 @@ VALIDATION_CLIPS = 512
 VALIDATION_SEED = 7
 SKIPPED = 97
 """Of so many frames one is looked at to tell data from others."""
-_FOOTAGE = {"benchmark-like": clips, "as-filmed": filmed_clips}
+_FOOTAGE = {"benchmark-like": generate_benchmark_clips, "as-filmed": generate_filmed_clips}
 
 
 @runtime_checkable
@@ -33,7 +34,7 @@ class Source(Protocol):
     convention: WeightsSpec
     epoch: int
     """Clips in one pass over the data."""
-    judges: dict[str, Clips]
+    judges: dict[str, ClipBatch]
     """Clips of people held out, by kind; empty if nobody is."""
     scale: float
     """Millimetres, or whatever ``unit`` says, per unit of the truth."""
@@ -44,7 +45,7 @@ class Source(Protocol):
     root: int
     """The joint that all others are seen from."""
 
-    def batch(self, number: int, size: int) -> Clips:
+    def batch(self, number: int, size: int) -> ClipBatch:
         """The clips of one batch; a run takes those of consecutive numbers."""
         ...
 
@@ -71,7 +72,11 @@ def open_source(plan: TrainConfig, data: str | Path) -> Source:
         return Cut(plan, footage, None)
     others = set(footage.subjects) - set(plan.holdout)
     judged = plan.select == "validation"
-    return Cut(plan, footage.of(others), footage.of(plan.holdout) if judged else None)
+    return Cut(
+        plan,
+        footage.select_subjects(others),
+        footage.select_subjects(plan.holdout) if judged else None,
+    )
 
 
 class Filmed:
@@ -83,7 +88,7 @@ class Filmed:
     def __init__(self, plan: TrainConfig, data: str | Path) -> None:
         self.plan = plan
         mocap = load_mocap(data, plan.split, by_activity=plan.by_activity)
-        self.mocap = replace(mocap, grafts=plan.grafts, tilts=plan.tilts)
+        self.mocap = replace(mocap, limb_swap_prob=plan.grafts, tilt_prob=plan.tilts)
         self.convention = _convention(plan, self.mocap.fps)
         self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
         self.mark = [float(len(mocap.xyz)), float(np.abs(mocap.xyz[::SKIPPED]).mean())]
@@ -91,8 +96,8 @@ class Filmed:
         if plan.select in VALIDATION_SPLIT:
             self.judges = self._judges(data, VALIDATION_SPLIT[plan.select])
 
-    def batch(self, number: int, size: int) -> Clips:
-        return joined(
+    def batch(self, number: int, size: int) -> ClipBatch:
+        return join_batches(
             [
                 self._drawn(footage, number, part)
                 for footage, part in self._parts(size).items()
@@ -100,7 +105,7 @@ class Filmed:
             ]
         )
 
-    def _drawn(self, footage: str, number: int, size: int) -> Clips:
+    def _drawn(self, footage: str, number: int, size: int) -> ClipBatch:
         draw = _FOOTAGE[footage]
         return next(draw(self.mocap, **self._how(), batch=size, seed=self.plan.seed, first=number))
 
@@ -111,28 +116,32 @@ class Filmed:
         return {"benchmark-like": size - size // 2, "as-filmed": size // 2}
 
     def _how(self) -> dict[str, Any]:
-        return {"frames": self.plan.network.frames, "spacing": self.plan.spacing}
+        return {"frames": self.plan.network.frames, "frame_step": self.plan.spacing}
 
-    def _judges(self, data: str | Path, split: str) -> dict[str, Clips]:
+    def _judges(self, data: str | Path, split: str) -> dict[str, ClipBatch]:
         """The same clips whatever the plan's seed: exact ones, and detected ones.
 
         Whoever learns from clips as people film is judged by such clips as well.
         """
         mocap = load_mocap(data, split)
         how = {**self._how(), "seed": VALIDATION_SEED}
-        every = next(clips(mocap, **how, batch=VALIDATION_CLIPS))
+        every = next(generate_benchmark_clips(mocap, **how, batch=VALIDATION_CLIPS))
         exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
         pick = {"clean": exact, "noisy": ~exact}
-        judges = {k: Clips(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+        judges = {k: ClipBatch(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
         if self.plan.footage != "benchmark-like":
-            judges["filmed"] = next(filmed_clips(mocap, **how, batch=VALIDATION_CLIPS // 2))
+            judges["filmed"] = next(
+                generate_filmed_clips(mocap, **how, batch=VALIDATION_CLIPS // 2)
+            )
         return judges
 
 
 class Cut:
     """Footage, cut into clips that are shuffled for every pass; half of them mirrored."""
 
-    def __init__(self, plan: TrainConfig, footage: Footage, held_out: Footage | None) -> None:
+    def __init__(
+        self, plan: TrainConfig, footage: VideoDataset, held_out: VideoDataset | None
+    ) -> None:
         self.plan = plan
         self.footage = footage
         self.root = footage.skeleton.root
@@ -152,17 +161,17 @@ class Cut:
                 np.linspace(0, len(every) - 1, min(len(every), VALIDATION_CLIPS)).astype(int)
             ]
             name = VALIDATION_SPLIT[plan.select]
-            self.judges = {name: held_out.take(some, self.frames, plan.rule, middle)}
+            self.judges = {name: held_out.cut_clips(some, self.frames, plan.rule, middle)}
 
-    def batch(self, number: int, size: int) -> Clips:
+    def batch(self, number: int, size: int) -> ClipBatch:
         """Batches are cut from one stream, pass after pass, in which no clip is left out."""
         passes = range(number * size // self.epoch, ((number + 1) * size - 1) // self.epoch + 1)
         stream = np.concatenate([self._pass(turn) for turn in passes])
         rows = stream[number * size - passes[0] * self.epoch :][:size]
         rng = np.random.default_rng([self.plan.seed, 1, number])
         spacing = int(rng.integers(self.plan.spacing[0], self.plan.spacing[1] + 1))
-        taken = self.footage.take(rows[:, :2], self.frames, self.plan.rule, spacing)
-        return mirrored_clips(taken, self.footage.skeleton, rows[:, 2].astype(bool))
+        taken = self.footage.cut_clips(rows[:, :2], self.frames, self.plan.rule, spacing)
+        return mirror_batch(taken, self.footage.skeleton, rows[:, 2].astype(bool))
 
     def _pass(self, turn: int) -> Int[np.ndarray, "n 3"]:
         """All clips, shuffled; of each its sequence, first frame, and whether it is mirrored."""
@@ -170,8 +179,8 @@ class Cut:
         order, turned = rng.permutation(self.epoch), rng.random(self.epoch) < 0.5
         return np.column_stack([self.cuts[order], turned])
 
-    def _cut(self, footage: Footage, stride: int, spacing: int) -> Int[np.ndarray, "n 2"]:
-        return footage.clips((self.frames - 1) * spacing + 1, stride)
+    def _cut(self, footage: VideoDataset, stride: int, spacing: int) -> Int[np.ndarray, "n 2"]:
+        return footage.clip_starts((self.frames - 1) * spacing + 1, stride)
 
 
 def _convention(plan: TrainConfig, fps: float) -> WeightsSpec:

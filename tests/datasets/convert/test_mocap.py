@@ -11,14 +11,14 @@ from paths import DATA, GOLDEN
 from tcpformer.datasets.convert.cleaning import (
     UNITS,
     check_limbs,
-    cut,
-    floor_shift,
-    human_unit,
-    resampled,
-    up_axis,
-    z_up,
+    find_floor_shift,
+    find_unit,
+    find_up_axis,
+    resample,
+    rotate_z_up,
+    split_at_glitches,
 )
-from tcpformer.datasets.convert.mocap import ImportReport, import_mocap
+from tcpformer.datasets.convert.mocap import ConversionReport, convert_mocap
 from tcpformer.datasets.mocap import load_mocap
 from tcpformer.io.bvh import write_bvh
 from tcpformer.skeleton import H36M
@@ -38,8 +38,8 @@ def put(folder: Path, name: str, xyz: np.ndarray, fps: float = 50.0) -> Path:
     return folder / f"{name}.bvh"
 
 
-def take_in(folder: Path, **options) -> tuple[ImportReport, dict[str, np.ndarray]]:
-    report = import_mocap(folder, folder.parent / "out.npz", **options)
+def take_in(folder: Path, **options) -> tuple[ConversionReport, dict[str, np.ndarray]]:
+    report = convert_mocap(folder, folder.parent / "out.npz", **options)
     with np.load(folder.parent / "out.npz") as data:
         return report, dict(data)
 
@@ -76,45 +76,45 @@ def test_what_we_write_comes_back(folder: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_every_unit_is_found(unit: str) -> None:
-    assert human_unit(walk(30).xyz / UNITS[unit]) == unit
+    assert find_unit(walk(30).xyz / UNITS[unit]) == unit
 
 
 @pytest.mark.parametrize("factor", [0.5, 7.0, 1e6, 0.0])
 def test_what_is_human_in_no_unit_is_refused(factor: float) -> None:
     with pytest.raises(ValueError, match="wrong scale: stature"):
-        human_unit(walk(30).xyz * factor)
+        find_unit(walk(30).xyz * factor)
 
 
 @pytest.mark.parametrize("up", ["+x", "-x", "+y", "-y", "+z", "-z"])
 def test_every_up_axis_is_found_and_turned_without_mirroring(up: str) -> None:
-    turn = z_up(np.eye(3), up).T
+    turn = rotate_z_up(np.eye(3), up).T
     assert np.linalg.det(turn) == pytest.approx(1)
     xyz = walk(50).xyz
     lying = xyz @ turn
-    assert up_axis([lying]) == up
-    np.testing.assert_allclose(z_up(lying, up), xyz, atol=1e-12)
+    assert find_up_axis([lying]) == up
+    np.testing.assert_allclose(rotate_z_up(lying, up), xyz, atol=1e-12)
 
 
 def test_without_agreement_there_is_no_up_axis() -> None:
     xyz = walk(50).xyz
     with pytest.raises(ValueError, match="no up axis"):
-        up_axis([xyz, z_up(xyz, "-y"), z_up(xyz, "-z")])
+        find_up_axis([xyz, rotate_z_up(xyz, "-y"), rotate_z_up(xyz, "-z")])
 
 
 def test_resampling_keeps_the_path() -> None:
     t = np.arange(121) / 120
     path = np.stack([np.sin(3 * t), np.cos(3 * t), t], axis=-1)[:, None] * np.ones((17, 1))
-    there = resampled(path, 120.0, 50.0)
+    there = resample(path, 120.0, 50.0)
     t = np.arange(51) / 50
     np.testing.assert_allclose(there[:, 4, 0], np.sin(3 * t), atol=1e-6)
     assert len(there) == 51
-    np.testing.assert_allclose(resampled(path, 120.0, 120.0), path, atol=1e-12)
+    np.testing.assert_allclose(resample(path, 120.0, 120.0), path, atol=1e-12)
 
 
 @pytest.mark.parametrize("fps", [30.0, 120.0])
 def test_sane_motion_is_not_cut(fps: float) -> None:
     xyz = walk(60, fps, speed=2.0).xyz @ np.diag([1, 4, 1])
-    (piece,) = cut(xyz, fps)
+    (piece,) = split_at_glitches(xyz, fps)
     np.testing.assert_array_equal(piece, xyz)
 
 
@@ -155,7 +155,7 @@ def test_a_jump_cuts_the_motion_in_two(folder: Path) -> None:
 def test_a_joint_that_jumps_for_a_frame_is_cut_out() -> None:
     xyz = walk(240, 120.0).xyz
     xyz[100, H36M.index["LWrist"]] += [0.1, 0, 0]
-    first, second = cut(xyz, 120.0)
+    first, second = split_at_glitches(xyz, 120.0)
     assert len(first) <= 100
     assert len(second) <= 139
     assert len(first) + len(second) >= 234
@@ -188,13 +188,13 @@ def test_a_floor_elsewhere_is_moved_and_said(height: float, folder: Path) -> Non
     report, data = take_in(folder)
     assert "the floor was not at 0: moved by" in report.sources[0].notes[0]
     assert world(data)[..., 2].min() == pytest.approx(0.07, abs=0.01)
-    assert floor_shift(world(data)) == 0
+    assert find_floor_shift(world(data)) == 0
 
 
 def test_lying_down_follows_the_folder(folder: Path) -> None:
     xyz = walk(60, 50.0).xyz
     put(folder, "upright", np.concatenate([xyz, xyz[::-1]]))
-    put(folder, "asleep", z_up(xyz, "-x") + np.array([0, 0, 0.3]))
+    put(folder, "asleep", rotate_z_up(xyz, "-x") + np.array([0, 0, 0.3]))
     report, _ = take_in(folder)
     asleep, upright = report.sources
     assert asleep.up == upright.up == "+y"
@@ -230,10 +230,10 @@ def test_a_motion_without_its_figure_is_dropped(folder: Path) -> None:
 
 def test_nothing_to_keep(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"no \.bvh and no \.amc"):
-        import_mocap(folder, folder / "out.npz")
+        convert_mocap(folder, folder / "out.npz")
     put(folder, "bad", walk(20, 50.0).xyz)
     with pytest.raises(ValueError, match="nothing to keep"):
-        import_mocap(folder, folder / "out.npz")
+        convert_mocap(folder, folder / "out.npz")
     assert not (folder / "out.npz").exists()
 
 

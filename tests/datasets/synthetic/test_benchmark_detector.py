@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.datasets.synthetic.benchmark_detector import CORRELATION, _wander, detected
+from tcpformer.datasets.synthetic.benchmark_detector import (
+    CORRELATION,
+    _wander,
+    add_benchmark_noise,
+)
 from tcpformer.skeleton import H36M
 
 JOINT = H36M.index
@@ -18,7 +22,7 @@ def noisy(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     camera = walk(t, 1 / SECONDS).camera_xyz + np.array([0.5, 0.0, 0.0])
     xy = size * np.broadcast_to(camera[..., :2] / camera[..., 2:], (b, t, 17, 2))
-    return xy, *detected(xy, np.full(b, SECONDS), np.random.default_rng(seed))
+    return xy, *add_benchmark_noise(xy, np.full(b, SECONDS), np.random.default_rng(seed))
 
 
 def test_a_quarter_of_the_clips_is_exact_and_fully_confident() -> None:
@@ -63,7 +67,7 @@ def test_noise_is_in_units_of_the_person_and_leaves_its_input_alone() -> None:
 def test_a_person_seen_end_on_is_not_a_point() -> None:
     xy = np.zeros((50, 5, 17, 2))
     xy[:, :, JOINT["LAnkle"]], xy[:, :, JOINT["RAnkle"]] = 1.0, -1.0
-    out, confidence = detected(xy, np.full(50, SECONDS), np.random.default_rng(0))
+    out, confidence = add_benchmark_noise(xy, np.full(50, SECONDS), np.random.default_rng(0))
     assert np.isfinite(out).all()
     assert np.isfinite(confidence).all()
     assert np.median(np.abs(out - xy)[(out != xy)]) > 0.003
@@ -72,7 +76,7 @@ def test_a_person_seen_end_on_is_not_a_point() -> None:
 @pytest.mark.parametrize("t", [1, 2, 81])
 def test_clips_of_any_length_and_type(t: int) -> None:
     xy = np.broadcast_to(walk(1).camera_xyz[..., :2], (8, t, 17, 2)).astype(np.float32)
-    out, confidence = detected(xy, np.full(8, SECONDS), np.random.default_rng(0))
+    out, confidence = add_benchmark_noise(xy, np.full(8, SECONDS), np.random.default_rng(0))
     assert out.dtype == confidence.dtype == np.float32
     assert np.isfinite(out).all()
 
@@ -90,7 +94,7 @@ def test_sides_are_sometimes_exchanged_and_then_together() -> None:
     for i, joint in enumerate(H36M.joints):
         xy[:, :, i] = {"L": [9.0, 0.0], "R": [-9.0, 0.0]}.get(joint[0], [0.0, 0.0])
     xy[:, :, JOINT["Thorax"], 1] = 1.0
-    out, _ = detected(xy, np.full(2000, SECONDS), np.random.default_rng(0))
+    out, _ = add_benchmark_noise(xy, np.full(2000, SECONDS), np.random.default_rng(0))
     swapped = np.sign(out[..., 0]) == -np.sign(xy[..., 0])
     legs = [JOINT[s + j] for s in "LR" for j in ("Hip", "Knee", "Ankle")]
     arms = [JOINT[s + j] for s in "LR" for j in ("Shoulder", "Elbow", "Wrist")]

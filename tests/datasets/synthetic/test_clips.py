@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from motions import walk
+from tcpformer.datasets.clip_batch import ClipBatch
+from tcpformer.datasets.synthetic.augment import mirror_bodies, tilt_bodies, vary_proportions
+from tcpformer.datasets.synthetic.benchmark_like import (
+    _draw_frames,
+    generate_benchmark_clips,
+    simulate_benchmark_view,
+)
 
 from tcpformer.datasets.mocap import Mocap, load_mocap
-from tcpformer.datasets.synthetic.cameras import mirrored, other_bodies, random_views, tilted
-from tcpformer.datasets.synthetic.clips import Clips, _draw, clips, see
+from tcpformer.datasets.synthetic.cameras import sample_benchmark_views
 from tcpformer.lifting.normalize import look_at_rotation, to_centered_camera
 from tcpformer.skeleton import COCO, H36M, STANDARD_HEIGHT, stature
 
@@ -90,11 +96,11 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 def test_mirrored_twice_is_the_same_and_once_is_a_person_with_sides_exchanged(
     walks: np.ndarray,
 ) -> None:
-    once = mirrored(walks)
-    np.testing.assert_array_equal(mirrored(once), walks)
+    once = mirror_bodies(walks)
+    np.testing.assert_array_equal(mirror_bodies(once), walks)
     np.testing.assert_array_equal(once[:, :, JOINT["LWrist"], 1:], walks[:, :, JOINT["RWrist"], 1:])
     np.testing.assert_array_equal(once[:, :, JOINT["LWrist"], 0], -walks[:, :, JOINT["RWrist"], 0])
-    assert mirrored(walks.astype(np.float32)).dtype == np.float32
+    assert mirror_bodies(walks.astype(np.float32)).dtype == np.float32
 
 
 def lengths(xyz: np.ndarray) -> dict[str, np.ndarray]:
@@ -106,7 +112,7 @@ def lengths(xyz: np.ndarray) -> dict[str, np.ndarray]:
 def test_another_body_is_as_long_left_as_right_and_the_same_in_every_frame(
     walks: np.ndarray, rng: np.random.Generator
 ) -> None:
-    before, after = lengths(walks), lengths(other_bodies(walks, rng))
+    before, after = lengths(walks), lengths(vary_proportions(walks, rng))
     factor = {joint: after[joint] / before[joint] for joint in after}
     for joint in set(H36M.joints) - {"Hip", "Neck", "Head"}:
         twin = H36M.joints[MIRROR[JOINT[joint]]]
@@ -125,7 +131,7 @@ def test_another_body_is_as_long_left_as_right_and_the_same_in_every_frame(
 def test_another_body_keeps_the_directions_of_bones_and_the_root(
     walks: np.ndarray, rng: np.random.Generator
 ) -> None:
-    out = other_bodies(walks, rng)
+    out = vary_proportions(walks, rng)
     np.testing.assert_array_equal(out[:, :, 0], walks[:, :, 0])
     for parent, child in H36M.bones:
         if H36M.joints[child] not in ("Neck", "Head"):
@@ -137,15 +143,15 @@ def test_another_body_keeps_the_directions_of_bones_and_the_root(
 def test_other_bodies_of_mirrored_people_are_the_mirrored_other_bodies(
     walks: np.ndarray,
 ) -> None:
-    there = other_bodies(mirrored(walks), np.random.default_rng(3))
-    back = mirrored(other_bodies(walks, np.random.default_rng(3)))
+    there = vary_proportions(mirror_bodies(walks), np.random.default_rng(3))
+    back = mirror_bodies(vary_proportions(walks, np.random.default_rng(3)))
     np.testing.assert_allclose(there, back, rtol=0, atol=1e-12)
 
 
 def test_the_skull_moves_out_of_the_face_by_up_to_eight_centimetres(
     walks: np.ndarray, rng: np.random.Generator
 ) -> None:
-    out = other_bodies(walks, rng)
+    out = vary_proportions(walks, rng)
     neck, thorax, head = JOINT["Neck"], JOINT["Thorax"], JOINT["Head"]
     before = (walks[:, :, neck] - walks[:, :, thorax])[:, 0]
     after = (out[:, :, neck] - out[:, :, thorax])[:, 0]
@@ -160,14 +166,14 @@ def test_the_skull_moves_out_of_the_face_by_up_to_eight_centimetres(
 
 
 def test_a_body_without_shoulders_or_trunk_stays_finite() -> None:
-    assert np.isfinite(other_bodies(np.zeros((40, 2, 17, 3)), np.random.default_rng(0))).all()
+    assert np.isfinite(vary_proportions(np.zeros((40, 2, 17, 3)), np.random.default_rng(0))).all()
 
 
 # cameras
 
 
 def test_views_keep_distances_and_handedness(walks: np.ndarray, rng: np.random.Generator) -> None:
-    seen = random_views(walks, rng)
+    seen = sample_benchmark_views(walks, rng)
     for x, y in zip(walks, seen, strict=True):
         x, y = x.reshape(-1, 3), y.reshape(-1, 3)
         rotation = np.linalg.lstsq(x - x.mean(axis=0), y - y.mean(axis=0))[0]
@@ -180,7 +186,7 @@ def test_views_keep_distances_and_handedness(walks: np.ndarray, rng: np.random.G
 def test_everything_is_at_least_a_metre_in_front_of_the_camera(
     walks: np.ndarray, size: float, rng: np.random.Generator
 ) -> None:
-    seen = random_views(walks * size, rng)
+    seen = sample_benchmark_views(walks * size, rng)
     assert seen[..., 2].min() >= 1 - 1e-9
     assert seen[..., 2].mean() < 9.5 + 5 * size
 
@@ -190,7 +196,7 @@ def test_cameras_are_about_level_and_see_people_upright_from_all_round(
 ) -> None:
     pole = np.zeros((2000, 1, 17, 3))
     pole[:, :, 1, 2], pole[:, :, 2, 0], pole[:, :, 3, 1] = 1.0, 1.0, 1.0
-    seen = random_views(pole, rng)[:, 0]
+    seen = sample_benchmark_views(pole, rng)[:, 0]
     up, east = seen[:, 1] - seen[:, 0], seen[:, 2] - seen[:, 0]
     assert up[:, 1].max() < -0.7  # y is down
     from_above = np.degrees(np.arcsin(-up[:, 2]))  # the top leans toward a camera that looks down
@@ -211,9 +217,9 @@ def test_cameras_are_about_level_and_see_people_upright_from_all_round(
 SECONDS = 0.08
 
 
-def first(file: Path, count: int = 1, **changes: Any) -> list[Clips]:
+def first(file: Path, count: int = 1, **changes: Any) -> list[ClipBatch]:
     settings: dict[str, Any] = {"frames": 9, "batch": 16, "spacing": (1, 3), "seed": 0} | changes
-    return list(islice(clips(load_mocap(file, "train"), **settings), count))
+    return list(islice(generate_benchmark_clips(load_mocap(file, "train"), **settings), count))
 
 
 def test_clips_come_again_by_seed(file: Path) -> None:
@@ -264,7 +270,7 @@ def _misfit(rays: np.ndarray, relative: np.ndarray) -> float:
 def test_seeing_is_what_the_lifter_does_and_turns_the_truth_along() -> None:
     aside = np.linspace(-2, 2, 40)[:, None, None, None] * np.array([1.0, 0, 0])
     camera = walk(9).camera_xyz + aside
-    seen = see(camera, np.full(40, SECONDS), np.random.default_rng(0))
+    seen = simulate_benchmark_view(camera, np.full(40, SECONDS), np.random.default_rng(0))
     exact = (seen.xyc[..., 2] == 1).all(axis=(1, 2))
     assert exact.any()
     rays = camera[..., :2] / camera[..., 2:]
@@ -284,7 +290,7 @@ def everywhere(lengths: tuple[int, ...]) -> Mocap:
 @pytest.mark.parametrize("draw", range(20))
 def test_a_clip_stays_in_its_sequence_with_one_gap(draw: int) -> None:
     mocap = everywhere((9, 3, 200, 17, 1))
-    index, gap = _draw(mocap, 9, 32, (2, 5), np.random.default_rng(draw))
+    index, gap = _draw_frames(mocap, 9, 32, (2, 5), np.random.default_rng(draw))
     which = np.searchsorted(mocap.starts, index, side="right") - 1
     assert (which == which[:, :1]).all()
     steps, length = np.diff(index, axis=1), mocap.lengths[which[:, 0]]
@@ -297,7 +303,7 @@ def test_a_clip_stays_in_its_sequence_with_one_gap(draw: int) -> None:
 
 def test_long_sequences_are_drawn_by_the_root_of_their_length_and_all_of_each() -> None:
     mocap, rng = everywhere((400, 100)), np.random.default_rng(0)
-    index = np.concatenate([_draw(mocap, 3, 500, (1, 1), rng)[0] for _ in range(10)])
+    index = np.concatenate([_draw_frames(mocap, 3, 500, (1, 1), rng)[0] for _ in range(10)])
     assert (index[:, 0] < 400).mean() == pytest.approx(2 / 3, abs=0.03)
     assert {0, 399, 400, 499} <= set(index.ravel().tolist())
 
@@ -305,7 +311,7 @@ def test_long_sequences_are_drawn_by_the_root_of_their_length_and_all_of_each() 
 def test_tilted_people_keep_their_shape_and_their_pelvis(rng: np.random.Generator) -> None:
     people = np.repeat(walk(30, 50.0).xyz[None], 400, axis=0)
     when = np.broadcast_to(np.arange(30) / 50, (400, 30))
-    out = tilted(people, when, 0.5, rng)
+    out = tilt_bodies(people, when, 0.5, rng)
     np.testing.assert_allclose(out[:, :, 0], people[:, :, 0], atol=1e-9)
     between = [np.linalg.norm(x[:, :, :, None] - x[:, :, None], axis=-1) for x in (out, people)]
     np.testing.assert_allclose(*between, atol=1e-9)
@@ -318,7 +324,7 @@ def test_tilts_are_about_horizontal_axes_and_by_any_angle(rng: np.random.Generat
     rods = np.zeros((4000, 2, 17, 3))
     rods[..., 1:, 2] = 1.0
     when = np.broadcast_to([0.0, 0.1], (4000, 2))
-    tip = tilted(rods, when, 1.0, rng)[:, :, 1]
+    tip = tilt_bodies(rods, when, 1.0, rng)[:, :, 1]
     np.testing.assert_allclose(np.linalg.norm(tip, axis=-1), 1, atol=1e-9)
     tilt = np.degrees(np.arccos(np.clip(tip[:, 0, 2], -1, 1)))
     np.testing.assert_allclose(np.quantile(tilt, [0.25, 0.5, 0.75]), [45, 90, 135], atol=6)
@@ -328,5 +334,7 @@ def test_tilts_are_about_horizontal_axes_and_by_any_angle(rng: np.random.Generat
     assert np.degrees(np.arcsin(turned)).std() * 10 == pytest.approx(54, rel=0.15)
     right = np.zeros((200, 1, 17, 3))
     right[..., 1, 0], right[..., 2, 1] = 1.0, 1.0
-    normal = np.cross(*np.moveaxis(tilted(right, np.zeros((200, 1)), 1.0, rng)[:, 0, 1:3], 1, 0))
+    normal = np.cross(
+        *np.moveaxis(tilt_bodies(right, np.zeros((200, 1)), 1.0, rng)[:, 0, 1:3], 1, 0)
+    )
     assert (normal[:, 2] < 0).any()  # some are upside down

@@ -5,7 +5,11 @@ import pytest
 from motions import walk
 
 from tcpformer.datasets.synthetic import confidence as reports
-from tcpformer.datasets.synthetic.confidence import MADE_FROM, reported, with_middle_joints_made
+from tcpformer.datasets.synthetic.confidence import (
+    DERIVATION,
+    derive_middle_joints,
+    simulate_confidence,
+)
 from tcpformer.motion import Motion2D, to_skeleton
 from tcpformer.skeleton import BLAZEPOSE, H36M
 
@@ -22,14 +26,14 @@ def test_middle_joints_are_those_that_the_lifter_makes(rng: np.random.Generator)
     joints = len(BLAZEPOSE.joints)
     xy, sure = rng.normal(size=(6, joints, 2)), rng.random((6, joints))
     converted = to_skeleton(Motion2D(xy, sure, (9, 9), 30.0, BLAZEPOSE), H36M)
-    again, least = with_middle_joints_made(converted.xy[None], converted.confidence[None], rng)
+    again, least = derive_middle_joints(converted.xy[None], converted.confidence[None], rng)
     np.testing.assert_allclose(again[0], converted.xy, atol=1e-9)
     np.testing.assert_allclose(least[0], converted.confidence, atol=1e-9)
 
 
 def test_limbs_stay_and_middles_are_made_from_them() -> None:
     xy = walk(5).xy[None]
-    made, _ = with_middle_joints_made(xy, np.ones((1, 5, 17)), np.random.default_rng(0))
+    made, _ = derive_middle_joints(xy, np.ones((1, 5, 17)), np.random.default_rng(0))
     limbs = [i for i in range(17) if i not in MIDDLE]
     np.testing.assert_allclose(made[:, :, limbs], xy[:, :, limbs], atol=1e-9)
     index = H36M.index
@@ -40,13 +44,13 @@ def test_limbs_stay_and_middles_are_made_from_them() -> None:
     np.testing.assert_allclose(made[:, :, index["Spine"]], (hips + shoulders) / 2, atol=1e-9)
     # an upright walker's head is about where it was, in pixels of a person of some 350
     assert np.abs(made[:, :, MIDDLE] - xy[:, :, MIDDLE]).max() < 30
-    np.testing.assert_allclose(MADE_FROM.sum(axis=1), 1)
+    np.testing.assert_allclose(DERIVATION.sum(axis=1), 1)
 
 
 def test_a_made_joint_is_as_sure_as_the_least_sure_of_its_parts() -> None:
     sure = np.ones((1, 1, 17))
     sure[..., H36M.index["RHip"]] = 0
-    _, found = with_middle_joints_made(np.zeros((1, 1, 17, 2)), sure, np.random.default_rng(0))
+    _, found = derive_middle_joints(np.zeros((1, 1, 17, 2)), sure, np.random.default_rng(0))
     unsure = {H36M.joints[i] for i in np.flatnonzero(found[0, 0] == 0)}
     assert unsure == {"RHip", "Hip", "Spine"}
 
@@ -56,7 +60,7 @@ def test_only_some_clips_have_made_joints(
 ) -> None:
     monkeypatch.setattr(reports, "MADE", 0.7)
     xy = rng.normal(size=(500, 2, 17, 2))
-    made, _ = with_middle_joints_made(xy, np.ones((500, 2, 17)), rng)
+    made, _ = derive_middle_joints(xy, np.ones((500, 2, 17)), rng)
     assert (made != xy).any(axis=(1, 2, 3)).mean() == pytest.approx(0.7, abs=0.07)
 
 
@@ -64,7 +68,7 @@ def test_confidence_is_the_visibility_or_knows_the_error_or_is_1(rng: np.random.
     shape = (1000, 5, 17)
     visible = np.full(shape, 0.625, dtype=np.float32)
     wrong = np.broadcast_to(np.linspace(0, 0.8, 5)[:, None], shape).astype(np.float32)
-    found = reported(visible, wrong, rng)
+    found = simulate_confidence(visible, wrong, rng)
     seen, one = (found == 0.625).all(axis=(1, 2)), (found == 1).all(axis=(1, 2))
     assert seen.mean() == pytest.approx(0.6, abs=0.05)
     assert one.mean() == pytest.approx(0.15, abs=0.04)

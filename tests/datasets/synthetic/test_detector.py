@@ -7,7 +7,12 @@ import pytest
 from motions import walk
 
 from tcpformer.datasets.synthetic import detector as flaws
-from tcpformer.datasets.synthetic.detector import Detections, detected, torso_of, visibility
+from tcpformer.datasets.synthetic.detector import (
+    SimulatedDetections,
+    simulate_detector,
+    simulate_visibility,
+    torso_lengths,
+)
 from tcpformer.skeleton import H36M
 
 JOINT = H36M.index
@@ -26,12 +31,12 @@ def seen(
     half: tuple[float, float] = WIDE,
     seed: int = 0,
     seconds: float = SECONDS,
-) -> tuple[np.ndarray, Detections]:
+) -> tuple[np.ndarray, SimulatedDetections]:
     xyz = person() if xyz is None else xyz
     clips = np.broadcast_to(xyz, (b, *xyz.shape)).astype(np.float32)
     every = np.full((b, 2), half, dtype=np.float32)
     rng = np.random.default_rng(seed)
-    return xyz[..., :2] / xyz[..., 2:], detected(clips, every, np.full(b, seconds), rng)
+    return xyz[..., :2] / xyz[..., 2:], simulate_detector(clips, every, np.full(b, seconds), rng)
 
 
 def test_errors_are_as_large_as_measured() -> None:
@@ -45,7 +50,7 @@ def test_errors_are_as_large_as_measured() -> None:
 
 def test_what_is_said_of_the_error_is_true() -> None:
     exact, found = seen(20)
-    torso = torso_of(exact[None].astype(np.float32))[0]
+    torso = torso_lengths(exact[None].astype(np.float32))[0]
     size = np.linalg.norm(found.rays - exact, axis=-1) / torso
     np.testing.assert_allclose(found.wrong, size, rtol=1e-3, atol=1e-4)
     assert found.inside.all()
@@ -185,7 +190,7 @@ def test_clips_of_any_length_and_people_seen_end_on(t: int) -> None:
 def test_visibility_needs_no_detections(rng: np.random.Generator) -> None:
     xyz = np.broadcast_to(person(5), (3, 5, 17, 3)).astype(np.float32)
     beyond = np.zeros((3, 5, 17), dtype=np.float32)
-    found = visibility(xyz, xyz[..., :2] / xyz[..., 2:], beyond, np.full(3, SECONDS), rng)
+    found = simulate_visibility(xyz, xyz[..., :2] / xyz[..., 2:], beyond, np.full(3, SECONDS), rng)
     assert found.shape == (3, 5, 17)
     assert found.min() > 0
     assert found.max() <= 1

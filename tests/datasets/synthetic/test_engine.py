@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from mocaps import mocap_file
 from motions import walk
+from tcpformer.datasets.clip_batch import ClipBatch
+from tcpformer.datasets.synthetic.as_filmed import generate_filmed_clips
+from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_clips
 
 from tcpformer.datasets.mocap import Mocap, load_mocap
-from tcpformer.datasets.synthetic import engine
-from tcpformer.datasets.synthetic.clips import Clips, clips
-from tcpformer.datasets.synthetic.engine import filmed_clips
+from tcpformer.datasets.synthetic import as_filmed as engine
 from tcpformer.filtering.repair import interpolate_at
 from tcpformer.lifting.normalize import FLAT_SCALE, look_at_rotation, to_centered_camera, to_rays
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
@@ -28,12 +29,12 @@ def mocap() -> Mocap:
     return Mocap(joined, np.array([0, 400]), np.array([400, 400]), 50.0)
 
 
-def drawn(mocap: Mocap, count: int = 1, **changes: Any) -> list[Clips]:
+def drawn(mocap: Mocap, count: int = 1, **changes: Any) -> list[ClipBatch]:
     settings: dict[str, Any] = {"frames": 9, "batch": 16, "spacing": (1, 3), "seed": 0} | changes
-    return list(islice(filmed_clips(mocap, **settings), count))
+    return list(islice(generate_filmed_clips(mocap, **settings), count))
 
 
-def arrays(batch: Clips) -> tuple[np.ndarray, ...]:
+def arrays(batch: ClipBatch) -> tuple[np.ndarray, ...]:
     return batch.xyc, batch.flat, batch.xyz
 
 
@@ -74,7 +75,7 @@ def test_some_clips_are_exact_and_the_flat_pose_is_then_near_the_truth(mocap: Mo
 
 
 def test_it_is_another_footage_than_the_benchmarks(mocap: Mocap) -> None:
-    one = next(clips(mocap, frames=9, batch=16, spacing=(1, 3), seed=0))
+    one = next(generate_benchmark_clips(mocap, frames=9, batch=16, spacing=(1, 3), seed=0))
     assert (one.xyc != drawn(mocap)[0].xyc).any()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.datasets.synthetic.framing import ASSUMED, NEAREST, Views, framed
+from tcpformer.datasets.synthetic.cameras import ASSUMED_HALF, NEAREST, Views, sample_filmed_views
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.world.trajectory import choose_focal
 
@@ -15,7 +15,7 @@ WHEN = np.arange(FRAMES) / FPS
 def views(count: int = 400, seed: int = 0, speed: float = 1.2) -> tuple[np.ndarray, Views]:
     world = np.broadcast_to(walk(FRAMES, FPS, speed).xyz, (count, FRAMES, 17, 3))
     when = np.broadcast_to(WHEN, (count, FRAMES))
-    return world, framed(world, when, np.random.default_rng(seed))
+    return world, sample_filmed_views(world, when, np.random.default_rng(seed))
 
 
 def inside(seen: Views) -> np.ndarray:
@@ -109,12 +109,12 @@ def test_an_unknown_focal_length_is_taken_for_the_lifters_own() -> None:
     _, seen = views(300)
     assert 0.3 < seen.known.mean() < 0.5
     focal, _ = choose_focal(None, None, (1920, 1080))
-    assert pytest.approx(960 / focal) == ASSUMED
+    assert pytest.approx(960 / focal) == ASSUMED_HALF
     zoom = seen.zoom()
     assert (zoom[seen.known] == 1).all()
     # however it was zoomed, the picture's longer side then spans 60 degrees
     taken = (seen.half.max(axis=1) * zoom)[~seen.known]
-    np.testing.assert_allclose(taken, ASSUMED, rtol=1e-6)
+    np.testing.assert_allclose(taken, ASSUMED_HALF, rtol=1e-6)
 
 
 def test_cameras_come_again_by_seed() -> None:

@@ -5,7 +5,7 @@ import pytest
 from motions import walk
 from scipy.spatial.transform import Rotation
 
-from tcpformer.datasets.synthetic.limb_swap import KINDS, chosen, grafted
+from tcpformer.datasets.synthetic.limb_swap import KINDS, choose_limbs, swap_limbs
 from tcpformer.skeleton import H36M, stature
 
 ARMS = [H36M.index[s + j] for s in "LR" for j in ("Elbow", "Wrist")]
@@ -33,27 +33,29 @@ def bent(x: np.ndarray, turn: Rotation) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_grafting_ones_own_limbs_changes_nothing(bodies: np.ndarray, kind: str) -> None:
-    np.testing.assert_allclose(grafted(bodies, bodies, kinds(kind)), bodies, atol=1e-12)
+    np.testing.assert_allclose(swap_limbs(bodies, bodies, kinds(kind)), bodies, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_the_donor_stands_and_faces_does_not_matter(bodies: np.ndarray, kind: str) -> None:
     donors = bodies[[1, 2, 0]]
     turned = bent(donors, Rotation.from_euler("xyz", [0.3, 2.0, -1.0]))
-    wanted = grafted(bodies, donors, kinds(kind))
-    np.testing.assert_allclose(grafted(bodies, turned, kinds(kind)), wanted, atol=1e-9)
+    wanted = swap_limbs(bodies, donors, kinds(kind))
+    np.testing.assert_allclose(swap_limbs(bodies, turned, kinds(kind)), wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_result_turns_with_the_body(bodies: np.ndarray, kind: str) -> None:
     turn, donors = Rotation.from_euler("zx", [1.0, 0.4]), bodies[[2, 0, 1]]
-    wanted = bent(grafted(bodies, donors, kinds(kind)), turn)
-    np.testing.assert_allclose(grafted(bent(bodies, turn), donors, kinds(kind)), wanted, atol=1e-9)
+    wanted = bent(swap_limbs(bodies, donors, kinds(kind)), turn)
+    np.testing.assert_allclose(
+        swap_limbs(bent(bodies, turn), donors, kinds(kind)), wanted, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_limbs_move_and_they_move(bodies: np.ndarray, kind: str) -> None:
-    out = grafted(bodies, bodies[[1, 2, 0], ::-1], kinds(kind))
+    out = swap_limbs(bodies, bodies[[1, 2, 0], ::-1], kinds(kind))
     others = [j for j in range(17) if j not in MOVED[kind]]
     np.testing.assert_array_equal(out[:, :, others], bodies[:, :, others])
     assert np.abs(out - bodies)[:, :, MOVED[kind]].mean() > 0.02
@@ -61,19 +63,19 @@ def test_only_the_limbs_move_and_they_move(bodies: np.ndarray, kind: str) -> Non
 
 def test_a_giants_limbs_fit_the_body(bodies: np.ndarray) -> None:
     donors = 1.3 * bodies[[1, 2, 0]]
-    out = grafted(bodies, donors, kinds("legs"))
+    out = swap_limbs(bodies, donors, kinds("legs"))
     np.testing.assert_allclose(lengths(out), lengths(bodies), rtol=0.02)
     np.testing.assert_allclose(stature(out), stature(bodies), rtol=0.01)
 
 
 def test_clips_without_a_kind_stay(bodies: np.ndarray) -> None:
-    out = grafted(bodies, bodies[[1, 2, 0]], np.array([-1, 0, -1]))
+    out = swap_limbs(bodies, bodies[[1, 2, 0]], np.array([-1, 0, -1]))
     np.testing.assert_array_equal(out[[0, 2]], bodies[[0, 2]])
     assert (out[1] != bodies[1]).any()
 
 
 def test_as_many_are_chosen_as_asked(rng: np.random.Generator) -> None:
-    kind = chosen(0.4, 20_000, rng)
+    kind = choose_limbs(0.4, 20_000, rng)
     for number in range(len(KINDS)):
         assert (kind == number).mean() == pytest.approx(0.2, abs=0.01)
-    assert (chosen(0.0, 100, rng) == -1).all()
+    assert (choose_limbs(0.0, 100, rng) == -1).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tcpformer.datasets.synthetic.occlusion import bridged, seen
+from tcpformer.datasets.synthetic.occlusion import fill_gaps, simulate_visible
 from tcpformer.filtering.repair import fill_gaps
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
@@ -19,18 +19,18 @@ def test_filling_in_is_what_the_lifter_does(rng: np.random.Generator) -> None:
     there[:, :10, 1], there[:, 20:, 2], there[:, :, 3:5] = False, False, False
     there[:, :, 6] = True
     there[5] = True
-    for i, found in enumerate(bridged(xy, there)):
+    for i, found in enumerate(fill_gaps(xy, there)):
         motion = Motion2D(xy[i], there[i].astype(float), (9, 9), 30.0, H36M)
         np.testing.assert_allclose(found, fill_gaps(motion).xy, rtol=0, atol=1e-12)
 
 
 def test_what_is_seen_stays() -> None:
     xy = np.random.default_rng(0).normal(size=(4, 10, 17, 2))
-    np.testing.assert_array_equal(bridged(xy, np.ones((4, 10, 17), dtype=bool)), xy)
+    np.testing.assert_array_equal(fill_gaps(xy, np.ones((4, 10, 17), dtype=bool)), xy)
 
 
 def test_most_is_seen_and_what_is_not_is_as_often_as_stated() -> None:
-    there = seen(SURE, EVERYWHERE, SECONDS, np.random.default_rng(0))
+    there = simulate_visible(SURE, EVERYWHERE, SECONDS, np.random.default_rng(0))
     index = H36M.index
     assert 0.9 < there.mean() < 0.99
     lost = np.asarray(~there.any(axis=2))
@@ -53,7 +53,7 @@ def test_nothing_outside_the_picture_in_half_of_the_clips() -> None:
     inside = EVERYWHERE.copy()
     ankle = H36M.index["RAnkle"]
     inside[:, :, ankle] = False
-    there = seen(SURE, inside, SECONDS, np.random.default_rng(0))
+    there = simulate_visible(SURE, inside, SECONDS, np.random.default_rng(0))
     silent = ~there[:, :, ankle].any(axis=1)
     assert 0.45 < silent.mean() < 0.65
 
@@ -61,12 +61,12 @@ def test_nothing_outside_the_picture_in_half_of_the_clips() -> None:
 def test_doubtful_joints_are_dropped_in_a_tenth_of_the_clips() -> None:
     doubtful = SURE.copy()
     doubtful[:, :, 5] = 0.1
-    there = seen(doubtful, EVERYWHERE, SECONDS, np.random.default_rng(0))
+    there = simulate_visible(doubtful, EVERYWHERE, SECONDS, np.random.default_rng(0))
     silent = ~there[:, 1:, 5].any(axis=1)
     assert 0.1 < silent.mean() < 0.2  # and some legs, whatever the confidence
 
 
 def test_a_clip_always_keeps_something() -> None:
-    there = seen(SURE, ~EVERYWHERE, SECONDS, np.random.default_rng(0))
+    there = simulate_visible(SURE, ~EVERYWHERE, SECONDS, np.random.default_rng(0))
     assert there.mean(axis=(1, 2)).min() >= 0.25
-    assert bridged(np.zeros((2000, 100, 17, 2)), there).shape == (2000, 100, 17, 2)
+    assert fill_gaps(np.zeros((2000, 100, 17, 2)), there).shape == (2000, 100, 17, 2)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from tcpformer.datasets.mocap import Mocap
-from tcpformer.datasets.synthetic.playback import MARGIN, in_line, resampled, takes
+from tcpformer.datasets.synthetic.playback import (
+    MARGIN,
+    resample_linear,
+    resample_spline,
+    sample_playback,
+)
 from tcpformer.filtering.repair import interpolate_at, resample
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
@@ -27,17 +32,21 @@ def test_resampling_is_what_the_lifter_does(rng: np.random.Generator) -> None:
     at = np.arange(len(even))[None] * 30 / FPS
     inner = (at[0] > 12) & (at[0] < 47)
     at = at[:, inner]
-    np.testing.assert_allclose(resampled(xy[None], at)[0], even.xy[inner], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(in_line(sure[None], at)[0], even.confidence[inner], atol=1e-9)
+    np.testing.assert_allclose(resample_spline(xy[None], at)[0], even.xy[inner], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        resample_linear(sure[None], at)[0], even.confidence[inner], atol=1e-9
+    )
     straight = interpolate_at(xy, np.arange(60.0), at[0], smooth=False)
-    np.testing.assert_allclose(in_line(xy[None, ..., 0], at)[0], straight[..., 0], atol=1e-9)
+    np.testing.assert_allclose(
+        resample_linear(xy[None, ..., 0], at)[0], straight[..., 0], atol=1e-9
+    )
 
 
 def test_frames_of_the_video_are_kept_as_they_are(rng: np.random.Generator) -> None:
     x = rng.normal(size=(3, 40, 17, 2))
     at = np.arange(MARGIN, 32)[None].repeat(3, axis=0).astype(float)
-    np.testing.assert_allclose(resampled(x, at), x[:, MARGIN:32], atol=1e-5)
-    np.testing.assert_array_equal(in_line(x[..., 0], at), x[:, MARGIN:32, :, 0])
+    np.testing.assert_allclose(resample_spline(x, at), x[:, MARGIN:32], atol=1e-5)
+    np.testing.assert_array_equal(resample_linear(x[..., 0], at), x[:, MARGIN:32, :, 0])
 
 
 def test_a_cubic_path_is_found_between_the_frames() -> None:
@@ -45,13 +54,13 @@ def test_a_cubic_path_is_found_between_the_frames() -> None:
     x = np.stack([t**3, t**2 - t], axis=-1)[None, :, None]
     at = np.linspace(14, 26, 30)[None]
     exact = np.interp(at[0], np.arange(41), t)
-    found = resampled(x, at)[0, :, 0]
+    found = resample_spline(x, at)[0, :, 0]
     np.testing.assert_allclose(found, np.stack([exact**3, exact**2 - exact], axis=-1), atol=2e-6)
 
 
 def test_video_and_clip_show_the_same_motion() -> None:
-    drawn = takes(line(), 27, 200, (2, 6), np.random.default_rng(0))
-    again = resampled(drawn.video.astype(float), drawn.at)
+    drawn = sample_playback(line(), 27, 200, (2, 6), np.random.default_rng(0))
+    again = resample_spline(drawn.video.astype(float), drawn.at)
     steps = np.diff(drawn.clip[:, :, 0, 0], axis=1)
     whole = (steps > 0).all(axis=1) & (drawn.video[:, 0, 0, 0] > 0.1)
     whole &= drawn.video[:, -1, 0, 0] < 39.8  # none of them rests at an end of the sequence
@@ -60,7 +69,7 @@ def test_video_and_clip_show_the_same_motion() -> None:
 
 
 def test_pace_rates_and_spacing_are_as_stated() -> None:
-    drawn = takes(line(), 27, 2000, (2, 6), np.random.default_rng(0))
+    drawn = sample_playback(line(), 27, 2000, (2, 6), np.random.default_rng(0))
     gap = np.diff(drawn.at, axis=1) / drawn.fps[:, None] * FPS
     np.testing.assert_allclose(gap, np.round(gap), atol=1e-9)
     assert (gap == gap[:, :1]).mean() > 0.3
@@ -80,7 +89,7 @@ def test_pace_rates_and_spacing_are_as_stated() -> None:
 
 
 def test_there_are_frames_on_both_sides_of_the_clip() -> None:
-    drawn = takes(line(), 9, 100, (2, 6), np.random.default_rng(0))
+    drawn = sample_playback(line(), 9, 100, (2, 6), np.random.default_rng(0))
     assert drawn.at.min() >= MARGIN
     assert drawn.at.max() <= drawn.video.shape[1] - 1 - MARGIN
     assert drawn.clip.shape == (100, 9, 17, 3)
@@ -93,7 +102,7 @@ def test_short_sequences_are_never_left(lengths: tuple[int, ...]) -> None:
     place = np.repeat(100.0 * np.arange(len(lengths)), lengths)
     xyz = np.broadcast_to(place[:, None, None], (len(place), 17, 3)).astype(np.float32)
     mocap = Mocap(xyz, starts, np.array(lengths), FPS)
-    drawn = takes(mocap, 27, 64, (2, 6), np.random.default_rng(0))
+    drawn = sample_playback(mocap, 27, 64, (2, 6), np.random.default_rng(0))
     own = drawn.clip[:, :1, :1]
     assert (drawn.clip == own).all()
     assert (drawn.video == own).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tcpformer.datasets.synthetic.random_processes import ornstein_uhlenbeck, spells
+from tcpformer.datasets.synthetic.random_processes import ornstein_uhlenbeck, random_intervals
 
 
 @pytest.mark.parametrize("memory", [0.1, 0.7])
@@ -38,7 +38,7 @@ def test_a_wander_is_what_one_step_after_the_other_gives() -> None:
 
 def test_spells_are_as_frequent_and_as_long_as_stated(rng: np.random.Generator) -> None:
     rate, t, seconds = 0.05, 300, np.full(400, 0.01)
-    on = spells(np.full((400, 17), rate), (0.2, 0.6), seconds, t, rng)
+    on = random_intervals(np.full((400, 17), rate), (0.2, 0.6), seconds, t, rng)
     assert on.mean() == pytest.approx(rate * 0.4, rel=0.2)  # a spell lasts 0.4 s in the mean
     runs = np.diff(on.astype(int), axis=1)
     inside = on.any(axis=1) & ~on[:, 0] & ~on[:, -1]
@@ -46,4 +46,4 @@ def test_spells_are_as_frequent_and_as_long_as_stated(rng: np.random.Generator) 
     long = on.sum(axis=1)[inside] * 0.01
     assert long.min() >= 0.19
     assert long.max() <= 0.61
-    assert not spells(np.zeros((400, 2)), (0.2, 0.6), seconds, t, rng).any()
+    assert not random_intervals(np.zeros((400, 2)), (0.2, 0.6), seconds, t, rng).any()

@@ -1,6 +1,6 @@
-"""Folders of motion capture, BVH and ASF/AMC, into the one file that `mocap.py` reads.
+"""Folders of motion capture (BVH, ASF/AMC) to the one file that `datasets.mocap` reads.
 
-Nothing is guessed in silence: unit, up axis, floor, cuts and refusals are in the report.
+The report lists every decision: unit, up axis, floor, cuts and dropped files.
 """
 
 import re
@@ -21,14 +21,14 @@ from ...skeleton import H36M
 from ..mocap import SPLITS
 from .cleaning import (
     UNITS,
-    UPRIGHT,
+    CleaningConfig,
     check_limbs,
-    cut,
-    floor_shift,
-    human_unit,
-    resampled,
-    up_axis,
-    z_up,
+    find_floor_shift,
+    find_unit,
+    find_up_axis,
+    resample,
+    rotate_z_up,
+    split_at_glitches,
 )
 from .rigs import to_h36m
 
@@ -40,17 +40,17 @@ Pieces = list[Float[np.ndarray, "_ 17 3"]]
 
 
 @dataclass(frozen=True)
-class Source:
-    """What became of a file.
+class ConvertedFile:
+    """How a file was converted.
 
     Attributes:
-        file: Its path within the folder.
-        subject: Whose motion it is, from the name.
-        split: Where the motion belongs.
+        file: Path within the folder.
+        subject: Subject, from the name.
+        split: "train", "val" or "test".
         fps: Frames per second of the file.
-        unit: The unit in which the figure is human, one of `cleaning.UNITS`.
-        up: The axis that became z, as "+y".
-        seconds: How much was read, and how much was kept.
+        unit: Unit of the file, one of `cleaning.UNITS`.
+        up: Axis that became z, such as "+y".
+        seconds: Length that was read, and that was kept.
         notes: What was decided, repaired or cut.
         dropped: Why nothing was kept; empty if something was.
     """
@@ -67,151 +67,153 @@ class Source:
 
 
 @dataclass(frozen=True)
-class ImportReport:
-    """What became of every file of a folder, in the order of their paths."""
+class ConversionReport:
+    """How every file of a folder was converted, in the order of their paths."""
 
-    sources: tuple[Source, ...]
+    files: tuple[ConvertedFile, ...]
 
     def table(self) -> str:
-        """One line a file, then what was read and kept in all."""
+        """Return one line a file, then the totals."""
         rows: list[tuple[str, ...]] = [
             ("file", "subject", "split", "fps", "unit", "up", "read s", "kept s", "")
         ]
-        for s in self.sources:
+        for s in self.files:
             numbers = (f"{s.fps:g}", s.unit, s.up, *(f"{x:.1f}" for x in s.seconds))
-            said = [f"DROPPED: {s.dropped}"] * bool(s.dropped) + list(s.notes)
-            rows.append((s.file, s.subject, s.split, *numbers, "; ".join(said)))
+            notes = [f"DROPPED: {s.dropped}"] * bool(s.dropped) + list(s.notes)
+            rows.append((s.file, s.subject, s.split, *numbers, "; ".join(notes)))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(word.ljust(w) for word, w in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
         read, kept = (
-            sum(minutes) / 60 for minutes in zip(*(s.seconds for s in self.sources), strict=True)
+            sum(minutes) / 60 for minutes in zip(*(s.seconds for s in self.files), strict=True)
         )
-        whole = sum(not s.dropped for s in self.sources)
-        total = f"{whole} of {len(self.sources)} files, {kept:.1f} of {read:.1f} minutes kept."
+        whole = sum(not s.dropped for s in self.files)
+        total = f"{whole} of {len(self.files)} files, {kept:.1f} of {read:.1f} minutes kept."
         return "\n".join([*lines, total])
 
 
-def import_mocap(
+def convert_mocap(
     folder: str | Path,
     target: str | Path,
     *,
     splits: Mapping[str, Collection[str]] | None = None,
     amc_fps: float = AMC_FPS,
-) -> ImportReport:
-    """Turn all the BVH and AMC files of a folder, and of those in it, into one npz at 50 fps.
+) -> ConversionReport:
+    """Convert all BVH and AMC files of a folder and its subfolders to one npz at 50 fps.
 
     The subject is the number before the take ("07_12" is of 07) or after "subject", else the name
-    of the folder that the file lies in. Files of one folder must share their up axis. An AMC
-    belongs to the ASF beside it of the same name, of its subject's name, or the only one there.
+    of the file's folder. Files of one folder must share their up axis. An AMC belongs to the ASF
+    beside it of the same name, of its subject's name, or the only one there.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
         target: The npz to write.
         splits: Subjects of "val" and "test", such as {"val": ["07"]}; all others are "train".
-        amc_fps: Frames per second of AMC files, which do not say it.
+        amc_fps: Frames per second of AMC files, which do not hold it.
 
     Returns:
         What was decided, repaired and dropped, and why.
 
     Raises:
-        ValueError: If there is nothing to keep, or ``splits`` names what is not there.
+        ValueError: If nothing can be kept, or ``splits`` has an unknown split or subject.
     """
     folder = Path(folder)
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _KINDS)
     if not paths:
         what = "expected a folder" if not folder.is_dir() else "found no .bvh and no .amc file"
         raise ValueError(f"{folder}: {what}.")
-    subjects = [_subject(path) for path in paths]
-    split = _split_of(subjects, splits or {})
+    subjects = [_parse_subject(path) for path in paths]
+    split = _assign_splits(subjects, splits or {})
     read = [
-        _read(path, Source(str(path.relative_to(folder)), subject, split[subject]), amc_fps)
+        _read_pieces(
+            path, ConvertedFile(str(path.relative_to(folder)), subject, split[subject]), amc_fps
+        )
         for path, subject in zip(paths, subjects, strict=True)
     ]
     groups = groupby(read, key=lambda s: (Path(s[0].file).parent, Path(s[0].file).suffix.lower()))
-    done = [s for _, group in groups for s in _upright(list(group))]
-    report = ImportReport(tuple(source for source, _ in done))
+    done = [s for _, group in groups for s in _stand_up(list(group))]
+    report = ConversionReport(tuple(source for source, _ in done))
     if not any(pieces for _, pieces in done):
         raise ValueError(f"{folder}: nothing to keep.\n{report.table()}")
     _write(done, target)
     return report
 
 
-def _subject(path: Path) -> str:
+def _parse_subject(path: Path) -> str:
     number = re.search(r"^(\d+)_\d+|subject[_-]?(\d+)", path.stem, re.IGNORECASE)
     return next(filter(None, number.groups())) if number else path.parent.name
 
 
-def _split_of(subjects: list[str], splits: Mapping[str, Collection[str]]) -> dict[str, str]:
-    """Subject -> split."""
-    asked = {subject: split for split, chosen in splits.items() for subject in chosen}
-    strange = {*splits} - {*SPLITS} | {*asked} - {*subjects}
-    if strange or len(asked) < sum(map(len, splits.values())):
+def _assign_splits(subjects: list[str], splits: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Return subject -> split."""
+    chosen = {subject: split for split, names in splits.items() for subject in names}
+    unknown = {*splits} - {*SPLITS} | {*chosen} - {*subjects}
+    if unknown or len(chosen) < sum(map(len, splits.values())):
         raise ValueError(
             f"splits must map {SPLITS} to subjects, each in one, from {sorted({*subjects})}; "
             f"got {dict(splits)}."
         )
-    return {subject: asked.get(subject, "train") for subject in subjects}
+    return {subject: chosen.get(subject, "train") for subject in subjects}
 
 
-def _read(path: Path, source: Source, amc_fps: float) -> tuple[Source, Pieces]:
-    """The pieces of a file in metres at 50 fps, in its own axes; none if something is wrong."""
+def _read_pieces(path: Path, source: ConvertedFile, amc_fps: float) -> tuple[ConvertedFile, Pieces]:
+    """Read the pieces of a file in metres at 50 fps, in its own axes; none if it is dropped."""
     try:
-        capture = _capture(path, amc_fps)
+        capture = _read_capture(path, amc_fps)
         source = replace(source, fps=capture.fps, seconds=(len(capture.xyz) / capture.fps, 0.0))
         xyz, notes = to_h36m(capture)
-        unit = human_unit(xyz)
+        unit = find_unit(xyz)
         source = replace(source, unit=unit, notes=notes)
         check_limbs(xyz)
     except ValueError as error:
         return replace(source, dropped=str(error)), []
-    pieces = cut(xyz * UNITS[unit], capture.fps)
+    pieces = split_at_glitches(xyz * UNITS[unit], capture.fps)
     lost = len(xyz) - sum(map(len, pieces))
     if lost:
         notes += (f"{lost} of {len(xyz)} frames cut: jumps, or too short between them",)
     dropped = "" if pieces else "nothing is long enough"
     source = replace(source, notes=notes, dropped=dropped)
-    return source, [resampled(piece, capture.fps, FPS) for piece in pieces]
+    return source, [resample(piece, capture.fps, FPS) for piece in pieces]
 
 
-def _capture(path: Path, amc_fps: float) -> Capture:
+def _read_capture(path: Path, amc_fps: float) -> Capture:
     if path.suffix.lower() == ".bvh":
         return read_bvh(path)
     figures = {p.stem: p for p in path.parent.iterdir() if p.suffix.lower() == ".asf"}
-    names = [path.stem, _subject(path), *(figures if len(figures) == 1 else ())]
+    names = [path.stem, _parse_subject(path), *(figures if len(figures) == 1 else ())]
     found = [figures[name] for name in names if name in figures]
     if not found:
-        raise ValueError(f"no ASF named {path.stem} or {_subject(path)} beside it")
+        raise ValueError(f"no ASF named {path.stem} or {_parse_subject(path)} beside it")
     return read_acclaim(found[0], path, amc_fps)
 
 
-def _upright(group: list[tuple[Source, Pieces]]) -> list[tuple[Source, Pieces]]:
-    """Turn what comes from one folder so that z is up and the floor at 0."""
+def _stand_up(group: list[tuple[ConvertedFile, Pieces]]) -> list[tuple[ConvertedFile, Pieces]]:
+    """Rotate the motions of one folder so that z is up, and move their floors to 0."""
     try:
-        up = up_axis([piece for _, pieces in group for piece in pieces])
+        up = find_up_axis([piece for _, pieces in group for piece in pieces])
     except ValueError as error:
         return [(s if s.dropped else replace(s, dropped=str(error)), []) for s, _ in group]
-    return [_standing(source, pieces, up) if pieces else (source, []) for source, pieces in group]
+    return [_to_floor(source, pieces, up) if pieces else (source, []) for source, pieces in group]
 
 
-def _standing(source: Source, pieces: Pieces, up: str) -> tuple[Source, Pieces]:
-    pieces = [z_up(piece, up) for piece in pieces]
-    together = np.concatenate(pieces)
-    shift = floor_shift(together)
+def _to_floor(source: ConvertedFile, pieces: Pieces, up: str) -> tuple[ConvertedFile, Pieces]:
+    pieces = [rotate_z_up(piece, up) for piece in pieces]
+    joined = np.concatenate(pieces)
+    shift = find_floor_shift(joined)
     notes = source.notes
     if shift:
         notes += (f"the floor was not at 0: moved by {shift:.2f} m",)
-    trunk = together[:, H36M.index["Thorax"]] - together[:, H36M.index["Hip"]]
-    if (trunk[:, 2] / np.linalg.norm(trunk, axis=-1)).mean() < UPRIGHT:
+    trunk = joined[:, H36M.index["Thorax"]] - joined[:, H36M.index["Hip"]]
+    if (trunk[:, 2] / np.linalg.norm(trunk, axis=-1)).mean() < CleaningConfig().upright:
         notes += (f"mostly not upright: {up} is up as in the other files of the folder",)
-    seconds = (source.seconds[0], len(together) / FPS)
+    seconds = (source.seconds[0], len(joined) / FPS)
     source = replace(source, up=up, seconds=seconds, notes=notes)
     return source, [piece + np.array([0, 0, shift]) for piece in pieces]
 
 
-def _write(done: list[tuple[Source, Pieces]], target: str | Path) -> None:
+def _write(done: list[tuple[ConvertedFile, Pieces]], target: str | Path) -> None:
     named = [(_name(s, i, len(ps)), s, p) for s, ps in done for i, p in enumerate(ps)]
     xyz = np.concatenate([piece for _, _, piece in named])
     sources = [source for _, source, _ in named]
@@ -234,11 +236,11 @@ def _write(done: list[tuple[Source, Pieces]], target: str | Path) -> None:
         np.savez_compressed(beside, **arrays)
 
 
-def _name(source: Source, number: int, count: int) -> str:
-    """The path without suffix; pieces are numbered where there are several."""
+def _name(source: ConvertedFile, number: int, count: int) -> str:
+    """Return the path without suffix, with the number of the piece if there are several."""
     return Path(source.file).with_suffix("").as_posix() + (f"#{number}" if count > 1 else "")
 
 
 def _tenths(xyz: Float[np.ndarray, "*batch 3"]) -> Int[np.ndarray, "*batch 3"]:
-    """Tenths of millimetres."""
+    """Return tenths of millimetres."""
     return np.round(xyz * 1e4).astype(np.int32)

@@ -1,8 +1,8 @@
-"""The 17 joints of Human3.6M in a captured figure, whatever its maker called them.
+"""The 17 joints of Human3.6M from the joints of a captured figure, by the names of many rigs.
 
-What each of them is: "Hip" the midpoint of the hip joints; "Spine" the end of the lower back;
-"Thorax" the base of the neck at the height of the shoulders; "Neck" the base of the skull; "Head"
-the end of the head bone; the others as named.
+"Hip" is the midpoint of the hip joints; "Spine" the end of the lower back; "Thorax" the base of the
+neck at the height of the shoulders; "Neck" the base of the skull; "Head" the end of the head bone;
+the others as named.
 """
 
 import re
@@ -31,72 +31,72 @@ ALIASES: dict[str, tuple[str, ...]] = {
 } | {
     side + joint: tuple(side + n for n in names) for joint, names in _SIDED.items() for side in "LR"
 }
-"""Which joint of a file stands for one of ours: the first of these names that the file has.
+"""Joint -> its names in files; the first that the file has is taken.
 
 Compared without case, punctuation and prefix, the side in front as L or R: "mixamorig:LeftUpLeg"
-is "LUpLeg". So are known: CMU in ASF and in its BVH conversions (MotionBuilder, 3ds Max, Daz),
-Mixamo, LAFAN1, Biovision and Xsens (100STYLE), SMPL, 3ds Max bipeds. The order decides where a name
-means two places: "LeftShoulder" is the shoulder in Biovision, but the start of the clavicle where
-there is a "LeftArm"; in ASF a bone's name belongs to its end, so "lclavicle" is the shoulder.
-"Hip" and "Spine" are computed, and "Head" where the file has none.
+is "LUpLeg". Covers CMU in ASF and in its BVH conversions (MotionBuilder, 3ds Max, Daz), Mixamo,
+LAFAN1, Biovision and Xsens (100STYLE), SMPL, 3ds Max bipeds. The order resolves names with two
+meanings: "LeftShoulder" is the shoulder in Biovision, but the start of the clavicle if there is a
+"LeftArm"; in ASF a bone's name belongs to its end, so "lclavicle" is the shoulder. "Hip" and
+"Spine" are computed, and "Head" if the file has none.
 """
 
 _PREFIX = re.compile(r"^(.*:|mixamorig\d*|character\d*|bip\d+)[_ ]*", re.IGNORECASE)
-SPINE_AT = 0.44
-"""Height of the end of the lower back, from the hips to the base of the neck: CMU's own figures."""
-CROWN = 0.21
-"""The head bone over the trunk, likewise."""
-FOREARM = 0.9
+SPINE_HEIGHT = 0.44
+"""Height of the end of the lower back between hips and base of the neck, in CMU's figures."""
+HEAD_LENGTH = 0.21
+"""Head bone over trunk, in CMU's figures."""
+FOREARM_LENGTH = 0.9
 """Forearm over upper arm. CMU's "radius" and "wrist" together reach into the hand."""
 
 _SOLID = (("Thorax", "LHip"), ("Thorax", "Neck"), ("LElbow", "LWrist"), ("RElbow", "RWrist"))
-"""Bones by which others are measured."""
+"""Bones that must have a length: others are measured by them."""
 
 Track = Float[np.ndarray, "t 3"]
 
 
 def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, ...]]:
-    """Find the joints, in the unit and axes of the file, and say what had to be made up.
+    """Return the joints, in the unit and axes of the file, and notes on what was made up.
 
     Raises:
         ValueError: If a joint has no counterpart (the message lists what was found and what not),
-            or trunk, neck or forearm no length.
+            or trunk, neck or forearm have no length.
     """
     ours = {canonical(name): i for i, name in enumerate(capture.joints)}
     if set(H36M.joints) <= set(ours):
         return capture.xyz[:, [ours[joint] for joint in H36M.joints]], ()
     at = find_joints(capture.joints)
-    capture, notes = _with_chest(capture, at["Thorax"])
+    capture, notes = _restore_chest(capture, at["Thorax"])
     xyz = {joint: capture.xyz[:, i] for joint, i in at.items()}
     empty = [bone for bone in _SOLID if _length(xyz[bone[0]] - xyz[bone[1]]) == 0]
     if empty:
         raise ValueError(f"these joints lie in one place: {empty}")
     xyz["Hip"] = (xyz["LHip"] + xyz["RHip"]) / 2
-    xyz["Thorax"] = _at_shoulder_height(capture, at, xyz)
-    xyz["Spine"] = _end_of_lower_back(capture, at["Thorax"], xyz)
+    xyz["Thorax"] = _place_thorax(capture, at, xyz)
+    xyz["Spine"] = _place_spine(capture, at["Thorax"], xyz)
     trunk = _length(xyz["Thorax"] - xyz["Hip"])
-    if "Head" not in at or _length(xyz["Head"] - xyz["Neck"]) < 0.1 * CROWN * trunk:
-        rest = _at_rest(capture, at["Neck"])
+    if "Head" not in at or _length(xyz["Head"] - xyz["Neck"]) < 0.1 * HEAD_LENGTH * trunk:
+        rest = _rest_bone(capture, at["Neck"])
         straight = np.where(np.abs(rest) == np.abs(rest).max(), np.sign(rest), 0)
-        xyz["Head"] = xyz["Neck"] + CROWN * trunk * (capture.turns[:, at["Neck"]] @ straight)
+        xyz["Head"] = xyz["Neck"] + HEAD_LENGTH * trunk * (capture.turns[:, at["Neck"]] @ straight)
         notes += ("the head bone has no end: made one",)
-    if {"lradius", "lfingerbase"} & {_plain(name) for name in capture.joints}:
+    if {"lradius", "lfingerbase"} & {_simplify(name) for name in capture.joints}:
         for side in "LR":
             arm = xyz[f"{side}Elbow"] - xyz[f"{side}Shoulder"]
             forearm = xyz[f"{side}Wrist"] - xyz[f"{side}Elbow"]
-            factor = FOREARM * _length(arm) / _length(forearm)
+            factor = FOREARM_LENGTH * _length(arm) / _length(forearm)
             xyz[f"{side}Wrist"] = xyz[f"{side}Elbow"] + factor * forearm
-        notes += (f"CMU's wrists: moved to {FOREARM:g} upper arms from the elbow",)
+        notes += (f"CMU's wrists: moved to {FOREARM_LENGTH:g} upper arms from the elbow",)
     return np.stack([xyz[joint] for joint in H36M.joints], axis=1), notes
 
 
 def find_joints(names: Sequence[str]) -> dict[str, int]:
-    """The place in ``names`` of each joint that has an alias there; "Head" may be missing.
+    """Return the index in ``names`` of each joint; "Head" may be missing.
 
     Raises:
-        ValueError: If another one is missing.
+        ValueError: If another joint is missing.
     """
-    place = {_plain(name): i for i, name in reversed(list(enumerate(names)))}
+    place = {_simplify(name): i for i, name in reversed(list(enumerate(names)))}
     at: dict[str, int] = {}
     for joint, aliases in ALIASES.items():
         known = (place.get(alias.lower()) for alias in aliases)
@@ -114,14 +114,14 @@ def find_joints(names: Sequence[str]) -> dict[str, int]:
     return at
 
 
-def _plain(name: str) -> str:
+def _simplify(name: str) -> str:
     return canonical(_PREFIX.sub("", name)).lower()
 
 
-def _with_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...]]:
-    """Put back the chest bone that the usual BVH conversions of CMU lose, 12 cm of the trunk.
+def _restore_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...]]:
+    """Restore the chest bone that the usual BVH conversions of CMU lose, 12 cm of the trunk.
 
-    In them neck and clavicles begin where the chest does. CMU's chest is at rest nearly the same
+    In them neck and clavicles start where the chest does. At rest, CMU's chest is nearly the same
     bone as the one below.
     """
     chest = capture.parents[neck]
@@ -131,7 +131,7 @@ def _with_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...]]:
     lost = below >= 0 and len(children) > 1 and not np.abs(steps).max() > 0
     if not lost:
         return capture, ()
-    bone = capture.turns[:, chest] @ _at_rest(capture, chest)
+    bone = capture.turns[:, chest] @ _rest_bone(capture, chest)
     xyz = capture.xyz.copy()
     for i in range(len(capture.joints)):
         if chest in _ancestors(capture, i):
@@ -139,8 +139,8 @@ def _with_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...]]:
     return replace(capture, xyz=xyz), ("the chest bone was lost in conversion: put back",)
 
 
-def _at_shoulder_height(capture: Capture, at: dict[str, int], xyz: dict[str, Track]) -> Track:
-    """The base of the neck, moved up the neck's first bone to where the shoulders usually are."""
+def _place_thorax(capture: Capture, at: dict[str, int], xyz: dict[str, Track]) -> Track:
+    """Return the base of the neck, moved along the neck to the height of the shoulders."""
     base = capture.xyz[:, at["Thorax"]]
     path = [at["Neck"], *_ancestors(capture, at["Neck"])]
     bone = capture.xyz[:, path[path.index(at["Thorax"]) - 1]] - base
@@ -149,36 +149,36 @@ def _at_shoulder_height(capture: Capture, at: dict[str, int], xyz: dict[str, Tra
     return base + np.clip(share, 0, 1) * bone
 
 
-def _end_of_lower_back(capture: Capture, neck: int, xyz: dict[str, Track]) -> Track:
-    """The joint of the spine that is nearest to the right height, or a point between two."""
+def _place_spine(capture: Capture, neck: int, xyz: dict[str, Track]) -> Track:
+    """Return the spine joint nearest to `SPINE_HEIGHT`, or a point between two."""
     spine = [neck, *_ancestors(capture, neck)][::-1]
     root = capture.xyz[:, spine[0]]
     above = [i for i in spine[1:] if _length(capture.xyz[:, i] - root) > 0]
     path = [xyz["Hip"], *(capture.xyz[:, i] for i in above), xyz["Thorax"]]
     heights = np.cumsum([0, *(_length(b - a) for a, b in pairwise(path))])
     heights /= heights[-1]
-    nearest = int(np.abs(heights - SPINE_AT).argmin())
-    if abs(heights[nearest] - SPINE_AT) < 0.05:
+    nearest = int(np.abs(heights - SPINE_HEIGHT).argmin())
+    if abs(heights[nearest] - SPINE_HEIGHT) < 0.05:
         return path[nearest]
-    i = int(np.searchsorted(heights, SPINE_AT))
-    share = (SPINE_AT - heights[i - 1]) / (heights[i] - heights[i - 1])
+    i = int(np.searchsorted(heights, SPINE_HEIGHT))
+    share = (SPINE_HEIGHT - heights[i - 1]) / (heights[i] - heights[i - 1])
     return path[i - 1] + share * (path[i] - path[i - 1])
 
 
 def _ancestors(capture: Capture, joint: int) -> list[int]:
-    """The joints from the parent to the root."""
+    """Return the joints from the parent to the root."""
     chain = []
     while (joint := capture.parents[joint]) >= 0:
         chain.append(joint)
     return chain
 
 
-def _at_rest(capture: Capture, joint: int) -> Float[np.ndarray, "3"]:
-    """The bone that leads to a joint, as it lies when nothing is turned."""
+def _rest_bone(capture: Capture, joint: int) -> Float[np.ndarray, "3"]:
+    """Return the bone that leads to a joint, in the rest pose."""
     parent = capture.parents[joint]
     return capture.turns[0, parent].T @ (capture.xyz[0, joint] - capture.xyz[0, parent])
 
 
 def _length(bone: Track) -> float:
-    """Usual length."""
+    """Return the median length."""
     return float(np.median(np.linalg.norm(bone, axis=-1)))

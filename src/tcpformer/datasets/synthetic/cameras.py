@@ -1,105 +1,216 @@
-"""Virtual cameras and bodies: the same motion as other people would show it to other cameras.
+"""Virtual cameras of the two camera domains: where they stand, what fits into the picture.
 
 Clips are (b, t, 17, 3) metres; world z up, camera x right, y down, z forward.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
-from scipy.spatial.transform import Rotation
+from jaxtyping import Bool, Float
 
-from ...skeleton import H36M
+from ...skeleton import H36M, STANDARD_HEIGHT, stature
 
-_MIRROR = list(H36M.mirror)
-_JOINT = H36M.index
+ASSUMED_HALF_VIEW = np.tan(np.radians(60) / 2)
+"""Half the longer side of the picture over the focal length that `world` assumes: 60 degrees."""
 
-
-def mirrored(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 17 3"]:
-    """The motion of the person's mirror image: x negated, left and right exchanged."""
-    return clips[:, :, _MIRROR] * np.array([-1, 1, 1], dtype=clips.dtype)
+Clips3D = Float[np.ndarray, "b t 17 3"]
 
 
-def other_bodies(
-    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
-) -> Float[np.ndarray, "b t 17 3"]:
-    """Give each clip another body: limbs up to 10 % longer or shorter, alike on both sides.
+@dataclass(frozen=True)
+class FramingConfig:
+    """Cameras as people hold them. Values are estimates from everyday videos; docs/data-engine.md.
 
-    Hips get wider and shoulders narrower in half of the clips, and the skull's base moves forward
-    in a third: data sets and detectors place these joints differently by centimetres.
+    Probabilities are per clip.
     """
-    b = len(clips)
-    factor = rng.uniform(0.9, 1.1, (b, 17))
-    some = rng.random((b, 3)) < [0.5, 0.5, 0.33]
-    hips = np.where(some[:, 0], rng.uniform(1.0, 1.5, b), 1.0)
-    shoulders = np.where(some[:, 1], rng.uniform(0.75, 1.0, b), 1.0)
-    for i, twin in enumerate(_MIRROR):
-        factor[:, max(i, twin)] = factor[:, min(i, twin)]
-    factor[:, _JOINT["LShoulder"]] = factor[:, _JOINT["RShoulder"]] = shoulders
-    factor[:, _JOINT["LHip"]] = factor[:, _JOINT["RHip"]] = hips
-    out = clips.copy()
-    for parent, child in H36M.bones:
-        bone = clips[:, :, child] - clips[:, :, parent]
-        out[:, :, child] = out[:, :, parent] + bone * factor[:, None, child, None]
-    forward = rng.uniform(0, 0.08, b) * some[:, 2]
-    out[:, :, _JOINT["Neck"]] += _facing(clips) * forward[:, None, None]
-    return out
+
+    aspects: tuple[float, ...] = (16 / 9, 16 / 9, 16 / 9, 4 / 3, 1.0)
+    """Longer over shorter side of the picture, equally likely."""
+    nearest: float = 0.6
+    """Metres from the camera to the nearest joint, at least."""
+    farthest: float = 40.0
+    """Metres from the camera to the middle of the motion, at most."""
+    upright_prob: float = 0.45
+    """Picture higher than wide."""
+    turning_prob: float = 0.35
+    """Camera turns with the person."""
+    cut_prob: float = 0.25
+    """Person does not fit into the picture."""
+    child_prob: float = 0.1
+    """Person is 1.0 to 1.5 m tall; the others 1.70 m with a standard deviation of 0.09 m."""
+    known_focal_prob: float = 0.4
+    """Focal length is known to the lifter."""
 
 
-def tilted(
-    clips: Float[np.ndarray, "b t 17 3"],
-    when: Float[np.ndarray, "b t"],
-    share: float,
-    rng: np.random.Generator,
-) -> Float[np.ndarray, "b t 17 3"]:
-    """Tilt some people as a whole, about the pelvis and a horizontal axis: wheels, handstands.
+@dataclass(frozen=True)
+class Views:
+    """People in camera axes.
+
+    Attributes:
+        xyz: Joints in camera axes, in metres of a person of standard height.
+        half: Half the picture's width and height, over the focal length.
+        known: Whether the lifter knows the focal length.
+    """
+
+    xyz: Clips3D
+    half: Float[np.ndarray, "b 2"]
+    known: Bool[np.ndarray, " b"]
+
+    def rays(self) -> Float[np.ndarray, "b t 17 2"]:
+        """Return all joints as x / z and y / z."""
+        return self.xyz[..., :2] / self.xyz[..., 2:]
+
+    def zoom(self) -> Float[np.ndarray, " b"]:
+        """Return the factor by which rays change if an unknown view is taken for 60 degrees."""
+        return np.where(self.known, 1.0, ASSUMED_HALF_VIEW / self.half.max(axis=1))
+
+
+def camera_rotations(
+    yaw: Float[np.ndarray, " b"], pitch: Float[np.ndarray, " b"], roll: Float[np.ndarray, " b"]
+) -> Float[np.ndarray, "b 3 3"]:
+    """Return rotations from world to camera; the rows are the camera's right, down and forward.
 
     Args:
-        clips: World, z up.
-        when: Second of each frame.
-        share: How many are tilted, by any angle; half of them go on turning, by some 90 degrees a
-            second.
-        rng: Source of all chance.
+        yaw: Direction of view about z, radians.
+        pitch: Downward, radians.
+        roll: About the direction of view, radians.
     """
-    b = len(clips)
-    angle, axis = rng.uniform(-np.pi, np.pi, b), rng.uniform(0, 2 * np.pi, b)
-    pace = rng.normal(0, np.pi / 2, b) * (rng.random(b) < 0.5)
-    turn = (angle[:, None] + pace[:, None] * when) * (rng.random(b) < share)[:, None]
-    along = np.stack([np.cos(axis), np.sin(axis), 0 * axis], axis=-1)
-    vector = (turn[..., None] * along[:, None]).reshape(-1, 3)
-    rotation = Rotation.from_rotvec(vector).as_matrix().reshape(*turn.shape, 3, 3)
-    pelvis = clips[:, :, H36M.root, None]
-    around = (clips - pelvis) @ np.swapaxes(rotation, -1, -2).astype(clips.dtype)
-    return pelvis + around
+    level = np.cos(pitch)
+    forward = np.stack([np.cos(yaw) * level, np.sin(yaw) * level, -np.sin(pitch)], axis=-1)
+    right = np.stack([np.sin(yaw), -np.cos(yaw), np.zeros_like(yaw)], axis=-1)
+    down = np.cross(forward, right)
+    c, s = np.cos(roll)[:, None], np.sin(roll)[:, None]
+    return np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
 
 
-def _facing(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 3"]:
-    """Unit vector out of the chest."""
-    right = clips[:, :, _JOINT["RShoulder"]] - clips[:, :, _JOINT["LShoulder"]]
-    up = clips[:, :, _JOINT["Thorax"]] - clips[:, :, _JOINT["Hip"]]
-    facing = np.cross(up, right)
-    return facing / np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-6)
+def sample_benchmark_views(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
+    """Put clips into the axes of random fixed cameras, from slightly below to well above.
 
-
-def random_views(
-    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
-) -> Float[np.ndarray, "b t 17 3"]:
-    """Each clip as a random camera sees it: all round, from a little below to well above.
-
-    The camera stands still, 2 to 9 m from the middle of the path and no nearer than 1 m to any
-    joint, and does not look straight at the person.
+    The camera is 2 to 9 m from the middle of the path, at least 1 m from any joint, and the person
+    is off the center of the picture.
     """
     b = len(clips)
     yaw, pitch = rng.uniform(0, 2 * np.pi, b), np.radians(rng.uniform(-8, 38, b))
-    roll = np.radians(rng.normal(0, 2.5, b))
-    forward = np.stack(
-        [np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)], axis=-1
-    )
-    right = np.stack([np.sin(yaw), -np.cos(yaw), np.zeros(b)], axis=-1)
-    down = np.cross(forward, right)
-    c, s = np.cos(roll)[:, None], np.sin(roll)[:, None]
-    rotation = np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
+    rotation = camera_rotations(yaw, pitch, np.radians(rng.normal(0, 2.5, b)))
     middle = clips.reshape(b, -1, 3).mean(axis=1)
     local = (clips - middle[:, None, None]) @ np.swapaxes(rotation, -1, -2)[:, None]
     nearest = local[..., 2].min(axis=(1, 2))
     distance = np.maximum(np.exp(rng.uniform(np.log(2.0), np.log(9.0), b)), 1.0 - nearest)
     aside = distance[:, None] * rng.uniform(-0.35, 0.35, (b, 2))
     return local + np.concatenate([aside, distance[:, None]], axis=1)[:, None, None]
+
+
+def sample_filmed_views(
+    bodies: Clips3D,
+    seconds: Float[np.ndarray, "b t"],
+    rng: np.random.Generator,
+    config: FramingConfig = FramingConfig(),
+) -> Views:
+    """Film each clip with a camera of its own.
+
+    Mostly phones, from wide to tele, in portrait or landscape, held at any height from the floor to
+    overhead, some far above or below; tilted toward the person, who is anywhere in the picture.
+    Where the person does not fit into the picture, it is mostly the legs that are cut off.
+
+    Args:
+        bodies: Joints in the world, floor at 0, frames in any order of time.
+        seconds: Time of each frame.
+        rng: Source of randomness.
+        config: Probabilities and limits.
+    """
+    b = len(bodies)
+    heights = rng.random(b) < config.child_prob
+    heights = np.where(heights, rng.uniform(1.0, 1.5, b), rng.normal(1.70, 0.09, b))
+    bodies = bodies * _column(heights / stature(bodies).mean(axis=1), bodies)
+    half = _sample_pictures(b, rng, config)
+    turning, cut = rng.random(b) < config.turning_prob, rng.random(b) < config.cut_prob
+    fill, shift = _sample_framing(cut, rng)
+    middle = bodies.mean(axis=(1, 2))
+    local = bodies - middle[:, None, None]
+    level = (turning[:, None] * np.array([1, 1, 0])).astype(local.dtype)
+    centered = local - local[:, :, H36M.root, None] * level[:, None, None]
+    high = np.abs(centered[..., 2]).max(axis=(1, 2))
+    pitch = _sample_pitch(middle[:, 2], high / (fill * half[:, 1]), rng)
+    yaw = rng.uniform(0, 2 * np.pi, b)
+    roll = np.radians(rng.normal(0, np.where(rng.random(b) < 0.1, 12.0, 2.5), b))
+    rotation = camera_rotations(yaw, pitch, roll)
+    distance = _fit_distance(_rotate(centered, rotation), half * fill[:, None], config)
+    shift = shift * half * distance[:, None]
+    camera = np.einsum("byx,by->bx", rotation, np.column_stack([-shift, -distance]))
+    seen = local - camera[:, None, None].astype(local.dtype)
+    seen = _rotate(_follow(seen, seconds, turning), rotation)
+    short = config.nearest - seen[..., 2].min(axis=(1, 2))
+    seen[..., 2] += np.maximum(short, 0)[:, None, None].astype(seen.dtype)
+    seen *= _column(STANDARD_HEIGHT / stature(bodies).mean(axis=1), seen)
+    return Views(seen, half.astype(seen.dtype), rng.random(b) < config.known_focal_prob)
+
+
+def _column(x: Float[np.ndarray, " b"], like: Clips3D) -> Float[np.ndarray, "b 1 1 1"]:
+    return x[:, None, None, None].astype(like.dtype)
+
+
+def _sample_pictures(
+    b: int, rng: np.random.Generator, config: FramingConfig
+) -> Float[np.ndarray, "b 2"]:
+    """Return half the width and height over the focal length.
+
+    Angles of view across the longer side, in degrees: phones (66), tele to normal, and wide (80 to
+    108).
+    """
+    kind = rng.random(b)
+    angle = np.where(kind < 0.6, rng.normal(66, 5, b), np.exp(rng.uniform(2.5, 4.0, b)))
+    angle = np.where(kind > 0.85, rng.uniform(80, 108, b), angle)
+    longer = np.tan(np.radians(angle) / 2)
+    sides = np.column_stack([longer, longer / rng.choice(config.aspects, b)])
+    return np.where(rng.random((b, 1)) < config.upright_prob, sides[:, ::-1], sides)
+
+
+def _sample_framing(
+    cut: Bool[np.ndarray, " b"], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b 2"]]:
+    """Return the share of the picture that the motion takes, and its offset in half pictures."""
+    b = len(cut)
+    small = rng.random(b) < 0.25
+    fill = np.where(small, rng.uniform(0.12, 0.4, b), rng.uniform(0.4, 0.97, b))
+    fill = np.where(cut, rng.uniform(1.05, 2.2, b), fill)
+    shift = rng.uniform(-1, 1, (b, 2)) * np.abs(1 - fill)[:, None]
+    down = np.where(rng.random(b) < 0.8, np.abs(shift[:, 1]), shift[:, 1])
+    shift[:, 1] = np.where(cut, down, shift[:, 1])
+    return fill, shift
+
+
+def _sample_pitch(
+    height: Float[np.ndarray, " b"], distance: Float[np.ndarray, " b"], rng: np.random.Generator
+) -> Float[np.ndarray, " b"]:
+    """Return the downward angle, radians: of a camera 0.2 to 2.2 m high, or any of -20 to 60."""
+    b = len(height)
+    held = np.arctan2(rng.uniform(0.2, 2.2, b) - height, np.maximum(distance, 1.0))
+    held = np.clip(held, np.radians(-35), np.radians(60))
+    return np.where(rng.random(b) < 0.75, held, np.radians(rng.uniform(-20, 60, b)))
+
+
+def _rotate(x: Clips3D, rotation: Float[np.ndarray, "b 3 3"]) -> Clips3D:
+    b = len(x)
+    return (x.reshape(b, -1, 3) @ rotation.transpose(0, 2, 1).astype(x.dtype)).reshape(x.shape)
+
+
+def _fit_distance(
+    centered: Clips3D, half: Float[np.ndarray, "b 2"], config: FramingConfig
+) -> Float[np.ndarray, " b"]:
+    """Return the distance at which a motion, in camera axes about its middle, fits the picture."""
+    reach = np.maximum(*(np.abs(centered[..., i]) / half[:, i, None, None] for i in range(2)))
+    fits = (reach - centered[..., 2]).max(axis=(1, 2))
+    nearest = config.nearest - centered[..., 2].min(axis=(1, 2))
+    return np.clip(fits, nearest, config.farthest)
+
+
+def _follow(
+    seen: Clips3D, seconds: Float[np.ndarray, "b t"], turning: Bool[np.ndarray, " b"]
+) -> Clips3D:
+    """Turn cameras about the vertical at the constant rate that follows the person best."""
+    angle = np.unwrap(np.arctan2(seen[:, :, H36M.root, 1], seen[:, :, H36M.root, 0]), axis=1)
+    time = seconds - seconds.mean(axis=1, keepdims=True)
+    rate = (angle * time).sum(axis=1) / np.maximum((time**2).sum(axis=1), 1e-9)
+    back = -(rate * turning)[:, None] * time
+    c, s = (turn(back)[..., None].astype(seen.dtype) for turn in (np.cos, np.sin))
+    x, y = seen[..., 0], seen[..., 1]
+    return np.stack([c * x - s * y, s * x + c * y, seen[..., 2]], axis=-1)

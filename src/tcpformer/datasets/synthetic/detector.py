@@ -1,164 +1,216 @@
-"""What the packaged detector gets wrong, and how sure it is of it.
+"""Errors and visibility of the packaged detector, simulated.
 
-Lengths are in torsos (pelvis to thorax in the image, mean over the clip). Levels and times are
-fitted by eye to the detector on real video; `benchmarks/noise.py` draws both side by side, and
-`docs/data_engine.md` says what was measured.
+Lengths are in torsos (pelvis to thorax in the image, mean over the clip).
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ...skeleton import H36M
-from .random_processes import ornstein_uhlenbeck, spells
+from .random_processes import ARMS, LEGS, exchange_sides, ornstein_uhlenbeck, random_intervals
 
-WHITE, QUICK, SLOW, CONSTANT = 0.004, 0.007, 0.02, 0.02
-"""Errors of a joint that is surely seen, per axis: without memory, with one of 0.1 s, of 0.7 s, and
-for the whole clip."""
-STRENGTH = 0.4
-"""These differ from clip to clip by e to the power of a Gaussian of this deviation."""
-QUICK_MEMORY, SLOW_MEMORY, DOUBT_MEMORY = 0.1, 0.7, 0.5
-WORSE = 4.0
-"""A joint of visibility 0 errs by so many times more."""
-JUMPS, JUMP = (0.06, 2.5), 0.45
-"""How often a second a joint is elsewhere for a moment: if surely seen, and what is added if not;
-and how far away it is, per axis."""
-BEYOND = (0.06, 0.16)
-"""Slow error of a joint just outside the picture, and what is added a torso further out."""
-_TRUNK = H36M.index["Hip"], H36M.index["Thorax"]
+_HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _KIND = [joint[1:] if joint[0] in "LR" else "Trunk" for joint in H36M.joints]
-_SURE = {"Elbow": 3.6, "Wrist": 3.2, "Knee": 3.2, "Ankle": 3.2}
-TRUNK_SURE = 9.5
-"""Logits of the visibility of limbs where nothing hides them, and of hips, shoulders and head."""
-_LIMBS = [i for i, kind in enumerate(_KIND) if kind in _SURE]
+_LIMB_LOGITS = {"Elbow": 3.6, "Wrist": 3.2, "Knee": 3.2, "Ankle": 3.2}
+"""Logit of the visibility of limbs that nothing hides."""
+_LIMBS = [i for i, kind in enumerate(_KIND) if kind in _LIMB_LOGITS]
 _ALONG = {"Hip": 0.2, "Knee": 0.04, "Ankle": 0.04, "Shoulder": 0.1, "Elbow": 0.05, "Wrist": 0.08}
 _UPWARD = {"Hip": 0.05, "Shoulder": 0.04, "Trunk": 0.03}
+"""Standard deviations of a joint's constant offset: in lengths of its bone (others 0.1), and in
+torsos along the trunk (others 0)."""
 
 Rays = Float[np.ndarray, "b n 17 2"]
 Scores = Float[np.ndarray, "b n 17"]
 
 
-class Detections(NamedTuple):
-    """What a detector sees.
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Error model, fitted by eye to the packaged detector on real video.
+
+    `benchmarks/noise.py` draws both side by side; docs/data-engine.md says what was measured.
+    """
+
+    white: float = 0.004
+    """Standard deviation of white noise per axis, torsos, of a visible joint."""
+    quick: float = 0.007
+    """Standard deviation of correlated noise with `quick_time`."""
+    slow: float = 0.02
+    """Standard deviation of correlated noise with `slow_time`."""
+    constant: float = 0.02
+    """Standard deviation of an offset that lasts the whole clip."""
+    strength_sigma: float = 0.4
+    """Noise differs between clips by a log-normal factor with this sigma."""
+    quick_time: float = 0.1
+    """Time constant in seconds."""
+    slow_time: float = 0.7
+    """Time constant in seconds."""
+    doubt_factor: float = 4.0
+    """Noise of a joint of visibility 0 is larger by 1 + this."""
+    jump_rate: tuple[float, float] = (0.06, 2.5)
+    """Jumps per second of a visible joint, and what visibility 0 adds."""
+    jump_seconds: tuple[float, float] = (0.03, 0.4)
+    """Shortest and longest jump."""
+    jump: float = 0.45
+    """Standard deviation of a jump per axis, torsos."""
+    outside: tuple[float, float] = (0.06, 0.16)
+    """Slow noise of a joint just outside the picture, and its growth per torso further out."""
+    exchange_rate: tuple[float, float, float] = (0.03, 0.02, 0.01)
+    """Exchanges of left and right per second: of legs, of arms, of both."""
+    exchange_seconds: tuple[float, float] = (0.03, 0.5)
+    """Shortest and longest exchange."""
+    trunk_logit: float = 9.5
+    """Logit of the visibility of hips, shoulders and head."""
+    logit_sigma: float = 1.2
+    """Its standard deviation between clips, and again between the joints of a clip."""
+    limb_logit_sigma: float = 1.8
+    """Standard deviation of its change in time, limbs only."""
+    limb_logit_time: float = 0.5
+    """Time constant of that, seconds."""
+    hidden_logit: float = 5.5
+    """What being hidden by the body takes from the logit."""
+    outside_logit: tuple[float, float] = (4.5, 3.0)
+    """What being outside the picture takes from the logit, and more per torso further out."""
+
+
+class SimulatedDetections(NamedTuple):
+    """Simulated output of the detector.
 
     Attributes:
         rays: Joints as x / z and y / z.
-        visible: How surely each is seen, 0 to 1.
+        visible: Visibility of each joint, 0 to 1.
         inside: Whether it is in the picture.
-        wrong: How far it is from the truth, in torsos.
+        error: Its distance from the truth, in torsos.
     """
 
     rays: Rays
     visible: Scores
     inside: Bool[np.ndarray, "b n 17"]
-    wrong: Scores
+    error: Scores
 
 
-def detected(
+def simulate_detector(
     xyz: Float[np.ndarray, "b n 17 3"],
     half: Float[np.ndarray, "b 2"],
     seconds: Float[np.ndarray, " b"],
     rng: np.random.Generator,
-) -> Detections:
-    """See joints as the detector reports them, frame by frame.
+    config: DetectorConfig = DetectorConfig(),
+) -> SimulatedDetections:
+    """Simulate what the detector reports, frame by frame.
 
     Args:
         xyz: Joints in camera axes, metres.
         half: Half the picture's width and height, over the focal length.
         seconds: Time from one frame to the next, per clip.
-        rng: Source of all chance.
+        rng: Source of randomness.
+        config: Error model.
     """
     rays = xyz[..., :2] / xyz[..., 2:]
-    unit = torso_of(rays)[:, None, None]
+    unit = torso_lengths(rays)[:, None, None]
     over = np.maximum(np.abs(rays) - half[:, None, None], 0)
     beyond = np.sqrt(over[..., 0] ** 2 + over[..., 1] ** 2) / unit
-    visible = visibility(xyz, rays / unit[..., None], beyond, seconds, rng)
-    strength = rng.lognormal(0, STRENGTH, (len(xyz), 1, 1, 1)).astype(rays.dtype)
-    error = strength * _errors(visible, beyond, seconds, rng)
-    error += _constant(rays / unit[..., None], rng)
+    visible = simulate_visibility(xyz, rays / unit[..., None], beyond, seconds, rng, config)
+    strength = rng.lognormal(0, config.strength_sigma, (len(xyz), 1, 1, 1)).astype(rays.dtype)
+    error = strength * _sample_noise(visible, beyond, seconds, rng, config)
+    error += sample_offsets(rays / unit[..., None], rng, config)
     out = rays + unit[..., None] * error
-    _exchange_sides(out, seconds, rng)
-    return Detections(out, visible, beyond == 0, np.sqrt(_apart(out, rays)) / unit)
+    rate = np.full((len(xyz), 3), config.exchange_rate)
+    when = random_intervals(rate, config.exchange_seconds, seconds, xyz.shape[1], rng)
+    exchange_sides(out, (LEGS, ARMS, LEGS + ARMS), when)
+    error = np.sqrt(_squared_distance(out, rays)) / unit
+    return SimulatedDetections(out, visible, beyond == 0, error)
 
 
-def torso_of(rays: Rays) -> Float[np.ndarray, " b"]:
-    """Mean length of the trunk, or a share of the body's box where that is foreshortened."""
+def torso_lengths(rays: Rays) -> Float[np.ndarray, " b"]:
+    """Return the mean length of the trunk, or a share of the body's box if it is foreshortened."""
     wide, high = (np.ptp(rays[..., i], axis=2) for i in range(2))
     extent = np.hypot(wide, high).mean(axis=1)
-    hip, thorax = (rays[:, :, i] for i in _TRUNK)
-    return np.maximum(np.sqrt(_apart(hip, thorax)).mean(axis=1), 0.12 * extent) + 1e-6
+    torso = np.sqrt(_squared_distance(rays[:, :, _HIP], rays[:, :, _THORAX])).mean(axis=1)
+    return np.maximum(torso, 0.12 * extent) + 1e-6
 
 
-def visibility(
+def simulate_visibility(
     xyz: Float[np.ndarray, "b n 17 3"],
     rays: Rays,
     beyond: Scores,
     seconds: Float[np.ndarray, " b"],
     rng: np.random.Generator,
+    config: DetectorConfig = DetectorConfig(),
 ) -> Scores:
-    """How surely each joint is seen, 0 to 1: less if it is hidden, or outside the picture.
+    """Simulate the visibility of each joint, 0 to 1: lower if hidden or outside the picture.
 
     Args:
         xyz: Joints in camera axes, metres.
         rays: The same in the image, in torsos.
         beyond: How far each joint lies outside the picture, in torsos.
         seconds: Time from one frame to the next, per clip.
-        rng: Source of all chance.
+        rng: Source of randomness.
+        config: Error model.
     """
     b, n = beyond.shape[:2]
-    sure = np.array([_SURE.get(kind, TRUNK_SURE) for kind in _KIND])
-    logit = sure + rng.normal(0, 1.2, (b, 1, 1)) + rng.normal(0, 1.2, (b, 1, 17))
+    sigma, (edge, further) = config.logit_sigma, config.outside_logit
+    usual = np.array([_LIMB_LOGITS.get(kind, config.trunk_logit) for kind in _KIND])
+    logit = usual + rng.normal(0, sigma, (b, 1, 1)) + rng.normal(0, sigma, (b, 1, 17))
     logit = np.broadcast_to(logit, (b, n, 17)).astype(np.float32)
-    logit[..., _LIMBS] += 1.8 * ornstein_uhlenbeck(seconds, (n, len(_LIMBS)), DOUBT_MEMORY, rng)
-    logit[..., _LIMBS] -= 5.5 * _hidden(xyz, rays)
-    logit -= np.where(beyond > 0, 4.5 + 3 * beyond, 0)
+    change = ornstein_uhlenbeck(seconds, (n, len(_LIMBS)), config.limb_logit_time, rng)
+    logit[..., _LIMBS] += config.limb_logit_sigma * change
+    logit[..., _LIMBS] -= config.hidden_logit * _find_hidden(xyz, rays)
+    logit -= np.where(beyond > 0, edge + further * beyond, 0)
     return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
 
-def _hidden(xyz: Float[np.ndarray, "b n 17 3"], rays: Rays) -> Bool[np.ndarray, "b n 8"]:
-    """Whether a limb's joint lies behind the trunk, or behind the same joint of the other side."""
+def _find_hidden(xyz: Float[np.ndarray, "b n 17 3"], rays: Rays) -> Bool[np.ndarray, "b n 8"]:
+    """Return whether a limb's joint is behind the trunk, or behind its left-right twin."""
     limbs, depth = rays[:, :, _LIMBS], xyz[:, :, _LIMBS, 2]
     twins = [H36M.mirror[i] for i in _LIMBS]
-    near = _apart(limbs, rays[:, :, twins]) < 0.25**2
+    near = _squared_distance(limbs, rays[:, :, twins]) < 0.25**2
     hidden = near & (depth > xyz[:, :, twins, 2] + 0.05)
     for name in ("Hip", "Spine", "Thorax"):
         i = H36M.index[name]
-        near = _apart(limbs, rays[:, :, i, None]) < 0.35**2
+        near = _squared_distance(limbs, rays[:, :, i, None]) < 0.35**2
         hidden |= near & (depth > xyz[:, :, i, None, 2] + 0.08)
     return hidden
 
 
-def _apart(x: Float[np.ndarray, "*#k 2"], y: Float[np.ndarray, "*#k 2"]) -> Float[np.ndarray, "*k"]:
-    """Squared distance."""
+def _squared_distance(
+    x: Float[np.ndarray, "*#k 2"], y: Float[np.ndarray, "*#k 2"]
+) -> Float[np.ndarray, "*k"]:
     dx, dy = x[..., 0] - y[..., 0], x[..., 1] - y[..., 1]
     return dx * dx + dy * dy
 
 
-def _errors(
-    visible: Scores, beyond: Scores, seconds: Float[np.ndarray, " b"], rng: np.random.Generator
+def _sample_noise(
+    visible: Scores,
+    beyond: Scores,
+    seconds: Float[np.ndarray, " b"],
+    rng: np.random.Generator,
+    config: DetectorConfig,
 ) -> Rays:
-    """What changes from frame to frame."""
+    """Sample the part of the error that changes from frame to frame."""
     b, n = visible.shape[:2]
     doubt = 1 - visible
-    times = (1 + WORSE * doubt)[..., None]
-    outside = np.where(beyond > 0, BEYOND[0] + BEYOND[1] * np.minimum(beyond, 1.5), 0)[..., None]
+    factor = (1 + config.doubt_factor * doubt)[..., None]
+    edge, further = config.outside
+    outside = np.where(beyond > 0, edge + further * np.minimum(beyond, 1.5), 0)[..., None]
     error = rng.standard_normal((b, n, 17, 2), dtype=np.float32)
-    error *= WHITE
-    error += QUICK * ornstein_uhlenbeck(seconds, (n, 17, 2), QUICK_MEMORY, rng)
-    error *= times
-    error += (SLOW * times + outside) * ornstein_uhlenbeck(seconds, (n, 17, 2), SLOW_MEMORY, rng)
-    rate = JUMPS[0] + JUMPS[1] * doubt.mean(axis=1)
-    away = spells(rate, (0.03, 0.4), seconds, n, rng)
-    error += away[..., None] * rng.normal(0, JUMP, (b, 1, 17, 2)).astype(np.float32)
+    error *= config.white
+    error += config.quick * ornstein_uhlenbeck(seconds, (n, 17, 2), config.quick_time, rng)
+    error *= factor
+    slow = ornstein_uhlenbeck(seconds, (n, 17, 2), config.slow_time, rng)
+    error += (config.slow * factor + outside) * slow
+    rate = config.jump_rate[0] + config.jump_rate[1] * doubt.mean(axis=1)
+    away = random_intervals(rate, config.jump_seconds, seconds, n, rng)
+    error += away[..., None] * rng.normal(0, config.jump, (b, 1, 17, 2)).astype(np.float32)
     return error
 
 
-def _constant(rays: Rays, rng: np.random.Generator) -> Rays:
-    """How far a joint is from where motion capture has it, for the whole clip; all in torsos.
+def sample_offsets(rays: Rays, rng: np.random.Generator, config: DetectorConfig) -> Rays:
+    """Sample offsets from motion capture that last the whole clip, in torsos.
 
-    Along the bone that leads to it and along the trunk, alike on both sides: a hip is further out
-    and higher up, whichever way the person turns. And a little in any direction.
+    Along the bone that leads to a joint and along the trunk, equal on both sides: a hip is further
+    out and higher up, whichever way the person turns. And a little in any direction.
     """
     b = len(rays)
     along = rng.normal(0, [_ALONG.get(kind, 0.1) for kind in _KIND], (b, 17))
@@ -166,25 +218,12 @@ def _constant(rays: Rays, rng: np.random.Generator) -> Rays:
     for i, twin in enumerate(H36M.mirror):
         along[:, max(i, twin)] = along[:, min(i, twin)]
         upward[:, max(i, twin)] = upward[:, min(i, twin)]
-    # Every joint's shift is a sum of the others' places: one matrix a clip.
+    # The offset of every joint is linear in the positions of the others: one matrix a clip.
     shift = np.zeros((b, 17, 17), dtype=rays.dtype)
     for parent, child in H36M.bones:
         shift[:, child, child] += along[:, child]
         shift[:, child, parent] -= along[:, child]
-    hip, thorax = _TRUNK
-    shift[:, :, thorax] += upward
-    shift[:, :, hip] -= upward
-    return shift[:, None] @ rays + rng.normal(0, CONSTANT, (b, 1, 17, 2)).astype(rays.dtype)
-
-
-def _exchange_sides(xy: Rays, seconds: Float[np.ndarray, " b"], rng: np.random.Generator) -> None:
-    """Exchange left and right of legs, arms, or everything for a while, in place."""
-    b, n = xy.shape[:2]
-    mirror = np.array(H36M.mirror)
-    on = spells(np.full((b, 3), [0.03, 0.02, 0.01]), (0.03, 0.5), seconds, n, rng)
-    legs = np.isin(_KIND, ("Hip", "Knee", "Ankle"))
-    arms = np.isin(_KIND, ("Shoulder", "Elbow", "Wrist"))
-    for k, limbs in enumerate((legs, arms, legs | arms)):
-        both = np.flatnonzero(limbs)
-        i, f = np.nonzero(on[..., k])
-        xy[i[:, None], f[:, None], both] = xy[i[:, None], f[:, None], mirror[both]]
+    shift[:, :, _THORAX] += upward
+    shift[:, :, _HIP] -= upward
+    anyhow = rng.normal(0, config.constant, (b, 1, 17, 2)).astype(rays.dtype)
+    return shift[:, None] @ rays + anyhow

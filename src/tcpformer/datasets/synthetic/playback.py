@@ -1,7 +1,7 @@
-"""Motion at another pace, in the frames of a video, and back at the network's instants.
+"""Motion at another pace, at the frame rate of a video, and resampled to the network's instants.
 
-A network's frames are evenly spaced at the rate of its motion capture. A video has its own rate,
-and `repair.resample` computes the network's frames from the video's: here likewise.
+The network's frames are evenly spaced at the rate of its motion capture; a video has its own rate,
+and `filtering.resample` computes the network's frames from the video's. Here it is done in batches.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,40 @@ from jaxtyping import Float, Int
 from scipy.ndimage import spline_filter1d
 
 from ..mocap import Mocap
-from .limb_swap import chosen, grafted
+from .limb_swap import choose_limbs, swap_limbs
 
-RATES = (24.0, 25.0, 30000 / 1001, 30.0, 30.0, 30.0, 48.0, 50.0, 50.0, 60000 / 1001, 60.0, 60.0)
-"""Frames per second of most videos; the others lie anywhere between the first and the last."""
-PACE = 2.0
-"""Motion is seen at most so many times as fast, or as slow, as it was captured."""
 MARGIN = 8
-"""Frames of the video before and after the clip, so that its ends are no ends for the spline."""
-VIDEO = 20.0
-"""Seconds: a clip begins somewhere in a video, so its instants fall between the video's frames."""
+"""Frames of the video before and after the clip: the spline's ends lie outside of the clip."""
 
 
 @dataclass(frozen=True)
-class Takes:
-    """Stretches of motion, as a video has them and as the network wants them.
+class PlaybackConfig:
+    """How motion is played back; the rates are those of most cameras."""
+
+    rates: tuple[float, ...] = (
+        *(24.0, 25.0, 30000 / 1001, 30.0, 30.0, 30.0),
+        *(48.0, 50.0, 50.0, 60000 / 1001, 60.0, 60.0),
+    )
+    """Frames per second of a video, equally likely."""
+    usual_rate_prob: float = 0.8
+    """Probability of one of these; else any from 24 to 60."""
+    captured_pace_prob: float = 0.5
+    """Probability of the pace as captured."""
+    max_pace: float = 2.0
+    """Motion is at most this many times faster, or slower, than captured."""
+    max_start: float = 20.0
+    """Seconds into a video at which a clip starts: its instants fall between the video's frames."""
+
+
+@dataclass(frozen=True)
+class Playback:
+    """Stretches of motion at the frames of a video and at the network's instants.
 
     Attributes:
         video: Joints in every frame of the video, world metres.
         clip: Joints at the network's instants.
         fps: Frames per second of the video.
-        at: Where the network's instants lie, in frames of the video.
+        at: The network's instants, in frames of the video.
     """
 
     video: Float[np.ndarray, "b n 17 3"]
@@ -40,63 +53,79 @@ class Takes:
     at: Float[np.ndarray, "b t"]
 
 
-def takes(
-    mocap: Mocap, frames: int, batch: int, spacing: tuple[int, int], rng: np.random.Generator
-) -> Takes:
-    """Draw stretches of motion; half of them at another pace.
+def sample_playback(
+    mocap: Mocap,
+    frames: int,
+    batch: int,
+    frame_step: tuple[int, int],
+    rng: np.random.Generator,
+    config: PlaybackConfig = PlaybackConfig(),
+) -> Playback:
+    """Draw stretches of motion.
 
     Args:
-        mocap: Where they come from. Its `draw` says how sequences are drawn.
+        mocap: Source of motion; its `draw` chooses the sequences.
         frames: Instants of a clip.
         batch: Clips.
-        spacing: Fewest and most capture frames from one instant to the next; fewer where the
+        frame_step: Fewest and most capture frames from one instant to the next; fewer where the
             sequence is too short.
-        rng: Source of all chance.
+        rng: Source of randomness.
+        config: Paces and frame rates.
     """
     which = mocap.draw(batch, rng)
     length, steps = mocap.lengths[which], np.arange(frames)
-    pace = np.where(rng.random(batch) < 0.5, 1.0, PACE ** rng.uniform(-1, 1, batch))
+    captured = rng.random(batch) < config.captured_pace_prob
+    pace = np.where(captured, 1.0, config.max_pace ** rng.uniform(-1, 1, batch))
     room = (length - 1) / (pace * max(frames - 1, 1))
-    gap = np.maximum(np.minimum(rng.integers(spacing[0], spacing[1] + 1, batch), room // 1), 1)
-    first = rng.uniform(0, np.maximum(length - 1 - gap * pace * (frames - 1), 0))
-    fps = np.where(rng.random(batch) < 0.8, rng.choice(RATES, batch), rng.uniform(24, 60, batch))
-    start = rng.integers(0, round(VIDEO * mocap.fps), batch)
+    step = rng.integers(frame_step[0], frame_step[1] + 1, batch)
+    step = np.maximum(np.minimum(step, room // 1), 1)
+    first = rng.uniform(0, np.maximum(length - 1 - step * pace * (frames - 1), 0))
+    fps = np.where(
+        rng.random(batch) < config.usual_rate_prob,
+        rng.choice(config.rates, batch),
+        rng.uniform(24, 60, batch),
+    )
+    start = rng.integers(0, round(config.max_start * mocap.fps), batch)
     each = fps / mocap.fps
-    at = (start[:, None] + gap[:, None] * steps) * each[:, None]
+    at = (start[:, None] + step[:, None] * steps) * each[:, None]
     before = np.floor(at[:, 0]) - MARGIN
     at = at - before[:, None]
     n = int(np.ceil(at.max())) + MARGIN + 1
     instant = (before[:, None] + np.arange(n)) / each[:, None] - start[:, None]
-    video, clip = pace[:, None] * instant, pace[:, None] * gap[:, None] * steps
-    motion = _between(mocap, which, first[:, None] + np.concatenate([video, clip], axis=1))
-    if mocap.grafts:
+    when = np.concatenate([pace[:, None] * instant, pace[:, None] * step[:, None] * steps], axis=1)
+    motion = _interpolate_mocap(mocap, which, first[:, None] + when)
+    if mocap.limb_swap_prob:
         others = mocap.draw(batch, rng)
-        start = rng.uniform(0, np.maximum(mocap.lengths[others] - 1 - clip[:, -1], 0))
-        donors = _between(mocap, others, start[:, None] + np.concatenate([video, clip], axis=1))
-        motion = grafted(motion, donors, chosen(mocap.grafts, batch, rng))
-    return Takes(video=motion[:, :n], clip=motion[:, n:], fps=fps, at=at)
+        start = rng.uniform(0, np.maximum(mocap.lengths[others] - 1 - when[:, -1], 0))
+        donors = _interpolate_mocap(mocap, others, start[:, None] + when)
+        motion = swap_limbs(motion, donors, choose_limbs(mocap.limb_swap_prob, batch, rng))
+    return Playback(video=motion[:, :n], clip=motion[:, n:], fps=fps, at=at)
 
 
-def _between(
+def _interpolate_mocap(
     mocap: Mocap, which: Int[np.ndarray, " b"], position: Float[np.ndarray, "b n"]
 ) -> Float[np.ndarray, "b n 17 3"]:
-    """Sequences between their frames, by Catmull-Rom splines; at rest beyond their ends."""
+    """Sample sequences between frames by Catmull-Rom splines; at rest beyond their ends."""
     last = mocap.lengths[which][:, None] - 1
     position = np.clip(position, 0, last)
     whole = np.floor(position).astype(int)
     u = (position - whole).astype(np.float32)[..., None, None]
-    taps = [
+    before, a, b, after = (
         mocap.xyz[mocap.starts[which][:, None] + np.clip(whole + k, 0, last)] for k in range(-1, 3)
-    ]
-    before, a, b, after = taps
+    )
     slope, bend = b - before, 2 * before - 5 * a + 4 * b - after
     return a + 0.5 * u * (slope + u * (bend + u * (3 * (a - b) + after - before)))
 
 
-def resampled(
+def resample_spline(
     x: Float[np.ndarray, "b n j d"], at: Float[np.ndarray, "b t"]
 ) -> Float[np.ndarray, "b t j d"]:
-    """Values between frames by a cubic spline, as `repair.resample` has them away from the ends."""
+    """Sample between frames by a cubic B-spline, equal to `filtering.resample` away from the ends.
+
+    Args:
+        x: Values at every frame.
+        at: Where to sample, in frames, at least `MARGIN` from the ends.
+    """
     weight = spline_filter1d(x, order=3, axis=1, mode="mirror").astype(x.dtype)
     whole = np.floor(at).astype(int)
     u = (at - whole).astype(x.dtype)[..., None, None]
@@ -111,10 +140,10 @@ def resampled(
     return sum((share * weight[rows, whole + k] for share, k in parts), np.zeros((), x.dtype))
 
 
-def in_line(
+def resample_linear(
     x: Float[np.ndarray, "b n j"], at: Float[np.ndarray, "b t"]
 ) -> Float[np.ndarray, "b t j"]:
-    """Values between frames by straight lines."""
+    """Sample between frames by linear interpolation."""
     whole = np.floor(at).astype(int)
     u = (at - whole).astype(x.dtype)[..., None]
     rows = np.arange(len(x))[:, None]

@@ -1,46 +1,70 @@
-"""Chance that knows time: what wanders, and what happens for a while.
+"""Random processes in time: correlated noise, events that last a while, exchanged sides.
 
 Clips are (b, t, ...); each has its own time from frame to frame.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.signal import lfilter
 
+from ...skeleton import H36M
+
+_MIRROR = np.array(H36M.mirror)
+LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Hip", "Knee", "Ankle")]
+ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Shoulder", "Elbow", "Wrist")]
+"""Joints of both legs, and of both arms."""
+
 
 def ornstein_uhlenbeck(
     seconds: Float[np.ndarray, " b"],
     shape: tuple[int, ...],
-    memory: float,
+    time_constant: float,
     rng: np.random.Generator,
+    dtype: type[np.floating] = np.float32,
 ) -> Float[np.ndarray, "b t ..."]:
-    """An Ornstein-Uhlenbeck process of unit variance, from its first frame on.
+    """Sample a stationary Ornstein-Uhlenbeck process of unit variance.
 
     Args:
-        seconds: From one frame to the next, per clip.
-        shape: Of a clip, time first.
-        memory: Seconds after which it has forgotten 1 - 1/e of itself.
-        rng: Source of all chance.
+        seconds: Time from one frame to the next, per clip.
+        shape: Shape of a clip, time first.
+        time_constant: Seconds after which the correlation has fallen to 1/e.
+        rng: Source of randomness.
+        dtype: Precision of the noise and of the filter.
     """
-    keep = np.exp(-seconds / memory)
-    steps = rng.standard_normal((len(seconds), *shape), dtype=np.float32)
-    steps[:, 1:] *= np.sqrt(1 - keep**2, dtype=np.float32).reshape(-1, *[1] * len(shape))
-    one = np.ones(1, dtype=np.float32)
-    for clip, k in zip(steps, keep, strict=True):
-        clip[:] = lfilter(one, np.array([1, -k], dtype=np.float32), clip, axis=0)
+    return autoregressive(np.exp(-seconds / time_constant), shape, rng, dtype)
+
+
+def autoregressive(
+    kept: Float[np.ndarray, " b"],
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    dtype: type[np.floating],
+) -> Float[np.ndarray, "b t ..."]:
+    """Sample x[i] = kept x[i-1] + sqrt(1 - kept^2) noise[i] along time, of unit variance."""
+    steps = rng.standard_normal((len(kept), *shape), dtype=dtype)
+    steps[:, 1:] *= np.sqrt(1 - kept**2, dtype=dtype).reshape(-1, *[1] * len(shape))
+    for clip, k in zip(steps, kept, strict=True):
+        clip[:] = lfilter(np.ones(1, dtype), np.array([1, -k], dtype), clip, axis=0)
     return steps
 
 
-def spells(
+def random_intervals(
     rate: Float[np.ndarray, "b k"],
     length: tuple[float, float],
     seconds: Float[np.ndarray, " b"],
     t: int,
     rng: np.random.Generator,
 ) -> Bool[np.ndarray, "b t k"]:
-    """True during a spell: spells begin ``rate`` times a second and last ``length`` s.
+    """Return True during random intervals, at most one per clip and kind: they are rare.
 
-    A clip has at most one of each kind: they are meant to be rare.
+    Args:
+        rate: Intervals per second.
+        length: Shortest and longest interval in seconds.
+        seconds: Time from one frame to the next, per clip.
+        t: Frames.
+        rng: Source of randomness.
     """
     b, k = rate.shape
     duration = rng.uniform(*length, (b, k))
@@ -49,3 +73,15 @@ def spells(
     time = np.arange(t)[None, :, None] * seconds[:, None, None]
     on = (time >= start[:, None]) & (time < (start + duration)[:, None])
     return on & (rng.random((b, 1, k)) < chance[:, None])
+
+
+def exchange_sides(
+    xy: Float[np.ndarray, "b t 17 2"],
+    groups: Sequence[Sequence[int]],
+    when: Bool[np.ndarray, "b t k"],
+) -> None:
+    """Exchange left and right of groups of joints (both sides of each) in some frames, in place."""
+    for k, group in enumerate(groups):
+        joints = np.asarray(group)
+        i, f = np.nonzero(when[..., k])
+        xy[i[:, None], f[:, None], joints] = xy[i[:, None], f[:, None], _MIRROR[joints]]

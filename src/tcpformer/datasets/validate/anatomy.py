@@ -1,9 +1,10 @@
-"""What a body cannot be: how the joints of a motion, in any order, fail to make a person.
+"""Anatomy: how far the joints of a motion, in some order, are from those of a person.
 
-Scale, place and mirror image do not matter to `strangeness`; `knee_bend` is what tells a body from
-its mirror image.
+Scale, position and mirror image do not matter to `implausibility`; `mean_knee_bend` tells a body
+from its mirror image.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
@@ -18,23 +19,31 @@ LENGTHS = {
     "Thorax": (0.16, 0.2), "Neck": (0.075, 0.35), "Head": (0.065, 0.35), "Shoulder": (0.095, 0.3),
     "Elbow": (0.168, 0.12), "Wrist": (0.15, 0.15),
 }  # fmt: skip
-"""For the bone that ends in a joint: its length over the stature, and the spread of the logarithm.
+"""For the bone that ends in a joint: length over stature, and standard deviation of the logarithm.
 Means of motion capture and of Human3.6M; hips, shoulders and neck are placed differently by
 different data sets, and spread more."""
-STEADY = 0.03
-"""Relative change of a bone's length below which nothing is learnt: markers slip, fits wobble."""
 ALONG = (("Hip", "Spine", "Thorax"), ("Spine", "Thorax", "Neck"), ("Thorax", "Neck", "Head"))
-"""Runs of joints that do not fold back."""
+"""Chains of joints that do not fold back."""
 ABREAST = (("Hip", "Knee"), ("Shoulder", "Elbow"), ("Hip", "Shoulder"))
 """Left to right points the same way, most of the time, at both of these."""
-TURNED = 3.0
-"""Penalty for a direction at right angles to where it belongs; twice that for the opposite."""
-ODDEST = 8.0
-"""No one bone counts more: four standard deviations."""
 
 
-def strangeness(xyz: Float[np.ndarray, "*batch t 17 3"]) -> Float[np.ndarray, "*batch"]:
-    """How unlike a person the joints are, as a penalty; about the negative logarithm of a chance.
+@dataclass(frozen=True)
+class AnatomyConfig:
+    """Penalties of `implausibility`, about negative logarithms of a likelihood."""
+
+    length_change: float = 0.03
+    """Relative change of a bone's length that counts little: markers slip, fits are inexact."""
+    turned: float = 3.0
+    """Penalty for a direction at right angles to the expected one; twice that for the opposite."""
+    max_bone: float = 8.0
+    """Largest penalty for the length of one bone: that of four standard deviations."""
+
+
+def implausibility(
+    xyz: Float[np.ndarray, "*batch t 17 3"], config: AnatomyConfig = AnatomyConfig()
+) -> Float[np.ndarray, "*batch"]:
+    """Return how unlike a person the joints are, about a negative log likelihood.
 
     Bones keep their lengths, are as long as people's and alike on both sides; the trunk does not
     fold back; the sides do not cross.
@@ -42,37 +51,34 @@ def strangeness(xyz: Float[np.ndarray, "*batch t 17 3"]) -> Float[np.ndarray, "*
     lengths = np.stack([_norm(xyz[..., c, :] - xyz[..., p, :]) for p, c in H36M.bones], axis=-1)
     low, middle, high = np.percentile(lengths, (10, 50, 90), axis=-2)
     middle = np.maximum(middle, 1e-9)
-    moving = np.log(1 + (high - low) / middle / STEADY).sum(axis=-1)
-    usual = np.array([_of(LENGTHS, H36M.joints[c]) for _, c in H36M.bones])
+    moving = np.log(1 + (high - low) / middle / config.length_change).sum(axis=-1)
+    joints = [H36M.joints[child] for _, child in H36M.bones]
+    usual = np.array([LENGTHS.get(joint) or LENGTHS[joint[1:]] for joint in joints])
     off = np.log(middle) - np.log(usual[:, 0])
     off = (off - np.median(off, axis=-1, keepdims=True)) / usual[:, 1]
-    odd = np.minimum(off**2 / 2, ODDEST).sum(axis=-1)
+    odd = np.minimum(off**2 / 2, config.max_bone).sum(axis=-1)
     runs = [((a, b), (b, c)) for a, b, c in ALONG]
     runs += [(("L" + a, "R" + a), ("L" + b, "R" + b)) for a, b in ABREAST]
-    turned = sum(1 - _cosine(xyz, one, two) for one, two in runs)
-    return np.asarray(moving + odd + TURNED * turned)
+    turned = sum(1 - _mean_cosine(xyz, one, two) for one, two in runs)
+    return np.asarray(moving + odd + config.turned * turned)
 
 
 def _norm(x: Float[np.ndarray, "*batch c"]) -> Float[np.ndarray, "*batch"]:
     return np.sqrt((x**2).sum(axis=-1))
 
 
-def _of(table: dict[str, tuple[float, float]], joint: str) -> tuple[float, float]:
-    return table[joint] if joint in table else table[joint[1:]]
-
-
-def _cosine(
+def _mean_cosine(
     xyz: Float[np.ndarray, "*batch t 17 3"], one: tuple[str, str], two: tuple[str, str]
 ) -> Float[np.ndarray, "*batch"]:
-    """Mean cosine between two directions, each from a joint to another."""
+    """Return the mean cosine between two directions, each from a joint to another."""
     a, b = (xyz[..., _J[end], :] - xyz[..., _J[start], :] for start, end in (one, two))
     cosine = (a * b).sum(axis=-1) / np.maximum(_norm(a) * _norm(b), 1e-12)
     return np.asarray(cosine.mean(axis=-1))
 
 
 @cache
-def orders() -> tuple[tuple[str, ...], Float[np.ndarray, "k 17 17"]]:
-    """Other ways to read 17 joints, in words, and the maps that bring them to the right order."""
+def joint_orders() -> tuple[tuple[str, ...], Float[np.ndarray, "k 17 17"]]:
+    """Return other interpretations of 17 joints, in words, and their maps to the right order."""
     to_h36m = conversion(MPI_INF_3DHP, H36M)
     found = {
         f"in the order of {COCO.name}": conversion(COCO, H36M),
@@ -86,11 +92,11 @@ def orders() -> tuple[tuple[str, ...], Float[np.ndarray, "k 17 17"]]:
     return tuple(found), np.stack(list(found.values()))
 
 
-def knee_bend(xyz: Float[np.ndarray, "t 17 3"]) -> float:
-    """How far the knees bend the way knees do: mean sine about the line of the hips, -1 to 1.
+def mean_knee_bend(xyz: Float[np.ndarray, "t 17 3"]) -> float:
+    """Return the mean sine of the knees about the line of the hips, -1 to 1; anatomy is positive.
 
-    Thigh x shin points to the person's left where the heel goes back; in a mirror image, and where
-    left and right are exchanged, to the right.
+    Thigh x shin points to the person's left if the heel goes back; to the right in a mirror image,
+    and if left and right are exchanged.
     """
     across = xyz[:, _J["LHip"]] - xyz[:, _J["RHip"]]
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)

@@ -1,9 +1,8 @@
-"""Finds in one's own data the mistakes that people make, and names the most probable cause.
+"""Checks of own data for common mistakes, with the most probable cause of each.
 
 What the numbers of a sequence ought to be follows from what people are: their bones, their knees,
-their pace; and from 2D and 3D being the same motion. One mistake can look like several: the checks
-run from the plainest to the subtlest, and one that a mistake found before would mislead is left
-out.
+their speed; and from 2D and 3D being the same motion. One mistake can look like several: the checks
+run from the plainest to the subtlest, and a check that an earlier finding would mislead is skipped.
 """
 
 from collections import defaultdict
@@ -17,58 +16,73 @@ from jaxtyping import Float
 
 from ...lifting.normalize import to_rays
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
-from ..custom import Sequence, focal_of, is_placed, read_sequence, sequence_files
-from .agreement import MIRROR, assignment, best_lag, distances, misfit
-from .anatomy import knee_bend, orders, strangeness
-from .tempo import haste, limit
+from ..custom import Sequence, estimate_focal, has_position, read_sequence, sequence_files
+from .agreement import find_lag, joint_distances, match_joints, reprojection_error
+from .anatomy import implausibility, joint_orders, mean_knee_bend
+from .tempo import log_speed_ratio, speed_ratio_limit
 
 Fault = Literal[
-    "unreadable", "not finite", "frozen", "normalised pixels", "joint order", "unit",
+    "unreadable", "not finite", "frozen", "normalized pixels", "joint order", "unit",
     "left and right", "mirrored axis", "time shift", "mismatch", "frame rate",
 ]  # fmt: skip
 ADVICE: dict[Fault, str] = {
     "unreadable": "write the file again with `save_sequence`",
-    "not finite": "leave the frames out, or give unseen joints confidence 0 and any place",
-    "frozen": "leave out frames in which nothing was tracked; repeat none to reach a higher rate",
-    "normalised pixels": "give pixels, origin top-left; networks' normalisation is done here",
+    "not finite": "remove the frames, or give unseen joints confidence 0 and any position",
+    "frozen": "remove frames in which nothing was tracked; do not repeat frames to raise the rate",
+    "normalized pixels": "give pixels, origin top-left; networks' normalization is done here",
     "joint order": "name the joints in the order in which the arrays hold them",
     "unit": "convert to metres",
     "left and right": "exchange them: left is the person's own",
-    "mirrored axis": "in pictures x is right and y down; in space also, and z forward",
+    "mirrored axis": "in the image x is right and y down; in space also, and z forward",
     "time shift": "cut the beginning of one so that both start together",
-    "mismatch": "see that xyz is in camera axes, of this camera and this person",
-    "frame rate": "give the rate of the frames in the file, not that of the video they are from",
+    "mismatch": "check that xyz is in camera axes, of this camera and this person",
+    "frame rate": "give the rate of the frames in the file, not that of the source video",
 }
-
-TINY = 4.0
-"""Pixels. No person is as small as this; normalised coordinates reach 1, rays and halves 2."""
-STILL = 0.2
-"""Share of frames that equal the one before, beyond chance even for somebody who sleeps."""
-HEIGHTS = (0.8, 2.4)
-"""Metres from a toddler to the tallest; the unit is what brings a stature nearest to 1.6."""
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "inches": 0.0254, "feet": 0.3048}
-BETTER_BODY = 1.5
-"""By this much another order of joints must be less strange: 4.5 times the chance."""
-NOBODY = 25.0
-"""Strangeness of no person: motion capture stays below 16, whatever people do."""
-BETTER = 0.6
-"""Another reading must leave at most this share of the misfit; exchanged sides leave at most 0.4
-even with a detector's errors."""
-EXCHANGED = 0.03
-"""Metres by which the joints that moved must fit better: above a detector's own offsets."""
-ALIKE = 0.12
-"""Metres of misfit above which 2D and 3D are not the same motion; detectors' errors reach 0.065."""
-BENT = 0.03
-"""Mean sine of the knees below which they count as straight; in motion capture at least 0.2."""
-LAG, SHIFTED = 0.3, 0.85
-"""Seconds up to which 2D and 3D are tried against each other, and the share of the misfit that the
-best of it must leave at most; where nothing is shifted, a detector's errors leave 0.9."""
-EXACT = 0.0005
-"""Metres of misfit below which 2D is the projection of 3D, and nothing is tried."""
 SIGNS = {"x": np.array([-1, 1]), "y": np.array([1, -1]), "x and y": np.array([-1, -1])}
-"""Axes that may point the other way, and what that makes of a picture."""
-FRAMES, LONG = 30, 150
-"""Frames looked at, spread over the sequence; and in a row, where time matters."""
+"""Axes that may be inverted, and what that makes of an image."""
+_MIRROR = list(H36M.mirror)
+
+Pose = Float[np.ndarray, "t 17 3"]
+Rays = Float[np.ndarray, "t 17 2"]
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Thresholds of the checks; benchmarks/validator.py measures what they find and miss."""
+
+    min_pixels: float = 4.0
+    """Largest |xy| in pixels that is too small for a person; normalized coordinates reach 2."""
+    frozen: float = 0.2
+    """Share of frames that equal the one before, more than anyone who holds still."""
+    stature: tuple[float, float] = (0.8, 2.4)
+    """Metres, from a toddler to the tallest adult."""
+    usual_stature: float = 1.6
+    """Metres; the unit is the one that brings the stature nearest to this."""
+    order_gain: float = 1.5
+    """Implausibility by which another order of joints must be better: 4.5 times as likely."""
+    no_person: float = 25.0
+    """Implausibility of what is no person: motion capture stays below 16."""
+    better: float = 0.6
+    """Share of the error that another interpretation must leave at most; exchanged sides leave at
+    most 0.4 even with a detector's errors."""
+    exchanged: float = 0.03
+    """Metres by which exchanged joints must fit better: more than a detector's own offsets."""
+    mismatch: float = 0.12
+    """Metres of error above which 2D and 3D are not the same motion; detectors reach 0.065."""
+    straight_knee: float = 0.03
+    """Mean sine of the knees below which they count as straight; motion capture has 0.2 or more."""
+    max_lag: float = 0.3
+    """Seconds by which 2D and 3D are shifted against each other."""
+    lag_gain: float = 0.85
+    """Share of the error that the best shift must leave at most; without a shift a detector's
+    errors leave 0.9."""
+    exact: float = 0.0005
+    """Metres of error below which 2D is the projection of 3D, and no shift is tried."""
+    spread_frames: int = 30
+    """Frames that are examined, spread over the sequence."""
+    run_frames: int = 150
+    """Consecutive frames that are examined for shifts."""
 
 
 @dataclass(frozen=True)
@@ -77,58 +91,58 @@ class Finding:
 
     Attributes:
         sequence: Name of the file within the folder.
-        fault: What it is.
+        fault: Kind of mistake.
         detail: Which one of its kind.
-        sure: "certain" where what was measured can be nothing else, else "likely".
+        certainty: "certain" if nothing else explains what was measured, else "likely".
         measured: What was measured, in words.
     """
 
     sequence: str
     fault: Fault
     detail: str
-    sure: Literal["certain", "likely"]
+    certainty: Literal["certain", "likely"]
     measured: str
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """How to correct it."""
         return ADVICE[self.fault]
 
 
 @dataclass(frozen=True)
-class Check:
-    """What was found in a folder.
+class CheckReport:
+    """Findings of a folder.
 
     Attributes:
-        sequences: Sequences looked at.
-        findings: The mistakes, in the order of the sequences, the most probable cause first.
+        sequences: Number of sequences.
+        findings: Mistakes in the order of the sequences, the most probable cause first.
     """
 
     sequences: int
     findings: list[Finding] = field(default_factory=list)
 
     def table(self) -> str:
-        """The findings as Markdown."""
+        """Return the findings as Markdown."""
         if not self.findings:
             return f"{self.sequences} sequences, nothing found."
         rows = [
-            f"| {f.sequence} | {f.fault}: {f.detail} | {f.sure} | {f.measured} | {f.advice} |"
+            f"| {f.sequence} | {f.fault}: {f.detail} | {f.certainty} | {f.measured} | {f.advice} |"
             for f in self.findings
         ]
         bad = len({f.sequence for f in self.findings})
-        head = "| sequence | fault | how sure | measured | what to do |\n|---|---|---|---|---|"
+        head = "| sequence | fault | certainty | measured | what to do |\n|---|---|---|---|---|"
         return "\n".join([f"{self.sequences} sequences, {bad} with faults.", "", head, *rows])
 
 
-def check_folder(path: str | Path) -> Check:
-    """Look for mistakes in every sequence of a folder.
+def check_folder(path: str | Path) -> CheckReport:
+    """Check every sequence of a folder.
 
     Raises:
         ValueError: If it holds no npz file.
     """
     files = sequence_files(path)
     findings: dict[str, list[Finding]] = {}
-    paces: dict[float, dict[str, float]] = defaultdict(dict)
+    ratios: dict[float, dict[str, float]] = defaultdict(dict)
     for file in files:
         name = file.relative_to(path).as_posix()
         try:
@@ -137,73 +151,74 @@ def check_folder(path: str | Path) -> Check:
             text = str(error).removeprefix(f"{file}: ")
             findings[name] = [Finding(name, "unreadable", "no such format", "certain", text)]
             continue
-        found = [replace(finding, sequence=name) for finding in examine(sequence)]
+        found = [replace(finding, sequence=name) for finding in check_sequence(sequence)]
         findings[name] = found
-        pace = None if _hides_pace(found) else haste(sequence.to_h36m(sequence.xyz), sequence.fps)
-        if pace is not None:
-            paces[sequence.fps][name] = pace
-    for fps, group in paces.items():
-        for finding in _rates(fps, group):
+        # Joints that are no person, or do not move, have no speed.
+        if not any(f.fault in ("not finite", "frozen", "joint order") for f in found):
+            ratio = log_speed_ratio(sequence.to_h36m(sequence.xyz), sequence.fps)
+            if ratio is not None:
+                ratios[sequence.fps][name] = ratio
+    for fps, group in ratios.items():
+        for finding in _check_rates(fps, group):
             findings[finding.sequence].append(finding)
-    return Check(len(files), [finding for found in findings.values() for finding in found])
+    return CheckReport(len(files), [finding for found in findings.values() for finding in found])
 
 
-def _hides_pace(findings: list[Finding]) -> bool:
-    """How fast people move cannot be seen of what is no person or does not move."""
-    return any(f.fault in ("not finite", "frozen", "joint order") for f in findings)
+def _check_rates(fps: float, ratios: dict[str, float]) -> Iterator[Finding]:
+    """Yield wrong frame rates among sequences that state the same one.
 
-
-def _rates(fps: float, paces: dict[str, float]) -> Iterator[Finding]:
-    """Wrong frame rates among sequences that claim the same one.
-
-    A rate is set once for a folder, as a rule: what no single sequence can tell, all can together.
+    A folder usually has one rate: its sequences together show what no single one can.
     """
-    mean = float(np.mean(list(paces.values())))
-    every = abs(mean) > limit(len(paces))
-    for name, pace in paces.items():
-        if not every and abs(pace) <= limit(1):
+    mean = float(np.mean(list(ratios.values())))
+    all_wrong = abs(mean) > speed_ratio_limit(len(ratios))
+    for name, ratio in ratios.items():
+        count, value = (len(ratios), mean) if all_wrong else (1, ratio)
+        limit = speed_ratio_limit(count)
+        if abs(value) <= limit:
             continue
-        tellers, value = (len(paces), mean) if every else (1, pace)
-        sure = "certain" if abs(value) > 2 * limit(tellers) else "likely"
         measured = (
             f"people seem to move {np.exp(value):.1f} times as fast as they do "
-            f"({tellers} sequence{'s' * (tellers > 1)})"
+            f"({count} sequence{'s' * (count > 1)})"
         )
         detail = f"not {fps:g}, more like {fps / np.exp(value):.0f}"
-        yield Finding(name, "frame rate", detail, sure, measured)
+        yield Finding(name, "frame rate", detail, _certainty(abs(value) > 2 * limit), measured)
 
 
-def examine(sequence: Sequence) -> list[Finding]:
-    """All but the frame rate, which needs company; the findings name no file."""
-    found = list(_numbers(sequence))
+def check_sequence(sequence: Sequence, config: CheckConfig = CheckConfig()) -> list[Finding]:
+    """Check all but the frame rate, which needs other sequences; the findings name no file."""
+    found = list(_check_numbers(sequence, config))
     if any(finding.fault == "not finite" for finding in found):
         return found
     xyz = sequence.to_h36m(sequence.xyz)
-    few = _spread(len(xyz))
-    order = list(_order(xyz[few]))
-    found += order or list(_unit(xyz[few]))
-    # Joints that were not seen lie anywhere.
+    few = _spread_frames(len(xyz), config)
+    order = list(_check_order(xyz[few], config))
+    found += order or list(_check_unit(xyz[few], config))
+    # The positions of unseen joints mean nothing.
     seen = (np.asarray(sequence.confidence) > 0).all(axis=1)
-    if order or not seen.any() or any(f.fault == "normalised pixels" for f in found):
+    if order or not seen.any() or any(f.fault == "normalized pixels" for f in found):
         return found
-    rays = to_rays(sequence.to_h36m(sequence.xy), sequence.size, focal_of(sequence))[seen]
+    rays = to_rays(sequence.to_h36m(sequence.xy), sequence.size, estimate_focal(sequence))[seen]
     scale = STANDARD_HEIGHT / max(float(np.median(stature(xyz[few]))), 1e-9)
     pose = (xyz - xyz[:, H36M.root, None])[seen] * scale
-    behind = is_placed(sequence) and float(np.median(xyz[:, H36M.root, 2])) < 0
-    most = min(round(LAG * sequence.fps), len(pose) // 4)
-    return found + list(_match(pose, rays, most, behind=behind))
+    behind = has_position(sequence) and float(np.median(xyz[:, H36M.root, 2])) < 0
+    max_lag = min(round(config.max_lag * sequence.fps), len(pose) // 4)
+    return found + list(_check_agreement(pose, rays, max_lag, config, behind=behind))
 
 
-def _spread(frames: int) -> np.ndarray:
-    return np.unique(np.linspace(0, frames - 1, FRAMES).astype(int))
+def _spread_frames(frames: int, config: CheckConfig) -> np.ndarray:
+    return np.unique(np.linspace(0, frames - 1, config.spread_frames).astype(int))
+
+
+def _certainty(certain: bool) -> Literal["certain", "likely"]:
+    return "certain" if certain else "likely"
 
 
 def _finding(fault: Fault, detail: str, measured: str, *, certain: bool) -> Finding:
-    return Finding("", fault, detail, "certain" if certain else "likely", measured)
+    return Finding("", fault, detail, _certainty(certain), measured)
 
 
-def _numbers(sequence: Sequence) -> Iterator[Finding]:
-    """What shows without knowing that this is a person."""
+def _check_numbers(sequence: Sequence, config: CheckConfig) -> Iterator[Finding]:
+    """Yield what shows without knowing that this is a person."""
     for name in ("xy", "xyz", "confidence"):
         bad = ~np.isfinite(getattr(sequence, name).reshape(len(sequence), -1)).all(axis=1)
         if bad.any():
@@ -213,73 +228,80 @@ def _numbers(sequence: Sequence) -> Iterator[Finding]:
     for name in ("xy", "xyz"):
         same = (np.diff(getattr(sequence, name), axis=0) == 0).all(axis=(1, 2))
         share = float(same.mean()) if len(same) else 0.0
-        if share > STILL:
+        if share > config.frozen:
             text = f"{100 * share:.0f} % of the frames equal the one before"
-            yield _finding("frozen", name, text, certain=share > 2 * STILL)
+            yield _finding("frozen", name, text, certain=share > 2 * config.frozen)
             break
-    if np.abs(sequence.xy).max() < TINY:
+    if np.abs(sequence.xy).max() < config.min_pixels:
         low, high = sequence.xy.min(), sequence.xy.max()
         kind = "0 to 1" if low >= 0 else "-1 to 1"
-        text = f"xy from {low:.2f} to {high:.2f} in a picture of {sequence.size}"
-        yield _finding("normalised pixels", kind, text, certain=True)
+        text = f"xy from {low:.2f} to {high:.2f} in an image of {sequence.size}"
+        yield _finding("normalized pixels", kind, text, certain=True)
 
 
-def _order(xyz: Float[np.ndarray, "t 17 3"]) -> Iterator[Finding]:
-    """Joints that make a person only in another order."""
-    names, maps = orders()
-    now = float(strangeness(xyz))
-    others = strangeness(maps[:, None] @ xyz)
+def _check_order(xyz: Pose, config: CheckConfig) -> Iterator[Finding]:
+    """Yield joints that make a person only in another order."""
+    names, maps = joint_orders()
+    now = float(implausibility(xyz))
+    others = implausibility(maps[:, None] @ xyz)
     best = int(np.argmin(others))
     gain = now - float(others[best])
-    if gain > BETTER_BODY and (others[best] < NOBODY):
-        text = f"strangeness of the body {now:.1f}, read so {others[best]:.1f}"
-        yield _finding("joint order", names[best], text, certain=gain > 2 * BETTER_BODY)
-    elif now > NOBODY:
-        text = f"strangeness of the body {now:.1f}; people stay below 16"
-        yield _finding("joint order", "unknown", text, certain=now > 2 * NOBODY)
+    if gain > config.order_gain and others[best] < config.no_person:
+        text = f"implausibility of the body {now:.1f}, in that order {others[best]:.1f}"
+        certain = gain > 2 * config.order_gain
+        yield _finding("joint order", names[best], text, certain=certain)
+    elif now > config.no_person:
+        text = f"implausibility of the body {now:.1f}; people stay below 16"
+        yield _finding("joint order", "unknown", text, certain=now > 2 * config.no_person)
 
 
-def _unit(xyz: Float[np.ndarray, "t 17 3"]) -> Iterator[Finding]:
-    """A stature that is nobody's in metres."""
-    height = float(np.median(stature(xyz)))
-    if HEIGHTS[0] <= height <= HEIGHTS[1]:
+def _check_unit(xyz: Pose, config: CheckConfig) -> Iterator[Finding]:
+    """Yield a stature that is impossible in metres."""
+    (low, high), height = config.stature, float(np.median(stature(xyz)))
+    if low <= height <= high:
         return
-    unit = min(UNITS, key=lambda name: abs(np.log(max(height, 1e-9) * UNITS[name] / 1.6)))
-    fits = HEIGHTS[0] <= height * UNITS[unit] <= HEIGHTS[1]
+    scale = max(height, 1e-9) / config.usual_stature
+    unit = min(UNITS, key=lambda name: abs(np.log(scale * UNITS[name])))
+    fits = low <= height * UNITS[unit] <= high
     text = f"the bones make a person {height:.3g} m tall"
     yield _finding("unit", unit if fits else "unknown", text, certain=fits)
 
 
-def _match(
-    pose: Float[np.ndarray, "t 17 3"],
-    rays: Float[np.ndarray, "t 17 2"],
-    most: int,
-    *,
-    behind: bool,
+def _check_agreement(
+    pose: Pose, rays: Rays, max_lag: int, config: CheckConfig, *, behind: bool
 ) -> Iterator[Finding]:
-    """2D against 3D, and a body against its mirror image."""
-    few = _spread(len(pose))
-    still, still_rays = pose[few], rays[few]
-    bend = knee_bend(still)
-    turned = bend < -BENT
-    now = misfit(still, still_rays)
-    name, then = _other_reading(still, still_rays, now)
-    lag, share = best_lag(pose[:LONG], rays[:LONG], most) if now > EXACT else (0, 1.0)
-    text = f"{1000 * now:.0f} mm apart, read so {1000 * min(then, share * now):.0f}"
-    if lag and share < SHIFTED and share * now < then:
+    """Yield disagreements of 2D and 3D, or a body that is its own mirror image.
+
+    Args:
+        pose: Root-relative, of a person of standard height.
+        rays: The 2D.
+        max_lag: Frames.
+        config: Thresholds.
+        behind: Whether the 3D lies behind the camera.
+    """
+    few = _spread_frames(len(pose), config)
+    some, some_rays = pose[few], rays[few]
+    bend = mean_knee_bend(some)
+    turned = bend < -config.straight_knee
+    now = reprojection_error(some, some_rays)
+    name, then = _find_interpretation(some, some_rays, now, config)
+    run = slice(config.run_frames)
+    lag, share = find_lag(pose[run], rays[run], max_lag) if now > config.exact else (0, 1.0)
+    text = f"{1000 * now:.0f} mm apart, interpreted so {1000 * min(then, share * now):.0f}"
+    certain = then < config.better**2 * now
+    if lag and share < config.lag_gain and share * now < then:
         yield _finding("time shift", f"2D {lag} frames late", text, certain=False)
     elif name in SIGNS:
-        detail = _which_axes(name, still, still_rays, turned=turned)
-        yield _finding("mirrored axis", detail, text, certain=then < BETTER**2 * now)
+        detail = _find_axes(name, some, some_rays, turned=turned)
+        yield _finding("mirrored axis", detail, text, certain=certain)
     elif name == "sides":
-        detail = "in 3D" if turned else "in 2D"
-        yield _finding("left and right", detail, text, certain=then < BETTER**2 * now)
+        yield _finding("left and right", "in 3D" if turned else "in 2D", text, certain=certain)
     elif name:
-        yield _finding("joint order", f"2D: {name}", text, certain=then < BETTER**2 * now)
-    elif now > ALIKE:
+        yield _finding("joint order", f"2D: {name}", text, certain=certain)
+    elif now > config.mismatch:
         yield _finding("mismatch", "2D and 3D", f"{1000 * now:.0f} mm apart", certain=False)
     elif turned:
-        deep = misfit(still * np.array([1, 1, -1]), still_rays)
+        deep = reprojection_error(some * np.array([1, 1, -1]), some_rays)
         text = f"knees bend backwards (mean sine {bend:.2f})"
         if behind or deep < now:
             yield _finding("mirrored axis", "z in xyz", text, certain=behind)
@@ -287,40 +309,34 @@ def _match(
             yield _finding("left and right", "in 2D and 3D", text, certain=deep > 1.5 * now)
 
 
-def _which_axes(
-    name: str,
-    pose: Float[np.ndarray, "t 17 3"],
-    rays: Float[np.ndarray, "t 17 2"],
-    *,
-    turned: bool,
-) -> str:
-    """Whether the picture is mirrored, the body is, or the body is turned by two axes."""
+def _find_axes(name: str, pose: Pose, rays: Rays, *, turned: bool) -> str:
+    """Return whether the image is mirrored, the body is, or the body is rotated by two axes."""
     if turned or name == "x and y":
         return f"{name} in xyz"
-    sign = SIGNS[name]
-    turn = misfit(pose * np.array([1, 1, -1]), rays * sign) < misfit(pose, rays * sign)
-    return f"{name} and z in xyz" if turn else f"{name} in xy"
+    rays = rays * SIGNS[name]
+    deep = reprojection_error(pose * np.array([1, 1, -1]), rays)
+    return f"{name} and z in xyz" if deep < reprojection_error(pose, rays) else f"{name} in xy"
 
 
-def _other_reading(
-    pose: Float[np.ndarray, "t 17 3"], rays: Float[np.ndarray, "t 17 2"], now: float
+def _find_interpretation(
+    pose: Pose, rays: Rays, now: float, config: CheckConfig
 ) -> tuple[str, float]:
-    """What the 2D fits best if read otherwise, and that misfit; no name if as it is."""
-    readings = {name: misfit(pose, rays * sign) for name, sign in SIGNS.items()}
-    readings["sides"] = misfit(pose, rays[:, MIRROR])
-    for order, matrix in zip(*orders(), strict=True):
+    """Return the interpretation of the 2D that fits best, and its error; "" if none is better."""
+    errors = {name: reprojection_error(pose, rays * sign) for name, sign in SIGNS.items()}
+    errors["sides"] = reprojection_error(pose, rays[:, _MIRROR])
+    for order, matrix in zip(*joint_orders(), strict=True):
         if not order.endswith("exchanged"):
-            readings[order] = misfit(pose, matrix @ rays)
-    name = min(readings, key=lambda key: readings[key])
-    if readings[name] < BETTER * now:
-        return name, readings[name]
-    order = assignment(pose, rays)
+            errors[order] = reprojection_error(pose, matrix @ rays)
+    name = min(errors, key=lambda key: errors[key])
+    if errors[name] < config.better * now:
+        return name, errors[name]
+    order = match_joints(pose, rays)
     moved = np.flatnonzero(order != np.arange(len(order)))
     if not len(moved):
         return "", now
-    before = distances(pose, rays)[moved, moved].mean()
-    after = distances(pose, rays[:, order])[moved, moved].mean()
-    if after < BETTER * before and before - after > EXCHANGED:
+    before = joint_distances(pose, rays)[moved, moved].mean()
+    after = joint_distances(pose, rays[:, order])[moved, moved].mean()
+    if after < config.better * before and before - after > config.exchanged:
         joints = ", ".join(H36M.joints[i] for i in moved)
-        return f"{joints} exchanged", misfit(pose, rays[:, order])
+        return f"{joints} exchanged", reprojection_error(pose, rays[:, order])
     return "", now

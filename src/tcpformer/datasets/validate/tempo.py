@@ -1,80 +1,99 @@
-"""Whether people move as fast as a frame rate says.
+"""Frame rate: whether people move as fast as the stated rate implies.
 
-Nothing but gravity sets a clock to a motion, and most motions never leave the ground: what can be
-told is how fast people usually move, for how far they move. One sequence tells the rate within a
-factor of 1.5 (one standard deviation), many of one folder much better.
+Few motions leave the ground, and only gravity sets a clock: what can be measured is how fast people
+move for how far they move. One sequence gives the rate within a factor of 1.5 (one standard
+deviation), many of one folder give it much better.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
 
-WINDOW = 150
-"""Frames looked at together."""
-FEWEST = 8
-"""Frames that show a pace."""
-WEIGHTS = np.array([0.386, 0.136, 0.362, -0.255, -0.427])
-ALWAYS = -1.056
-"""`haste` as a linear function of `traits`: least squares on the train and val splits of the CMU
-motion capture, at 50 and 25 frames per second, said to be a sixth to six times that.
-benchmarks/validator.py --fit computes them."""
-SPREAD = 0.45
-"""Standard deviation of one sequence's answer about the truth: 0.23 for the motions fitted to, 0.38
-for other people's, and more where only a few seconds are seen."""
-BETWEEN = 0.12
-"""That of the mean of a large folder: people there may do something slow, or fast."""
-SURE = 2.6
-"""Standard deviations that are no chance: 1 in 100."""
 
+@dataclass(frozen=True)
+class TempoConfig:
+    """The linear rule of `log_speed_ratio`, and how far it can be trusted.
 
-def traits(pose: Float[np.ndarray, "t 17 3"], fps: float) -> Float[np.ndarray, " 5"]:
-    """Logarithms of how fast and how far joints move about the pelvis; SI units, people of 1.70 m.
-
-    The head's acceleration, the speed of shoulders and knees, the range of shoulders and ankles.
+    Least squares on the train and val splits of the CMU motion capture at 50 and 25 frames per
+    second, with stated rates wrong by factors of 1/6 to 6; benchmarks/validator.py --fit.
     """
 
-    def change(joint: str, seconds: float, times: int) -> np.ndarray:
+    window: int = 150
+    """Frames of a window."""
+    min_frames: int = 8
+    """Shortest motion that shows a speed."""
+    weights: tuple[float, ...] = (0.386, 0.136, 0.362, -0.255, -0.427)
+    """Weights of `motion_features`."""
+    bias: float = -1.056
+    """Constant of the rule."""
+    spread: float = 0.45
+    """Standard deviation for one sequence: 0.23 for the motions fitted to, 0.38 for other people's,
+    more for a few seconds."""
+    folder_spread: float = 0.12
+    """Standard deviation for a large folder: people there may do something slow, or fast."""
+    significance: float = 2.6
+    """Standard deviations that count as an error: 1 in 100 by chance."""
+
+
+def motion_features(pose: Float[np.ndarray, "t 17 3"], fps: float) -> Float[np.ndarray, " 5"]:
+    """Return logarithms of how fast and how far joints move about the pelvis.
+
+    The head's acceleration, the speed of shoulders and knees, the range of shoulders and ankles; SI
+    units, people of standard height.
+    """
+
+    def difference(joint: str, seconds: float, times: int) -> np.ndarray:
         step = min(max(1, round(seconds * fps)), (len(pose) - 1) // times)
-        x = _sides(pose, joint)
+        x = _both_sides(pose, joint)
         for _ in range(times):
             x = x[step:] - x[:-step]
         return np.linalg.norm(x, axis=-1) * (fps / step) ** times
 
     def spread(joint: str) -> float:
-        return np.sqrt(_sides(pose, joint).var(axis=0).sum(axis=-1).mean())
+        return np.sqrt(_both_sides(pose, joint).var(axis=0).sum(axis=-1).mean())
 
-    nod = np.median(change("Head", 0.08, 2))
-    sway = np.sqrt((change("Shoulder", 0.5, 1) ** 2).mean())
-    step = np.sqrt((change("Knee", 0.08, 1) ** 2).mean())
-    # A millimetre: what does not move at all tells nothing.
-    return np.log(np.array([nod, sway, step, spread("Shoulder"), spread("Ankle")]) + 1e-3)
+    head = np.median(difference("Head", 0.08, 2))
+    shoulder = np.sqrt((difference("Shoulder", 0.5, 1) ** 2).mean())
+    knee = np.sqrt((difference("Knee", 0.08, 1) ** 2).mean())
+    # A millimetre: the logarithm of no motion at all is finite.
+    return np.log(np.array([head, shoulder, knee, spread("Shoulder"), spread("Ankle")]) + 1e-3)
 
 
-def _sides(pose: Float[np.ndarray, "t 17 3"], joint: str) -> Float[np.ndarray, "t k 3"]:
+def _both_sides(pose: Float[np.ndarray, "t 17 3"], joint: str) -> Float[np.ndarray, "t k 3"]:
     names = (joint, f"L{joint}", f"R{joint}")
     return pose[:, [i for i, name in enumerate(H36M.joints) if name in names]]
 
 
-def windows_of(xyz: Float[np.ndarray, "t 17 3"]) -> list[Float[np.ndarray, "t2 17 3"]]:
-    """A motion about its pelvis, the person made 1.70 m tall, in windows; the last may be short."""
+def split_windows(
+    xyz: Float[np.ndarray, "t 17 3"], config: TempoConfig = TempoConfig()
+) -> list[Float[np.ndarray, "t2 17 3"]]:
+    """Split a motion, root-relative and scaled to standard height, into windows."""
     pose = xyz - xyz[:, H36M.root, None]
     pose = pose * (STANDARD_HEIGHT / np.median(stature(pose)))
-    parts = [pose[start : start + WINDOW] for start in range(0, len(pose), WINDOW)]
-    return [part for part in parts if len(part) >= WINDOW // 2] or parts[:1]
+    parts = [pose[start : start + config.window] for start in range(0, len(pose), config.window)]
+    return [part for part in parts if len(part) >= config.window // 2] or parts[:1]
 
 
-def haste(xyz: Float[np.ndarray, "t 17 3"], fps: float) -> float | None:
-    """The logarithm of how many times too fast the motion looks; None if it is too short.
+def log_speed_ratio(
+    xyz: Float[np.ndarray, "t 17 3"], fps: float, config: TempoConfig = TempoConfig()
+) -> float | None:
+    """Return the logarithm of how many times too fast a motion looks; None if it is too short.
 
-    Any unit and any axes do.
+    Args:
+        xyz: Any unit and any axes.
+        fps: Stated frames per second.
+        config: The rule.
     """
-    if len(xyz) < FEWEST:
+    if len(xyz) < config.min_frames:
         return None
-    found = np.mean([traits(part, fps) for part in windows_of(xyz)], axis=0)
-    return float(found @ WEIGHTS + ALWAYS)
+    found = np.mean([motion_features(part, fps) for part in split_windows(xyz, config)], axis=0)
+    return float(found @ np.array(config.weights) + config.bias)
 
 
-def limit(sequences: int) -> float:
-    """How hasty the mean of so many sequences may be before it is no chance."""
-    return SURE * float(np.sqrt(BETWEEN**2 + SPREAD**2 / sequences))
+def speed_ratio_limit(sequences: int, config: TempoConfig = TempoConfig()) -> float:
+    """Return the largest mean `log_speed_ratio` of so many sequences that chance explains."""
+    variance = config.folder_spread**2 + config.spread**2 / sequences
+    return config.significance * float(np.sqrt(variance))

@@ -1,0 +1,86 @@
+"""Augmentation of captured motion: mirror images, other proportions, other orientations.
+
+Clips are (b, t, 17, 3) in metres; world z up. `limb_swap` combines limbs of two motions.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from ...skeleton import H36M
+from ..clip_batch import mirror_joints
+
+_JOINT = H36M.index
+
+
+def mirror_bodies(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 17 3"]:
+    """Mirror clips: negate x, exchange left and right."""
+    return mirror_joints(clips, H36M)
+
+
+def mirror_half(
+    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
+) -> Float[np.ndarray, "b t 17 3"]:
+    """Mirror each clip with probability 1/2."""
+    return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirror_bodies(clips), clips)
+
+
+def vary_proportions(
+    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
+) -> Float[np.ndarray, "b t 17 3"]:
+    """Scale the bones of each clip by random factors: within 10 %, equal on both sides.
+
+    Hips get wider and shoulders narrower in half of the clips, and the base of the skull moves
+    forward in a third: data sets and detectors place these joints differently by centimetres.
+    """
+    b = len(clips)
+    factor = rng.uniform(0.9, 1.1, (b, 17))
+    some = rng.random((b, 3)) < [0.5, 0.5, 0.33]
+    hips = np.where(some[:, 0], rng.uniform(1.0, 1.5, b), 1.0)
+    shoulders = np.where(some[:, 1], rng.uniform(0.75, 1.0, b), 1.0)
+    for i, twin in enumerate(H36M.mirror):
+        factor[:, max(i, twin)] = factor[:, min(i, twin)]
+    factor[:, _JOINT["LShoulder"]] = factor[:, _JOINT["RShoulder"]] = shoulders
+    factor[:, _JOINT["LHip"]] = factor[:, _JOINT["RHip"]] = hips
+    out = clips.copy()
+    for parent, child in H36M.bones:
+        bone = clips[:, :, child] - clips[:, :, parent]
+        out[:, :, child] = out[:, :, parent] + bone * factor[:, None, child, None]
+    forward = rng.uniform(0, 0.08, b) * some[:, 2]
+    out[:, :, _JOINT["Neck"]] += _facing(clips) * forward[:, None, None]
+    return out
+
+
+def tilt_bodies(
+    clips: Float[np.ndarray, "b t 17 3"],
+    seconds: Float[np.ndarray, "b t"],
+    prob: float,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "b t 17 3"]:
+    """Rotate some people about the pelvis and a horizontal axis: cartwheels, handstands.
+
+    Args:
+        clips: World, z up.
+        seconds: Time of each frame.
+        prob: Probability that a clip is tilted, by any angle; half of the tilted clips keep turning
+            at about 90 degrees a second.
+        rng: Source of randomness.
+    """
+    b = len(clips)
+    angle, axis = rng.uniform(-np.pi, np.pi, b), rng.uniform(0, 2 * np.pi, b)
+    rate = rng.normal(0, np.pi / 2, b) * (rng.random(b) < 0.5)
+    turn = (angle[:, None] + rate[:, None] * seconds) * (rng.random(b) < prob)[:, None]
+    along = np.stack([np.cos(axis), np.sin(axis), 0 * axis], axis=-1)
+    vector = (turn[..., None] * along[:, None]).reshape(-1, 3)
+    rotation = Rotation.from_rotvec(vector).as_matrix().reshape(*turn.shape, 3, 3)
+    pelvis = clips[:, :, H36M.root, None]
+    around = (clips - pelvis) @ np.swapaxes(rotation, -1, -2).astype(clips.dtype)
+    return pelvis + around
+
+
+def _facing(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 3"]:
+    """Return the unit vector out of the chest."""
+    right = clips[:, :, _JOINT["RShoulder"]] - clips[:, :, _JOINT["LShoulder"]]
+    up = clips[:, :, _JOINT["Thorax"]] - clips[:, :, _JOINT["Hip"]]
+    facing = np.cross(up, right)
+    return facing / np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-6)

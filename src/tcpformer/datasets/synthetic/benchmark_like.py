@@ -1,0 +1,105 @@
+"""Camera domain "benchmark-like": fixed cameras and detector errors as in the open benchmark."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+from jaxtyping import Float
+
+from ...motion import Motion2D
+from ...skeleton import H36M, STANDARD_HEIGHT, stature
+from ..clip_batch import ClipBatch, normalize_batch
+from ..mocap import Mocap
+from ..open_benchmark import simulate_view
+from .augment import mirror_half, tilt_bodies, vary_proportions
+from .benchmark_detector import add_benchmark_noise
+from .cameras import sample_benchmark_views
+from .limb_swap import choose_limbs, swap_limbs
+from .motions import SyntheticMotion
+
+
+def generate_benchmark_clips(
+    mocap: Mocap,
+    *,
+    frames: int,
+    batch: int,
+    frame_step: tuple[int, int],
+    seed: int,
+    first: int = 0,
+) -> Iterator[ClipBatch]:
+    """Yield batches without end; each depends on the seed and its number alone.
+
+    Args:
+        mocap: Source of motion; its `draw` chooses the sequences.
+        frames: Frames of a clip.
+        batch: Clips of a batch.
+        frame_step: Fewest and most capture frames from one frame of a clip to the next.
+        seed: Random seed.
+        first: Number of the first batch, to resume.
+    """
+    for number in count(first):
+        rng = np.random.default_rng([seed, number])
+        index, step = _draw_frames(mocap, frames, batch, frame_step, rng)
+        motion = mocap.xyz[index]
+        if mocap.limb_swap_prob:
+            others, _ = _draw_frames(mocap, frames, batch, frame_step, rng)
+            limbs = choose_limbs(mocap.limb_swap_prob, batch, rng)
+            motion = swap_limbs(motion, mocap.xyz[others], limbs)
+        bodies = mirror_half(vary_proportions(motion, rng), rng)
+        if mocap.tilt_prob:
+            seconds = step[:, None] / mocap.fps * np.arange(frames)
+            bodies = tilt_bodies(bodies, seconds, mocap.tilt_prob, rng)
+        bodies = bodies * (STANDARD_HEIGHT / stature(bodies).mean(axis=1))[:, None, None, None]
+        camera = sample_benchmark_views(bodies, rng).astype(np.float32)
+        yield simulate_benchmark_view(camera, step / mocap.fps, rng)
+
+
+def simulate_benchmark_view(
+    camera: Float[np.ndarray, "b t 17 3"],
+    seconds: Float[np.ndarray, " b"],
+    rng: np.random.Generator,
+) -> ClipBatch:
+    """Project, detect and normalize clips.
+
+    Args:
+        camera: Camera axes, metres.
+        seconds: Time from one frame of a clip to the next.
+        rng: Source of randomness.
+    """
+    rays, confidence = add_benchmark_noise(camera[..., :2] / camera[..., 2:], seconds, rng)
+    return normalize_batch(rays, confidence, camera - camera[:, :, H36M.root, None])
+
+
+def _draw_frames(
+    mocap: Mocap, frames: int, batch: int, frame_step: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw frame numbers (b, t) of random clips, and their steps: small ones if too short."""
+    which = mocap.draw(batch, rng)
+    length = mocap.lengths[which]
+    step = rng.integers(frame_step[0], frame_step[1] + 1, batch)
+    step = np.maximum(np.minimum(step, (length - 1) // (frames - 1)), 1)
+    first = rng.integers(0, np.maximum(length - step * (frames - 1), 1))
+    local = first[:, None] + step[:, None] * np.arange(frames)
+    return mocap.starts[which][:, None] + np.minimum(local, length[:, None] - 1), step
+
+
+def generate_benchmark_motions(
+    mocap: Mocap, *, noisy: bool, max_frames: int, seed: int, every: int = 1
+) -> Iterator[SyntheticMotion]:
+    """Yield every sequence as the open benchmark shows it, by one camera each.
+
+    Args:
+        mocap: Source of motion.
+        noisy: Add detector-like errors; otherwise the 2D is exact.
+        max_frames: Truncate sequences to this length.
+        seed: Random seed.
+        every: Take every n-th sequence only.
+    """
+    for i in range(0, len(mocap.starts), every):
+        start, length = mocap.starts[i], min(mocap.lengths[i], max_frames)
+        path = mocap.xyz[start : start + length].astype(np.float64)
+        view = simulate_view(path, np.random.default_rng([seed, i]))
+        xy = view["noisy_xy" if noisy else "xy"] / 10.0
+        confidence = view["confidence"] / 255.0 if noisy else np.ones(xy.shape[:2])
+        detected = Motion2D(xy, confidence, view["size"], mocap.fps, H36M, focal=view["focal"])
+        yield SyntheticMotion(detected, view["relative"] * 1e-4)

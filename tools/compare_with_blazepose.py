@@ -27,7 +27,7 @@ from tcpformer.skeleton import BLAZEPOSE, H36M, STANDARD_HEIGHT, conversion, sta
 from tcpformer.tracking.assemble import assemble_people
 from tcpformer.tracking.tracker import number_people
 from tcpformer.viz.overlay import draw_2d
-from tcpformer.viz.scene import View, draw_3d
+from tcpformer.viz.scene import Figure, View, draw_scene
 
 FRAMES, SIDE = (40, 110, 150, 205), 240
 TO_WORLD = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
@@ -77,7 +77,7 @@ def from_the_side(pose: np.ndarray) -> np.ndarray:
     xyz[:, 2] -= xyz[:, 2].min()
     low, high = xyz.min(axis=0), xyz.max(axis=0)
     middle = tuple(((low + high) / 2).tolist())
-    return draw_3d(xyz, View(middle, 1.1, 90.0, 5.0), (SIDE, SIDE), H36M)
+    return draw_scene([Figure(xyz)], View(middle, 1.1, 90.0, 5.0), (SIDE, SIDE))
 
 
 def row(image: np.ndarray, person: Motion3D, index: int, poses: list[np.ndarray]) -> np.ndarray:

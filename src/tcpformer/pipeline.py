@@ -18,7 +18,7 @@ from .io.keypoints import SUFFIXES, read_people
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D
 from .tracking.assemble import assemble_people
-from .viz.overlay import of_size, write_overlay
+from .viz.overlay import check_video_size, write_overlay
 from .world.scale import Scale, parse_bone_length
 
 log = logging.getLogger(__name__)
@@ -249,7 +249,7 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
 def _compare_lengths(video: Video, people: Sequence[Motion2D]) -> None:
     """Check that keypoints can be drawn on a video; log it if their lengths differ."""
     for person in people:
-        of_size(video, person.size)
+        check_video_size(video, person.size)
     longest = max(len(person) for person in people)
     if longest != video.length:
         log.info(

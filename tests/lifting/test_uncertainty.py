@@ -33,7 +33,7 @@ from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, inputs
 from tcpformer.skeleton import H36M
 from tcpformer.training.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, seen_in
-from tcpformer.viz.ellipse import half_axes, in_world
+from tcpformer.viz.ellipse import project_half_axes, rotate_to_world
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 
@@ -234,15 +234,15 @@ def test_sigma_is_saved_loaded_and_checked(tmp_path: Path) -> None:
 def test_half_axes_of_ellipse_follow_sigma() -> None:
     motion = motion3d(walk(1).xyz)
     sigma = np.tile([0.02, 0.01, 0.1], (17, 1))
-    covariance = in_world(sigma, motion.camera_xyz[0], motion.xyz[0])
+    covariance = rotate_to_world(sigma, motion.camera_xyz[0], motion.xyz[0])
     # World: x right, y away, z up; depth is y.
     np.testing.assert_allclose(
         covariance, np.tile(np.diag([4e-4, 1e-2, 1e-4]), (17, 1, 1)), atol=1e-9
     )
     eye = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    axes, _ = half_axes(covariance, eye)
+    axes, _ = project_half_axes(covariance, eye)
     np.testing.assert_allclose(axes, np.tile([0.01, 0.02], (17, 1)), atol=1e-9)
     from_the_side = np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])
-    axes, angle = half_axes(covariance, from_the_side)
+    axes, angle = project_half_axes(covariance, from_the_side)
     np.testing.assert_allclose(axes, np.tile([0.01, 0.1], (17, 1)), atol=1e-9)
     np.testing.assert_allclose(np.abs(np.sin(np.radians(angle))), 0, atol=1e-9)

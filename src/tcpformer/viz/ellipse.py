@@ -1,32 +1,34 @@
-"""How sure a figure is: around each joint the ellipse of one sigma, soft and see-through."""
+"""Uncertainty as ellipses: one sigma around each joint, soft and translucent."""
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from .figure import SUBPIXEL, Colour, alpha_blend, crop_around, fixed
+from .figure import SUBPIXEL, Colour, alpha_blend, crop_around, to_fixed_point
 
-_OPACITY = 70
-"""Of 255: bodies are to be seen before doubts."""
-_SOFT = 3  # pixels of an edge
+_OPACITY = 70  # of 255; low, so that the ellipses do not hide bodies
+_EDGE = 3  # pixels over which an ellipse fades out
 
 
-def in_world(
+def rotate_to_world(
     sigma: Float[np.ndarray, "j 3"],
     camera: Float[np.ndarray, "j 3"],
     world: Float[np.ndarray, "j 3"],
 ) -> Float[np.ndarray, "j 3 3"]:
-    """Covariances in world axes, from sigma in camera axes and a pose in both (Kabsch, 1976)."""
-    seen, there = camera - camera.mean(axis=0), world - world.mean(axis=0)
-    u, _, vt = np.linalg.svd(there.T @ seen)
-    turn = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-    return np.einsum("xa,ja,ya->jxy", turn, sigma**2, turn)
+    """Return covariances in world axes, from sigma in camera axes and one pose in both frames.
+
+    The rotation is the least-squares one between the poses (Kabsch, 1976).
+    """
+    a, b = camera - camera.mean(axis=0), world - world.mean(axis=0)
+    u, _, vt = np.linalg.svd(b.T @ a)
+    rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    return np.einsum("xa,ja,ya->jxy", rotation, sigma**2, rotation)
 
 
-def half_axes(
+def project_half_axes(
     covariance: Float[np.ndarray, "j 3 3"], rotation: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "j 2"], Float[np.ndarray, " j"]]:
-    """One sigma as an eye sees it: half-axes, the longer last, in metres, and its angle in degrees.
+    """Return half-axes in metres (the longer last) and angle in degrees of the projected ellipses.
 
     Args:
         covariance: In the world.
@@ -38,25 +40,25 @@ def half_axes(
     return np.sqrt(np.maximum(squares, 0)), angle
 
 
-def draw(
+def draw_ellipses(
     image: UInt8[np.ndarray, "h w 3"],
-    pixels: Float[np.ndarray, "j 2"],
+    centers: Float[np.ndarray, "j 2"],
     axes: Float[np.ndarray, "j 2"],
     angle: Float[np.ndarray, " j"],
-    paint: list[Colour],
+    colours: list[Colour],
 ) -> None:
-    """Lay ellipses over the image itself, the largest first; half-axes in pixels."""
+    """Draw ellipses into the image itself, the largest first; centers and half-axes in pixels."""
     drawn = [j for j in np.argsort(-axes[:, 1]) if 0.5 < axes[j, 1] < 4 * max(image.shape)]
     if not drawn:
         return
-    where, corner = crop_around(image, pixels[drawn], axes[drawn, 1] + 2 * _SOFT)
-    if not where.size:
+    region, corner = crop_around(image, centers[drawn], axes[drawn, 1] + 2 * _EDGE)
+    if not region.size:
         return
-    strokes, mask = where.copy(), np.zeros(where.shape[:2], np.uint8)
+    strokes, mask = region.copy(), np.zeros(region.shape[:2], np.uint8)
     for j in drawn:
-        x, y = fixed(pixels[j] - corner).tolist()
-        short, long = fixed(axes[j]).tolist()
-        form = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
-        cv2.ellipse(strokes, *form, paint[j], -1, cv2.LINE_AA, SUBPIXEL)
-        cv2.ellipse(mask, *form, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
-    alpha_blend(where, strokes, mask, soft=(_SOFT, _SOFT))
+        x, y = to_fixed_point(centers[j] - corner).tolist()
+        short, long = to_fixed_point(axes[j]).tolist()
+        shape = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
+        cv2.ellipse(strokes, *shape, colours[j], -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.ellipse(mask, *shape, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
+    alpha_blend(region, strokes, mask, blur=(_EDGE, _EDGE))

@@ -1,10 +1,11 @@
 """The video with the joints drawn in, and beside it the figures in space from another side.
 
-People are matched to the video by frame index: a motion that is longer than the video is cut off,
-and once one that is shorter has ended, its figure is gone.
+People are matched to the video by frame index. Frames of a motion beyond the end of the video are
+not drawn; a motion shorter than the video is not drawn after its end.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,29 +15,44 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..io.video import Frame, Video, write_video
 from ..motion import Motion3D
-from .ellipse import in_world
+from .ellipse import rotate_to_world
 from .figure import (
     MIDLINE,
     SUBPIXEL,
     Colour,
     alpha_blend,
-    capsule,
-    colours,
+    bone_colours,
     crop_around,
-    fixed,
+    draw_capsule,
+    joint_radii,
     mix,
-    of_person,
-    radii,
+    person_colour,
+    to_fixed_point,
 )
 from .scene import Figure, View, draw_scene
 
-_TALLEST = 1080  # larger videos are shown smaller; players of H.264 end not far above
-_SWING, _PERIOD = 28.0, 12.0  # degrees to either side, seconds
-_CALM = 0.6  # seconds over which the view follows
-_SMALLEST = 0.95  # metres around the target that are always in view
 _MIDLINE: Colour = (236.0, 238.0, 242.0)
 _RIM: Colour = (22.0, 24.0, 30.0)
-_SLIM = 0.42  # strokes over the image are so much thinner than the body, to let it show
+_STROKE = 0.42  # radius of a stroke over the image, in radii of the body: the body shows beside it
+
+
+@dataclass(frozen=True)
+class OverlayConfig:
+    """Size of the overlay and motion of its view in space. All values were chosen by eye."""
+
+    max_height: int = 1080
+    """Pixels; larger videos are scaled down, as hardware players of H.264 end not far above."""
+    swing: float = 28.0
+    """Degrees by which the view moves to either side."""
+    swing_period: float = 12.0
+    """Seconds."""
+    smoothing: float = 0.6
+    """Seconds over which the view follows the people."""
+    min_radius: float = 0.95
+    """Metres around the target that are always in view."""
+
+
+CONFIG = OverlayConfig()
 
 
 def write_overlay(
@@ -44,190 +60,186 @@ def write_overlay(
     people: Sequence[Motion3D] | Mapping[int, Motion3D],
     path: str | Path,
     progress: Callable[[int, int], None] | None = None,
+    config: OverlayConfig = CONFIG,
 ) -> None:
     """Write a video of the same frames and times: the joints in the image, the figures in space.
 
     Args:
         video: The video that the motions were lifted from.
-        people: One motion a person; none is allowed. Several are told apart by the colour of the
-            trunk and by their numbers: the keys, or the places in the sequence.
-        path: Where; .mp4, .m4v, .mov or .mkv.
+        people: One motion a person; may be empty. Several people are distinguished by the colour
+            of the trunk and by their numbers: the keys, or the places in the sequence.
+        path: Output file; .mp4, .m4v, .mov or .mkv.
         progress: Called after each frame with the number done and the number expected.
+        config: Size and motion of the view.
 
     Raises:
         ValueError: If the video breaks off, or a motion was made from a video of another size.
     """
     people = dict(people) if isinstance(people, Mapping) else dict(enumerate(people))
     for person in people.values():
-        of_size(video, person.size)
-    write_video(path, _pictures(video, people, progress), video.fps)
+        check_video_size(video, person.size)
+    write_video(path, _render(video, people, progress, config), video.fps)
 
 
-def of_size(video: Video, size: tuple[int, int]) -> None:
-    """Make sure that joints in pictures of a size can be drawn into a video.
+def check_video_size(video: Video, size: tuple[int, int]) -> None:
+    """Check that joints of an image of ``size`` can be drawn into a video.
 
     Raises:
-        ValueError: If its pictures are of another size.
+        ValueError: If its images are of another size.
     """
     if tuple(size) != video.size:
         raise ValueError(
-            f"the joints are of a picture of {tuple(size)}, {video.path} has {video.size}; give "
-            "the video that they came from."
+            f"expected joints of an image of {video.size}, the size of {video.path}, got "
+            f"{tuple(size)}; give the video that they came from."
         )
 
 
 def draw_2d(
     image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, midline: Colour = _MIDLINE
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Give the image with one person's joints of one frame drawn in; the image itself stays.
+    """Return the image with one person's joints of one frame drawn in; the image is not changed.
 
-    A bone is as faint as the less certain of its ends; nothing is drawn where nobody was seen.
+    A bone is as faint as the less certain of its ends. Frames that are not valid, and joints
+    without a position or of confidence 0, are not drawn.
     """
     if index >= len(person) or not person.valid[index]:
         return image
     xy, confidence = person.xy[index], person.confidence[index]
-    thick = _SLIM * radii(person.skeleton) * _pixels_a_metre(person, index)
-    paint = colours(person.skeleton, midline)
-    placed = np.isfinite(xy).all(axis=1)
+    radii = _STROKE * joint_radii(person.skeleton) * _pixels_per_metre(person, index)
+    colours = bone_colours(person.skeleton, midline)
+    known = np.isfinite(xy).all(axis=1)
     result = image.copy()
-    if not placed.any():
+    if not known.any():
         return result
-    where, corner = crop_around(result, xy[placed], 1.35 * thick[placed] + 1)
-    if not where.size:
+    region, corner = crop_around(result, xy[known], 1.35 * radii[known] + 1)
+    if not region.size:
         return result
-    strokes, opacity, xy = where.copy(), np.zeros(where.shape[:2], np.uint8), xy - corner
-    for parent, child in person.skeleton.bones:
-        both = [parent, child]
-        certain = min(float(confidence[both].min()), 1.0)
-        if certain <= 0 or not placed[both].all():
+    strokes, opacity, xy = region.copy(), np.zeros(region.shape[:2], np.uint8), xy - corner
+    for bone in map(list, person.skeleton.bones):
+        certain = min(float(confidence[bone].min()), 1.0)
+        if certain <= 0 or not known[bone].all():
             continue
-        rim = np.maximum(0.35 * thick[both], 1.0)
-        capsule(opacity, xy[both], thick[both] + rim, round(255 * _opacity(certain)))
-        capsule(strokes, xy[both], thick[both] + rim, mix(paint[child], _RIM, 0.8))
-        capsule(strokes, xy[both], thick[both], paint[child])
-    alpha_blend(where, strokes, opacity)
+        colour, outer = colours[bone[1]], radii[bone] + np.maximum(0.35 * radii[bone], 1.0)
+        alpha = float(np.clip(0.15 + 1.5 * (certain - 0.1), 0.15, 1.0))
+        draw_capsule(opacity, xy[bone], outer, round(255 * alpha))
+        draw_capsule(strokes, xy[bone], outer, mix(colour, _RIM, 0.8))
+        draw_capsule(strokes, xy[bone], radii[bone], colour)
+    alpha_blend(region, strokes, opacity)
     return result
 
 
 def draw_number(
     image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, number: int
 ) -> None:
-    """Write somebody's number above the head, into the image itself."""
+    """Draw a person's number above the head, into the image itself."""
     if index >= len(person) or not person.valid[index]:
         return
-    size = 0.11 * _pixels_a_metre(person, index)
+    size = 0.11 * _pixels_per_metre(person, index)
     xy = person.xy[index]
     x = float(np.clip(xy[:, 0].mean(), size, max(image.shape[1] - size, size)))
     y = float(np.clip(xy[:, 1].min() - 3 * size, 1.5 * size, image.shape[0] - size))
-    px, py, rim, disc = fixed(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
+    px, py, rim, disc = to_fixed_point(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
     cv2.circle(image, (px, py), rim, _RIM, -1, cv2.LINE_AA, SUBPIXEL)
-    cv2.circle(image, (px, py), disc, of_person(number), -1, cv2.LINE_AA, SUBPIXEL)
-    font, scale, thick = cv2.FONT_HERSHEY_SIMPLEX, size / 16, max(1, round(size / 7))
-    (wide, high), _ = cv2.getTextSize(str(number), font, scale, thick)
-    at = (round(x - wide / 2), round(y + high / 2))
-    cv2.putText(image, str(number), at, font, scale, _RIM, thick, cv2.LINE_AA)
+    cv2.circle(image, (px, py), disc, person_colour(number), -1, cv2.LINE_AA, SUBPIXEL)
+    font, scale, thickness = cv2.FONT_HERSHEY_SIMPLEX, size / 16, max(1, round(size / 7))
+    (width, height), _ = cv2.getTextSize(str(number), font, scale, thickness)
+    origin = (round(x - width / 2), round(y + height / 2))
+    cv2.putText(image, str(number), origin, font, scale, _RIM, thickness, cv2.LINE_AA)
 
 
-def _pixels_a_metre(person: Motion3D, index: int) -> float:
-    """How large the person appears; within bounds that keep strokes visible and modest."""
-    depth = float(person.camera_xyz[index, person.skeleton.root, 2])
-    longer = max(person.size)
-    return float(np.clip(person.focal / max(depth, 0.1), 0.045 * longer, 0.35 * longer))
-
-
-def _opacity(confidence: float) -> float:
-    return float(np.clip(0.15 + 1.5 * (confidence - 0.1), 0.15, 1.0))
-
-
-def _pictures(
-    video: Video, people: Mapping[int, Motion3D], progress: Callable[[int, int], None] | None
-) -> Iterator[Frame]:
-    targets, reach = _follow(list(people.values()), video.fps)
-    width, height = _shown(video.size)
-    panel = (min(width, height), height)
-    for frame in video.frames():
-        image = _drawn(frame.image, people, frame.index)
-        if (width, height) != video.size:
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        now = min(frame.index, len(targets) - 1)
-        x, y, z = targets[now].tolist()
-        azimuth = View.azimuth - _SWING * np.cos(2 * np.pi * frame.time / _PERIOD)
-        view = View((x, y, z), float(reach[now]), float(azimuth))
-        scene = draw_scene(present(people, frame.index), view, panel)
-        yield Frame(frame.index, frame.time, np.hstack([image, scene]))
-        if progress is not None:
-            progress(frame.index + 1, max(video.length, frame.index + 1))
-
-
-def _drawn(
-    image: UInt8[np.ndarray, "h w 3"], people: Mapping[int, Motion3D], index: int
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Everybody in the image: the nearest on top, numbered if they are several."""
-    if len(people) < 2:
-        for person in people.values():
-            image = draw_2d(image, person, index)
-        return image
-    there = [i for i, person in people.items() if index < len(person)]
-    for i in sorted(there, key=lambda i: -people[i].camera_xyz[index, :, 2].mean()):
-        image = draw_2d(image, people[i], index, of_person(i))
-    image = image.copy()
-    for i in there:
-        draw_number(image, people[i], index, i)
-    return image
-
-
-def _shown(size: tuple[int, int]) -> tuple[int, int]:
-    share = min(1.0, _TALLEST / max(size[1], 1))
-    return round(size[0] * share), round(size[1] * share)
-
-
-def present(people: Mapping[int, Motion3D], index: int) -> list[Figure]:
-    """Who is there in a frame; a ghost is somebody unseen who was seen before and is after."""
+def figures_in_frame(people: Mapping[int, Motion3D], index: int) -> list[Figure]:
+    """Return the figures of a frame; a person between two valid stretches becomes a ghost."""
     alone = len(people) < 2
     result = []
     for number, person in people.items():
         valid = person.valid
         if index < len(person) and (alone or (valid[: index + 1].any() and valid[index:].any())):
-            colour = MIDLINE if alone else of_person(number)
+            colour = MIDLINE if alone else person_colour(number)
+            xyz, covariance = person.xyz[index], None
+            if person.sigma is not None:
+                covariance = rotate_to_world(person.sigma[index], person.camera_xyz[index], xyz)
             ghost = not bool(person.valid[index])
-            doubt = _doubt(person, index)
-            result.append(Figure(person.xyz[index], person.skeleton, ghost, colour, doubt))
+            result.append(Figure(xyz, person.skeleton, ghost, colour, covariance))
     return result
 
 
-def _doubt(person: Motion3D, index: int) -> Float[np.ndarray, "j 3 3"] | None:
-    if person.sigma is None:
-        return None
-    return in_world(person.sigma[index], person.camera_xyz[index], person.xyz[index])
+def _pixels_per_metre(person: Motion3D, index: int) -> float:
+    """Return the scale of a person in the image, within bounds that keep strokes readable."""
+    depth = float(person.camera_xyz[index, person.skeleton.root, 2])
+    longer = max(person.size)
+    return float(np.clip(person.focal / max(depth, 0.1), 0.045 * longer, 0.35 * longer))
 
 
-def _follow(
-    people: Sequence[Motion3D], fps: float
+def _render(
+    video: Video,
+    people: Mapping[int, Motion3D],
+    progress: Callable[[int, int], None] | None,
+    config: OverlayConfig,
+) -> Iterator[Frame]:
+    """Yield the frames of the overlay."""
+    targets, radii = _solve_view_path(list(people.values()), video.fps, config)
+    scale = min(1.0, config.max_height / max(video.size[1], 1))
+    width, height = round(video.size[0] * scale), round(video.size[1] * scale)
+    panel = (min(width, height), height)
+    for frame in video.frames():
+        image = _draw_people(frame.image, people, frame.index)
+        if (width, height) != video.size:
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        now = min(frame.index, len(targets) - 1)
+        x, y, z = targets[now].tolist()
+        phase = 2 * np.pi * frame.time / config.swing_period
+        azimuth = View.azimuth - config.swing * np.cos(phase)
+        view = View((x, y, z), float(radii[now]), float(azimuth))
+        scene = draw_scene(figures_in_frame(people, frame.index), view, panel)
+        yield Frame(frame.index, frame.time, np.hstack([image, scene]))
+        if progress is not None:
+            progress(frame.index + 1, max(video.length, frame.index + 1))
+
+
+def _draw_people(
+    image: UInt8[np.ndarray, "h w 3"], people: Mapping[int, Motion3D], index: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Return the image with all people drawn in: the nearest on top, numbered if several."""
+    if len(people) < 2:
+        for person in people.values():
+            image = draw_2d(image, person, index)
+        return image
+    present = [i for i, person in people.items() if index < len(person)]
+    for i in sorted(present, key=lambda i: -people[i].camera_xyz[index, :, 2].mean()):
+        image = draw_2d(image, people[i], index, person_colour(i))
+    image = image.copy()
+    for i in present:
+        draw_number(image, people[i], index, i)
+    return image
+
+
+def _solve_view_path(
+    people: Sequence[Motion3D], fps: float, config: OverlayConfig = CONFIG
 ) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, " t"]]:
-    """What to look at in each frame, and how much around it: calmly, everyone seen in view."""
+    """Return target and radius of the view in each frame: smooth, all valid people in view."""
     length = max((len(person) for person in people), default=1)
     low, high = np.full((length, 3), np.inf), np.full((length, 3), -np.inf)
     for person in people:
-        seen = np.nonzero(person.valid)[0]
-        low[seen] = np.minimum(low[seen], person.xyz[seen].min(axis=1))
-        high[seen] = np.maximum(high[seen], person.xyz[seen].max(axis=1))
-    some = np.nonzero(np.isfinite(low[:, 0]))[0]
-    if not len(some):
-        return np.array([[0.0, 0.0, 0.9]]), np.array([_SMALLEST])
+        valid = np.nonzero(person.valid)[0]
+        low[valid] = np.minimum(low[valid], person.xyz[valid].min(axis=1))
+        high[valid] = np.maximum(high[valid], person.xyz[valid].max(axis=1))
+    known = np.nonzero(np.isfinite(low[:, 0]))[0]
+    if not len(known):
+        return np.array([[0.0, 0.0, 0.9]]), np.array([config.min_radius])
     low[:, 2] = 0.0  # the floor below a jump stays in view
-    calm = max(_CALM * fps, 1.0)
-    low = _calmed(low, some, calm, minimum_filter1d)
-    high = _calmed(high, some, calm, maximum_filter1d)
-    across, tall = np.linalg.norm((high - low)[:, :2], axis=1), high[:, 2]
-    reach = np.maximum(0.5 * across + 0.2, 0.57 * tall)  # joints have flesh around them
-    return 0.5 * (low + high), np.maximum(reach, _SMALLEST)
+    window = max(config.smoothing * fps, 1.0)
+    low = _smooth_bound(low, known, window, minimum_filter1d)
+    high = _smooth_bound(high, known, window, maximum_filter1d)
+    across, top = np.linalg.norm((high - low)[:, :2], axis=1), high[:, 2]
+    radius = np.maximum(0.5 * across + 0.2, 0.57 * top)  # bodies extend beyond their joints
+    return 0.5 * (low + high), np.maximum(radius, config.min_radius)
 
 
-def _calmed(
-    bound: np.ndarray, some: np.ndarray, calm: float, extreme: Callable[..., np.ndarray]
+def _smooth_bound(
+    bound: np.ndarray, known: np.ndarray, window: float, extreme: Callable[..., np.ndarray]
 ) -> np.ndarray:
-    """Bridge the frames without anyone, widen by the extreme nearby, then smooth."""
-    every = np.arange(len(bound))
-    bridged = np.stack([np.interp(every, some, column[some]) for column in bound.T], axis=1)
-    wide = extreme(bridged, size=2 * round(calm) + 1, axis=0, mode="nearest")
-    return gaussian_filter1d(wide, calm / 2, axis=0, mode="nearest")
+    """Interpolate frames without people, take the extreme within the window, then smooth."""
+    frames = np.arange(len(bound))
+    bridged = np.stack([np.interp(frames, known, column[known]) for column in bound.T], axis=1)
+    wide = extreme(bridged, size=2 * round(window) + 1, axis=0, mode="nearest")
+    return gaussian_filter1d(wide, window / 2, axis=0, mode="nearest")

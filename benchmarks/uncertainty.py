@@ -74,7 +74,7 @@ def main() -> None:
     torch.set_num_threads(1)
     lifter = Lifter(options.weights, "cpu")
     found = {
-        kind: errors_and_sigma(lifter, options.data, noisy=kind == "noisy", every=options.every)
+        kind: errors_and_sigma(lifter, options.data, noisy=kind == "noisy", view_step=options.every)
         for kind in ("clean", "noisy")
     }
     heads = ["2D", *(LABELS[key][0] for key in KEYS)]

@@ -248,7 +248,7 @@ def _scores(plan: TrainConfig, budget: Budget, out: Path) -> dict[str, float]:
     lifter = Lifter(Weights(model.eval(), convention, out.name), device="cpu")
     row: dict[str, float] = {}
     for kind in ("clean", "noisy"):
-        how = {"noisy": kind == "noisy", "every": budget.every}
+        how = {"noisy": kind == "noisy", "view_step": budget.every}
         scores = evaluate_open(lifter, budget.benchmark, **how).scores
         row |= {f"{kind}_{key}": value for key, value in scores.items()}
     keep(kept, about, row)

@@ -154,7 +154,9 @@ def _score(weights: Path, folder: Path, rules: Rules) -> dict[str, Row]:
     if found(asked, about) is None:
         lifter = Lifter(weights, device="cpu")
         reports: dict[str, Report] = {
-            kind: evaluate_open(lifter, rules.benchmark, noisy=kind == "noisy", every=rules.every)
+            kind: evaluate_open(
+                lifter, rules.benchmark, noisy=kind == "noisy", view_step=rules.every
+            )
             for kind in ("clean", "noisy")
         }
         write_reports(reports, folder)

@@ -58,7 +58,7 @@ def scores() -> Arrays:
     data = TESTS / "data/open_benchmark_excerpt.npz"
     arrays: Arrays = {}
     for noisy in (False, True):
-        report = evaluate_open(Lifter("fast"), data, noisy=noisy, know_focal=True, every=1)
+        report = evaluate_open(Lifter("fast"), data, noisy=noisy)
         arrays[f"scores_{noisy}"] = np.array(list(report.scores.values()), dtype=float)
         for kind, rows in report.tables.items():
             values = [list(row.values()) for row in rows.values()]

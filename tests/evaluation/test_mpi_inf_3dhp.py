@@ -18,7 +18,7 @@ from synthetic_3dhp import (
 )
 from torch import Tensor, nn
 
-from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, TestSequence, load_3dhp_test
+from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, Take, load_3dhp_test
 from tcpformer.evaluation import mpi_inf_3dhp
 from tcpformer.evaluation.mpi_inf_3dhp import (
     CONVENTIONAL_WEIGHTS,
@@ -101,14 +101,14 @@ def test_predictions_are_written_as_matlab_expects_them(tmp_path: Path) -> None:
 
 def takes_of(
     errors: dict[str, np.ndarray],
-) -> tuple[dict[str, np.ndarray], dict[str, TestSequence]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Take]]:
     """Takes, all of it valid, and poses that are wrong by given vectors."""
     poses, takes = {}, {}
     for name, wrong in errors.items():
         xy, xyz = filmed(name, len(wrong), 17, SIZES[name])
         xyz = np.round(xyz - xyz[:, ROOT, None])
         poses[name] = xyz + wrong
-        takes[name] = TestSequence(xy, xyz, np.ones(len(wrong), bool), SIZES[name])
+        takes[name] = Take(xy, xyz, np.ones(len(wrong), bool), SIZES[name])
     return poses, takes
 
 
@@ -181,7 +181,7 @@ def test_acceleration_is_of_valid_frames_in_a_row(rng: np.random.Generator) -> N
     stretches[8] = False
     for name, valid in (("TS1", every_second), ("TS2", stretches)):
         old = takes[name]
-        takes[name] = TestSequence(old.xy, old.xyz, valid, old.size)
+        takes[name] = Take(old.xy, old.xyz, valid, old.size)
         poses[name] = poses[name][valid]
     poses["TS2"][8:] += 50.0  # a jump from one stretch to the next
     rows = score_3dhp(poses, takes, frames=9, flip=False).tables["sequence"]

@@ -193,7 +193,7 @@ def test_the_lifter_gets_what_the_file_holds(
     monkeypatch.setattr(Lifter, "_said", said)
     path, told = benchmark(tmp_path / "b.npz"), []
     evaluate_open(lifter, path, noisy=False, progress=lambda *step: told.append(step))
-    evaluate_open(lifter, path, noisy=True, know_focal=False)
+    evaluate_open(lifter, path, noisy=True, known_focal=False)
     first = views()[0]
     exact = FOCAL * first[..., :2] / first[..., 2:] + np.array(SIZE) / 2
     clean, noisy = asked[0][0], asked[3][0]
@@ -224,7 +224,7 @@ def test_every_nth_view_is_a_smaller_benchmark(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
     answers()
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False, every=2)
+    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False, view_step=2)
     assert report.scores["frames"] == LENGTHS[0] + LENGTHS[2]
     assert set(report.tables["activity"]) == {"walk"}
     assert "every 2th view" in report.title

@@ -210,7 +210,9 @@ def test_calibrated_weights_are_saved_and_loaded(short: bool, tmp_path: Path) ->
 def test_packaged_region_covers_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     for noisy in (False, True):
-        row = coverage(*errors_and_sigma(lift, EXCERPT, noisy=noisy, every=5), lift.region_scale)
+        row = coverage(
+            *errors_and_sigma(lift, EXCERPT, noisy=noisy, view_step=5), lift.region_scale
+        )
         assert 80 < row["region"] < 97
     assert load_model("default").config.spread
 

@@ -6,12 +6,13 @@ import tyro
 
 
 def check(folder: tyro.conf.Positional[Path]) -> None:
-    """Look for mistakes in one's own data: unit, axes, joints, sides, frame rate.
+    """Check your own data for mistakes: unit, axes, joints, sides, frame rate.
 
-    Exit code 1 if something is wrong.
+    Prints a table of the findings; exit code 1 if there are any.
 
     Args:
-        folder: One npz per sequence; docs/own_data.md describes them.
+        folder: Folder of one npz per sequence, searched with its subfolders; docs/own-data.md
+            describes the format.
     """
     from ..datasets.validate.check import check_folder
 
@@ -28,23 +29,23 @@ def mocap(
     val: tuple[str, ...] = (),
     test: tuple[str, ...] = (),
 ) -> None:
-    """Turn motion capture (BVH, or ASF with AMC) into one file to train on.
+    """Convert motion capture (BVH, or ASF with AMC) to one training file.
 
     Args:
-        folder: Searched with all its folders.
+        folder: Folder of the files, searched with its subfolders.
         out: The .npz to write.
-        val: Subjects to choose by: the number before the take ("07_12" is of 07), or the folder.
-        test: Subjects to report on: `tcpformer data open` films them. All others are to train on.
+        val: Subjects for validation: the number before the take ("07_12" is of 07), or the folder.
+        test: Subjects for testing: `tcpformer data open` films them. All others are for training.
     """
     from ..datasets.convert.mocap import convert_mocap
 
-    splits = {name: who for name, who in (("val", val), ("test", test)) if who}
+    splits = {name: names for name, names in (("val", val), ("test", test)) if names}
     print(convert_mocap(folder, out, splits=splits).table())
     print(out)
 
 
 def open_benchmark(source: tyro.conf.Positional[Path], *, out: Path) -> None:
-    """Film motion capture for the open benchmark.
+    """Generate the open benchmark from the test subjects of motion capture.
 
     Args:
         source: Motion capture, as `tcpformer data mocap` writes it.
@@ -57,9 +58,9 @@ def open_benchmark(source: tyro.conf.Positional[Path], *, out: Path) -> None:
 
 
 def h36m_sh(source: tyro.conf.Positional[Path]) -> None:
-    """Unpack the Human3.6M file with SH detections into arrays that are read a little at a time.
+    """Unpack the Human3.6M file with SH detections into memory-mapped arrays.
 
-    Training and evaluation do this themselves when they first meet the file.
+    Training and evaluation do this themselves on first use of the file.
 
     Args:
         source: h36m_sh_conf_cam_source_final.pkl.
@@ -67,5 +68,5 @@ def h36m_sh(source: tyro.conf.Positional[Path]) -> None:
     from ..datasets.h36m_sh import load_h36m_sh
 
     for split in ("train", "test"):
-        footage = load_h36m_sh(source, split)
-        print(f"{split}: {len(footage.lengths)} sequences, {int(footage.lengths.sum())} frames")
+        lengths = load_h36m_sh(source, split).lengths
+        print(f"{split}: {len(lengths)} sequences, {int(lengths.sum())} frames")

@@ -1,4 +1,4 @@
-"""Verbs for research: `evaluate`, `ablate`, `contest` and `attention`."""
+"""The verb `evaluate`: score weights by a protocol of the field."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from ..models.upstream import WeightsSpec
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
-TrainedOn = Literal["h36m", "h36m-cpn", "3dhp"] | None
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
-
-
+"""Data set -> the released weights whose input and output the protocol has."""
 OLD_OPTIONS = {
     "--trained-on": "--checkpoint-protocol",
     "--know-focal": "--known-focal",
@@ -42,43 +40,46 @@ def evaluate(
     strides: tuple[int, ...] | None = None,
     flip: bool = True,
     ground_truth: Literal["no", "input", "overwrite"] = "no",
-    trained_on: TrainedOn = None,
-    know_focal: bool = True,
-    finish: bool = False,
-    every: int = 1,
+    checkpoint_protocol: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
+    known_focal: bool = True,
+    postprocess: bool = False,
+    view_step: int = 1,
     precision: Literal["auto", "float32", "bfloat16"] = "float32",
 ) -> None:
-    """Score weights by a protocol of the field, and print its tables beside the published figures.
+    """Score weights by a protocol of the field, and print its tables beside published figures.
 
     Args:
-        dataset: The data set, which means the protocol.
-        data: Its file or folder.
+        dataset: Data set, which determines the protocol.
+        data: File or folder of the data set.
         weights: A packaged name, a folder, or a released checkpoint.
-        out: Folder for report.json, a CSV per table and report.png.
+        out: Folder for report.json, a CSV per table and report.png; by default nothing is written.
         device: "auto", "cpu", "cuda" or "mps".
         heads: Attention heads of a released checkpoint.
         frames: Clip length of a released PoseFormerV2 checkpoint.
         strides: Strides of a released StridedTransformer checkpoint.
-        flip: Average with the lifted mirror image.
-        ground_truth: Exact 2D as input (Human3.6M); "overwrite" (h36m-sh) also takes x and y of the
-            answer from it, as MotionBERT's switch does, which lowers the error by itself.
-        trained_on: What a released checkpoint was trained on (open).
-        know_focal: Use each camera's focal length (open); else assume 60 degrees across.
-        finish: Score motion finished as `tcpformer lift` does (open), not the network's poses.
-        every: Score every so many views (open): quicker, and another benchmark.
-        precision: What the network computes in (open), as in `lift`.
+        flip: Average the prediction with that of the mirror image.
+        ground_truth: Exact 2D as input (Human3.6M only); "overwrite" (h36m-sh only) also replaces
+            the predicted x and y by it, as MotionBERT's switch does, which lowers the error.
+        checkpoint_protocol: Data set that a released checkpoint was trained on (open only).
+        known_focal: Use each camera's focal length, not a view of 60 degrees (open only).
+        postprocess: Score motion post-processed as by `tcpformer lift`, not the network's poses
+            (open only).
+        view_step: Score every n-th view, at least 1 (open only): faster, but another benchmark.
+        precision: Precision of the network, as in `lift` (open only).
     """
     from ..lifting.lifter import Lifter, pick_device
     from ..models.checkpoint import load_weights
 
-    of_open = {
-        "--trained-on": trained_on is not None,
-        "--no-know-focal": not know_focal,
-        "--finish": finish,
-        "--every": every != 1,
+    open_options = {
+        "--checkpoint-protocol": checkpoint_protocol is not None,
+        "--no-known-focal": not known_focal,
+        "--postprocess": postprocess,
+        "--view-step": view_step != 1,
         "--precision": precision != "float32",
     }
-    _refuse_foreign(dataset, [option for option, said in of_open.items() if said], ground_truth)
+    _check_options(
+        dataset, [option for option, given in open_options.items() if given], ground_truth
+    )
     if out is not None:
         make_writable(out)
     loaded = load_weights(
@@ -87,10 +88,12 @@ def evaluate(
     network = f"{loaded.name}, {loaded.model.config}"
     print(f"{dataset}: {network}\n")
     if dataset == "open":
-        lifter = Lifter(loaded, flip=flip, checkpoint_protocol=trained_on, precision=precision)
-        reports = _open(lifter, data, know_focal, finish, every)
+        lifter = Lifter(
+            loaded, flip=flip, checkpoint_protocol=checkpoint_protocol, precision=precision
+        )
+        reports = _evaluate_open(lifter, data, known_focal, postprocess, view_step)
     else:
-        reports = {dataset: _published(dataset, loaded, data, flip, ground_truth)}
+        reports = {dataset: _evaluate_published(dataset, loaded, data, flip, ground_truth)}
     for name, report in reports.items():
         reports[name] = replace(report, notes=(*report.notes, f"The network: {network}."))
         print(f"{reports[name].table()}\n")
@@ -101,32 +104,32 @@ def evaluate(
             print(path)
 
 
-def _refuse_foreign(dataset: Dataset, of_open: list[str], ground_truth: str) -> None:
-    """Refuse options that a protocol does not have, rather than ignore them.
+def _check_options(dataset: Dataset, open_options: list[str], ground_truth: str) -> None:
+    """Refuse options that a protocol does not have, instead of ignoring them.
 
     Raises:
         ValueError: If there are any.
     """
-    foreign = [] if dataset == "open" else list(of_open)
+    foreign = [] if dataset == "open" else list(open_options)
     if ground_truth != "no" and dataset in ("open", "3dhp"):
         foreign.append("--ground-truth")
     if ground_truth == "overwrite" and dataset == "h36m-cpn":
         foreign.append("--ground-truth overwrite")
     if foreign:
-        raise ValueError(f"{dataset} has no {', '.join(foreign)}.")
+        raise ValueError(f"{dataset} has no {', '.join(foreign)}; leave it out.")
 
 
-def _open(
-    lifter: "Lifter", data: Path, know_focal: bool, finish: bool, every: int
+def _evaluate_open(
+    lifter: "Lifter", data: Path, known_focal: bool, postprocess: bool, view_step: int
 ) -> "dict[str, Report]":
-    """The open benchmark, with exact and with noisy 2D."""
+    """Evaluate the open benchmark with exact and with noisy 2D."""
     from ..evaluation.open_benchmark import evaluate_open
     from ..lifting.lifter import DEFAULT_POSTPROCESS
 
     how = {
-        "know_focal": know_focal,
-        "every": every,
-        "chain": DEFAULT_POSTPROCESS if finish else None,
+        "known_focal": known_focal,
+        "view_step": view_step,
+        "postprocess": DEFAULT_POSTPROCESS if postprocess else None,
     }
     reports = {}
     for name in ("clean", "noisy"):
@@ -137,21 +140,21 @@ def _open(
     return reports
 
 
-def _published(
+def _evaluate_published(
     dataset: str, loaded: "Weights", data: Path, flip: bool, ground_truth: str
 ) -> "Report":
-    """A data set of the field.
+    """Evaluate a data set of the field.
 
     Raises:
-        ValueError: If the weights say that they expect other input.
+        ValueError: If the weights state that they expect other input.
     """
     from ..models.upstream import RELEASED
 
-    expected, said = RELEASED[EXPECTED[dataset]], loaded.convention
-    if said is not None and _terms(said) != _terms(expected):
+    expected, stated = RELEASED[EXPECTED[dataset]], loaded.convention
+    if stated is not None and _terms(stated) != _terms(expected):
         raise ValueError(
-            f"{loaded.name} has {_terms(said)}, but {dataset} has {_terms(expected)}: it cannot be "
-            "scored there."
+            f"{dataset} needs {_terms(expected)}, but {loaded.name} has {_terms(stated)}; choose "
+            "other weights."
         )
     with progress_bar(dataset, "clip") as progress:
         if dataset == "h36m-sh":
@@ -172,7 +175,7 @@ def _published(
 
 
 def _terms(convention: "WeightsSpec") -> str:
-    """What weights and a protocol must have in common."""
+    """Return what weights and a protocol must have in common."""
     return (
         f"{convention.skeleton} joints by the rule {convention.rule!r}, answers in "
         f"{'metres' if convention.unit == 'metres' else 'half widths of the picture'}"
@@ -292,8 +295,8 @@ def attention(
 
     from ..lifting.lifter import Lifter
     from ..models.tcpformer import TCPFormer
-    from ..world.trajectory import choose_focal
     from ..pipeline import read_source
+    from ..world.camera import choose_focal
 
     lifter = Lifter(weights, device="cpu")
     if not isinstance(lifter.model, TCPFormer):

@@ -45,7 +45,7 @@ _View = tuple[str, str, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class TestSequence:
+class Take:
     """One test sequence.
 
     Attributes:
@@ -96,7 +96,7 @@ def load_3dhp_train(path: str | Path) -> VideoDataset:
     )
 
 
-def load_3dhp_test(path: str | Path) -> dict[str, TestSequence]:
+def load_3dhp_test(path: str | Path) -> dict[str, Take]:
     """Read the test sequences that exist, by name ("TS1" to "TS6").
 
     Args:
@@ -150,7 +150,7 @@ def _raw_views(folder: Path) -> Iterator[_View]:
             yield file.parts[-3], what, pixels[:, _PICKED], true[:, _PICKED]
 
 
-def _npz_sequences(file: Path) -> dict[str, TestSequence]:
+def _npz_sequences(file: Path) -> dict[str, Take]:
     sequences = {}
     for name, content in _entries(file, read_pickled_npz(file, "data"), f"in {TEST_FILE}"):
         what = f"{file}: {name}"
@@ -159,7 +159,7 @@ def _npz_sequences(file: Path) -> dict[str, TestSequence]:
     return sequences
 
 
-def _raw_sequences(folder: Path) -> dict[str, TestSequence]:
+def _raw_sequences(folder: Path) -> dict[str, Take]:
     sequences = {}
     for file in _find_files(folder, "TS*", "annot_data.mat", TEST_FILE):
         content = _needed(str(file), _read_hdf5(file), *_HDF5_KEYS)
@@ -178,7 +178,7 @@ def _make_sequence(
     xyz: np.ndarray,
     valid: np.ndarray,
     activity: np.ndarray | None = None,
-) -> TestSequence:
+) -> Take:
     if name not in TEST_SIZES:
         raise ValueError(f"{what}: expected test sequences {list(TEST_SIZES)}, got {name!r}.")
     xy, xyz = _check_array(what, xy, _JOINTS, 2), _check_array(what, xyz, _JOINTS, 3)
@@ -187,7 +187,7 @@ def _make_sequence(
     _check_finite(what, xy, xyz[valid])
     if not valid.any():
         raise ValueError(f"{what}: none of the {len(valid)} frames is marked as valid.")
-    return TestSequence(xy.astype(float), xyz.astype(float), valid, TEST_SIZES[name], activity)
+    return Take(xy.astype(float), xyz.astype(float), valid, TEST_SIZES[name], activity)
 
 
 def _find_files(folder: Path, folders: str, name: str, instead: str) -> list[Path]:

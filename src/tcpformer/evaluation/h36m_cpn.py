@@ -8,11 +8,11 @@ from jaxtyping import Float, Int
 
 from ..analysis.metrics import acceleration_error, joint_errors, mpjpe, mpjve, n_mpjpe, p_mpjpe
 from ..datasets.h36m_cpn import load_h36m_cpn_actions
-from ..datasets.video_dataset import Footage
-from ..lifting.normalize import to_screen
+from ..datasets.video_dataset import VideoDataset
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
-from .h36m import Scored, over_actions, predict_clips
+from .h36m import VideoScore, average_over_actions
+from .predict import predict_clips, screen_input
 from .report import Report, Row
 
 MILLIMETRES = 1000
@@ -35,67 +35,66 @@ def evaluate_h36m_cpn(
     """Score every frame of the test subjects.
 
     Args:
-        model: Answers for all frames of a clip or for its centre; ``config.frames`` is its clip.
-            What it says is in metres and not touched: its pelvis counts where it puts it.
-        data: The folder of data_3d_h36m.npz and data_2d_h36m_cpn_ft_h36m_dbb.npz.
+        model: Predicts metres, for all frames of a clip (``config.frames``) or for its center. The
+            prediction is not changed: the pelvis counts where the network puts it.
+        data: Folder of data_3d_h36m.npz and data_2d_h36m_cpn_ft_h36m_dbb.npz.
         flip: Average with the prediction of the mirror image, as published.
         ground_truth: Give the network the projected truth, lens distortion included.
-        progress: Called with the videos done and in all.
+        progress: Called with the number of videos done and the total.
 
     Raises:
-        FileNotFoundError: If a file is not there.
-        ValueError: If one is not of its format.
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is not of its format.
     """
-    footage, actions = load_h36m_cpn_actions(data, "test", ground_truth=ground_truth)
+    dataset, actions = load_h36m_cpn_actions(data, "test", ground_truth=ground_truth)
     scored = []
     for video, action in enumerate(actions):
-        scored.append(_score(action, *_poses(model, footage, video, flip=flip), footage.fps))
+        pred, true = _predict_video(model, dataset, video, flip=flip)
+        scored.append(_score_video(action, pred, true, dataset.fps))
         progress(video + 1, len(actions))
-    scores, tables = over_actions(scored)
-    seen = "true 2D" if ground_truth else "CPN"
-    title = f"Human3.6M, {seen}, VideoPose3D protocol, clips of {model.config.frames} frames"
+    scores, tables = average_over_actions(scored)
+    source = "true 2D" if ground_truth else "CPN"
+    title = f"Human3.6M, {source}, VideoPose3D protocol, clips of {model.config.frames} frames"
     return Report(
         title=f"{title}, {'with' if flip else 'no'} flip averaging",
         scores=scores,
         tables=tables,
         published={} if ground_truth else PUBLISHED,
-        notes=(*_NOTES, _about_clips(model)),
+        notes=(*_NOTES, _CENTER_NOTE if lifts_center_only(model) else _CLIPS_NOTE),
     )
 
 
-def whole_clips(length: int, frames: int) -> Int[np.ndarray, "n frames"]:
-    """Frame numbers of clips end to end; the last is shifted back so that none is left out.
+def covering_clip_indices(length: int, frames: int) -> Int[np.ndarray, "n frames"]:
+    """Return clips end to end; the last is shifted back so that every frame is in one.
 
-    Of a video shorter than a clip the last frame is repeated.
+    In a video shorter than a clip the last frame is repeated.
     """
     last = max(length - frames, 0)
     starts = np.append(np.arange(0, last, frames), last)
     return np.minimum(starts[:, None] + np.arange(frames), length - 1)
 
 
-def _poses(
-    model: Network, footage: Footage, video: int, *, flip: bool
+def _predict_video(
+    model: Network, dataset: VideoDataset, video: int, *, flip: bool
 ) -> tuple[Float[np.ndarray, "t 17 3"], Float[np.ndarray, "t 17 3"]]:
-    """What is predicted of every frame of a video, and the root-relative truth: millimetres."""
-    part = slice(footage.starts[video], footage.starts[video] + footage.lengths[video])
-    width, height = (int(n) for n in footage.sizes[video])
-    seen = to_screen(footage.xy[part], (width, height))
-    xyc = np.concatenate([seen, footage.confidence[part][..., None]], axis=-1).astype(np.float32)
-    clips = whole_clips(len(xyc), model.config.frames)
-    said = predict_clips(model, xyc, clips, flip=flip)
-    # Where the last two clips overlap, the earlier one is heard.
+    """Return the prediction of every frame of a video, and the root-relative truth: millimetres."""
+    part = dataset.frames_of(video)
+    xyc = screen_input(dataset.xy[part], dataset.confidence[part], dataset.size_of(video))
+    clips = covering_clip_indices(len(xyc), model.config.frames)
+    poses = predict_clips(model, xyc, clips, H36M_NOSE.mirror, flip=flip)
+    # Where the last two clips overlap, the earlier one counts.
     _, first = np.unique(clips, return_index=True)
-    pred = said.reshape(-1, *said.shape[2:])[first].astype(np.float64)
-    true = footage.xyz[part].astype(np.float64)
+    pred = poses.reshape(-1, *poses.shape[2:])[first].astype(np.float64)
+    true = dataset.xyz[part].astype(np.float64)
     return pred * MILLIMETRES, (true - true[:, H36M_NOSE.root, None]) * MILLIMETRES
 
 
-def _score(
+def _score_video(
     action: str,
     pred: Float[np.ndarray, "t 17 3"],
     true: Float[np.ndarray, "t 17 3"],
     fps: float,
-) -> Scored:
+) -> VideoScore:
     means = {
         "mpjpe": mpjpe(pred, true),
         "n_mpjpe": n_mpjpe(pred[:, None], true[:, None]),
@@ -104,7 +103,7 @@ def _score(
         "acceleration_error": acceleration_error(pred, true, fps),
     }
     means = {key: float(value.mean()) for key, value in means.items()}
-    return Scored(action, len(pred), means, joint_errors(pred, true).mean(axis=0))
+    return VideoScore(action, len(pred), means, joint_errors(pred, true).mean(axis=0))
 
 
 _NOTES = (
@@ -117,13 +116,11 @@ _NOTES = (
 )
 
 
-def _about_clips(model: Network) -> str:
-    if lifts_center_only(model):
-        return (
-            "This network lifts one frame a pass, each from the window around it, its video's "
-            "first or last frame repeated where it reaches beyond."
-        )
-    return (
-        "Clips lie end to end and the last is shifted back, so that every frame is scored once; "
-        "where two overlap the earlier one is heard."
-    )
+_CENTER_NOTE = (
+    "This network lifts one frame a pass, each from the window around it; the first or last frame "
+    "of the video is repeated where the window reaches beyond."
+)
+_CLIPS_NOTE = (
+    "Clips lie end to end and the last is shifted back, so that every frame is scored once; where "
+    "two overlap, the earlier one counts."
+)

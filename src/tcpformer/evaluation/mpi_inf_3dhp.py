@@ -1,7 +1,7 @@
 """Scores a network on MPI-INF-3DHP by the protocol that P-STMO set and TCPFormer follows.
 
-Exact 2D goes in, one window around every valid frame, and of each answer only the centre frame
-counts. PCK and AUC, elsewhere a matter for MATLAB, are computed here.
+The input is exact 2D, one window around every valid frame; only its center frame counts. PCK and
+AUC, which the data set computes in MATLAB, are computed here.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +23,9 @@ from ..analysis.metrics import (
 )
 from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
 from ..files import atomic_write
-from ..lifting.normalize import to_screen
-from ..lifting.predict import run_network
-from ..lifting.windows import centered_window_indices, split
 from ..models import Network
 from ..skeleton import MPI_INF_3DHP
+from .predict import predict_centers, screen_input
 from .report import Report, Row
 
 SCENES = {
@@ -36,20 +34,19 @@ SCENES = {
     "outdoor": ("TS5", "TS6"),
 }
 CONVENTIONAL_WEIGHTS = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
-"""By which publications average over sequences: frames, but for TS6, of which 392 are valid."""
+"""Weights of publications for averages over sequences: frames, except TS6 with 392 valid ones."""
 PUBLISHED = {
     9: {"mpjpe": 20.4, "pck": 98.3, "auc": 84.4},
     27: {"mpjpe": 17.8, "pck": 98.7, "auc": 86.5},
     81: {"mpjpe": 15.0, "pck": 99.0, "auc": 87.7},
 }
-"""Frames of a clip -> what TCPFormer's authors print."""
+"""Frames of a clip -> published figures of TCPFormer."""
 COUNTED = [i for i, name in enumerate(MPI_INF_3DHP.joints) if name not in ("Hip", "Spine", "Head")]
 """The 14 joints of PCK and AUC."""
-WINDOWS_AT_ONCE = 256
 
 Poses = Float[np.ndarray, "n 17 3"]
 Scores = dict[str, np.ndarray]
-"""Score -> its value in every frame it is known of."""
+"""Score -> its value in every frame that has it."""
 
 
 def evaluate_3dhp(
@@ -63,14 +60,14 @@ def evaluate_3dhp(
     """Predict every valid frame of the test sequences and score it.
 
     Args:
-        model: Answers for all frames of a clip or for its centre; ``config.frames`` is its clip.
+        model: Predicts all frames of a clip (``config.frames``) or its center.
         data: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ...
         flip: Average with the prediction of the mirror image, as published.
-        save: Where to write the predictions, for MATLAB (see `save_predictions`).
-        progress: Called with the frames done and in all.
+        save: File for the predictions, for MATLAB (see `save_predictions`).
+        progress: Called with the number of frames done and the total.
 
     Raises:
-        FileNotFoundError: If the data are not there.
+        FileNotFoundError: If the data are missing.
         ValueError: If a file is not of its format.
     """
     takes = load_3dhp_test(data)
@@ -87,7 +84,7 @@ def predict_3dhp(
     flip: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Poses]:
-    """Poses of the valid frames of each sequence: millimetres, camera axes, the pelvis at 0.
+    """Predict the valid frames of each sequence: millimetres, camera axes, the pelvis at 0.
 
     Args:
         model: As for `evaluate_3dhp`.
@@ -95,68 +92,71 @@ def predict_3dhp(
         flip: As for `evaluate_3dhp`.
         progress: As for `evaluate_3dhp`.
     """
-    total, before, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
+    total, done, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
     for name, take in takes.items():
-        seen = to_screen(take.xy, take.size)
-        xyc = np.concatenate([seen, np.ones_like(seen[..., :1])], axis=-1).astype(np.float32)
-        windows = centered_window_indices(len(xyc), model.config.frames)[take.valid]
-        poses = np.empty((len(windows), *take.xyz.shape[1:]), dtype=np.float32)
-        for first in range(0, len(windows), WINDOWS_AT_ONCE):
-            part = slice(first, first + WINDOWS_AT_ONCE)
-            answer = run_network(model, split(xyc, windows[part]), MPI_INF_3DHP.mirror, flip=flip)
-            poses[part] = answer[:, answer.shape[1] // 2]
-            progress(before + min(part.stop, len(windows)), total)
+        xyc = screen_input(take.xy, np.ones(take.xy.shape[:2]), take.size)
+        valid, before = np.flatnonzero(take.valid), done
+
+        def report(some: int, before: int = before) -> None:
+            progress(before + some, total)
+
+        mirror = MPI_INF_3DHP.mirror
+        poses = predict_centers(model, xyc, valid, mirror, flip=flip, progress=report)
         poses *= take.size[0] / 2
         poses[:, MPI_INF_3DHP.root] = 0
         predictions[name] = poses
-        before += len(windows)
+        done += len(valid)
     return predictions
 
 
 def score_3dhp(
-    predictions: Mapping[str, Poses], takes: Mapping[str, Take], *, frames: int, flip: bool
+    predictions: Mapping[str, Poses],
+    takes: Mapping[str, Take],
+    *,
+    frames: int,
+    flip: bool,
 ) -> Report:
-    """Score poses of the valid frames, however they were made.
+    """Score poses of the valid frames.
 
     Args:
         predictions: Sequence -> millimetres, camera axes; the pelvis at 0.
         takes: The sequences, by name.
-        frames: Of a clip; says which published figures come first.
-        flip: Whether the mirror image was averaged in, for the title.
+        frames: Frames of a clip; its published figures come first.
+        flip: Whether predictions were averaged with those of the mirror image, for the title.
     """
-    scores = {name: _scores(predictions[name], take) for name, take in takes.items()}
-    rows = {name: _row([found]) for name, found in scores.items()}
+    scores = {name: _score_sequence(predictions[name], take) for name, take in takes.items()}
+    rows = {name: _average([found]) for name, found in scores.items()}
     counts = {name: len(found["mpjpe"]) for name, found in scores.items()}
     scenes = {
         scene: [scores[name] for name in names if name in scores] for scene, names in SCENES.items()
     }
     tables = {
         "sequence": rows,
-        "scene": {scene: _row(found) for scene, found in scenes.items() if found},
-        "activity": _activities(scores, takes),
-        "joint": _joints(predictions, takes),
-        "average": averages(rows, counts),
+        "scene": {scene: _average(found) for scene, found in scenes.items() if found},
+        "activity": _score_activities(scores, takes),
+        "joint": _score_joints(predictions, takes),
+        "average": average_sequences(rows, counts),
     }
     own_first = sorted(PUBLISHED, key=lambda t: (t != frames, t))
     return Report(
         title=f"MPI-INF-3DHP, clips of {frames} frames, {'with' if flip else 'no'} flip averaging",
-        scores=_row(list(scores.values())),
+        scores=_average(list(scores.values())),
         tables={kind: table for kind, table in tables.items() if table},
         published={f"TCPFormer, {t} frames": PUBLISHED[t] for t in own_first},
-        notes=(*_NOTES, *_about_weights(counts)),
+        notes=(*_NOTES, *_compare_weights(counts)),
     )
 
 
-def averages(per_sequence: Mapping[str, Row], frames: Mapping[str, int]) -> dict[str, Row]:
-    """The means over sequences that are in use, of every score that all sequences have.
+def average_sequences(per_sequence: Mapping[str, Row], frames: Mapping[str, int]) -> dict[str, Row]:
+    """Average every score that all sequences have, in the three ways that publications use.
 
     Args:
         per_sequence: Sequence -> its scores.
         frames: Sequence -> its valid frames.
 
     Returns:
-        "frames pooled" as TCPFormer's Python prints MPJPE, "conventional weights" as publications
-        print all three (of the sequences that are there), and the "plain mean".
+        "frames pooled" as TCPFormer's code prints MPJPE, "conventional weights" as publications
+        print all three, and the "plain mean"; of the sequences that exist.
     """
     ways = {
         "frames pooled": frames,
@@ -193,12 +193,12 @@ _NOTES = (
     "strictly below 150 mm, 31 thresholds from 0. N-MPJPE has one scale a sequence.",
     'Scores over all are pooled over frames. Published PCK and AUC are means by the "conventional '
     "weights\"; TCPFormer's Python pools MPJPE over frames.",
-    "The acceleration error is in mm per frame², since the files tell no frame rate; it is of "
+    "The acceleration error is in mm per frame², since the files hold no frame rate; it covers "
     "valid frames between valid frames only.",
 )
 
 
-def _scores(pred: Poses, take: Take) -> Scores:
+def _score_sequence(pred: Poses, take: Take) -> Scores:
     true = _truth(take)
     found = {
         "mpjpe": mpjpe(pred, true),
@@ -215,13 +215,13 @@ def _scores(pred: Poses, take: Take) -> Scores:
 
 
 def _truth(take: Take) -> Float[np.ndarray, "n 17 3"]:
-    """Root-relative truth of the valid frames."""
+    """Return the root-relative truth of the valid frames."""
     true = take.xyz[take.valid]
     return true - true[:, MPI_INF_3DHP.root, None]
 
 
-def _row(parts: list[Scores]) -> Row:
-    """Means over the frames of some sequences together."""
+def _average(parts: list[Scores]) -> Row:
+    """Return means over the frames of some sequences together."""
     names = dict.fromkeys(name for part in parts for name in part)
     row = {
         name: float(np.concatenate([part[name] for part in parts if name in part]).mean())
@@ -230,20 +230,20 @@ def _row(parts: list[Scores]) -> Row:
     return {"frames": float(sum(len(part["mpjpe"]) for part in parts)), **row}
 
 
-def _activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -> dict[str, Row]:
-    """Scores by the number of the activity, where all sequences tell it."""
+def _score_activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -> dict[str, Row]:
+    """Return scores by the number of the activity, if all sequences hold it."""
     numbers = [take.activity[take.valid] for take in takes.values() if take.activity is not None]
     if len(numbers) < len(takes):
         return {}
     number = np.concatenate(numbers)
     pooled = {s: np.concatenate([found[s] for found in scores.values()]) for s in sorted(_POOLED)}
     return {
-        str(which): _row([{s: pooled[s][number == which] for s in pooled}])
+        str(which): _average([{s: pooled[s][number == which] for s in pooled}])
         for which in np.unique(number)
     }
 
 
-def _joints(predictions: Mapping[str, Poses], takes: Mapping[str, Take]) -> dict[str, Row]:
+def _score_joints(predictions: Mapping[str, Poses], takes: Mapping[str, Take]) -> dict[str, Row]:
     errors = np.concatenate(
         [joint_errors(predictions[name], _truth(take)) for name, take in takes.items()]
     )
@@ -251,8 +251,8 @@ def _joints(predictions: Mapping[str, Poses], takes: Mapping[str, Take]) -> dict
     return {joint: {"mpjpe": float(error)} for joint, error in means}
 
 
-def _about_weights(frames: Mapping[str, int]) -> list[str]:
-    """What keeps the averages from being those of publications."""
+def _compare_weights(frames: Mapping[str, int]) -> list[str]:
+    """Return notes on differences from the averages of publications."""
     notes = []
     missing = sorted(CONVENTIONAL_WEIGHTS.keys() - frames.keys())
     if missing:

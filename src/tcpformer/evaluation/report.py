@@ -1,4 +1,4 @@
-"""What an evaluation found, as data: tables, the published figures beside them, and files."""
+"""Results of an evaluation: tables beside published figures, and their files."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from ..files import atomic_write
 from ..optional import missing_extra
 
 Row = dict[str, float]
-"""Score -> value, by the keys of `LABELS`; millimetres, seconds and per cent."""
+"""Score -> value, by the keys of `LABELS`; millimetres, seconds and percent."""
 
 LABELS = {
     "frames": ("frames", 0),
@@ -32,18 +32,18 @@ LABELS = {
     "within_z": ("z %", 1),
     "region": ("in the 90 % region", 1),
 }
-"""Score -> what a table calls it, and how many decimals it shows. Millimetres where no unit is."""
+"""Score -> heading in tables, and decimals. Millimetres unless a unit is given."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Scores over all, the same by action, sequence or joint, and what others published.
+    """Scores over all, by action, sequence or joint, and published figures.
 
     Attributes:
-        title: What was scored, by which protocol, how.
-        scores: Over all.
-        tables: What rows are ("action", "sequence", "joint", ...) -> row -> its scores.
-        published: Who -> the figures they print for this protocol.
+        title: What was scored, by which protocol, with which options.
+        scores: Scores over all.
+        tables: Kind of rows ("action", "sequence", "joint", ...) -> row -> its scores.
+        published: System -> its published figures for this protocol.
         notes: What a reader must know before comparing.
     """
 
@@ -54,7 +54,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def table(self) -> str:
-        """Everything as Markdown."""
+        """Return everything as Markdown."""
         parts = [self.title]
         for kind, rows in self.tables.items():
             ours = {**rows, "all": self.scores}
@@ -71,8 +71,8 @@ def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Pat
     """Write report.json, a CSV per table and report.png into a folder.
 
     Args:
-        reports: Name -> report; where there is but one, its name is left out of keys and files.
-        folder: Made if missing.
+        reports: Name -> report; the name of a single one is left out of keys and files.
+        folder: Created if missing.
 
     Returns:
         The files written.
@@ -126,7 +126,7 @@ def _write_csv(kind: str, rows: Mapping[str, Row], path: Path) -> None:
 
 
 def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
-    """Bars of MPJPE and P-MPJPE by row of each report's first table, worst on top."""
+    """Draw bars of MPJPE and P-MPJPE by row of each report's first table, worst on top."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

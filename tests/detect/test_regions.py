@@ -1,4 +1,4 @@
-"""Square regions of pictures: there and back, turned, and at the border."""
+"""Square regions of images: coordinates both ways, rotated, and at the border."""
 
 import cv2
 import numpy as np
@@ -6,9 +6,11 @@ import pytest
 
 from tcpformer.detect.regions import (
     MARGIN,
+    PAD_VALUE,
     Region,
     cover_with_tiles,
     crop,
+    letterbox_top_left,
     letterboxes,
     region_around,
     to_crop,
@@ -26,7 +28,7 @@ def smooth(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, -2.0, np.pi])
-def test_to_crop_undoes_to_image(angle: float) -> None:
+def test_to_crop_inverts_to_image(angle: float) -> None:
     region = Region(310.0, 90.5, 240.0, float(angle))
     xy = rng.uniform(-50, 300, (7, 2))
     np.testing.assert_allclose(to_crop(to_image(xy, region, 256), region, 256), xy, atol=1e-9)
@@ -34,16 +36,16 @@ def test_to_crop_undoes_to_image(angle: float) -> None:
     np.testing.assert_allclose(back, xy, atol=1e-9)
 
 
-def test_region_puts_the_person_upright_in_the_middle() -> None:
+def test_region_around_centers_the_upright_person() -> None:
     for turn in (0.0, 1.0, 3.0, -2.5):
-        tip = (200 + 80 * float(np.sin(turn)), 100 - 80 * float(np.cos(turn)))
-        region = region_around(Detection(0, 0.0, (200.0, 100.0), tip, 1.0))
-        centre_and_tip = to_crop(np.array([(200.0, 100.0), tip]), region, 256)
+        scale_point = (200 + 80 * float(np.sin(turn)), 100 - 80 * float(np.cos(turn)))
+        region = region_around(Detection(0, 0.0, (200.0, 100.0), scale_point, 1.0))
+        points = to_crop(np.array([(200.0, 100.0), scale_point]), region, 256)
         expected = [(128, 128), (128, 128 - 128 / MARGIN)]
-        np.testing.assert_allclose(centre_and_tip, expected, atol=1e-9)
+        np.testing.assert_allclose(points, expected, atol=1e-9)
 
 
-def test_a_turned_picture_gives_the_same_crop() -> None:
+def test_crop_of_a_rotated_image_is_the_same() -> None:
     image = smooth(160, 240)
     turned = np.ascontiguousarray(np.rot90(image))  # counterclockwise
     region = Region(120.0, 70.0, 90.0, 0.3)
@@ -53,7 +55,7 @@ def test_a_turned_picture_gives_the_same_crop() -> None:
     assert crop(image, region, 64).std() > 20
 
 
-def test_crop_shows_what_to_crop_says_and_repeats_the_border() -> None:
+def test_crop_agrees_with_to_crop_and_repeats_the_border() -> None:
     image = np.zeros((200, 300, 3), np.uint8)
     cv2.circle(image, (180, 60), 6, (255, 255, 255), -1)
     region = Region(160.0, 80.0, 120.0, 0.7)
@@ -66,7 +68,7 @@ def test_crop_shows_what_to_crop_says_and_repeats_the_border() -> None:
 
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1280), (500, 500), (641, 480), (3000, 400)])
 @pytest.mark.parametrize("share", [1.0, 0.6])
-def test_tiles_cover_the_picture_and_overlap(size: tuple[int, int], share: float) -> None:
+def test_cover_with_tiles_overlaps_and_leaves_no_gap(size: tuple[int, int], share: float) -> None:
     seen = np.zeros(size[::-1], int)
     squares = cover_with_tiles(size, share)
     for tile in squares:
@@ -80,7 +82,7 @@ def test_tiles_cover_the_picture_and_overlap(size: tuple[int, int], share: float
 
 
 @pytest.mark.parametrize("size", [(1600, 900), (300, 400), (90, 50)])
-def test_letterbox_keeps_places_and_is_black_outside(size: tuple[int, int]) -> None:
+def test_letterboxes_keep_places_and_are_black_outside(size: tuple[int, int]) -> None:
     width, height = size
     image = np.full((height, width, 3), 90, np.uint8)
     at = (width * 0.4, height * 0.3)
@@ -92,3 +94,11 @@ def test_letterbox_keeps_places_and_is_black_outside(size: tuple[int, int]) -> N
     np.testing.assert_allclose((x, y), expected, atol=2)
     black = (small == 0).all(axis=2).mean()
     assert black == pytest.approx(1 - min(size) / max(size), abs=0.02)
+
+
+def test_letterbox_top_left_pads_with_gray_and_swaps_to_bgr() -> None:
+    image = np.full((50, 100, 3), (10, 20, 30), np.uint8)
+    result, scale = letterbox_top_left(image, (64, 64))
+    assert scale == 0.64
+    assert (result[:32] == (30, 20, 10)).all()
+    assert (result[32:] == PAD_VALUE).all()

@@ -1,7 +1,4 @@
-"""Small ONNX networks with exactly the inputs and outputs of RTMPose, RTMO and YOLOX.
-
-Each answers for a bright spot in a dark picture: that is where the person is.
-"""
+"""Small ONNX networks with exactly the inputs and outputs of RTMPose, RTMO and YOLOX."""
 
 from pathlib import Path
 
@@ -28,7 +25,7 @@ def _save(nodes: list, inputs: tuple, outputs: dict, constants: dict, path: Path
 
 
 def rtmpose(path: Path, joints: int = 17) -> Path:
-    """SimCC: for each joint a row of bins, two a pixel, with the brightness of its columns."""
+    """Save a network whose SimCC outputs, two bins a pixel, are the brightness of the columns."""
     nodes = [
         helper.make_node("ReduceMax", ["input"], ["columns"], axes=[1, 2], keepdims=0),
         helper.make_node("ReduceMax", ["input"], ["rows"], axes=[1, 3], keepdims=0),
@@ -54,7 +51,7 @@ def rtmpose(path: Path, joints: int = 17) -> Path:
 
 
 def constant(path: Path, **outputs: np.ndarray) -> Path:
-    """Always the same answer, whatever it sees."""
+    """Save a network that always gives the same answer."""
     constants = {f"{name}_value": value for name, value in outputs.items()}
     constants["none"] = np.array(0, np.float32)
     nodes = [helper.make_node("ReduceSum", ["input"], ["sum"], keepdims=0)]
@@ -71,7 +68,7 @@ def constant(path: Path, **outputs: np.ndarray) -> Path:
 
 
 def yolox_raw(boxes: list[tuple[float, float, float, float, float, int]]) -> np.ndarray:
-    """What YOLOX answers for (x, y, width, height, score, class) in pixels of its input."""
+    """Return what YOLOX answers for (x, y, width, height, score, class) in pixels of its input."""
     cells = [(s, x, y) for s in (8, 16, 32) for y in range(SIDE // s) for x in range(SIDE // s)]
     raw = np.zeros((1, len(cells), 5 + 3), np.float32)
     for k, (x, y, wide, high, score, kind) in enumerate(boxes):
@@ -81,3 +78,24 @@ def yolox_raw(boxes: list[tuple[float, float, float, float, float, int]]) -> np.
         raw[0, k, 4] = score
         raw[0, k, 5 + kind] = 1.0
     return raw
+
+
+STANDING = np.array(
+    [
+        (32, 8), (33, 7), (31, 7), (34, 8), (30, 8), (37, 18), (27, 18), (40, 26), (24, 26),
+        (41, 34), (23, 34), (35, 35), (29, 35), (35, 46), (29, 46), (35, 57), (29, 57),
+    ],
+    dtype=np.float32,
+)  # fmt: skip
+"""COCO joints, in a picture of 64 x 64."""
+
+
+def rtmo_outputs() -> dict[str, np.ndarray]:
+    """Return what RTMO answers for two people, of whom one is there twice, and a doubtful one."""
+    shifts = [(0.0, 0.9), (-16.0, 0.8), (-16.3, 0.7), (10.0, 0.1)]
+    dets = [(23 + x, 5, 41 + x, 59, score) for x, score in shifts]
+    joints = [np.column_stack([STANDING + np.array([x, 0]), np.full(17, s)]) for x, s in shifts]
+    return {
+        "dets": np.array([dets], np.float32),
+        "keypoints": np.array([joints], np.float32),
+    }

@@ -1,6 +1,6 @@
-"""Scenes with known people: closed-form walkers before a camera, and what a detector sees of them.
+"""Scenes with known people: walkers in closed form, and what a detector sees of them.
 
-Metres in space (x right, z away from the camera, y down from its height), pixels in the image.
+Meters in space (x right, z away from the camera, y down from its height), pixels in the image.
 """
 
 from collections.abc import Callable
@@ -10,22 +10,22 @@ import numpy as np
 
 from tcpformer.tracking.tracker import Detection, Track
 
-RATE = 4.0  # looks a second
+RATE = 4.0  # frames searched each second
 SIZE, FOCAL, EYE = (1280, 720), 1100.0, 1.4
-NOISE = 0.02  # of joints, in heights in the picture
-CLOTHES = 16  # colours
+NOISE = 0.02  # of joints, in heights in the image
+CLOTHES = 16  # bins
 
 Path = Callable[[float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Walker:
-    """Somebody who walks.
+    """A person who walks.
 
     Attributes:
         path: (x, z) at a time.
-        height: Metres.
-        clothes: Where in the row of colours theirs lie, 0 to 1.
+        height: Meters.
+        clothes: Place of their color in the histogram, 0 to 1.
     """
 
     path: Path
@@ -39,9 +39,9 @@ class Scene:
 
     Attributes:
         walkers: The people.
-        seconds: How long.
-        hidden: The parts of the picture's width, 0 to 1, that something stands before.
-        missed: Share of sightings that the detector misses.
+        seconds: Duration.
+        hidden: The part of the image's width, 0 to 1, that something hides.
+        missed: Share of detections that are missed.
     """
 
     walkers: tuple[Walker, ...]
@@ -51,7 +51,7 @@ class Scene:
 
 
 def line(start: tuple[float, float], stop: tuple[float, float], seconds: float) -> Path:
-    """Evenly from one place to another."""
+    """Return a path at constant speed from one place to another."""
 
     def path(t: float) -> tuple[float, float]:
         share = t / seconds
@@ -64,7 +64,7 @@ def line(start: tuple[float, float], stop: tuple[float, float], seconds: float) 
 
 
 def circle(radius: float, z: float, seconds: float, phase: float = 0.0) -> Path:
-    """Around a point before the camera."""
+    """Return a path around a point before the camera."""
 
     def path(t: float) -> tuple[float, float]:
         angle = 2 * np.pi * t / seconds + phase
@@ -74,7 +74,7 @@ def circle(radius: float, z: float, seconds: float, phase: float = 0.0) -> Path:
 
 
 def there_and_back(edge: float, away: float, z: float, speed: float = 1.4) -> Path:
-    """Walk out of the picture on the right, stay away for some seconds, and come back."""
+    """Return a path out of the image on the right and, some seconds later, back."""
 
     def path(t: float) -> tuple[float, float]:
         out = edge / speed
@@ -86,7 +86,7 @@ def there_and_back(edge: float, away: float, z: float, speed: float = 1.4) -> Pa
 
 
 def body(walker: Walker, time: float) -> np.ndarray:
-    """Twelve joints in space (12, 3): head, hips, shoulders, hands, knees, feet; swinging."""
+    """Return twelve joints in space (12, 3): head, hips, shoulders, hands, knees, feet."""
     x, z = walker.path(time)
     ahead = np.subtract(walker.path(time + 0.05), walker.path(time - 0.05))
     length = float(np.hypot(*ahead))
@@ -107,8 +107,8 @@ def body(walker: Walker, time: float) -> np.ndarray:
     return np.stack([flat[:, 0], EYE - place[:, 2], flat[:, 1]], axis=-1)
 
 
-def sighted(walker: Walker, frame: int, rng: np.random.Generator) -> Detection | None:
-    """What a detector that sees them would say; None outside the picture."""
+def detect(walker: Walker, frame: int, rng: np.random.Generator) -> Detection | None:
+    """Return the detection of a walker in a frame; None outside the image."""
     time = frame / 30
     joints = body(walker, time)
     depth = joints[:, 2:]
@@ -135,11 +135,11 @@ def sighted(walker: Walker, frame: int, rng: np.random.Generator) -> Detection |
     )
 
 
-def film(scene: Scene, seed: int) -> tuple[list[list[Detection]], dict[int, int]]:
-    """What is seen at each look, in random order; and whom each sighting (by its id) shows."""
-    rng, looks, truth = np.random.default_rng(seed), [], {}
+def simulate(scene: Scene, seed: int) -> tuple[list[list[Detection]], dict[int, int]]:
+    """Return the detections of each frame, shuffled, and the walker of each (by its id())."""
+    rng, frames, truth = np.random.default_rng(seed), [], {}
     for frame in range(0, round(scene.seconds * 30), round(30 / RATE)):
-        seen = [(i, sighted(w, frame, rng)) for i, w in enumerate(scene.walkers)]
+        seen = [(i, detect(w, frame, rng)) for i, w in enumerate(scene.walkers)]
         depth = [w.path(frame / 30)[1] for w in scene.walkers]
         there = []
         for i, person in seen:
@@ -149,12 +149,12 @@ def film(scene: Scene, seed: int) -> tuple[list[list[Detection]], dict[int, int]
             if not any(_covers(o, person) for o in others) and not _behind(person, scene.hidden):
                 there.append(person)
                 truth[id(person)] = i
-        looks.append([there[k] for k in rng.permutation(len(there))])
-    return looks, truth
+        frames.append([there[k] for k in rng.permutation(len(there))])
+    return frames, truth
 
 
 def _covers(nearer: Detection, person: Detection) -> bool:
-    """Whether somebody nearer hides most of the body."""
+    """Return whether a nearer person hides most of the body."""
     return abs(nearer.center[0] - person.center[0]) < 0.15 * nearer.radius
 
 
@@ -163,12 +163,12 @@ def _behind(person: Detection, hidden: tuple[float, float]) -> bool:
 
 
 def switches(tracks: list[Track], truth: dict[int, int]) -> int:
-    """How often a person's track changes from one of their sightings to the next."""
+    """Count how often the track of a person changes from one detection to the next."""
     owner = {id(s): k for k, track in enumerate(tracks) for s in track.detections}
     everyone = sorted((s for t in tracks for s in t.detections), key=lambda s: s.frame)
     total, last = 0, dict[int, int]()
-    for sighting in everyone:
-        person = truth[id(sighting)]
-        total += last.get(person, owner[id(sighting)]) != owner[id(sighting)]
-        last[person] = owner[id(sighting)]
+    for detection in everyone:
+        person = truth[id(detection)]
+        total += last.get(person, owner[id(detection)]) != owner[id(detection)]
+        last[person] = owner[id(detection)]
     return total

@@ -1,4 +1,4 @@
-"""Tracking: laws on made-up circles, then the crossings and gaps that occur in videos."""
+"""The tracker on circles: invariances, crossings, gaps, and the numbers of people."""
 
 from dataclasses import replace
 
@@ -29,12 +29,12 @@ def person(i: int, x: float, y: float = 300.0, radius: float = 100.0) -> Detecti
 
 
 def walk(start: float, speed: float, times: range, **place: float) -> list[Detection]:
-    """Somebody at x = start + speed * i, at the moments i given."""
+    """Return the detections of a person at x = start + speed * i, for some i."""
     return [person(i, start + speed * i, **place) for i in times]
 
 
-def film(*walks: list[Detection], seed: int = 0) -> list[list[Detection]]:
-    """What is seen at each moment, in random order."""
+def frames_of(*walks: list[Detection], seed: int = 0) -> list[list[Detection]]:
+    """Return the detections of each frame, in random order."""
     rng = np.random.default_rng(seed)
     frames = sorted({s.frame for w in walks for s in w})
     seen = [[s for w in walks for s in w if s.frame == frame] for frame in frames]
@@ -45,17 +45,17 @@ def as_sets(tracks: list[Track]) -> set[frozenset[Detection]]:
     return {frozenset(track.detections) for track in tracks}
 
 
-# laws
+# invariances
 
 
-def test_every_sighting_is_in_exactly_one_track() -> None:
+def test_link_puts_every_detection_into_one_track() -> None:
     rng = np.random.default_rng(1)
-    scans = []
+    frames = []
     for i in range(30):
         numbers = rng.uniform((0, 0, 40), (900, 900, 200), (rng.integers(0, 6), 3)).tolist()
-        scans.append([person(i, x, y, radius) for x, y, radius in numbers])
-    tracks = link(scans)
-    seen = [s for people in scans for s in people]
+        frames.append([person(i, x, y, radius) for x, y, radius in numbers])
+    tracks = link(frames)
+    seen = [s for people in frames for s in people]
     assert sorted(map(id, seen)) == sorted(id(s) for track in tracks for s in track.detections)
     for track in tracks:
         times = [s.time for s in track.detections]
@@ -64,7 +64,7 @@ def test_every_sighting_is_in_exactly_one_track() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.1, 7.0])
-def test_scale_of_the_picture_does_not_matter(factor: float) -> None:
+def test_link_is_invariant_to_image_scale(factor: float) -> None:
     walks = (walk(0, 40, range(12)), walk(500, -40, range(12), y=330.0))
     large = [
         [
@@ -75,18 +75,18 @@ def test_scale_of_the_picture_does_not_matter(factor: float) -> None:
             )
             for s in people
         ]
-        for people in film(*walks)
+        for people in frames_of(*walks)
     ]
-    sizes = [[s.frame for s in track.detections] for track in link(film(*walks))]
+    sizes = [[s.frame for s in track.detections] for track in link(frames_of(*walks))]
     assert [[s.frame for s in track.detections] for track in link(large)] == sizes
 
 
-def test_order_within_a_frame_does_not_matter() -> None:
+def test_link_is_invariant_to_order_within_a_frame() -> None:
     walks = (walk(0, 40, range(12)), walk(450, -40, range(12)), walk(200, 5, range(12), y=700.0))
-    assert as_sets(link(film(*walks, seed=1))) == as_sets(link(film(*walks, seed=2)))
+    assert as_sets(link(frames_of(*walks, seed=1))) == as_sets(link(frames_of(*walks, seed=2)))
 
 
-def test_distance_is_symmetric_and_counts_in_radii() -> None:
+def test_distance_is_symmetric_in_radii() -> None:
     a, b = person(0, 0.0), person(0, 150.0, radius=50.0)
     assert distance(a, b) == distance(b, a) == pytest.approx(1.5)
     assert distance(a, a) == 0
@@ -100,52 +100,52 @@ def test_match_is_one_to_one() -> None:
     assert match([Track((person(0, 0.0),))], []) == []
 
 
-# what happens in videos
+# crossings and gaps
 
 
-def test_people_who_cross_keep_their_tracks() -> None:
+def test_link_separates_people_who_cross() -> None:
     right, left = walk(0, 40, range(16)), walk(580, -40, range(16))
-    assert as_sets(link(film(right, left))) == {frozenset(right), frozenset(left)}
+    assert as_sets(link(frames_of(right, left))) == {frozenset(right), frozenset(left)}
 
 
-def test_a_gap_is_bridged_and_a_long_absence_is_not() -> None:
+def test_link_bridges_a_gap_but_not_a_long_absence() -> None:
     moments = range(4), range(4 + 4, 12)  # unseen for five steps, 1.7 s
     seen = [s for part in moments for s in walk(0, 30, part)]
-    assert as_sets(link(film(seen))) == {frozenset(seen)}
+    assert as_sets(link(frames_of(seen))) == {frozenset(seen)}
     away = walk(0, 0, range(4)) + walk(0, 0, range(4 + 8, 16))
-    assert len(link(film(away))) == 2
+    assert len(link(frames_of(away))) == 2
 
 
-def test_far_away_and_other_sizes_are_other_people() -> None:
+def test_link_separates_distant_and_differently_sized_people() -> None:
     near, far = person(0, 0.0), person(1, 900.0)
     assert len(link([[near], [far]])) == 2
     child = person(1, 0.0, radius=45.0)
     assert len(link([[near], [child]])) == 2
 
 
-def test_a_passer_by_does_not_take_over_a_gap() -> None:
+def test_link_does_not_fill_a_gap_with_a_passer_by() -> None:
     still = walk(300, 0, range(5)) + walk(300, 0, range(8, 14))
     passing = walk(-400, 90, range(14), y=420.0)
-    assert frozenset(still) in as_sets(link(film(still, passing)))
+    assert frozenset(still) in as_sets(link(frames_of(still, passing)))
 
 
-# the place between sightings
+# interpolation
 
 
-def test_track_passes_through_its_sightings_and_straight_between() -> None:
+def test_track_at_passes_through_detections_and_straight_between() -> None:
     track = Track(tuple(walk(100, 30, range(4))))
-    for sighting in track.detections:
-        place = track.at(sighting.time)
+    for detection in track.detections:
+        place = track.at(detection.time)
         assert place is not None
-        assert place.center == pytest.approx(sighting.center)
-        assert place.radius == pytest.approx(sighting.radius)
+        assert place.center == pytest.approx(detection.center)
+        assert place.radius == pytest.approx(detection.radius)
     middle = track.at(1.5 * STEP)
     assert middle is not None
     assert middle.center == pytest.approx((145.0, 300.0))
     assert middle.scale_point == pytest.approx((145.0, 200.0))
 
 
-def test_track_ends_but_may_be_asked_a_little_beyond() -> None:
+def test_track_at_extends_beyond_its_ends_on_request() -> None:
     track = Track(tuple(walk(100, 30, range(2, 4))))
     start, end = track.detections[0], track.detections[-1]
     assert track.at(start.time - 0.1) is None
@@ -157,16 +157,16 @@ def test_track_ends_but_may_be_asked_a_little_beyond() -> None:
     assert before.score < start.score
 
 
-# how alike two sightings are
+# similarities
 
 
-def test_overlap_is_1_with_oneself_and_falls_with_distance() -> None:
+def test_overlap_falls_from_1_with_distance() -> None:
     places = [person(0, x) for x in (0.0, 50.0, 100.0, 200.0)]
     shares = [overlap(places[0], other) for other in places]
     np.testing.assert_allclose(shares, [1, 1.5 / 2.5, 1 / 3, 0], atol=1e-9)
 
 
-def test_postures_agree_by_the_joints_that_are_seen() -> None:
+def test_keypoint_similarity_counts_joints_seen_in_both() -> None:
     joints = np.column_stack([np.arange(12.0).reshape(6, 2) * 10, np.ones(6)])
     here = replace(person(0, 0.0), joints=joints)
     assert keypoint_similarity(here, here) == pytest.approx(1)
@@ -178,20 +178,20 @@ def test_postures_agree_by_the_joints_that_are_seen() -> None:
     assert keypoint_similarity(here, replace(here, joints=moved)) == pytest.approx(1)
 
 
-def test_clothes_differ_from_not_at_all_to_wholly() -> None:
+def test_hellinger_lies_between_0_and_1() -> None:
     red, blue = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
     assert hellinger(red, red) == 0
     assert hellinger(red, blue) == 1
     assert 0 < hellinger(red, (red + blue) / 2) < 1
 
 
-# the choice
+# numbers and selection
 
 
-def test_the_larger_the_longer_and_the_surer_is_number_0() -> None:
+def test_number_people_ranks_by_size_duration_and_score() -> None:
     def track(count: int, radius: float, score: float = 1.0) -> Track:
-        sightings = walk(0, 10, range(count), radius=radius)
-        return Track(tuple(replace(s, score=score) for s in sightings))
+        detections = walk(0, 10, range(count), radius=radius)
+        return Track(tuple(replace(s, score=score) for s in detections))
 
     usual = track(10, 100.0)
     for lesser in (track(10, 60.0), track(6, 100.0), track(10, 100.0, 0.5)):
@@ -204,7 +204,7 @@ def test_the_larger_the_longer_and_the_surer_is_number_0() -> None:
             )
 
 
-def test_the_largest_and_the_longest_keep_their_numbers() -> None:
+def test_select_people_keeps_numbers_of_largest_and_longest() -> None:
     large = Track(tuple(walk(0, 10, range(4), radius=150.0)))
     long = Track(tuple(walk(0, 10, range(10), radius=100.0)))
     people = number_people([large, long])
@@ -214,27 +214,27 @@ def test_the_largest_and_the_longest_keep_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["2", 2, -1, "tallest"])
-def test_a_person_that_is_not_there_is_refused(wrong: str | int) -> None:
+def test_select_people_refuses_an_unknown_person(wrong: str | int) -> None:
     tracks = [Track(tuple(walk(0, 10, range(n)))) for n in (4, 5)]
     with pytest.raises(ValueError, match=r"'longest' or a number from 0 to 1, got"):
         select_people(number_people(tracks), wrong)
 
 
-def test_gaps_do_not_count_against_a_person() -> None:
+def test_presence_includes_gaps() -> None:
     gappy = Track((*walk(0, 5, range(3)), *walk(0, 5, range(6, 12))))
     assert gappy.presence() == pytest.approx(Track(tuple(walk(0, 5, range(12)))).presence())
     assert Track((person(0, 0.0),)).presence() > 0
 
 
-def test_choosing_among_nobody_is_an_error() -> None:
+def test_select_people_refuses_no_tracks() -> None:
     with pytest.raises(ValueError, match="at least one track"):
         select_people({})
 
 
-# as long as the video
+# long videos
 
 
-def test_a_track_says_where_somebody_is_as_straight_lines_do() -> None:
+def test_track_at_equals_linear_interpolation() -> None:
     rng = np.random.default_rng(3)
     track = Track(tuple(person(i, x) for i, x in enumerate(rng.uniform(0, 900, 40))))
     times = np.array([s.time for s in track.detections])
@@ -245,23 +245,27 @@ def test_a_track_says_where_somebody_is_as_straight_lines_do() -> None:
         assert place.frame == min(track.detections, key=lambda s: abs(s.time - time)).frame
 
 
-def test_a_growing_track_knows_the_mean_of_its_colours() -> None:
+def test_active_track_averages_appearance() -> None:
     rng = np.random.default_rng(4)
-    looks = [None if i % 3 == 0 else rng.dirichlet(np.ones(8)) for i in range(50)]
-    people = [replace(person(i, 0.0), appearance=look) for i, look in enumerate(looks)]
-    growing = ActiveTrack(people[0])
-    assert growing.appearance is None
-    for i, somebody in enumerate(people[1:], start=2):
-        growing.add(somebody)
-        np.testing.assert_array_equal(growing.appearance, Track(tuple(people[:i])).appearance)
+    histograms = [None if i % 3 == 0 else rng.dirichlet(np.ones(8)) for i in range(50)]
+    people = [
+        replace(person(i, 0.0), appearance=histogram) for i, histogram in enumerate(histograms)
+    ]
+    active = ActiveTrack(people[0])
+    assert active.appearance is None
+    for i, detection in enumerate(people[1:], start=2):
+        active.add(detection)
+        np.testing.assert_array_equal(active.appearance, Track(tuple(people[:i])).appearance)
 
 
-def test_linking_costs_as_much_an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sightings looked at for one more are a few, however long the tracks are."""
-    look = np.full(4, 0.25)
-    scans = [[replace(person(i, 300.0 * k), appearance=look) for k in range(2)] for i in range(600)]
+def test_link_costs_the_same_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mean over a whole track is computed once, when it has ended."""
+    histogram = np.full(4, 0.25)
+    frames = [
+        [replace(person(i, 300.0 * k), appearance=histogram) for k in range(2)] for i in range(600)
+    ]
     seen: list[int] = []
     mean = np.mean
     monkeypatch.setattr(np, "mean", lambda x, *a, **k: (seen.append(len(x)), mean(x, *a, **k))[1])
-    assert [len(track.detections) for track in link(scans)] == [600, 600]
-    assert sum(seen) <= 2 * 600  # of each track once, when it has ended
+    assert [len(track.detections) for track in link(frames)] == [600, 600]
+    assert sum(seen) <= 2 * 600  # each track once

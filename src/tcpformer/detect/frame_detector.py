@@ -87,7 +87,7 @@ class FrameDetector:
         tracker: TrackerConfig = DEFAULT_TRACKER,
     ) -> None:
         self.search, self.follow, self.tracker = search, follow, tracker
-        self._finder, self._network = PersonFinder(search), LandmarkNetwork(landmarks)
+        self.finder, self.network = PersonFinder(search), LandmarkNetwork(landmarks)
         self._people: dict[int, _Person] = {}
         self._frames = self._numbers = self._empty_searches = 0
         self._last_search = -np.inf
@@ -102,8 +102,7 @@ class FrameDetector:
         frame = Frame(self._frames, time, image)
         self._frames += 1
         poses = self._follow_people(frame)
-        # half a frame of slack, so that a search is not put off by the rounding of times
-        if time - self._last_search >= 1 / self.search.rate - 1e-6:
+        if time - self._last_search >= 1 / self.search.rate - 1e-6:  # times are rounded
             self._last_search = time
             poses |= self._search(frame, poses)
         self._forget(time)
@@ -126,8 +125,8 @@ class FrameDetector:
             rivals = [other for key, other in active.items() if key != number]
             limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - person.seen)
             tries: tuple[Callable[[], Pose], ...] = (
-                lambda: self._network(frame.image, region_around(person.track.detections[-1])),
-                lambda: refine_twice(self._network, frame.image, expected),
+                lambda: self.network(frame.image, region_around(person.track.detections[-1])),
+                lambda: refine_twice(self.network, frame.image, expected),
             )
             for attempt in tries:
                 pose = attempt()
@@ -153,20 +152,20 @@ class FrameDetector:
         height, width = frame.image.shape[:2]
         attempt = self._empty_searches % len(self.search.tile_shares)
         tiles = search_tiles((width, height), attempt, self.search)
-        proposals = self._finder.propose(frame, tiles)
+        proposals = self.finder.propose(frame, tiles)
         known = {number: self._people[number].track.detections[-1] for number in poses}
         for number, here in known.items():
             if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):
                 self._people[number].confirmed = frame.time
         new = [
             person
-            for person in self._finder.confirm(frame, proposals, list(known.values()))
+            for person in self.finder.confirm(frame, proposals, list(known.values()))
             if person.score >= self.search.certain_score
         ]
         self._empty_searches = 0 if known or new else self._empty_searches + 1
         found: dict[int, Pose] = {}
         for number, person in self._identify(new, set(poses)).items():
-            pose = refine_twice(self._network, frame.image, person)
+            pose = refine_twice(self.network, frame.image, person)
             if is_inside(pose, frame):
                 found[number] = pose
                 self._remember(number, person)

@@ -1,0 +1,19 @@
+"""RTMO: a small network with its inputs and outputs."""
+
+from pathlib import Path
+
+import numpy as np
+from networks import STANDING, constant, rtmo_outputs
+
+from tcpformer.detect.local import open_pose_model
+from tcpformer.detect.rtmo import RTMO
+
+
+def test_rtmo_returns_each_person_once_in_pixels_of_the_image(tmp_path: Path) -> None:
+    network = open_pose_model(constant(tmp_path / "rtmo.onnx", **rtmo_outputs()))
+    assert isinstance(network, RTMO)
+    people = network(np.zeros((128, 128, 3), np.uint8))
+    assert len(people) == 2
+    np.testing.assert_allclose(people[0][:, :2], 2 * STANDING, atol=1e-4)
+    np.testing.assert_allclose(people[1][:, :2], 2 * (STANDING - [16, 0]), atol=1e-4)
+    np.testing.assert_allclose(people[0][:, 2], 0.9, atol=1e-6)

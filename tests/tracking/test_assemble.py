@@ -1,0 +1,112 @@
+"""From detections to people: ids, numbers, and detections without a trunk."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import STANDING
+
+from tcpformer.detections import Detections
+from tcpformer.skeleton import COCO
+from tcpformer.tracking import assemble_people
+
+FRAMES = 5
+
+
+def walkers(*scales: float) -> Detections:
+    """Return people of some sizes side by side, who walk to the right; one row each a frame."""
+    people = [
+        [
+            np.column_stack(
+                [
+                    scale * (STANDING + np.array([2 * frame, 0])) + np.array([300 * i, 0]),
+                    np.full(17, 0.9),
+                ]
+            )
+            for i, scale in enumerate(scales)
+        ]
+        for frame in range(FRAMES)
+    ]
+    times = [frame / 10 for frame in range(FRAMES)]
+    return Detections.from_frames(people, COCO, times=times, size=(640, 480), fps=10.0)
+
+
+def test_assemble_people_tracks_detections_without_ids() -> None:
+    found = assemble_people(walkers(2.0, 4.0))
+    assert [motion.person for motion in found] == [0, 1]  # the larger one is number 0
+    for motion, column in zip(found, (1, 0), strict=True):
+        np.testing.assert_array_equal(motion.xy, walkers(2.0, 4.0).xy[column::2])
+        assert motion.valid.all()
+
+
+def test_assemble_people_keeps_ids() -> None:
+    two = walkers(2.0, 2.0)
+    swapped = ("b", "a", "a", "b") + ("b", "a") * 3
+    first, second = assemble_people(replace(two, ids=swapped))
+    np.testing.assert_array_equal(first.xy[[0, 1]], two.xy[[0, 3]])
+    np.testing.assert_array_equal(second.xy[[0, 1]], two.xy[[1, 2]])
+
+
+def test_assemble_people_tracks_the_rows_without_id() -> None:
+    ids = ("b", None) * FRAMES
+    first, second = assemble_people(replace(walkers(2.0, 4.0), ids=ids))
+    assert first.valid.all()
+    assert second.valid.all()
+
+
+def test_assemble_people_leaves_out_rows_without_trunk() -> None:
+    one = walkers(2.0)
+    one.confidence[2, :] = 0.1
+    (motion,) = assemble_people(one)
+    assert motion.valid.tolist() == [True, True, False, True, True]
+    assert (motion.xy[2] == 0).all()
+    one.confidence[:] = 0.1
+    with pytest.raises(ValueError, match="no one's hips and shoulders"):
+        assemble_people(one)
+
+
+def test_assemble_people_of_tracked_detections_keeps_numbers_and_all_rows() -> None:
+    two = replace(walkers(2.0, 4.0), ids=("3", "1") * FRAMES, tracked=True)
+    two.confidence[:] = 0.0
+    large, small = assemble_people(two)
+    assert (large.person, small.person) == (1, 3)
+    np.testing.assert_array_equal(small.xy, two.xy[::2])
+    assert small.valid.all()
+
+
+def test_assemble_people_fills_unseen_frames_of_tracked_detections_with_0() -> None:
+    one = walkers(2.0)
+    rows = [0, 1, 4]
+    gappy = replace(
+        one,
+        xy=one.xy[rows],
+        confidence=one.confidence[rows],
+        frame=one.frame[rows],
+        ids=("0",) * 3,
+        tracked=True,
+    )
+    (motion,) = assemble_people(gappy)
+    assert motion.valid.tolist() == [True, True, False, False, True]
+    np.testing.assert_array_equal(motion.xy[rows], one.xy[rows])
+    assert not motion.confidence[2:4].any()
+
+
+@pytest.mark.parametrize(("person", "number"), [("largest", 1), (3, 3), ("3", 3)])
+def test_assemble_people_selects_a_tracked_person(person: str | int, number: int) -> None:
+    two = replace(walkers(2.0, 4.0), ids=("3", "1") * FRAMES, tracked=True)
+    (motion,) = assemble_people(two, person)
+    assert motion.person == number
+
+
+def test_assemble_people_refuses_a_number_that_no_one_has() -> None:
+    two = replace(walkers(2.0, 4.0), ids=("3", "1") * FRAMES, tracked=True)
+    with pytest.raises(ValueError, match=r"a number in \[1, 3\], got 2"):
+        assemble_people(two, 2)
+
+
+def test_assemble_people_passes_on_the_camera() -> None:
+    one = replace(walkers(2.0), focal=800.0, focal_source="a calibration")
+    (motion,) = assemble_people(one)
+    assert (motion.focal, motion.focal_source) == (800.0, "a calibration")
+    assert (motion.size, motion.fps) == ((640, 480), 10.0)
+    np.testing.assert_array_equal(motion.times, one.times)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from ..files import make_writable
-from ._terminal import prepare_training, progress_bar
+from ._terminal import progress_bar
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -150,7 +150,7 @@ def _evaluate_published(
     """
     from ..models.upstream import RELEASED
 
-    expected, stated = RELEASED[EXPECTED[dataset]], loaded.convention
+    expected, stated = RELEASED[EXPECTED[dataset]], loaded.spec
     if stated is not None and _terms(stated) != _terms(expected):
         raise ValueError(
             f"{dataset} needs {_terms(expected)}, but {loaded.name} has {_terms(stated)}; choose "
@@ -177,140 +177,6 @@ def _evaluate_published(
 def _terms(convention: "WeightsSpec") -> str:
     """Return what weights and a protocol must have in common."""
     return (
-        f"{convention.skeleton} joints by the rule {convention.rule!r}, answers in "
+        f"{convention.skeleton} joints by the rule {convention.normalization!r}, answers in "
         f"{'metres' if convention.unit == 'metres' else 'half widths of the picture'}"
     )
-
-
-def ablate(
-    table: tyro.conf.Positional[Literal["modules", "proxy", "operators", "mixing", "systems"]],
-    *,
-    data: Path,
-    benchmark: Path,
-    out: Path,
-    seeds: int = 2,
-    frames: int = 1_000_000,
-    clip: int = 27,
-    depth: int = 2,
-    width: int = 32,
-    every: int = 4,
-    threads: int = 1,
-) -> None:
-    """Run one of the paper's ablations, or its comparison of systems, at a size for a CPU.
-
-    Writes the table as Markdown and JSON, and a chart. Runs that are found done are not done again.
-
-    Args:
-        table: Tables 4 to 7 of the paper, in this order; or TCPFormer against PoseFormerV2 and
-            StridedTransformer, all of a quarter of a million parameters and clips of 9 frames.
-        data: Motion capture to train on.
-        benchmark: The open benchmark.
-        out: Folder for the runs and the results.
-        seeds: Runs per network.
-        frames: Supervised output frames per run.
-        clip: Frames of a clip (not of systems, nor the next two).
-        depth: Layers.
-        width: Channels.
-        every: Of the benchmark's views, every so many are scored.
-        threads: CPU threads.
-    """
-    from research.ablations import Budget, compare, small_systems
-    from research.ablations import ablate as run
-
-    from ..models.tcpformer import Config
-
-    prepare_training(threads)
-    make_writable(out)
-    budget = Budget(data=data, benchmark=benchmark, frames=frames, seeds=seeds, every=every)
-    if table == "systems":
-        results = compare(small_systems(), out, budget, report=print)
-    else:
-        base = Config(frames=clip, depth=depth, width=width, heads=4, representation=256)
-        base = replace(base, pose_embedding=True)  # without it, 1 M frames are too few to tell
-        results = [run(table, base, out, budget, report=print)]
-    for result in results:
-        result.write(out)
-        print(f"\n{result.name}\n\n{result.table()}")
-
-
-def contest(
-    *,
-    data: Path,
-    benchmark: Path,
-    out: Path,
-    minutes: float = 30.0,
-    every: int = 4,
-    threads: int = 1,
-) -> None:
-    """Train the packaged network, two published ones of its size and its parts for as long each.
-
-    From nothing, on the same motion capture, at rates of their own. Writes the scores on the open
-    benchmark as Markdown, and a report of each. Runs that are found there go on.
-
-    Args:
-        data: Motion capture to train on.
-        benchmark: The open benchmark.
-        out: Folder for the runs and the results.
-        minutes: Time of one processor that each is trained.
-        every: Of the benchmark's views, every so many are scored.
-        threads: CPU threads.
-    """
-    from research.equal_time import Rules, contestants
-    from research.equal_time import contest as run
-
-    from ..files import atomic_write
-
-    prepare_training(threads)
-    make_writable(out)
-    rules = Rules(data=data, benchmark=benchmark, minutes=minutes, every=every)
-    table = run(contestants(), out, rules, report=print)
-    with atomic_write(out / "contest.md") as beside:
-        beside.write_text(table + "\n")
-    print(f"\n{table}")
-
-
-def attention(
-    source: tyro.conf.Positional[Path],
-    *,
-    out: Path = Path("attention.png"),
-    weights: str = "default",
-    layers: tuple[int, ...] = (),
-    joint: str | None = None,
-    start: float = 0.0,
-) -> None:
-    """Draw which frames attend to which: self-attention, the way by the proxy, and their mix.
-
-    Args:
-        source: A video, or an .npz of keypoints.
-        out: The PNG to write.
-        weights: A packaged name, or a folder.
-        layers: Counted from 1; by default the first, the middle and the last.
-        joint: One joint by name; by default the mean over all.
-        start: Second of the motion at which the clip begins.
-    """
-    import torch
-
-    from research.attention_maps import attention_maps
-    from research.draw_attention import draw_attention
-
-    from ..lifting.lifter import Lifter
-    from ..models.tcpformer import TCPFormer
-    from ..pipeline import read_source
-    from ..world.camera import choose_focal
-
-    lifter = Lifter(weights, device="cpu")
-    if not isinstance(lifter.model, TCPFormer):
-        raise ValueError(f"{lifter.name} has no proxy: attention maps are TCPFormer's.")
-    if joint is not None and joint not in lifter.skeleton.index:
-        raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
-    person = read_source(source)[0]
-    focal, _ = choose_focal(None, person.focal, person.size)
-    clip = torch.from_numpy(lifter.network_input(person, focal, start)[None])
-    depth = lifter.model.config.depth
-    picked = layers or tuple(sorted({1, (depth + 1) // 2, depth}))
-    if not set(picked) <= set(range(1, depth + 1)):
-        raise ValueError(f"layers go from 1 to {depth}, got {picked}.")
-    maps = attention_maps(lifter.model, clip)
-    at = None if joint is None else lifter.skeleton.index[joint]
-    draw_attention({i: maps[i - 1].averaged(at) for i in picked}, out)
-    print(out)

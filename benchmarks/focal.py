@@ -15,8 +15,7 @@ from open_views import views
 
 from tcpformer import Lifter
 from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints
-from tcpformer.world.focal import estimate_focal
-from tcpformer.world.trajectory import choose_focal
+from tcpformer.world.camera import choose_focal, estimate_focal
 
 
 def rows(lifter: Lifter, data: Path, every: int) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 from open_views import views
 
 from tcpformer import Lifter
-from tcpformer.world.ground import LEVEL, ground_of
+from tcpformer.world.ground import ground_of
+from tcpformer.world.vertical import LEVEL_UP
 
 
 def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray:
@@ -20,7 +21,7 @@ def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray
     rows = []
     for view in views(data, every, clean=clean):
         found = ground_of(lifter(view.seen)).up
-        cosines = np.array([found, LEVEL]) @ view.up
+        cosines = np.array([found, LEVEL_UP]) @ view.up
         rows.append(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
     return np.array(rows)
 

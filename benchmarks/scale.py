@@ -13,9 +13,8 @@ import numpy as np
 from open_views import views
 
 from tcpformer import Lifter
-from tcpformer.skeleton import H36M, stature
-from tcpformer.world.ground import FEET
-from tcpformer.world.scale import ANKLE, Scale, apply_scale, median_height
+from tcpformer.skeleton import FEET, H36M, stature
+from tcpformer.world.scale import ANKLE_HEIGHT, Scale, apply_scale, median_height
 
 BONES = (("RKnee", "RAnkle"), ("RHip", "RKnee"), ("RElbow", "RWrist"))
 
@@ -28,7 +27,7 @@ def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
         height = float(np.median(stature(true)))
         camera = true + view.root[:, None]
         feet = (camera[:, FEET] @ view.up).min(axis=1)
-        above = ANKLE * height - float(np.quantile(feet, 0.05))
+        above = ANKLE_HEIGHT * height - float(np.quantile(feet, 0.05))
         known = {"nothing (1.70 m)": Scale(), "camera height": Scale(camera_height=above)}
         for a, b in BONES:
             span = true[:, H36M.index[a]] - true[:, H36M.index[b]]

@@ -20,8 +20,11 @@ from tcpformer.motion import Motion2D, Motion3D  # noqa: E402
 from tcpformer.postprocess.contacts import find_contacts, lock_feet  # noqa: E402
 from tcpformer.postprocess.outliers import find_outliers, fix_left_right_swaps, torso_length  # noqa: E402
 from tcpformer.postprocess.steps import PostprocessConfig, postprocess  # noqa: E402
-from tcpformer.skeleton import H36M  # noqa: E402
-from tcpformer.world.ground import FEET, find_ground  # noqa: E402
+from tcpformer.skeleton import (  # noqa: E402
+    FEET,
+    H36M,
+)
+from tcpformer.world.ground import find_ground  # noqa: E402
 
 BEFORE, AFTER, TRUTH = "#d1495b", "#1f6fb2", "#9aa0a6"
 OFF = PostprocessConfig(

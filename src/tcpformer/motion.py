@@ -14,6 +14,8 @@ from .skeleton import Skeleton, conversion
 
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
+ASSUMED_VIEW = 60.0
+"""Degrees across the longer side of the picture, where the focal length is unknown."""
 REGION_SCALE = 2.5
 """Standard deviations within which a Gaussian in three axes lies nine times out of ten."""
 _SHARES, _PICTURE = (-2.0, 5.0), 100
@@ -219,6 +221,11 @@ def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
         raise ValueError(f"valid and times need {t} entries, got {valid.shape} and {times.shape}.")
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise ValueError("times must be finite and increase from frame to frame.")
+
+
+def assumed_focal(size: tuple[int, int]) -> float:
+    """Return the focal length in pixels of a camera that sees `ASSUMED_VIEW`."""
+    return float(max(size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2)))
 
 
 def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:

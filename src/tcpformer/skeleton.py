@@ -122,6 +122,8 @@ BLAZEPOSE = _tree(
 )
 # fmt: on
 KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
+FEET = [H36M.index["RAnkle"], H36M.index["LAnkle"]]
+"""Ankles of the Human3.6M joints, the right one first."""
 
 _MID_HIP = {"LHip": 0.5, "RHip": 0.5}
 _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}

@@ -12,10 +12,10 @@ from tcpformer.lifting.normalize import (
     look_at_rotation,
     normalize_clips,
     to_centered_camera,
-    to_rays,
     to_screen,
 )
 from tcpformer.skeleton import H36M
+from tcpformer.world.camera import to_rays
 
 MIRROR, FLIP = list(H36M.mirror), np.array([-1.0, 1.0])
 SIZES = [(1920, 1080), (1080, 1920), (1000, 1002), (1, 1)]

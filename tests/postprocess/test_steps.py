@@ -15,8 +15,7 @@ from tcpformer.postprocess.bones import Sightings, fit_bones
 from tcpformer.postprocess.contacts import find_contacts, lock_feet
 from tcpformer.postprocess.outliers import find_outliers, fix_left_right_swaps
 from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
-from tcpformer.skeleton import H36M
-from tcpformer.world.ground import FEET
+from tcpformer.skeleton import FEET, H36M
 
 MIRROR = list(H36M.mirror)
 OFF = PostprocessConfig(

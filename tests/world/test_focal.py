@@ -10,8 +10,7 @@ from motions import FOCAL, SIZE, walk
 
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import H36M
-from tcpformer.world.focal import estimate_focal, sliding
-from tcpformer.world.trajectory import choose_focal
+from tcpformer.world.camera import choose_focal, estimate_focal, sliding_cost
 
 USUAL, _ = choose_focal(None, None, SIZE)
 UP = np.array([0.0, -1.0, 0.0])
@@ -52,7 +51,7 @@ def test_the_true_way_slides_least() -> None:
     motion = stepping()
     pose = motion.camera_xyz - motion.camera_xyz[:, :1]
     way = motion.camera_xyz[:, 0]
-    cost = sliding(pose, [way * [1, 1, k] for k in (0.7, 1.0, 1.4)], motion.times, UP)
+    cost = sliding_cost(pose, [way * [1, 1, k] for k in (0.7, 1.0, 1.4)], motion.times, UP)
     assert cost[1] == cost.min()
 
 

@@ -9,9 +9,14 @@ from scipy.spatial.transform import Rotation
 
 from tcpformer.analysis.metrics import mpjpe
 from tcpformer.motion import Motion3D
-from tcpformer.skeleton import H36M
-from tcpformer.world.ground import FEET, find_ground, find_grounds, ground_of, level_ground
-from tcpformer.world.together import on_shared_floor
+from tcpformer.skeleton import FEET, H36M
+from tcpformer.world.ground import (
+    find_ground,
+    find_grounds,
+    ground_of,
+    level_ground,
+    on_shared_floor,
+)
 
 UP = np.array([0.0, -1.0, 0.0])
 

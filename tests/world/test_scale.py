@@ -12,10 +12,10 @@ from tcpformer.motion import Motion3D
 from tcpformer.postprocess.steps import PostprocessConfig
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT
 from tcpformer.world.ground import find_ground
-from tcpformer.world.scale import ANKLE, Scale, apply_scale, median_height, parse_bone_length
+from tcpformer.world.scale import ANKLE_HEIGHT, Scale, apply_scale, median_height, parse_bone_length
 
 TRUE = median_height(walk())
-OVER_FLOOR = CAMERA[2] + ANKLE * TRUE  # metres; the ankles of the walk stand at z = 0
+OVER_FLOOR = CAMERA[2] + ANKLE_HEIGHT * TRUE  # metres; the ankles of the walk stand at z = 0
 KNEE, FOOT = H36M.index["RKnee"], H36M.index["RAnkle"]
 
 

@@ -5,16 +5,10 @@ import pytest
 from motions import FOCAL, SIZE, walk
 from scipy.spatial.transform import Rotation
 
-from tcpformer.lifting.normalize import to_rays
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
-from tcpformer.world.trajectory import (
-    NEAREST,
-    choose_focal,
-    choose_height,
-    median_bone_lengths,
-    scale_to_height,
-    solve_root_trajectory,
-)
+from tcpformer.world.camera import choose_focal, to_rays
+from tcpformer.world.scale import choose_height, scale_to_height
+from tcpformer.world.trajectory import TRAJECTORY, median_bone_lengths, solve_root_trajectory
 
 MIRROR = list(H36M.mirror)
 FPS = 30.0
@@ -174,7 +168,7 @@ def test_nobody_stands_in_or_behind_the_camera() -> None:
     relative = pose(20)
     rays = -project(relative, path(20))  # as if seen upside down: the best depth is negative
     found = solve_root_trajectory(relative, rays, np.ones((20, 17)), times(20))
-    assert found[:, 2].min() >= NEAREST
+    assert found[:, 2].min() >= TRAJECTORY.nearest
     assert np.isfinite(found).all()
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 
 from ..motion import Motion3D
 from ..postprocess.contacts import find_contacts
-from ..world.ground import FEET, ground_of
+from ..skeleton import FEET
+from ..world.ground import ground_of
 from .metrics import bone_deviation, jitter
 
 OTHER = 0.02

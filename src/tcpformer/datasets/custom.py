@@ -14,12 +14,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..files import atomic_write, read_npz
+from ..motion import assumed_focal
 from ..skeleton import H36M, conversion, identify
 from .mocap import SPLITS, parse_split
 from .video_dataset import VideoDataset
-
-ASSUMED_VIEW = 60.0
-"""Degrees across the longer side of the picture if the focal length is unknown; as the lifter."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +229,7 @@ def estimate_focal(sequence: Sequence) -> float:
     if sequence.focal is not None:
         return sequence.focal
     centered = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
-    assumed = float(max(sequence.size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2)))
+    assumed = assumed_focal(sequence.size)
     if not has_position(sequence):
         return assumed
     rays = (sequence.xyz[..., :2] / np.abs(sequence.xyz[..., 2:]).clip(1e-6))[..., None, :]

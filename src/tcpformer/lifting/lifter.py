@@ -36,25 +36,16 @@ from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Numbers, pick_device, prepare_for_inference
 from ..runtime.memory import hand_back_memory
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
-from ..world.focal import describe_estimate, estimate_focal
-from ..world.ground import ASSUMED_LEVEL
-from ..world.scale import Scale, apply_scale
-from ..world.together import check_same_camera, on_shared_floor
-from ..world.trajectory import (
-    choose_focal,
-    choose_height,
-    median_bone_lengths,
-    scale_to_height,
-    solve_root_trajectory,
-)
-from .normalize import NormalizedClips, look_at_rotation, normalize_clips, to_rays
+from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
+from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
+from ..world.scale import Scale, apply_scale, choose_height, scale_to_height
+from ..world.trajectory import median_bone_lengths, solve_root_trajectory
+from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .predict import run_network
 from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
 
 DEFAULT_POSTPROCESS = PostprocessConfig()
-FROM_MOTION = "motion"
-"""Instead of a focal length: estimate it from the motion."""
 CLIPS_IN_MEMORY = 256
 """Clips normalized at a time: overlapping clips have several times the frames of a motion."""
 FRAMES_AT_ONCE = 4096
@@ -121,13 +112,13 @@ class Lifter:
         self.flip = flip
         self.overlap = overlap
         network = prepare_for_inference(self.model, precision)
-        self.uncertainty = getattr(network, "spread", None)
+        self.uncertainty = getattr(network, "uncertainty", None)
         self._network = network if self.uncertainty is None else WithUncertainty(network)
 
     @property
     def region_scale(self) -> float:
         """Half-axes, in sigma, of the ellipsoid that holds a joint with probability 0.9."""
-        return REGION_SCALE if self.uncertainty is None else float(self.uncertainty.reach)
+        return REGION_SCALE if self.uncertainty is None else float(self.uncertainty.region_scale)
 
     def __call__(
         self,
@@ -213,7 +204,7 @@ class Lifter:
         Raises:
             ValueError: As `lift_many`.
         """
-        scale.fits(config)
+        scale.check_floor(found=config is not None and config.ground)
         check_same_camera(motions)
         if not motions:
             return [], []
@@ -277,7 +268,7 @@ class Lifter:
                 repeated.
         """
         even = resample(self._prepare(motion), self.spec.fps)
-        frames = self.spec.spacing * np.arange(self.model.config.frames)
+        frames = self.spec.frame_step * np.arange(self.model.config.frames)
         clip = round(start * even.fps) + frames[None]
         return self._normalize(even, clip, focal).xyc[0].astype(np.float32)
 
@@ -393,7 +384,7 @@ class Lifter:
 
     def _clips(self, total: int) -> Int[np.ndarray, "n t"]:
         """Return the frame numbers of the clips that cover a motion."""
-        frames, step = self.model.config.frames, self.spec.spacing
+        frames, step = self.model.config.frames, self.spec.frame_step
         if lifts_center_only(self.model):
             return centered_window_indices(total, frames, frame_step=step)
         return window_indices(total, frames, frame_step=step, overlap=self.overlap)
@@ -408,7 +399,7 @@ class Lifter:
         if lifts_center_only(self.model):
             return np.concatenate([part[:, 0] for part in parts])
         answer = stitch(parts, clips, total)
-        if self.spec.spacing == 1:
+        if self.spec.frame_step == 1:
             return answer
         return remove_alternation(answer, STEADY_SECONDS, self.spec.fps)
 
@@ -421,7 +412,7 @@ class Lifter:
             np.concatenate([xy, confidence[..., None]], axis=-1),
             even.size,
             focal,
-            normalization=self.spec.rule,
+            normalization=self.spec.normalization,
             root=self.skeleton.root,
         )
 
@@ -435,7 +426,7 @@ class Lifter:
         """Compute sigma of the Human3.6M joints along camera axes, wider where no one was seen."""
         head = self.uncertainty
         assert head is not None
-        prior_std, time_constant = head.wander.cpu().numpy(), float(head.memory)
+        prior_std, time_constant = head.prior_std.cpu().numpy(), float(head.time_constant)
         rotation = look_at_rotation(to_rays(motion.xy, motion.size, focal))
         unseen = seconds_unseen(motion.valid, motion.times)
         sigma = np.empty((len(motion), len(H36M.joints), 3))

@@ -18,6 +18,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ..world.camera import to_rays
+
 Normalization = Literal["centered-camera", "aimed", "screen"]
 FLAT_SCALE = 0.42
 """Metres per unit of a flat, normalized pose: root-mean-square extent of a person's joints."""
@@ -88,13 +90,6 @@ def from_screen(
     """Map the screen to pixels: the inverse of `to_screen`."""
     width, height = size
     return (xy + np.array([1, height / width])) * (width / 2)
-
-
-def to_rays(
-    xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int], focal: float
-) -> Float[np.ndarray, "*batch 2"]:
-    """Map pixels to rays (x / z, y / z) of a camera whose principal point is the image center."""
-    return (xy - np.array(size) / 2) / focal
 
 
 def look_at_rotation(rays: Float[np.ndarray, "*batch j 2"]) -> Float[np.ndarray, "*batch 3 3"]:

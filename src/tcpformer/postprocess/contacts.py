@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..filtering.filters import butterworth
-from ..skeleton import H36M
-from ..world.ground import FEET, speeds
+from ..skeleton import FEET, H36M
+from ..world.vertical import foot_speeds
 
 HEIGHT, SPEED = 0.05, 0.3
 """A foot stands that is lower than this over what carried a foot just before or will just after
@@ -44,7 +44,7 @@ def find_contacts(
         max(low[first[i] : i + 1].min(), low[i : last[i] + 1].min()) for i in range(len(times))
     ]
     over = feet[..., 2] - np.array(lowest)[:, None]
-    high = np.maximum(over / HEIGHT, speeds(feet, times) / SPEED)
+    high = np.maximum(over / HEIGHT, foot_speeds(feet, times) / SPEED)
     result = np.zeros(high.shape, dtype=bool)
     for f in range(2):
         for spell in _spells((high[:, f] < LET_GO) & valid):

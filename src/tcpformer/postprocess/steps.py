@@ -16,7 +16,7 @@ from ..filtering.filters import Cutoff, OneEuro, adaptive, butterworth, gaussian
 from ..filtering.repair import fill_gaps, smooth_uncertain
 from ..motion import Motion2D, Motion3D
 from ..skeleton import H36M, stature
-from ..world.ground import Ground, find_grounds, level_ground
+from ..world.ground import Ground, find_grounds, lowest_level_ground
 from ..world.trajectory import solve_root_trajectory
 from .bones import Sightings, fit_bones
 from .contacts import find_contacts, lock_feet
@@ -267,7 +267,7 @@ def _grounds(
     motions = [person.motion for person in people]
     if chain.ground or up is not None:
         return find_grounds(motions, up)
-    return [min(map(level_ground, motions), key=lambda ground: ground.level)] * len(motions)
+    return [lowest_level_ground(motions)] * len(motions)
 
 
 def _walked(person: _Person, ground: Ground) -> _Person:

@@ -1,28 +1,33 @@
-"""Where the metres come from: a body height, how high the camera stands, or a length one knows.
+"""Metres: from a body height, the height of the camera, or the length of a bone.
 
-A picture does not tell metres: twice the world, seen from twice as far, looks the same. So a known
-camera height or length stretches the finished world about the camera, all people alike.
+A picture does not determine metres: a world twice as large, twice as far away, looks the same. A
+known camera height or bone length therefore scales the finished world about the camera, and all
+people by the same factor.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Float
 
+from ..filtering.filters import gaussian
 from ..motion import Motion3D
-from ..postprocess.steps import PostprocessConfig
-from ..skeleton import H36M, canonical, stature
+from ..skeleton import H36M, STANDARD_HEIGHT, canonical, stature
 from .ground import ground_of
-from .trajectory import TALLEST, TINIEST, choose_height
 
-ANKLE = 0.039
-"""Height of a standing ankle over the floor, as a share of body height (Drillis and Contini, 1966,
+ANKLE_HEIGHT = 0.039
+"""Height of a standing ankle above the floor, as a share of body height (Drillis and Contini, 1966,
 as quoted by Winter)."""
+SHORTEST, TALLEST = 0.3, 3.0
+"""Range of body heights, metres."""
+SIZE_SECONDS = 0.5
+"""Standard deviation of the kernel that smooths the size of a picture's unit over time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """At most one of these is known; by default people are taken to be 1.70 m tall.
+    """What sets the metres: at most one of these. By default people are taken to be 1.70 m tall.
 
     Attributes:
         height: Of every person, in metres.
@@ -30,7 +35,7 @@ class Scale:
         length: A bone of the first person: the joints at its ends, and metres between them.
 
     Raises:
-        ValueError: If more than one is given, or one cannot be.
+        ValueError: If more than one is given, or one is out of range.
     """
 
     height: float | None = None
@@ -49,23 +54,23 @@ class Scale:
                 f"the camera height must be metres above the floor, got {self.camera_height:g}."
             )
         if self.length is not None:
-            _bone(self.length)
+            _bone_joints(self.length)
 
-    def fits(self, chain: PostprocessConfig | None) -> None:
-        """Make sure that a chain finds what the scale is measured by.
+    def check_floor(self, *, found: bool) -> None:
+        """Check that the floor, which a camera height is measured from, is looked for.
 
         Raises:
-            ValueError: If the camera height is known, but no floor is looked for.
+            ValueError: If the camera height is known, but the floor is not ``found``.
         """
-        if self.camera_height is not None and (chain is None or not chain.ground):
+        if self.camera_height is not None and not found:
             raise ValueError(
-                "a camera height sets the scale by the floor, which is only found when the motion "
-                "is finished: lift with a chain whose ground is on (without --no-finish)."
+                "camera_height sets the scale by the floor, which only post-processing finds: "
+                "use a PostprocessConfig with ground=True (leave out --no-postprocess)."
             )
 
 
 def parse_bone_length(text: str) -> tuple[str, str, float]:
-    """A length as the command line takes it: "RKnee-RAnkle=0.43".
+    """Parse a bone length as the command line takes it: "RKnee-RAnkle=0.43".
 
     Raises:
         ValueError: If it is not of that form.
@@ -80,39 +85,82 @@ def parse_bone_length(text: str) -> tuple[str, str, float]:
         ) from None
 
 
-def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
-    """The people of one camera, lifted at 1.70 m, at the scale that is known.
-
-    Args:
-        motions: In their world.
-        scale: What is known. A height is one that they were lifted with, and changes nothing.
+def choose_height(given: float | None) -> tuple[float, str]:
+    """Choose the body height in metres, and describe where it comes from.
 
     Raises:
-        ValueError: If the floor is not below the camera, or somebody would be less than 0.3 or more
-            than 3 m tall.
+        ValueError: If the given one is not a height in metres.
     """
-    if scale.height is not None or not motions:
+    if given is None:
+        return STANDARD_HEIGHT, f"body height, assumed: {STANDARD_HEIGHT:.2f} m"
+    if not SHORTEST <= given <= TALLEST:
+        raise ValueError(
+            f"the height must be metres, from 0.3 to 3.0 (1.75, not 175), got {given:g}."
+        )
+    return float(given), f"body height, given: {given:.2f} m"
+
+
+def scale_to_height(
+    relative: Float[np.ndarray, "t 17 3"],
+    height: float,
+    *,
+    valid: Bool[np.ndarray, " t"],
+    times: Float[np.ndarray, " t"] | None = None,
+) -> Float[np.ndarray, "t 17 3"]:
+    """Scale a root-relative motion so that its bones are those of a person of this height.
+
+    Args:
+        relative: Human3.6M joints, any unit.
+        height: Metres.
+        valid: Frames to measure.
+        times: Seconds of the frames. If given, the unit may change slowly, as that of a picture
+            does while a person comes nearer; each frame is scaled by what is measured around it.
+    """
+    measured = np.maximum(stature(relative), 1e-9)
+    if times is None:
+        return relative * (height / np.median(measured[valid]))
+    measured = np.interp(times, times[valid], measured[valid])
+    size = np.exp(gaussian(np.log(measured), times, SIZE_SECONDS))
+    return relative * (height / size)[:, None, None]
+
+
+def median_height(motion: Motion3D) -> float:
+    """Measure the body height of a motion: median over valid frames, metres, rounded to 1 µm."""
+    return round(float(np.median(stature(motion.xyz[motion.valid]))), 6)
+
+
+def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
+    """Scale people that were lifted at 1.70 m to what is known.
+
+    Args:
+        motions: People seen by one camera, in their world.
+        scale: What is known. A height is already applied by lifting, and changes nothing here.
+
+    Raises:
+        ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
+            taller than 3 m.
+    """
+    if not motions or (scale.camera_height is None and scale.length is None):
         return list(motions)
     if scale.camera_height is not None:
-        factor = scale.camera_height / _below_camera(motions)
-        said = f"camera height, given: {scale.camera_height:.2f} m above the floor"
-    elif scale.length is not None:
-        first, second, metres = scale.length
-        factor = metres / _between(motions[0], first, second)
-        said = f"length, given: {first} to {second} {metres:.3f} m"
+        factor = scale.camera_height / _height_above_floor(motions)
+        source = f"camera height, given: {scale.camera_height:.2f} m above the floor"
     else:
-        return list(motions)
-    return [_larger(motion, factor, said) for motion in motions]
+        assert scale.length is not None
+        first, second, metres = scale.length
+        factor = metres / _bone_length(motions[0], *_bone_joints(scale.length))
+        source = f"length, given: {first} to {second} {metres:.3f} m"
+    return [_scale_motion(motion, factor, source) for motion in motions]
 
 
-def _bone(length: tuple[str, str, float]) -> tuple[int, int]:
-    """The numbers of the joints at its ends."""
+def _bone_joints(length: tuple[str, str, float]) -> tuple[int, int]:
+    """Return the indices of a bone's joints, after a check of its name and length."""
     first, second, metres = length
     bones = [{H36M.joints[parent], H36M.joints[child]} for parent, child in H36M.bones]
     if {first, second} not in bones:
-        said = ", ".join(f"{H36M.joints[a]}-{H36M.joints[b]}" for a, b in H36M.bones)
+        known = ", ".join(f"{H36M.joints[a]}-{H36M.joints[b]}" for a, b in H36M.bones)
         raise ValueError(
-            f"expected a length between neighbouring joints, which keep their distance ({said}); "
+            f"expected a length between neighbouring joints, which keep their distance ({known}); "
             f"got {first}-{second}."
         )
     if not 0 < metres < np.inf:
@@ -120,39 +168,34 @@ def _bone(length: tuple[str, str, float]) -> tuple[int, int]:
     return H36M.index[first], H36M.index[second]
 
 
-def _between(motion: Motion3D, first: str, second: str) -> float:
-    """Median distance of two joints, in metres."""
-    a, b = _bone((first, second, 1.0))
-    span = motion.camera_xyz[motion.valid][:, a] - motion.camera_xyz[motion.valid][:, b]
+def _bone_length(motion: Motion3D, first: int, second: int) -> float:
+    """Measure the median distance of two joints, in metres."""
+    span = motion.camera_xyz[motion.valid][:, first] - motion.camera_xyz[motion.valid][:, second]
     distance = float(np.median(np.linalg.norm(span, axis=-1)))
     if not distance > 0:
-        raise ValueError(f"{first} and {second} coincide; their length cannot set the scale.")
+        ends = " and ".join(H36M.joints[joint] for joint in (first, second))
+        raise ValueError(f"{ends} coincide; their length cannot set the scale.")
     return distance
 
 
-def _below_camera(motions: Sequence[Motion3D]) -> float:
-    """How far the floor under the feet is below the camera, in metres; the mean of their floors."""
-    ankle = ANKLE * float(np.mean([median_height(motion) for motion in motions]))
-    below = ankle - float(np.mean([ground_of(motion).level for motion in motions]))
-    if not below > ankle:
+def _height_above_floor(motions: Sequence[Motion3D]) -> float:
+    """Measure the height of the camera above the floor, in metres; mean over people."""
+    ankle = ANKLE_HEIGHT * float(np.mean([median_height(motion) for motion in motions]))
+    height = ankle - float(np.mean([ground_of(motion).level for motion in motions]))
+    if not height > ankle:
         raise ValueError(
-            "the floor that was found is not below the camera, so its height cannot set the scale; "
-            "give a height or a length instead."
+            "the floor that was found is not below the camera, so camera_height cannot set the "
+            "scale; give a height or a bone length instead."
         )
-    return below
+    return height
 
 
-def median_height(motion: Motion3D) -> float:
-    """How tall somebody is in a motion: metres, to the micrometre."""
-    return round(float(np.median(stature(motion.xyz[motion.valid]))), 6)
-
-
-def _larger(motion: Motion3D, factor: float, said: str) -> Motion3D:
-    """The same world so many times as large."""
+def _scale_motion(motion: Motion3D, factor: float, source: str) -> Motion3D:
+    """Scale the world, pose and sigma by ``factor``."""
     metres = factor * median_height(motion)
-    if not TINIEST <= metres <= TALLEST:
+    if not SHORTEST <= metres <= TALLEST:
         raise ValueError(
-            f"{said}: somebody would be {metres:.2f} m tall, and people are {TINIEST:g} to "
+            f"{source}: the person would be {metres:.2f} m tall, and people are {SHORTEST:g} to "
             f"{TALLEST:g} m. Is it metres, and is the focal length right?"
         )
     return replace(
@@ -162,6 +205,6 @@ def _larger(motion: Motion3D, factor: float, said: str) -> Motion3D:
         sigma=None if motion.sigma is None else factor * motion.sigma,
         provenance={
             **motion.provenance,
-            "scale": f"{said}; the person is then {metres:.2f} m tall",
+            "scale": f"{source}; the person is then {metres:.2f} m tall",
         },
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ...motion import ASSUMED_VIEW
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
 
-ASSUMED_HALF_VIEW = np.tan(np.radians(60) / 2)
-"""Half the longer side of the picture over the focal length that `world` assumes: 60 degrees."""
+ASSUMED_HALF_VIEW = np.tan(np.radians(ASSUMED_VIEW) / 2)
+"""Half the longer side of the picture over the focal length that is assumed if none is known."""
 
 Clips3D = Float[np.ndarray, "b t 17 3"]
 

@@ -1,4 +1,4 @@
-"""Lift everybody in a video, into one world; a BVH file for each beside it.
+"""Lift all people of a video into one world; write a BVH file for each beside the video.
 
 usage: python examples/lift_video.py dance.mp4
 """

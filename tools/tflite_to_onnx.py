@@ -1,8 +1,8 @@
-"""Translate a TFLite network to ONNX: just the operators that BlazePose and MoveNet's body use.
+"""Convert a TFLite network to ONNX: only the operators that BlazePose and MoveNet use.
 
 Used by ``convert_blazepose.py`` and ``convert_movenet.py``. TFLite keeps channels last, ONNX here
-first; float16 weights stay float16 in the file and are cast on loading; padding of the picture
-moves into the convolutions. Only what the wanted outputs need is translated.
+first; float16 weights stay float16 in the file and are cast on loading; spatial padding moves into
+the convolutions. Only what the requested outputs need is converted.
 """
 
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from onnx import TensorProto, helper, numpy_helper
 
 Output = tuple[str, str, tuple[int, ...] | None]
-"""Its name there, its name here, the shape a picture gets; None: picture-like, channels first."""
+"""Name in the original, name in the ONNX file, shape; None: (channels, height, width)."""
 
 
 @dataclass
 class Graph:
-    """A TFLite graph on its way to ONNX.
+    """A TFLite graph and the ONNX nodes that were made of it.
 
     Attributes:
         model: The flatbuffer.
         constants: Values of all tensors that do not depend on the input.
-        shapes: Of all tensors that have one, for a picture of the size the network was opened at.
+        shapes: Shapes of all tensors, for the input size that the network was opened at.
         nodes: ONNX nodes so far.
         weights: ONNX initializers so far, by name.
         padding: Spatial zero padding that the next convolution will take over, by tensor.
@@ -47,9 +47,11 @@ class Graph:
         return name
 
     def half(self, name: str, value: np.ndarray) -> str:
-        """Store as float16, use as float32; refuse what float16 cannot hold exactly."""
+        """Store as float16 and cast to float32; refuse values that float16 cannot hold exactly."""
         if not np.array_equal(value.astype(np.float16).astype(np.float32), value):
-            raise ValueError(f"{name}: the original holds more than float16; store it as float32.")
+            raise ValueError(
+                f"{name}: expected values of float16 in the original; store it as float32."
+            )
         if f"{name}_16" in self.weights:
             return name
         stored = self.store(f"{name}_16", value.astype(np.float16))
@@ -73,21 +75,22 @@ class Graph:
 def convert(
     path: Path, low: float, kept: tuple[Output, ...], credit: str, side: int = 0
 ) -> onnx.ModelProto:
-    """Translate a TFLite file.
+    """Convert a TFLite file.
 
     Args:
         path: The file.
-        low: The network sees black as this value and white as 1; ours takes uint8.
-        kept: The outputs to keep; any tensor of the original can be one.
-        credit: Written into the file as its producer.
-        side: Of a network that takes pictures of any size, and uint8 as ours does: a size to open
-            it at. 0: pictures have the size that the file says.
+        low: Value of black in the input of the original, where white is 1; the ONNX file takes
+            uint8.
+        kept: Outputs to keep; any tensor of the original can be one.
+        credit: Producer name in the file.
+        side: Size at which to open a network that takes uint8 images of any size; 0 for a network
+            whose file fixes the size.
     """
     model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
     subgraph = model.Subgraphs(0)
     graph = Graph(model, *_tensors(path, model, side))
     names = {subgraph.Tensors(i).Name().decode(): i for i in range(subgraph.TensorsLength())}
-    _read_picture(graph, f"t{subgraph.Inputs(0)}", low, as_it_is=bool(side))
+    _read_picture(graph, f"t{subgraph.Inputs(0)}", low, unscaled=bool(side))
     for operator in _needed(graph, [names[theirs] for theirs, _, _ in kept]):
         _operator(graph, operator)
     outputs = []
@@ -108,7 +111,7 @@ def convert(
 
 
 def _needed(graph: Graph, outputs: list[int]) -> list[tflite.Operator]:
-    """The operators that lead to some outputs, by way of pictures; in their order."""
+    """Return the operators on which some outputs depend through 4D tensors, in order."""
     subgraph, wanted, result = graph.model.Subgraphs(0), set(outputs), []
     for i in reversed(range(subgraph.OperatorsLength())):
         operator = subgraph.Operators(i)
@@ -122,7 +125,7 @@ def _needed(graph: Graph, outputs: list[int]) -> list[tflite.Operator]:
 def _tensors(
     path: Path, model: tflite.Model, side: int
 ) -> tuple[dict[int, np.ndarray], dict[int, tuple[int, ...]]]:
-    """Constants and all shapes. LiteRT unpacks what is stored: half floats and sparse matrices."""
+    """Return constants and all shapes; LiteRT unpacks half floats and sparse matrices."""
     interpreter = Interpreter(
         str(path),
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -150,9 +153,9 @@ def _tensors(
     return {i: interpreter.get_tensor(i) for i in known - sparse}, shapes
 
 
-def _read_picture(graph: Graph, output: str, low: float, *, as_it_is: bool) -> None:
-    """uint8, channels last -> the floats the network was trained on, channels first."""
-    if as_it_is:
+def _read_picture(graph: Graph, output: str, low: float, *, unscaled: bool) -> None:
+    """Convert uint8, channels last, to the floats of the original, channels first."""
+    if unscaled:
         graph.add("Transpose", ["image"], output, perm=[0, 3, 1, 2])
         return
     graph.add("Transpose", ["image"], "planes", perm=[0, 3, 1, 2])
@@ -164,7 +167,7 @@ def _read_picture(graph: Graph, output: str, low: float, *, as_it_is: bool) -> N
 
 
 def _operator(graph: Graph, operator: tflite.Operator) -> None:
-    """Translate one operator, unless its result is a constant."""
+    """Convert one operator, unless its result is a constant."""
     output = int(operator.Outputs(0))
     if output in graph.constants:
         return
@@ -172,7 +175,7 @@ def _operator(graph: Graph, operator: tflite.Operator) -> None:
     code = graph.model.OperatorCodes(operator.OpcodeIndex())
     kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if kind not in TRANSLATORS:
-        raise ValueError(f"no translation for TFLite operator {kind}; write one.")
+        raise ValueError(f"no converter for TFLite operator {kind}; add one to TRANSLATORS.")
     TRANSLATORS[kind](graph, operator, inputs, output)
 
 
@@ -183,7 +186,7 @@ def _options(operator: tflite.Operator, kind: type) -> object:
 
 
 def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME padding along one axis; the odd one goes to the end."""
+    """Return TensorFlow's SAME padding along one axis, of which an odd rest goes to the end."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -229,7 +232,7 @@ def _addition(graph: Graph, operator: tflite.Operator, inputs: list[int], output
 
 
 def _padding(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
-    """Padding of the picture becomes part of the convolutions behind it; of channels, a Pad."""
+    """Move spatial padding into the convolutions that follow; pad channels with a Pad."""
     (_, _), (top, bottom), (left, right), (first, last) = graph.constants[inputs[1]].tolist()
     if not first and not last:
         graph.padding[f"t{output}"] = (f"t{inputs[0]}", [top, left, bottom, right])
@@ -261,7 +264,7 @@ def _pool(graph: Graph, operator: tflite.Operator, inputs: list[int], output: in
 
 
 def _reshape(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> None:
-    """Channels go last again first: the order of the numbers is part of the meaning."""
+    """Reshape with channels last, as in the original: the order of the numbers matters."""
     graph.add("Transpose", [f"t{inputs[0]}"], f"t{output}_last", perm=[0, 2, 3, 1])
     shape = graph.store(f"t{output}_shape", np.array([0, *graph.shape(output)[1:]], np.int64))
     graph.add("Reshape", [f"t{output}_last", shape], f"t{output}")
@@ -285,7 +288,7 @@ def _cast(graph: Graph, _: tflite.Operator, inputs: list[int], output: int) -> N
 
 
 def _by_constant(graph: Graph, operator: tflite.Operator, inputs: list[int], output: int) -> None:
-    """A picture minus, or times, numbers."""
+    """Subtract, or multiply by, a constant."""
     code = graph.model.OperatorCodes(operator.OpcodeIndex())
     kind = {tflite.BuiltinOperator.SUB: "Sub", tflite.BuiltinOperator.MUL: "Mul"}
     value = graph.constants[inputs[1]]
@@ -312,7 +315,7 @@ TRANSLATORS = {
 
 
 def _finish(graph: Graph, picture: object, outputs: list) -> onnx.ModelProto:
-    """Keep only what the outputs need, and check the result."""
+    """Build the model from the nodes that the outputs need, and check it."""
     needed, nodes = {output.name for output in outputs}, []
     for node in reversed(graph.nodes):
         if node.output[0] in needed:

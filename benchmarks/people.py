@@ -1,10 +1,10 @@
-"""Who is found and told apart in the sample clip, against labels; and how fast.
+"""Detection and tracking in the sample clip against labels, and their speed.
 
 usage: python benchmarks/people.py [--landmarks heavy|full] [--speed]
 
-Labels are the middle of the hips in every tenth frame. Somebody is tracked where a motion's hips
-are within the tolerance of the label; the number is switched where another motion's are than at
-the label before. Hips that are nobody's label, in a labelled frame, are counted as strangers.
+Labels are the middle of the hips in every tenth frame. A person is tracked where the hips of a
+motion are within the tolerance of the label; the number is switched where they are those of another
+motion than at the label before. Hips without a label, in a labelled frame, count as strangers.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SAMPLE, LABELS = ROOT / "assets/sample.mp4", ROOT / "tests/data/sample_people.js
 
 @dataclass
 class Count:
-    """What became of one labelled person."""
+    """Counts for one labelled person."""
 
     labelled: int = 0
     tracked: int = 0
@@ -33,7 +33,7 @@ class Count:
 
 
 def count(motions: Sequence[Motion2D], labels: dict) -> dict[str, Count]:
-    """For each labelled person: labels, labels that are tracked, and changes of number."""
+    """Count, for each labelled person, labels, tracked labels, and changes of number."""
     result = {name: Count() for name in labels["people"]}
     for name, places in labels["people"].items():
         for frame, place in sorted(places.items(), key=lambda item: int(item[0])):
@@ -48,7 +48,7 @@ def count(motions: Sequence[Motion2D], labels: dict) -> dict[str, Count]:
 
 
 def strangers(motions: Sequence[Motion2D], labels: dict) -> int:
-    """How often hips are seen that are not labelled, in frames in which everybody is."""
+    """Count the hips without a label, in frames in which all people are labelled."""
     total = 0
     for frame in range(0, len(motions[0]), labels["every"]):
         places = [p[str(frame)] for p in labels["people"].values() if str(frame) in p]

@@ -158,9 +158,8 @@ def main() -> None:
             beside = target.with_suffix(".part")
             beside.write_bytes(model.SerializeToString())
             beside.replace(target)
-            print(
-                f"  {target.relative_to(ROOT)}: sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}"
-            )
+            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+            print(f"  {target.relative_to(ROOT)}: sha256 {digest}")
         if arguments.golden:
             golden(folder)
 

@@ -1,4 +1,4 @@
-"""`Detections`: the 2D keypoints of everybody in every frame of a video, before tracking.
+"""`Detections`: the 2D keypoints of all people in every frame of a video, before tracking.
 
 Every source of 2D keypoints (the packaged detector, a local ONNX file, files of other programs)
 gives `Detections`; `tracking.assemble_people` makes one `Motion2D` a person of them.

@@ -58,5 +58,5 @@ def test_lift_with_a_local_network(tmp_path: Path, capsys: pytest.CaptureFixture
     ]
     assert "overlay.mp4" in written(out)
     capsys.readouterr()
-    said = refused(capsys, "lift", clip, "--person-model", path, "--weights", weights)
-    assert "give both" in said
+    message = refused(capsys, "lift", clip, "--person-model", path, "--weights", weights)
+    assert "give both" in message

@@ -64,7 +64,7 @@ def test_find_people_finds_a_small_person_in_smaller_tiles() -> None:
 
 
 def test_person_follower_stays_with_the_person_through_a_crossing() -> None:
-    # the network takes whoever is nearest, and here starts with the other one after they met
+    # the network takes the nearest person, and here starts with the wrong one
     me, other = (100.0, 4.0), (500.0, -4.0)
     tracks = [rail(*me, range(0, 100, 10)), rail(*other, range(0, 100, 10))]
     pursuit = PersonFollower(tracks[0], tracks[1:], Actor(me, other))
@@ -77,7 +77,7 @@ def test_person_follower_stays_with_the_person_through_a_crossing() -> None:
 
 
 def test_follow_people_does_not_give_one_person_to_two_tracks() -> None:
-    # both tracks say that they are somebody who is alone, one of them wrongly
+    # only one person is there, and two tracks claim to be that person
     me, shadow = (100.0, 4.0), (130.0, 4.0)
     tracks = {0: rail(*me, range(0, 50, 10)), 1: rail(*shadow, range(0, 50, 10))}
     (right,) = assemble_people(follow_people(numbered(40), tracks, [], Actor(me)))

@@ -91,7 +91,7 @@ STANDING = np.array(
 
 
 def rtmo_outputs() -> dict[str, np.ndarray]:
-    """Return what RTMO answers for two people, of whom one is there twice, and a doubtful one."""
+    """Return what RTMO answers for two people, one of them twice, and a doubtful one."""
     shifts = [(0.0, 0.9), (-16.0, 0.8), (-16.3, 0.7), (10.0, 0.1)]
     dets = [(23 + x, 5, 41 + x, 59, score) for x, score in shifts]
     joints = [np.column_stack([STANDING + np.array([x, 0]), np.full(17, s)]) for x, s in shifts]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from standing import motion as standing
+
 from tcpformer.skeleton import FEET
 from tcpformer.world.ground import check_same_camera, on_shared_floor
-
 
 
 def test_on_shared_floor_takes_the_lowest_floor() -> None:

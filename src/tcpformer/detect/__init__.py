@@ -31,7 +31,7 @@ def detect_people(
 ) -> list[Motion2D]:
     """Find the people in a video, tell them apart, and read their joints in every frame.
 
-    The video is read twice: a few frames a second to find everybody and tell them apart, then
+    The video is read twice: a few frames a second to find and track all people, then
     every frame to follow those who are selected.
 
     Args:

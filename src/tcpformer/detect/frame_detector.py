@@ -172,7 +172,7 @@ class FrameDetector:
         return found
 
     def _identify(self, new: list[Detection], followed: set[int]) -> dict[int, Detection]:
-        """Give each new person the id of one who was lost, or the next free one."""
+        """Assign each new person the id of one who was lost, or the next free one."""
         lost = {k: p.track for k, p in self._people.items() if k not in followed}
         recent = [k for k, track in lost.items() if self._is_recent(track, new)]
         pairs = match([lost[k] for k in recent], new, self.tracker)

@@ -30,7 +30,7 @@ def detect(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Detections:
-    """Read everybody's joints in every frame with networks from local files.
+    """Read the joints of all people in every frame with networks from local files.
 
     Args:
         video: The video.
@@ -64,7 +64,7 @@ def detect(
 def _frame_reader(
     pose: RTMPose | RTMO, person_model: Path | None, fps: float
 ) -> Callable[[np.ndarray, int], list[np.ndarray]]:
-    """Return a function that reads everybody's joints in an image, given the frame's index."""
+    """Return a function that reads all people's joints in an image, given the frame's index."""
     if isinstance(pose, RTMO):
         return lambda image, _: pose(image)
     find = _movenet_boxes(MoveNet()) if person_model is None else YOLOX(open_local(person_model))

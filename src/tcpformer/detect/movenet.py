@@ -21,10 +21,10 @@ CELL = 4  # pixels of a cell
 MAX_PEOPLE = 6
 STRIDE = 32  # sides of inputs are multiples of this
 MIN_JOINT_SCORE = 0.126953125  # joints with a higher score count for the person's; of the original
-SPREAD = 0.300048828125  # variance of joints about the guess, over the shorter side; likewise
-PEAK_TOLERANCE = 1.013279e-06  # scores this near the maximum around them are peaks; likewise
+SPREAD = 0.300048828125  # of joints about the guess: variance over shorter side; of the original
+PEAK_TOLERANCE = 1.013279e-06  # of a peak, to the maximum around it; of the original
 MIN_SCORE = 0.2  # persons with a lower score are not reported
-SURE_SCORE = 0.35  # people whom nothing hides have at least this score
+SURE_SCORE = 0.35  # people that nothing hides have at least this score
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Person:
     Attributes:
         joints: Of skeleton COCO: x, y in pixels of the image, score 0 to 1.
         box: Left, top, right, bottom, in pixels.
-        score: 0 to 1; at least `SURE_SCORE` for a person whom nothing hides.
+        score: 0 to 1; at least `SURE_SCORE` for a person that nothing hides.
     """
 
     joints: Float[np.ndarray, "17 3"]

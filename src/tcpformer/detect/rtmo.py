@@ -1,4 +1,4 @@
-"""RTMO from an ONNX file, which reads everybody's joints at once: Lu et al., "RTMO", CVPR 2024."""
+"""RTMO from an ONNX file, which reads all people's joints at once: Lu et al., "RTMO", CVPR 2024."""
 
 from dataclasses import dataclass
 

@@ -98,8 +98,8 @@ def detect(
         follow: How people are followed.
 
     Returns:
-        Joints of skeleton BLAZEPOSE; each id is the number of a person, 0 for whoever is surest,
-        largest and longest in the video.
+        Joints of skeleton BLAZEPOSE; each id is the number of a person; number 0 is
+        surest, largest and longest in the video.
 
     Raises:
         ValueError: If no one is found, there is no such person, or ``landmarks`` is neither.
@@ -184,7 +184,7 @@ def find_people(
     progress: Callable[[int], None] | None = None,
     config: SearchConfig = DEFAULT_SEARCH,
 ) -> list[Track]:
-    """Return everybody in a video; if no one is certain, look in smaller and smaller tiles.
+    """Return all people in a video; if no one is certain, look in smaller and smaller tiles.
 
     Args:
         video: The video.
@@ -281,9 +281,9 @@ def follow_people(
     Raises:
         ValueError: If the video has no frames.
     """
-    everybody = [*tracks.values(), *others]
+    everyone = [*tracks.values(), *others]
     followers = {
-        person: PersonFollower(track, [t for t in everybody if t is not track], network, config)
+        person: PersonFollower(track, [t for t in everyone if t is not track], network, config)
         for person, track in tracks.items()
     }
     poses, times = PoseBuffer(), array("d")

@@ -16,7 +16,7 @@ def assemble_people(detections: Detections, person: str | int = "all") -> list[M
     whose trunk is not seen is left out, unless they are `tracked`.
 
     Args:
-        detections: 2D keypoints of everybody in every frame.
+        detections: 2D keypoints of all people in every frame.
         person: Which people to return, as in `select_people`.
 
     Raises:

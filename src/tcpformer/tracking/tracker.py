@@ -352,7 +352,7 @@ def hellinger(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
 
 
 def number_people(tracks: Iterable[Track]) -> dict[int, Track]:
-    """Number people by how much of the video shows them: 0 is surest, largest, longest in it."""
+    """Rank people by how much of the video shows them: 0 is surest, largest, longest in it."""
     return dict(enumerate(sorted(tracks, key=lambda track: -track.presence())))
 
 

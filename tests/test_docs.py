@@ -276,10 +276,10 @@ def test_tables_are_made_from_measured_commands(refresh: ModuleType, tmp_path: P
 def test_filled_changes_only_measured_tables(refresh: ModuleType, tmp_path: Path) -> None:
     block = "<!-- table: {} -->\n\n| old |\n\n<!-- end -->\n"
     page = "One\n" + block.format("cost") + "two\n" + block.format("worst")
-    assert refresh.filled(page, tmp_path) == page
+    assert refresh.fill_tables(page, tmp_path) == page
     (tmp_path / "cost.txt").write_text("before\n| a | b |\n|---|---|\n| 1 | 2 |\nand after\n")
-    new = refresh.filled(page, tmp_path)
+    new = refresh.fill_tables(page, tmp_path)
     assert new == page.replace("| old |", "| a | b |\n|---|---|\n| 1 | 2 |", 1)
-    assert refresh.filled(new, tmp_path) == new
+    assert refresh.fill_tables(new, tmp_path) == new
     with pytest.raises(ValueError, match="no table 'speed'"):
-        refresh.filled(page.replace("cost", "speed"), tmp_path)
+        refresh.fill_tables(page.replace("cost", "speed"), tmp_path)

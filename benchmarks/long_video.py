@@ -1,4 +1,4 @@
-"""A long video of people who walk, and its road to motions: for `pipeline.py`."""
+"""A long video of walking people and all stages of lifting it, for `pipeline.py`."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ from tcpformer.tracking.tracker import Detection, link, number_people
 from tcpformer.viz.overlay import write_overlay
 
 SIZE, FPS, EVERY = (128, 72), 30.0, 7
-TALL = 44.0  # pixels of a person
-COLOURS = 128
+HEIGHT = 44.0  # pixels of a person
+COLOURS = 128  # bins of a histogram
 
-# Where the joints of somebody upright are: across, down from the hips, in heights.
+# Joints of an upright person: across and down from the hips, in heights of the person.
 BODY = np.zeros((len(BLAZEPOSE.joints), 2))
 for _name, (_x, _y) in {
     "Nose": (0, -0.42),
@@ -42,25 +42,25 @@ for _i, _joint in enumerate(BLAZEPOSE.joints):
 
 
 def pose(person: int, frame: int) -> tuple[np.ndarray, tuple[float, float], tuple[float, float]]:
-    """Joints, middle of the hips, and tip, in pixels: each walks in a lane of their own."""
+    """Return joints, middle of the hips and scale point, in pixels; each person has one lane."""
     t = frame / FPS
     x = 32.0 + 64.0 * person + 10.0 * np.sin(0.8 * t + person)
     swing = np.sin(5.0 * t + person) * np.array([0.1, 0.0]) * (BODY[:, :1] > 0)
     swing = swing - np.sin(5.0 * t + person) * np.array([0.1, 0.0]) * (BODY[:, :1] < 0)
-    xy = np.array([x, 38.0]) + TALL * (BODY + swing * BODY[:, 1:])
-    return xy, (float(x), 38.0), (float(x), 38.0 - 0.55 * TALL)
+    xy = np.array([x, 38.0]) + HEIGHT * (BODY + swing * BODY[:, 1:])
+    return xy, (float(x), 38.0), (float(x), 38.0 - 0.55 * HEIGHT)
 
 
 class StandIn(LandmarkNetwork):
-    """Knows where everybody is, from the number of the frame in its first pixels."""
+    """Returns the joints of the person nearest to a region, from the number of the frame."""
 
     def __init__(self, people: int) -> None:
         self.people, self.frame = people, 0
 
     def __call__(self, image: np.ndarray, region: Region) -> Pose:
         person = min(range(self.people), key=lambda i: abs(pose(i, self.frame)[1][0] - region.x))
-        xy, centre, tip = pose(person, self.frame)
-        return Pose(xy, np.full(len(xy), 0.9), 0.99, centre, tip)
+        xy, center, scale_point = pose(person, self.frame)
+        return Pose(xy, np.full(len(xy), 0.9), 0.99, center, scale_point)
 
 
 def frames(count: int) -> Iterator[Frame]:
@@ -70,20 +70,22 @@ def frames(count: int) -> Iterator[Frame]:
         yield Frame(i, i / FPS, np.roll(still, i // 8, axis=1))
 
 
-def looks(people: int, count: int) -> Iterator[list[Detection]]:
-    """What the scan would see, with joints and colours."""
+def detections(people: int, count: int) -> Iterator[list[Detection]]:
+    """Yield what the first pass would detect, with joints and colours."""
     rng = np.random.default_rng(1)
-    wear = rng.dirichlet(np.ones(COLOURS), people)
+    clothes = rng.dirichlet(np.ones(COLOURS), people)
     for i in range(0, count, EVERY):
-        seen = []
+        found = []
         for person in range(people):
-            xy, centre, tip = pose(person, i)
+            xy, center, scale_point = pose(person, i)
             joints = np.column_stack([xy, np.full(len(xy), 0.9)])
-            seen.append(Detection(i, i / FPS, centre, tip, 0.99, joints, wear[person].copy()))
-        yield seen
+            found.append(
+                Detection(i, i / FPS, center, scale_point, 0.99, joints, clothes[person].copy())
+            )
+        yield found
 
 
-def road(
+def run_stages(
     minutes: float,
     people: int,
     stage: Callable[[str, Callable[[], Any]], Any],
@@ -91,21 +93,23 @@ def road(
     overlay: bool,
     weights: str,
 ) -> int:
-    """Every stage for a video of some minutes; the number of its frames."""
+    """Run every stage for a video of some minutes; return the number of its frames."""
     count = round(minutes * 60 * FPS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.mp4"
         stage("make the video", lambda: write_video(path, frames(count), FPS))
         video = open_video(path)
-        tracks = stage("tell apart", lambda: number_people(link(looks(people, count))))
+        tracks = stage("track", lambda: number_people(link(detections(people, count))))
         network = StandIn(people)
 
-        def onward(done: int) -> None:
+        def advance(done: int) -> None:
             network.frame = done
 
-        follow_all = lambda: assemble_people(follow_people(video, tracks, [], network, onward))  # noqa: E731
-        seen = stage("follow", follow_all)
-        motions = stage("lift, finish", lambda: Lifter(weights).lift_many(seen))
+        people_2d = stage(
+            "follow",
+            lambda: assemble_people(follow_people(video, tracks, [], network, advance)),
+        )
+        motions = stage("lift, post-process", lambda: Lifter(weights).lift_many(people_2d))
         stage(
             "write",
             lambda: [save(m, Path(folder) / f"a.{s}") for m in motions for s in ("npz", "bvh")],

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from tcpformer.models.checkpoint import Weights  # noqa: E402
 from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402

@@ -1,19 +1,18 @@
-"""How fast a video becomes motion, where the time goes, and how both grow.
+"""Time every stage from a video to motions, and how time and memory grow with the length.
 
 usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 90] [--runs 1]
        python benchmarks/pipeline.py networks
        python benchmarks/pipeline.py length [--minutes 0.25 0.5 1] [--people 2]
        python benchmarks/pipeline.py memory [--minutes 60] [--no-overlay] [--picture FILE]
 
-`stages` times every stage of `tcpformer lift` on the sample, enlarged; without a verb, `stages` and
-`length` run. Beside the time by the clock stands that of the processor, over all threads: it is
-the cost on one core, and on a busy machine the number to trust. Stages include the decoding that
-runs ahead of them.
+`stages` times every stage of `tcpformer lift` on the sample clip, enlarged. Without a verb,
+`networks`, `stages` and `length` run. CPU time is summed over threads: the cost on one core, and
+the number to compare on a busy machine. Stages include the decoding that runs ahead of them.
 
-`networks` times the networks that read joints alone, in turns: what no pipeline can be faster than.
+`networks` times the landmark networks alone, in turns: a lower bound for any pipeline.
 
-`length` and `memory` read videos of small pictures in which a stand-in for the networks sees people
-walk, so that an hour takes minutes; everything else is the real road, a process for each length.
+`length` and `memory` read videos of small images in which a stand-in for the 2D networks detects
+walking people, so that an hour takes minutes; all else is the real pipeline, a process per length.
 """
 
 import argparse
@@ -35,7 +34,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from long_video import road
+from long_video import run_stages
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork
@@ -53,20 +52,20 @@ HOUR = 3600 * 30  # frames
 
 
 class Watch:
-    """Seconds by the clock and by the processor, of named pieces of work."""
+    """Wall time and CPU time of named pieces of work, in seconds."""
 
     def __init__(self) -> None:
         self.spent: dict[str, tuple[float, float]] = {}
 
     def __call__(self, name: str, work: Callable[[], Any]) -> Any:
-        clock, processor = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         result = work()
-        self.spent[name] = (time.perf_counter() - clock, time.process_time() - processor)
+        self.spent[name] = (time.perf_counter() - wall, time.process_time() - cpu)
         return result
 
 
-def enlarged(source: Path, target: Path, height: int, count: int) -> None:
-    """The first frames of a video, at another height."""
+def enlarge(source: Path, target: Path, height: int, count: int) -> None:
+    """Write the first frames of a video at another height."""
     video = open_video(source)
     size = (round(video.size[0] * height / video.size[1] / 2) * 2, height)
 
@@ -77,8 +76,8 @@ def enlarged(source: Path, target: Path, height: int, count: int) -> None:
     write_video(target, frames(), video.fps)
 
 
-def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
-    """Every stage, for one and two people, with both networks."""
+def time_stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
+    """Return the times of every stage, for one and two people, with both networks."""
     watch = Watch()
     watch("decode, convert", lambda: sum(1 for _ in video.frames()))
     tracks = watch("find", lambda: find_people(video))
@@ -88,16 +87,18 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
         others = [track for track in tracks if track not in chosen.values()]
         for name in ("full", "heavy"):
             network = LandmarkNetwork(name)
-            seen = watch(
+            people = watch(
                 f"landmarks {name}, {count}",
                 lambda n=network, c=chosen, o=others: assemble_people(
                     follow_people(video, c, o, n)
                 ),
             )
         if count == 1:
-            watch("first lift", lambda s=seen: lifter(s[0], postprocess=None))
-        raw = watch(f"lift, {count}", lambda s=seen: [lifter(each, postprocess=None) for each in s])
-        motions = watch(f"finish, {count}", lambda r=raw: postprocess(r, DEFAULT_POSTPROCESS))
+            watch("first lift", lambda p=people: lifter(p[0], postprocess=None))
+        raw = watch(
+            f"lift, {count}", lambda p=people: [lifter(each, postprocess=None) for each in p]
+        )
+        motions = watch(f"post-process, {count}", lambda r=raw: postprocess(r, DEFAULT_POSTPROCESS))
         watch(
             f"write, {count}",
             lambda m=motions: [save(one, folder / f"a.{s}") for one in m for s in ("npz", "bvh")],
@@ -109,49 +110,49 @@ def stages(video: Video, folder: Path) -> dict[str, tuple[float, float]]:
 def report_stages(source: Path, height: int, count: int, runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        enlarged(source, path, height, count)
+        enlarge(source, path, height, count)
         video = open_video(path)
-        found = [stages(video, Path(folder)) for _ in range(runs)]
+        found = [time_stages(video, Path(folder)) for _ in range(runs)]
     ms = {
         name: tuple(1000 * statistics.median(f[name][i] for f in found) / count for i in (0, 1))
         for name in found[0]
     }
     print(f"{source.name} at {video.size[0]} x {video.size[1]}, {count} frames, {runs} runs")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPU cores\n")
-    print("| stage, people | ms a frame | of the processor |\n|---|---|---|")
-    for name, (clock, processor) in ms.items():
-        print(f"| {name} | {clock:.1f} | {processor:.1f} |")
-    print("\n`first lift` is once a run, whatever the length; here spread over these frames.")
-    print("\n| to motion.npz | frames a second | processor hours for an hour at 30 a second |")
+    print("| stage, people | ms a frame | CPU ms a frame |\n|---|---|---|")
+    for name, (wall, cpu) in ms.items():
+        print(f"| {name} | {wall:.1f} | {cpu:.1f} |")
+    print("\n`first lift` happens once a run; here it is divided by these frames.")
+    print("\n| to motion.npz | frames a second | CPU hours for an hour at 30 a second |")
     print("|---|---|---|")
     for network in ("heavy", "full"):
         for n in (1, 2):
-            parts = ["find", f"landmarks {network}, {n}", f"lift, {n}", f"finish, {n}"]
+            parts = ["find", f"landmarks {network}, {n}", f"lift, {n}", f"post-process, {n}"]
             parts.append(f"write, {n}")
-            clock, processor = (sum(ms[part][i] for part in parts) for i in (0, 1))
-            drawn = processor + ms[f"overlay, {n}"][1]
+            wall, cpu = (sum(ms[part][i] for part in parts) for i in (0, 1))
+            drawn = cpu + ms[f"overlay, {n}"][1]
             print(
-                f"| {network}, {n} | {1000 / clock:.1f} | {processor / 1000 * HOUR / 3600:.2f}"
+                f"| {network}, {n} | {1000 / wall:.1f} | {cpu / 1000 * HOUR / 3600:.2f}"
                 f" ({drawn / 1000 * HOUR / 3600:.2f} with overlay) |"
             )
 
 
 def report_networks(rounds: int = 15) -> None:
-    """Milliseconds of one look, and of two looks, each way of sharing two threads."""
+    """Print milliseconds of one and of two calls, for each way of sharing two threads."""
     image = np.random.default_rng(0).integers(0, 255, (1, 256, 256, 3), dtype=np.uint8)
     print("| network | way | median, ms | best, ms |\n|---|---|---|---|")
     with ThreadPoolExecutor(2) as pair:
         for name in ("heavy", "full"):
             one, both = (LandmarkNetwork(name, threads).session for threads in (1, 2))
 
-            def look(session: Any, _: int = 0) -> None:
+            def call(session: Any, _: int = 0) -> None:
                 session.run(None, {"image": image})
 
             ways: dict[str, Callable[[], object]] = {
-                "one look, 1 thread": partial(look, one),
-                "one look, 2 threads": partial(look, both),
-                "two looks, one after the other": lambda n=both: [look(n), look(n)],
-                "two looks, side by side": lambda n=both: list(pair.map(partial(look, n), (0, 1))),
+                "one call, 1 thread": partial(call, one),
+                "one call, 2 threads": partial(call, both),
+                "two calls, one after the other": lambda n=both: [call(n), call(n)],
+                "two calls, side by side": lambda n=both: list(pair.map(partial(call, n), (0, 1))),
             }
             times: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(rounds):
@@ -163,13 +164,13 @@ def report_networks(rounds: int = 15) -> None:
                 print(f"| {name} | {way} | {statistics.median(ms):.0f} | {min(ms):.0f} |")
 
 
-def watched(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
-    """The road of a long video in this process: seconds and peak memory of each stage."""
+def measure_length(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
+    """Run all stages of a long video in this process; return times and samples of memory."""
     watch, now = Watch(), ["start"]
     samples: list[tuple[float, float, str]] = []
     start, ended = time.perf_counter(), threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         while not ended.wait(0.1):
             samples.append((time.perf_counter() - start, resident(), now[0]))
 
@@ -177,10 +178,10 @@ def watched(minutes: float, count: int, overlay: bool, weights: str) -> dict[str
         now[0] = name
         return watch(name, work)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=sample)
     thread.start()
     try:
-        frames = road(minutes, count, stage, overlay=overlay, weights=weights)
+        frames = run_stages(minutes, count, stage, overlay=overlay, weights=weights)
     finally:
         ended.set()
         thread.join()
@@ -188,23 +189,23 @@ def watched(minutes: float, count: int, overlay: bool, weights: str) -> dict[str
 
 
 def resident() -> float:
-    """Megabytes of this process in memory."""
+    """Return the megabytes of this process in memory (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
-def apart(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
-    """`watched`, in a process of its own."""
+def measure_in_process(minutes: float, count: int, overlay: bool, weights: str) -> dict[str, Any]:
+    """Run `measure_length` in a new process."""
     line = [sys.executable, __file__, "_watched", "--minutes", str(minutes), "--people", str(count)]
     line += ["--weights", weights, *([] if overlay else ["--no-overlay"])]
     return json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
 
 
 def report_length(found: list[dict[str, Any]], count: int) -> None:
-    print(f"\n{count} people, small pictures, a stand-in for the networks that see\n")
+    print(f"\n{count} people, small images, a stand-in for the 2D networks\n")
     names = list(found[0]["spent"])
     heads = " | ".join(f"{each['minutes']:g} min" for each in found)
-    print(f"| processor, ms a frame | {heads} |\n|---|{'---|' * len(found)}")
+    print(f"| CPU ms a frame | {heads} |\n|---|{'---|' * len(found)}")
     for name in names:
         row = [f"{1000 * each['spent'][name][1] / each['frames']:.2f}" for each in found]
         print(f"| {name} | {' | '.join(row)} |")
@@ -215,7 +216,7 @@ def report_length(found: list[dict[str, Any]], count: int) -> None:
 
 
 def draw(each: dict[str, Any], path: Path) -> None:
-    """Memory over time, with the stages."""
+    """Plot memory over time, by stage."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -246,7 +247,7 @@ def main() -> None:
     args = parser.parse_args()
     how = (args.people, args.overlay, args.weights)
     if args.verb == "_watched":
-        print(json.dumps(watched(args.minutes[0], *how)))
+        print(json.dumps(measure_length(args.minutes[0], *how)))
         return
     if args.verb in ("networks", "all"):
         report_networks()
@@ -254,10 +255,10 @@ def main() -> None:
         report_stages(args.video, args.height, args.frames, args.runs)
     if args.verb in ("length", "all"):
         each = args.minutes or (0.25, 0.5, 1)
-        found = [apart(minutes, *how) for minutes in each]
+        found = [measure_in_process(minutes, *how) for minutes in each]
         report_length(found, args.people)
     if args.verb == "memory":
-        found = apart((args.minutes or [60])[0], *how)
+        found = measure_in_process((args.minutes or [60])[0], *how)
         report_length([found], args.people)
         if args.picture is not None:
             draw(found, args.picture)

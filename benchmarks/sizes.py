@@ -1,8 +1,8 @@
-"""What the packaged weights cost: each lifts the same minute of a walk, in turns.
+"""Time the packaged weights: each lifts the same minute of a walk, in turns.
 
 usage: python benchmarks/sizes.py [--rounds 5] [--threads 1]
 
-Without the chain, with flip averaging: the network, its windows, and the way there and back.
+With flip averaging, without post-processing: normalization, windows, the network, and the way back.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from lifters import seen
 from motions import walk
@@ -25,26 +25,26 @@ FRAMES, FPS = 1800, 30.0
 
 
 def main() -> None:
-    bar = argparse.ArgumentParser(description=__doc__)
-    bar.add_argument("--rounds", type=int, default=5)
-    bar.add_argument("--threads", type=int, default=1)
-    args = bar.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
     torch.set_num_threads(args.threads)
     motion = seen(walk(FRAMES, FPS, speed=0.0))
     lifters = {name: Lifter(name, "cpu") for name in packaged_names()}
     times: dict[str, list[float]] = {name: [] for name in lifters}
-    for turn in range(args.rounds + 1):
+    for round_ in range(args.rounds + 1):
         for name, lifter in lifters.items():
             start = time.perf_counter()
             lifter(motion, postprocess=None)
-            if turn:
+            if round_:  # the first warms up
                 times[name].append(time.perf_counter() - start)
-    whole = statistics.median(times["default"])
+    reference = statistics.median(times["default"])
     print("| weights | parameters | ms a frame | of default's |\n|---|---|---|---|")
     for name, seconds in times.items():
         count = sum(p.numel() for p in lifters[name].model.parameters())
-        middle = statistics.median(seconds)
-        print(f"| {name} | {count:,} | {1000 * middle / FRAMES:.2f} | {middle / whole:.2f} |")
+        median = statistics.median(seconds)
+        print(f"| {name} | {count:,} | {1000 * median / FRAMES:.2f} | {median / reference:.2f} |")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
 from model import gflop, held, limits, machine  # noqa: E402
 

@@ -112,7 +112,7 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
                 "person_model finds people for pose_model, an RTMPose; give both "
                 "(--pose-model, --person-model)."
             )
-        self.scale  # noqa: B018 - checks what is given
+        self.scale.check_floor(found=self.postprocess)
 
     @property
     def scale(self) -> Scale:

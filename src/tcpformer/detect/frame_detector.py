@@ -1,6 +1,6 @@
 """The packaged detector on one frame after the other, without knowledge of later frames."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -119,25 +119,9 @@ class FrameDetector:
             if frame.time - person.seen <= self.follow.extend_s
             and frame.time - person.confirmed <= self.tracker.max_gap_s
         }
-
-        def read(number: int) -> Pose | None:
-            person, expected = self._people[number], active[number]
-            rivals = [other for key, other in active.items() if key != number]
-            limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - person.seen)
-            tries: tuple[Callable[[], Pose], ...] = (
-                lambda: self.network(frame.image, region_around(person.track.detections[-1])),
-                lambda: refine_twice(self.network, frame.image, expected),
-            )
-            for attempt in tries:
-                pose = attempt()
-                near = is_expected(pose, expected, rivals, limit, self.follow)
-                if is_inside(pose, frame) and near:
-                    return pose
-            return None
-
         with ThreadPoolExecutor(WORKERS) as threads:
-            found = dict(zip(active, threads.map(read, active), strict=True))
-        poses = {number: pose for number, pose in found.items() if pose is not None}
+            found = threads.map(lambda number: self._read(frame, number, active), active)
+            poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
 
         def offset(number: int) -> float:
             return distance(poses[number].detection(0, 0.0), active[number])
@@ -147,46 +131,63 @@ class FrameDetector:
             self._people[number].track.add(pose.detection(frame.index, frame.time))
         return distinct
 
-    def _search(self, frame: Frame, poses: dict[int, Pose]) -> dict[int, Pose]:
+    def _read(self, frame: Frame, number: int, active: Mapping[int, Detection]) -> Pose | None:
+        """Read the joints of a person near the last place, then near the predicted one."""
+        last, expected = self._people[number].track.detections[-1], active[number]
+        rivals = [other for key, other in active.items() if key != number]
+        limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - last.time)
+        for attempt in range(2):
+            if attempt == 0:
+                pose = self.network(frame.image, region_around(last))
+            else:
+                pose = refine_twice(self.network, frame.image, expected)
+            near = is_expected(pose, expected, rivals, limit, self.follow)
+            if near and is_inside(pose, frame):
+                return pose
+        return None
+
+    def _search(self, frame: Frame, poses: Mapping[int, Pose]) -> dict[int, Pose]:
         """Return the people in the whole frame who are not followed already, by id."""
         height, width = frame.image.shape[:2]
         attempt = self._empty_searches % len(self.search.tile_shares)
-        tiles = search_tiles((width, height), attempt, self.search)
-        proposals = self.finder.propose(frame, tiles)
+        proposals = self.finder.propose(frame, search_tiles((width, height), attempt, self.search))
         known = {number: self._people[number].track.detections[-1] for number in poses}
         for number, here in known.items():
             if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):
                 self._people[number].confirmed = frame.time
-        new = [
-            person
-            for person in self.finder.confirm(frame, proposals, list(known.values()))
-            if person.score >= self.search.certain_score
-        ]
+        confirmed = self.finder.confirm(frame, proposals, list(known.values()))
+        new = [person for person in confirmed if person.score >= self.search.certain_score]
         self._empty_searches = 0 if known or new else self._empty_searches + 1
         found: dict[int, Pose] = {}
         for number, person in self._identify(new, set(poses)).items():
             pose = refine_twice(self.network, frame.image, person)
-            if is_inside(pose, frame):
-                found[number] = pose
-                self._remember(number, person)
+            if not is_inside(pose, frame):
+                continue
+            found[number] = pose
+            if number in self._people:
+                self._people[number].track.add(person)
+                self._people[number].confirmed = frame.time
+            else:
+                self._people[number] = _Person(ActiveTrack(person), frame.time)
         return found
 
     def _identify(self, new: list[Detection], followed: set[int]) -> dict[int, Detection]:
         """Assign each new person the id of one who was lost, or the next free one."""
         lost = {k: p.track for k, p in self._people.items() if k not in followed}
-        recent = [k for k, track in lost.items() if self._is_recent(track, new)]
+        recent = [
+            k
+            for k, track in lost.items()
+            if new and new[0].time - track.detections[-1].time <= self.tracker.max_gap_s
+        ]
         pairs = match([lost[k] for k in recent], new, self.tracker)
         ids = {column: recent[row] for row, column in pairs}
         for column, person in enumerate(new):
             if column not in ids:
-                free = [k for k in lost if k not in ids.values()]
-                ids[column] = self._recognize(person, {k: lost[k] for k in free})
+                free = {k: track for k, track in lost.items() if k not in ids.values()}
+                ids[column] = self._recognize(person, free)
         return {number: new[column] for column, number in ids.items()}
 
-    def _is_recent(self, track: ActiveTrack, new: list[Detection]) -> bool:
-        return bool(new) and new[0].time - track.detections[-1].time <= self.tracker.max_gap_s
-
-    def _recognize(self, person: Detection, lost: dict[int, ActiveTrack]) -> int:
+    def _recognize(self, person: Detection, lost: Mapping[int, ActiveTrack]) -> int:
         """Return the id of the one lost person whose clothes agree, or a new id."""
         after = ActiveTrack(person)
         costs = {number: return_cost(track, after, self.tracker) for number, track in lost.items()}
@@ -196,21 +197,11 @@ class FrameDetector:
         self._numbers += 1
         return self._numbers - 1
 
-    def _remember(self, number: int, person: Detection) -> None:
-        if number in self._people:
-            self._people[number].track.add(person)
-            self._people[number].confirmed = person.time
-        else:
-            self._people[number] = _Person(ActiveTrack(person), person.time)
-
     def _forget(self, time: float) -> None:
         """Drop people who left long ago, and detections that are too old to predict from."""
-        self._people = {
-            number: person
-            for number, person in self._people.items()
-            if time - person.seen <= self.tracker.reid_max_absence_s
-        }
-        for person in self._people.values():
+        for number, person in list(self._people.items()):
             detections = person.track.detections
+            if time - person.seen > self.tracker.reid_max_absence_s:
+                del self._people[number]
             while len(detections) > 2 and detections[0].time < time - self.tracker.max_gap_s:
                 del detections[0]

@@ -87,22 +87,12 @@ def detect(
     search: SearchConfig = DEFAULT_SEARCH,
     follow: FollowConfig = DEFAULT_FOLLOW,
 ) -> Detections:
-    """Find the people in a video, tell them apart, and read their joints in every frame.
+    """Return the joints of the people in a video, with the arguments of `detect_people`.
 
-    Args:
-        video: The video; it is read twice.
-        person: "all", "largest" in the image, "longest" in the video, or a number.
-        landmarks: Network that reads joints: "heavy" (accurate) or "full" (faster).
-        progress: Called with the steps done and the steps in all; the latter is an estimate.
-        search: How people are found.
-        follow: How people are followed.
-
-    Returns:
-        Joints of skeleton BLAZEPOSE; each id is the number of a person; number 0 is
-        surest, largest and longest in the video.
+    Each id is the number of a person, as `number_people` ranks them.
 
     Raises:
-        ValueError: If no one is found, there is no such person, or ``landmarks`` is neither.
+        ValueError: If no one is found, there is no such person, or ``landmarks`` is unknown.
     """
     network = LandmarkNetwork(landmarks)
     total = 2 * max(video.length, 1)

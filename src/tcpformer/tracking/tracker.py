@@ -138,6 +138,16 @@ class Track:
         after = int(np.searchsorted(self._columns[0], time))
         return min(self.detections[max(after - 1, 0) : after + 1], key=lambda d: abs(d.time - time))
 
+    @property
+    def size(self) -> float:
+        """Median radius, in pixels."""
+        return float(np.median([detection.radius for detection in self.detections]))
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last detection."""
+        return self.detections[-1].time - self.detections[0].time
+
     def presence(self, single_s: float = DEFAULT_TRACKER.single_detection_s) -> float:
         """Integrate score times radius over time, with gaps; one detection lasts ``single_s``."""
         presence = np.array([d.score * d.radius for d in self.detections])
@@ -188,6 +198,9 @@ class ActiveTrack:
         return None if self._sum is None else self._sum / self._count
 
 
+AnyTrack = Track | ActiveTrack
+
+
 def link(
     frames: Iterable[Sequence[Detection]], config: TrackerConfig = DEFAULT_TRACKER
 ) -> list[Track]:
@@ -231,8 +244,7 @@ def reidentify(tracks: Sequence[Track], config: TrackerConfig = DEFAULT_TRACKER)
 
 def _clearest_return(tracks: Sequence[Track], config: TrackerConfig) -> tuple[int, int] | None:
     """Return the two tracks that agree most, if no third one agrees with either nearly as well."""
-    cost = np.array([[return_cost(a, b, config) for b in tracks] for a in tracks])
-    cost = cost.reshape((len(tracks),) * 2)
+    cost = np.array([[return_cost(a, b, config) for b in tracks] for a in tracks], ndmin=2)
     for flat in np.argsort(cost, axis=None):
         i, j = divmod(int(flat), len(tracks))
         if not np.isfinite(cost[i, j]):
@@ -244,7 +256,7 @@ def _clearest_return(tracks: Sequence[Track], config: TrackerConfig) -> tuple[in
 
 
 def return_cost(
-    before: Track | ActiveTrack, after: Track | ActiveTrack, config: TrackerConfig = DEFAULT_TRACKER
+    before: AnyTrack, after: AnyTrack, config: TrackerConfig = DEFAULT_TRACKER
 ) -> float:
     """Return how much the clothes differ; infinity if the second cannot continue the first."""
     away = after.detections[0].time - before.detections[-1].time
@@ -257,7 +269,7 @@ def return_cost(
 
 
 def match(
-    tracks: Sequence[Track | ActiveTrack],
+    tracks: Sequence[AnyTrack],
     people: Sequence[Detection],
     config: TrackerConfig = DEFAULT_TRACKER,
 ) -> list[tuple[int, int]]:
@@ -274,7 +286,7 @@ def match(
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < never]
 
 
-def _match_cost(track: Track | ActiveTrack, person: Detection, config: TrackerConfig) -> float:
+def _match_cost(track: AnyTrack, person: Detection, config: TrackerConfig) -> float:
     """Return the cost of a person as the next detection of a track, in radii, or infinity."""
     last = track.detections[-1]
     growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
@@ -372,8 +384,8 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
     if person == "all":
         return dict(people)
     if person in ("largest", "longest"):
-        measure = _size if person == "largest" else _duration
-        best = max(people, key=lambda i: measure(people[i]))
+        longest = person == "longest"
+        best = max(people, key=lambda i: people[i].duration if longest else people[i].size)
         return {best: people[best]}
     if str(person).isdecimal() and int(person) in people:
         return {int(person): people[int(person)]}
@@ -382,11 +394,3 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
     raise ValueError(
         f"person must be 'all', 'largest', 'longest' or a number {numbers}, got {person!r}."
     )
-
-
-def _size(track: Track) -> float:
-    return float(np.median([detection.radius for detection in track.detections]))
-
-
-def _duration(track: Track) -> float:
-    return track.detections[-1].time - track.detections[0].time

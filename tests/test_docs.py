@@ -1,8 +1,10 @@
 """The documentation: Python blocks run, commands parse, names, links and tables hold."""
 
+import contextlib
 import functools
 import importlib.util
 import inspect
+import io
 import re
 import shlex
 import shutil
@@ -23,6 +25,8 @@ from tcpformer.cli import train as train_verb
 from tcpformer.io.video import write_video
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SLOW = {"export.md"}
+"""Pages whose blocks take more than 5 s."""
 FOREIGN_OPTIONS = {"--shm-size"}
 """Options in inline code that belong to other programs."""
 
@@ -81,21 +85,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the pages name: a short video, keypoints, a lifted motion."""
     folder = tmp_path_factory.mktemp("docs")
     video = open_video(ROOT / "assets/sample.mp4")
-    write_video(folder / "dance.mp4", islice(video.frames(), 12), video.fps)
+    write_video(folder / "dance.mp4", islice(video.frames(), 4), video.fps)
     motion = walk(40)
     person = Motion2D(motion.xy, motion.confidence, SIZE, motion.fps, H36M, focal=FOCAL)
     keys = {"confidence": person.confidence, "fps": 30.0, "size": SIZE, "joints": H36M.joints}
     np.savez(folder / "keypoints.npz", xy=person.xy, **keys)  # type: ignore[arg-type]
-    np.savez(
-        folder / "recording.npz", pixels=motion.xy, millimetres=1000 * motion.camera_xyz
-    )
+    np.savez(folder / "recording.npz", pixels=motion.xy, millimetres=1000 * motion.camera_xyz)
     for made in ("mine", "out/person_0"):
         (folder / made).mkdir(parents=True)
     save(Lifter("fast")(person), folder / "out/person_0/motion.npz")
     return folder
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name(page), marks=[pytest.mark.slow] if page.name in SLOW else [])
+        for page in PAGES
+        if runnable(page)
+    ],
+)
 def test_python_blocks_run(
     page: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,14 +189,11 @@ def options() -> set[str]:
     """All options of the command line."""
     lines = [[verb] for verb in cli.VERBS if verb not in cli.GROUPS]
     lines += [["data", verb] for verb in cli.DATA_VERBS]
-    lines += [["train", "open"], ["train", "own", "--model", "whole-poses"]]
+    lines += [["train", "open"], ["train", "own", "--model", "pose-transformer"]]
     return {option for line in lines for option in help_options(line)}
 
 
 def help_options(arguments: list[str]) -> set[str]:
-    import contextlib
-    import io
-
     with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit):
         cli.main([*arguments, "--help"])
     return set(re.findall(r"--[a-z][\w.-]*", printed.getvalue()))
@@ -213,7 +219,9 @@ def test_file_paths_in_sentences_exist() -> None:
     pattern = rf"`(?:python )?((?:{folders})/[\w/.-]+\.\w+)"
     current = [page for page in PAGES if "history" not in page.parts]
     paths = {path for page in current for path in re.findall(pattern, page.read_text("utf-8"))}
-    rooms = "detect|io|lifting|models|runtime|tracking|filtering|world|postprocess|datasets|training"
+    rooms = (
+        "detect|io|lifting|models|runtime|tracking|filtering|world|postprocess|datasets|training"
+    )
     modules = {
         f"src/tcpformer/{path}"
         for page in current

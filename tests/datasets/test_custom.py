@@ -1,4 +1,4 @@
-"""One's own data, in a folder: what is written is read, and becomes footage."""
+"""Own data in a folder: written, read, and refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from tcpformer.datasets.custom import (
 )
 from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP, conversion
 
-DOCS = ROOT / "docs" / "own_data.md"
+DOCS = ROOT / "docs" / "own-data.md"
 
 
 def walker(frames: int = 40, **changes: Any) -> Sequence:
@@ -28,7 +28,7 @@ def walker(frames: int = 40, **changes: Any) -> Sequence:
     return replace(sequence, **changes)
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_read_sequence_reads_what_save_sequence_writes(tmp_path: Path) -> None:
     confidence = np.linspace(0, 1, 40 * 17).reshape(40, 17)
     sequence = walker(confidence=confidence, focal=FOCAL, subject="me", split="test")
     save_sequence(tmp_path / "a.npz", sequence)
@@ -39,7 +39,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert getattr(back, name) == getattr(sequence, name)
 
 
-def test_what_is_not_known_may_be_left_out(tmp_path: Path) -> None:
+def test_read_sequence_without_optional_keys(tmp_path: Path) -> None:
     s = walker()
     np.savez(tmp_path / "a.npz", xy=s.xy, xyz=s.xyz, joints=s.joints, fps=30, size=SIZE)
     back = read_sequence(tmp_path / "a.npz")
@@ -47,25 +47,30 @@ def test_what_is_not_known_may_be_left_out(tmp_path: Path) -> None:
     assert (back.focal, back.split) == (None, "train")
 
 
-def test_a_folder_becomes_footage(tmp_path: Path) -> None:
+def test_load_folder_reads_a_split(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     save_sequence(tmp_path / "b.npz", walker(30, subject="B", focal=900.0))
     save_sequence(tmp_path / "more" / "c.npz", walker(50, subject="C", split="val"))
     save_sequence(tmp_path / "a.npz", walker(20, subject="A"))
-    footage = load_folder(tmp_path, "train")
-    assert footage.subjects == ("A", "B")
-    assert footage.lengths.tolist() == [20, 30]
-    assert footage.starts.tolist() == [0, 20]
-    assert footage.fps == 30
-    assert footage.sizes.tolist() == [list(SIZE)] * 2
-    np.testing.assert_allclose(np.asarray(footage.focals), [FOCAL, 900], rtol=1e-5)
-    np.testing.assert_allclose(footage.xyz[20:], walker(30).xyz, atol=1e-5)
-    np.testing.assert_allclose(footage.xy[:20], walker(20).xy, atol=1e-3)
+    dataset = load_folder(tmp_path, "train")
+    assert dataset.subjects == ("A", "B")
+    assert dataset.lengths.tolist() == [20, 30]
+    assert dataset.starts.tolist() == [0, 20]
+    assert dataset.fps == 30
+    assert dataset.sizes.tolist() == [list(SIZE)] * 2
+    np.testing.assert_allclose(np.asarray(dataset.focals), [FOCAL, 900], rtol=1e-5)
+    np.testing.assert_allclose(dataset.xyz[20:], walker(30).xyz, atol=1e-5)
+    np.testing.assert_allclose(dataset.xy[:20], walker(20).xy, atol=1e-3)
     assert load_folder(tmp_path, "train+val").subjects == ("A", "B", "C")
-    assert footage.take(footage.clips(10, 10), 10, "aimed").xyz.shape == (5, 10, 17, 3)
+    assert dataset.cut_clips(dataset.clip_starts(10, 10), 10, "centered-camera").xyz.shape == (
+        5,
+        10,
+        17,
+        3,
+    )
 
 
-def test_joints_may_come_in_any_order_and_of_any_skeleton(tmp_path: Path) -> None:
+def test_load_folder_converts_joints(tmp_path: Path) -> None:
     s, order = walker(), np.random.default_rng(0).permutation(17)
     names = tuple(H36M.joints[i] for i in order)
     save_sequence(
@@ -74,12 +79,12 @@ def test_joints_may_come_in_any_order_and_of_any_skeleton(tmp_path: Path) -> Non
     to_mpi = conversion(H36M, MPI_INF_3DHP)
     mpi = replace(s, xy=to_mpi @ s.xy, xyz=to_mpi @ s.xyz, joints=MPI_INF_3DHP.joints)
     save_sequence(tmp_path / "b.npz", mpi)
-    footage = load_folder(tmp_path, "train")
-    np.testing.assert_allclose(footage.xyz[:40], s.xyz, atol=1e-5)
-    np.testing.assert_allclose(footage.xyz[40:], s.xyz, atol=1e-5)
+    dataset = load_folder(tmp_path, "train")
+    np.testing.assert_allclose(dataset.xyz[:40], s.xyz, atol=1e-5)
+    np.testing.assert_allclose(dataset.xyz[40:], s.xyz, atol=1e-5)
 
 
-def test_a_made_joint_is_as_certain_as_its_least_certain_part(tmp_path: Path) -> None:
+def test_load_folder_takes_the_lowest_confidence(tmp_path: Path) -> None:
     confidence = np.ones((5, 17))
     confidence[:, COCO.index["LHip"]] = 0.25
     s = Sequence(np.ones((5, 17, 2)), np.ones((5, 17, 3)), COCO.joints, 30.0, SIZE, confidence)
@@ -89,7 +94,7 @@ def test_a_made_joint_is_as_certain_as_its_least_certain_part(tmp_path: Path) ->
     assert found[H36M.index["RHip"]] == 1
 
 
-def test_the_focal_length_follows_from_where_the_body_is() -> None:
+def test_estimate_focal_from_position_or_assumption() -> None:
     assert estimate_focal(walker()) == pytest.approx(FOCAL)
     assert estimate_focal(walker(focal=5.0)) == 5
     mirrored = walker()
@@ -111,12 +116,12 @@ def test_the_focal_length_follows_from_where_the_body_is() -> None:
         ({"joints": ("Nose",) * 17}, "must differ"),
     ],
 )
-def test_what_is_no_sequence_is_refused(change: dict[str, Any], words: str) -> None:
+def test_sequence_refuses_impossible_values(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         walker(**change)
 
 
-def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
+def test_load_folder_refuses_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found none"):
         load_folder(tmp_path, "train")
     save_sequence(tmp_path / "a.npz", walker())
@@ -144,7 +149,7 @@ def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         load_folder(tmp_path, "train")
 
 
-def test_the_script_of_the_docs_writes_such_a_file(
+def test_script_of_the_docs_writes_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = DOCS.read_text().split("```python\n")[1].split("```")[0]

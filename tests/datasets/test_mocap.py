@@ -1,15 +1,76 @@
-"""Motion capture: who is drawn how often."""
+"""Motion mocap_of files, and how often each sequence is drawn."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from mocaps import mocap_file
+from motions import walk
 
 from tcpformer.datasets.mocap import Mocap, load_mocap
+from tcpformer.skeleton import COCO, H36M
+
+LENGTHS, SPLIT = (40, 5, 60, 30), ("train", "val", "train", "test")
 
 
-def capture(lengths: list[int], activity: tuple[str, ...] = ()) -> Mocap:
+def mocap_content(**changes: Any) -> dict[str, Any]:
+    """Sequences of the walk, each in a place of its own: 10 m, 20 m, ... to the right."""
+    xyz = [walk(n, 50.0).xyz + np.array([10.0 * (i + 1), 0, 0]) for i, n in enumerate(LENGTHS)]
+    tenths = np.round(np.concatenate(xyz) * 1e4)
+    root = tenths[:, :1]
+    return {
+        "relative": (tenths - root).astype(np.int16),
+        "root": root[:, 0].astype(np.int32),
+        "offsets": np.cumsum([0, *LENGTHS]),
+        "split": np.array(SPLIT),
+        "joints": np.array(H36M.joints),
+        "parents": np.array(H36M.parents, dtype=np.int8),
+        "fps": np.float32(50),
+    } | changes
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    np.savez(tmp_path / "mocap.npz", **mocap_content())
+    return tmp_path / "mocap.npz"
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test", "train+val", "train+val+test"])
+def test_load_mocap_reads_metres_of_a_split(file: Path, split: str) -> None:
+    mocap = load_mocap(file, split)
+    wanted = [i for i, name in enumerate(SPLIT) if name in split.split("+")]
+    assert mocap.lengths.tolist() == [LENGTHS[i] for i in wanted]
+    assert mocap.fps == 50
+    for i, start, length in zip(wanted, mocap.starts, mocap.lengths, strict=True):
+        expected = walk(LENGTHS[i], 50.0).xyz + np.array([10.0 * (i + 1), 0, 0])
+        np.testing.assert_allclose(mocap.xyz[start : start + length], expected, atol=1.1e-4)
+
+
+@pytest.mark.parametrize(
+    ("split", "changes", "message"),
+    [
+        ("training", {}, "split must be made of"),
+        ("train,val", {}, "split must be made of"),
+        ("val", {"split": np.array(["train"] * 4)}, "no sequence belongs to 'val'"),
+        ("train", {"joints": np.array(COCO.joints)}, "expected the joints"),
+    ],
+)
+def test_load_mocap_refuses_bad_files_and_splits(
+    tmp_path: Path, split: str, changes: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "a.npz", **mocap_content(**changes))
+    with pytest.raises(ValueError, match=message):
+        load_mocap(tmp_path / "a.npz", split)
+
+
+def test_load_mocap_names_a_missing_key(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{k: v for k, v in mocap_content().items() if k != "root"})
+    with pytest.raises(ValueError, match=r"a\.npz: keys \['root'\] are missing"):
+        load_mocap(tmp_path / "a.npz", "train")
+
+
+def mocap_of(lengths: list[int], activity: tuple[str, ...] = ()) -> Mocap:
     starts = np.cumsum([0, *lengths[:-1]])
     return Mocap(
         np.zeros((sum(lengths), 17, 3), np.float32), starts, np.array(lengths), 50.0, activity
@@ -20,27 +81,27 @@ def shares(mocap: Mocap, rng: np.random.Generator) -> np.ndarray:
     return np.bincount(mocap.draw(40_000, rng), minlength=len(mocap.lengths)) / 40_000
 
 
-def test_sequences_are_drawn_by_the_square_root_of_their_length(rng: np.random.Generator) -> None:
+def test_draw_weights_by_square_root_of_length(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(
-        shares(capture([100, 400, 900]), rng), [1 / 6, 2 / 6, 3 / 6], atol=0.01
+        shares(mocap_of([100, 400, 900]), rng), [1 / 6, 2 / 6, 3 / 6], atol=0.01
     )
 
 
-def test_rare_activities_are_drawn_more_often(rng: np.random.Generator) -> None:
+def test_draw_prefers_rare_activities(rng: np.random.Generator) -> None:
     """Of shares 9 and 1 become 3 and 1; within an activity it goes by length as before."""
-    mocap = capture([400, 1600, 900, 100], ("dance", "dance", "dance", "kick"))
+    mocap = mocap_of([400, 1600, 900, 100], ("dance", "dance", "dance", "kick"))
     found = shares(mocap, rng)
     np.testing.assert_allclose(found[:3], 0.75 * np.array([2, 4, 3]) / 9, atol=0.01)
     assert found[3] == pytest.approx(0.25, abs=0.01)
 
 
-def test_one_activity_alone_is_drawn_as_if_it_were_not_known(rng: np.random.Generator) -> None:
-    plain, known = capture([100, 900]), capture([100, 900], ("walk", "walk"))
+def test_draw_ignores_a_single_activity(rng: np.random.Generator) -> None:
+    plain, known = mocap_of([100, 900]), mocap_of([100, 900], ("walk", "walk"))
     a, b = (m.draw(50, np.random.default_rng(0)) for m in (plain, known))
     np.testing.assert_array_equal(a, b)
 
 
-def test_activities_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_load_mocap_reads_activities_on_request(tmp_path: Path) -> None:
     path = mocap_file(tmp_path / "mocap.npz")
     assert load_mocap(path, "train").activity == ()
     assert load_mocap(path, "train", by_activity=True).activity == ("walk", "stroll")

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP's files: both forms hold the same, and a broken one says where."""
+"""Files of MPI-INF-3DHP: both forms hold the same, and errors name the place."""
 
 import sys
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from synthetic_3dhp import (
     OF_28,
     SIZES,
     cells,
-    filmed,
     scored_content,
+    swinging_joints,
     train_content,
     train_view,
     valid_frames,
@@ -40,27 +40,24 @@ def scored_file(tmp_path: Path) -> Path:
     return write_npz(tmp_path / TEST_FILE, scored_content(TEST))
 
 
-# to train on
-
-
-def test_a_footage_holds_eight_cameras_of_every_sequence(train_file: Path) -> None:
-    footage = load_3dhp_train(train_file)
-    assert len(footage.lengths) == len(footage.subjects) == 8 * len(TRAIN)
-    np.testing.assert_array_equal(footage.lengths, np.repeat([12, 9, 7], 8))
-    assert footage.subjects == ("S1",) * 16 + ("S4",) * 8
-    assert footage.skeleton == MPI_INF_3DHP
-    assert {tuple(size) for size in footage.sizes} == {(2048, 2048)}
-    np.testing.assert_array_equal(footage.units, np.full(24, 2 / 2048))
-    assert (footage.confidence == 1).all()
+def test_load_3dhp_train_has_eight_cameras(train_file: Path) -> None:
+    dataset = load_3dhp_train(train_file)
+    assert len(dataset.lengths) == len(dataset.subjects) == 8 * len(TRAIN)
+    np.testing.assert_array_equal(dataset.lengths, np.repeat([12, 9, 7], 8))
+    assert dataset.subjects == ("S1",) * 16 + ("S4",) * 8
+    assert dataset.skeleton == MPI_INF_3DHP
+    assert {tuple(size) for size in dataset.sizes} == {(2048, 2048)}
+    np.testing.assert_array_equal(dataset.units, np.full(24, 2 / 2048))
+    assert (dataset.confidence == 1).all()
     views = [(name, camera) for name in TRAIN for camera in CAMERAS]
-    for (name, camera), start, length in zip(views, footage.starts, footage.lengths, strict=True):
+    for (name, camera), start, length in zip(views, dataset.starts, dataset.lengths, strict=True):
         xy, xyz = train_view(name, camera, TRAIN[name])
         part = slice(start, start + length)
-        np.testing.assert_allclose(footage.xy[part], xy[:, OF_28], rtol=1e-6)
-        np.testing.assert_allclose(footage.xyz[part], xyz[:, OF_28], rtol=1e-6, atol=1e-3)
+        np.testing.assert_allclose(dataset.xy[part], xy[:, OF_28], rtol=1e-6)
+        np.testing.assert_allclose(dataset.xyz[part], xyz[:, OF_28], rtol=1e-6, atol=1e-3)
 
 
-def test_the_raw_files_give_the_same_footage(tmp_path: Path, train_file: Path) -> None:
+def test_load_3dhp_train_reads_raw_files(tmp_path: Path, train_file: Path) -> None:
     raw, npz = (
         load_3dhp_train(write_train_raw(tmp_path / "raw", TRAIN)),
         load_3dhp_train(train_file),
@@ -70,15 +67,15 @@ def test_the_raw_files_give_the_same_footage(tmp_path: Path, train_file: Path) -
     assert raw.subjects == npz.subjects
 
 
-def test_a_clip_is_in_half_image_widths_and_root_relative(train_file: Path) -> None:
-    footage = load_3dhp_train(train_file).of(["S4"])
-    clip = footage.take(footage.clips(5, 9)[:1], 5, "screen")
+def test_load_3dhp_train_has_half_image_widths(train_file: Path) -> None:
+    dataset = load_3dhp_train(train_file).select_subjects(["S4"])
+    clip = dataset.cut_clips(dataset.clip_starts(5, 9)[:1], 5, "screen")
     xy, xyz = (part[:5, OF_28] for part in train_view("S4 Seq2", "0", 7))
     np.testing.assert_allclose(clip.xyc[0, ..., :2], xy / 1024 - 1, atol=1e-6)
     np.testing.assert_allclose(clip.xyz[0], (xyz - xyz[:, ROOT, None]) / 1024, atol=1e-5)
 
 
-def test_the_folder_of_the_file_will_do(train_file: Path, scored_file: Path) -> None:
+def test_load_3dhp_takes_the_folder(train_file: Path, scored_file: Path) -> None:
     assert len(load_3dhp_train(train_file.parent).lengths) == 24
     assert list(load_3dhp_test(str(scored_file.parent))) == list(TEST)
 
@@ -112,14 +109,14 @@ def _view(**changes: object) -> Change:
         (_view(data_3d=np.full((9, 17, 3), np.nan)), r"camera 4: expected finite"),
     ],
 )
-def test_a_broken_training_file_says_where(tmp_path: Path, change: Change, words: str) -> None:
+def test_load_3dhp_train_names_the_broken_view(tmp_path: Path, change: Change, words: str) -> None:
     path = write_npz(tmp_path / "a.npz", change(train_content(TRAIN)))
     with pytest.raises(ValueError, match=words) as caught:
         load_3dhp_train(path)
     assert str(path) in str(caught.value)
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_load_3dhp_names_missing_files(tmp_path: Path) -> None:
     for load, wanted in ((load_3dhp_train, "Seq"), (load_3dhp_test, r"TS\*/annot_data.mat")):
         with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
             load(tmp_path / "nowhere")
@@ -147,7 +144,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_broken_raw_training_file_is_refused(
+def test_load_3dhp_train_refuses_broken_raw_files(
     tmp_path: Path, content: bytes | dict, words: str
 ) -> None:
     file = write_train_raw(tmp_path, {"S1 Seq1": 4}) / "S1/Seq1/annot.mat"
@@ -160,14 +157,11 @@ def test_a_broken_raw_training_file_is_refused(
     assert str(file) in str(caught.value)
 
 
-# to be scored by
-
-
-def test_takes_hold_what_was_filmed(scored_file: Path) -> None:
+def test_load_3dhp_test_reads_takes(scored_file: Path) -> None:
     takes = load_3dhp_test(scored_file)
     assert list(takes) == list(TEST)
     for name, take in takes.items():
-        xy, xyz = filmed(name, TEST[name], 17, SIZES[name])
+        xy, xyz = swinging_joints(name, TEST[name], 17, SIZES[name])
         np.testing.assert_array_equal(take.xy, xy)
         np.testing.assert_array_equal(take.xyz, xyz)
         np.testing.assert_array_equal(take.valid, valid_frames(name, TEST[name]) == 1)
@@ -175,9 +169,7 @@ def test_takes_hold_what_was_filmed(scored_file: Path) -> None:
         assert take.activity is None
 
 
-def test_the_raw_files_give_the_same_takes_and_activities(
-    tmp_path: Path, scored_file: Path
-) -> None:
+def test_load_3dhp_test_reads_raw_files(tmp_path: Path, scored_file: Path) -> None:
     raw, npz = load_3dhp_test(write_test_raw(tmp_path / "raw", TEST)), load_3dhp_test(scored_file)
     assert list(raw) == list(npz)
     for name, take in raw.items():
@@ -208,21 +200,21 @@ def _take(**changes: object) -> Change:
         (_take(data_2d=np.full((22, 17, 2), np.inf)), "TS4: expected finite"),
     ],
 )
-def test_a_broken_test_file_says_where(tmp_path: Path, change: Change, words: str) -> None:
+def test_load_3dhp_test_names_the_broken_take(tmp_path: Path, change: Change, words: str) -> None:
     path = write_npz(tmp_path / "a.npz", change(scored_content(TEST)))
     with pytest.raises(ValueError, match=words) as caught:
         load_3dhp_test(path)
     assert str(path) in str(caught.value)
 
 
-def test_truth_may_be_anything_where_it_does_not_count(tmp_path: Path) -> None:
+def test_load_3dhp_test_ignores_truth_of_invalid_frames(tmp_path: Path) -> None:
     content = scored_content(TEST)
     content["TS4"]["data_3d"][content["TS4"]["valid"] == 0] = np.nan
     takes = load_3dhp_test(write_npz(tmp_path / "a.npz", content))
     assert np.isfinite(takes["TS4"].xyz[takes["TS4"].valid]).all()
 
 
-def test_a_broken_raw_test_file_is_refused(tmp_path: Path) -> None:
+def test_load_3dhp_test_refuses_broken_raw_files(tmp_path: Path) -> None:
     import h5py
 
     file = write_test_raw(tmp_path, {"TS1": 5}) / "TS1/annot_data.mat"
@@ -235,7 +227,7 @@ def test_a_broken_raw_test_file_is_refused(tmp_path: Path) -> None:
         load_3dhp_test(tmp_path)
 
 
-def test_without_h5py_only_the_raw_files_cannot_be_read(
+def test_load_3dhp_test_needs_h5py_for_raw_files_only(
     tmp_path: Path, scored_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = write_test_raw(tmp_path / "raw", {"TS1": 5})

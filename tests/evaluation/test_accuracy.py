@@ -1,4 +1,4 @@
-"""The packaged weights are as good as their card says, on an excerpt of the open benchmark."""
+"""The packaged weights reach the accuracy of the model card on an excerpt of the open benchmark."""
 
 import pytest
 from paths import EXCERPT
@@ -29,7 +29,9 @@ def reports(name: str) -> dict[str, Report]:
 
 
 @pytest.mark.parametrize("kind", ["clean", "noisy"])
-def test_errors_stay_below_the_bar(reports: dict[str, Report], name: str, kind: str) -> None:
+def test_packaged_weights_stay_below_the_bar(
+    reports: dict[str, Report], name: str, kind: str
+) -> None:
     n, p, velocity = BARS[name][kind]
     row = reports[kind].scores
     assert row["n_mpjpe"] < n
@@ -37,21 +39,21 @@ def test_errors_stay_below_the_bar(reports: dict[str, Report], name: str, kind: 
     assert row["mpjve"] < velocity
 
 
-def test_every_packaged_network_has_its_bar() -> None:
+def test_packaged_weights_all_have_a_bar() -> None:
     assert set(BARS) == set(packaged_names())
 
 
-def test_stature_is_near_the_default(reports: dict[str, Report]) -> None:
+def test_packaged_weights_predict_the_standard_height(reports: dict[str, Report]) -> None:
     """MPJPE, with the default height for everybody, is at most a few mm above N-MPJPE."""
     row = reports["clean"].scores
     assert row["mpjpe"] < row["n_mpjpe"] + 5
 
 
-def test_noise_costs_but_does_not_break(reports: dict[str, Report]) -> None:
+def test_packaged_weights_resist_noise(reports: dict[str, Report]) -> None:
     clean, noisy = (reports[name].scores["n_mpjpe"] for name in ("clean", "noisy"))
     assert clean < noisy < 1.6 * clean  # the better without noise, the larger its share
 
 
-def test_every_activity_is_in_the_excerpt(reports: dict[str, Report]) -> None:
+def test_excerpt_has_every_activity(reports: dict[str, Report]) -> None:
     assert len(reports["clean"].tables["activity"]) == 8
     assert reports["clean"].scores["frames"] == 2290

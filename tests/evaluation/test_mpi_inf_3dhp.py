@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: who is predicted from what and scored how, then the released numbers."""
+"""Protocol of P-STMO on MPI-INF-3DHP: predicted frames, scores, released numbers."""
 
 import json
 from pathlib import Path
@@ -11,15 +11,15 @@ from paths import GOLDEN
 from scipy.io import loadmat
 from synthetic_3dhp import (
     SIZES,
-    filmed,
     scored_content,
+    swinging_joints,
     write_npz,
     write_test_raw,
 )
 from torch import Tensor, nn
 
 from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, Take, load_3dhp_test
-from tcpformer.evaluation import mpi_inf_3dhp
+from tcpformer.evaluation import predict
 from tcpformer.evaluation.mpi_inf_3dhp import (
     CONVENTIONAL_WEIGHTS,
     average_sequences,
@@ -41,35 +41,32 @@ def scored_file(tmp_path: Path) -> Path:
     return write_npz(tmp_path / TEST_FILE, scored_content(TEST))
 
 
-# who is predicted from what
-
-
 class Repeats(nn.Module):
-    """Answers with what it saw in some frame of its window, in all frames or for the centre."""
+    """Answers with what it saw in some frame of its window, in all frames or for the center."""
 
-    def __init__(self, frames: int, of: int, *, centre: bool) -> None:
+    def __init__(self, frames: int, of: int, *, center: bool) -> None:
         super().__init__()
         self.config = SimpleNamespace(frames=frames)
-        self.of, self.centre = of, centre
+        self.of, self.center = of, center
         self.anything = nn.Parameter(torch.zeros(1))
 
     def forward(self, xyc: Tensor) -> Tensor:
-        answer = torch.full_like(xyc[:, :1] if self.centre else xyc, torch.nan)
+        answer = torch.full_like(xyc[:, :1] if self.center else xyc, torch.nan)
         middle = answer.shape[1] // 2
         answer[:, middle] = xyc[:, self.of]
         return answer
 
 
 @pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize("centre", [False, True])
+@pytest.mark.parametrize("center", [False, True])
 @pytest.mark.parametrize("of", [0, 4, 8])
-def test_every_valid_frame_is_the_centre_of_its_padded_window(
-    scored_file: Path, monkeypatch: pytest.MonkeyPatch, flip: bool, centre: bool, of: int
+def test_predict_3dhp_centers_windows_on_valid_frames(
+    scored_file: Path, monkeypatch: pytest.MonkeyPatch, flip: bool, center: bool, of: int
 ) -> None:
-    monkeypatch.setattr(mpi_inf_3dhp, "WINDOWS_AT_ONCE", 7)
+    monkeypatch.setattr(predict, "WINDOWS_AT_ONCE", 7)
     takes, told = load_3dhp_test(scored_file), []
     poses = predict_3dhp(
-        Repeats(9, of, centre=centre), takes, flip=flip, progress=lambda *step: told.append(step)
+        Repeats(9, of, center=center), takes, flip=flip, progress=lambda *step: told.append(step)
     )
     for name, take in takes.items():
         seen = np.clip(np.arange(len(take.xy)) + of - 4, 0, len(take.xy) - 1)[take.valid]
@@ -87,7 +84,7 @@ def test_every_valid_frame_is_the_centre_of_its_padded_window(
     assert max(np.diff([0, *done])) == 7
 
 
-def test_predictions_are_written_as_matlab_expects_them(tmp_path: Path) -> None:
+def test_save_predictions_has_the_layout_of_matlab(tmp_path: Path) -> None:
     poses = {name: np.random.default_rng(0).normal(size=(n, 17, 3)) for name, n in TEST.items()}
     save_predictions(poses, tmp_path / "inference_data.mat")
     content = loadmat(tmp_path / "inference_data.mat")
@@ -96,23 +93,20 @@ def test_predictions_are_written_as_matlab_expects_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(content[name][:, 5, 0, 3], poses[name][3, 5])
 
 
-# scores
-
-
 def takes_of(
     errors: dict[str, np.ndarray],
 ) -> tuple[dict[str, np.ndarray], dict[str, Take]]:
     """Takes, all of it valid, and poses that are wrong by given vectors."""
     poses, takes = {}, {}
     for name, wrong in errors.items():
-        xy, xyz = filmed(name, len(wrong), 17, SIZES[name])
+        xy, xyz = swinging_joints(name, len(wrong), 17, SIZES[name])
         xyz = np.round(xyz - xyz[:, ROOT, None])
         poses[name] = xyz + wrong
         takes[name] = Take(xy, xyz, np.ones(len(wrong), bool), SIZES[name])
     return poses, takes
 
 
-def test_the_truth_scores_full_marks() -> None:
+def test_score_3dhp_of_the_truth() -> None:
     poses, takes = takes_of({name: np.zeros((n, 17, 3)) for name, n in TEST.items()})
     report = score_3dhp(poses, takes, frames=27, flip=True)
     for row in (report.scores, *report.tables["sequence"].values()):
@@ -122,7 +116,7 @@ def test_the_truth_scores_full_marks() -> None:
     assert report.scores["frames"] == sum(TEST.values())
 
 
-def test_pck_and_auc_agree_with_counting_in_whole_micrometres(rng: np.random.Generator) -> None:
+def test_score_3dhp_pck_and_auc_equal_a_loop(rng: np.random.Generator) -> None:
     """Another way to the same numbers: loops, and no rounding anywhere."""
     micro = {name: rng.integers(-150_000, 150_000, (n, 17, 3)) for name, n in TEST.items()}
     for wrong in micro.values():
@@ -144,7 +138,7 @@ def test_pck_and_auc_agree_with_counting_in_whole_micrometres(rng: np.random.Gen
         assert 5 < row["auc"] < row["pck"] < 95
 
 
-def test_mpjpe_counts_the_pelvis_and_pck_does_not() -> None:
+def test_score_3dhp_counts_the_pelvis_in_mpjpe_only() -> None:
     wrong = np.full((TEST["TS1"], 17, 3), [0.0, 200.0, 0.0])
     wrong[:, ROOT] = 0
     row = score_3dhp(*takes_of({"TS1": wrong}), frames=27, flip=True).scores
@@ -152,7 +146,7 @@ def test_mpjpe_counts_the_pelvis_and_pck_does_not() -> None:
     assert (row["pck"], row["auc"]) == (0, 0)
 
 
-def test_scenes_and_all_are_pooled_over_frames() -> None:
+def test_score_3dhp_pools_over_frames() -> None:
     off = {"TS1": 10.0, "TS2": 40.0, "TS5": 100.0}
     lengths = {"TS1": 30, "TS2": 10, "TS5": 20}
     wrong = {name: np.zeros((n, 17, 3)) for name, n in lengths.items()}
@@ -174,7 +168,7 @@ def test_scenes_and_all_are_pooled_over_frames() -> None:
     assert next(iter(report.published)) == "TCPFormer, 81 frames"
 
 
-def test_acceleration_is_of_valid_frames_in_a_row(rng: np.random.Generator) -> None:
+def test_score_3dhp_acceleration_of_consecutive_frames(rng: np.random.Generator) -> None:
     """One take has none: every second frame is valid. The other has two stretches of them."""
     poses, takes = takes_of({"TS1": np.zeros((20, 17, 3)), "TS2": np.zeros((20, 17, 3))})
     every_second, stretches = np.arange(20) % 2 == 0, np.ones(20, bool)
@@ -199,7 +193,7 @@ SPREADSHEET = {
 }
 
 
-def test_the_averages_are_those_of_the_published_spreadsheet() -> None:
+def test_average_sequences_equals_the_published_spreadsheet() -> None:
     """P-STMO-S: 32.2, 97.9, 75.8 in its paper, by the conventional weights."""
     rows = {
         name: {score: values[i] for score, values in SPREADSHEET.items()}
@@ -217,9 +211,6 @@ def test_the_averages_are_those_of_the_published_spreadsheet() -> None:
     assert sum(CONVENTIONAL_WEIGHTS.values()) == 2929
 
 
-# the released code
-
-
 def released_model(folder: Path) -> nn.Module:
     with np.load(GOLDEN / "tcpformer_L2_d32_T27.npz") as data:
         state = {k[6:]: torch.from_numpy(data[k]) for k in data if k.startswith("state/")}
@@ -227,7 +218,7 @@ def released_model(folder: Path) -> nn.Module:
     return load_model(folder / "a.pth", heads=4)
 
 
-def test_the_released_evaluation_is_reproduced(tmp_path: Path) -> None:
+def test_evaluate_3dhp_equals_the_released_code(tmp_path: Path) -> None:
     entry = "mpi_inf_3dhp_synthetic.npz with tcpformer_L2_d32_T27.npz, flip averaging"
     golden = json.loads((GOLDEN / "evaluation.json").read_text())[entry]
     report = evaluate_3dhp(
@@ -245,9 +236,9 @@ def test_the_released_evaluation_is_reproduced(tmp_path: Path) -> None:
     assert report.published["TCPFormer, 27 frames"] == {"mpjpe": 17.8, "pck": 98.7, "auc": 86.5}
 
 
-def test_raw_files_are_scored_by_activity_too(tmp_path: Path) -> None:
+def test_evaluate_3dhp_scores_raw_files_by_activity(tmp_path: Path) -> None:
     data, npz = write_test_raw(tmp_path / "raw", TEST), tmp_path / "a.npz"
-    model = Repeats(9, 4, centre=True)
+    model = Repeats(9, 4, center=True)
     report = evaluate_3dhp(model, data, flip=False)
     assert list(report.tables) == ["sequence", "scene", "activity", "joint", "average"]
     assert list(report.tables["activity"]) == ["1", "2", "3"]

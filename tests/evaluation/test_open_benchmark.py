@@ -1,4 +1,4 @@
-"""Scores on the open benchmark: the truth is perfect, and what is wrong is wrong as foreseen."""
+"""Scores on the open benchmark_file: zero for the truth, and as computed for known errors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from motions import FOCAL, SIZE, walk
 
 from tcpformer.evaluation.open_benchmark import SCORES, evaluate_open
-from tcpformer.lifting.lifter import Lifter, _Said
+from tcpformer.lifting.lifter import Lifter, _Prediction
 from tcpformer.models.checkpoint import WeightsSpec, save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D
@@ -31,8 +31,8 @@ def views(size: float = 1.0) -> list[np.ndarray]:
     return result
 
 
-def benchmark(path: Path, size: float = 1.0) -> Path:
-    """A file of the open benchmark: three views."""
+def benchmark_file(path: Path, size: float = 1.0) -> Path:
+    """A file of the open benchmark_file: three views."""
     whole = np.concatenate(views(size))
     xy = FOCAL * whole[..., :2] / whole[..., 2:] + np.array(SIZE) / 2
     n = len(LENGTHS)
@@ -57,7 +57,7 @@ def benchmark(path: Path, size: float = 1.0) -> Path:
 def lifter(tmp_path: Path) -> Lifter:
     torch.manual_seed(0)
     model = TCPFormer(Config(frames=9, depth=1, width=8, heads=1, representation=8))
-    save_model(model, tmp_path / "weights", convention=WeightsSpec())
+    save_model(model, tmp_path / "weights", spec=WeightsSpec())
     return Lifter(tmp_path / "weights", "cpu")
 
 
@@ -67,17 +67,19 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def say(answer: Answer = lambda true: true, size: float = 1.0) -> None:
         truth = {len(view): view - view[:, :1] for view in views(size)}
-        monkeypatch.setattr(Lifter, "_said", lambda _, m, focal: _Said(answer(truth[len(m)]), None))
+        monkeypatch.setattr(
+            Lifter, "_predict", lambda _, m, focal: _Prediction(answer(truth[len(m)]), None)
+        )
 
     return say
 
 
 @pytest.mark.parametrize("noisy", [False, True])
-def test_the_truth_is_perfect(
+def test_evaluate_open_is_perfect_for_the_truth(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None], noisy: bool
 ) -> None:
     answers()
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=noisy)
+    report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=noisy)
     for row in (report.scores, *report.tables["activity"].values()):
         assert row["mpjpe"] < 0.1  # the file keeps tenths of millimetres
         assert row["n_mpjpe"] < 0.1
@@ -89,21 +91,21 @@ def test_the_truth_is_perfect(
 
 
 @pytest.mark.parametrize("unit", [0.01, 1.0, 300.0])
-def test_the_unit_of_the_answer_does_not_matter(
+def test_evaluate_open_ignores_the_unit(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None], unit: float
 ) -> None:
     answers(lambda true: unit * true)
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False)
+    report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False)
     assert report.scores["mpjpe"] < 0.1
 
 
-def test_people_of_another_height_are_wrong_by_their_height_alone(
+def test_evaluate_open_scores_another_height(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
     """Nothing tells the lifter how tall somebody is: MPJPE shows it, N-MPJPE does not."""
     size = 1.1
     answers(size=size)
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz", size), noisy=False)
+    report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz", size), noisy=False)
     true = [view - view[:, :1] for view in views(size)]
     reach = np.concatenate([np.linalg.norm(view, axis=-1).mean(axis=-1) for view in true]).mean()
     row = report.scores
@@ -112,46 +114,48 @@ def test_people_of_another_height_are_wrong_by_their_height_alone(
     assert row["p_mpjpe"] < 0.1
 
 
-def turned(pose: np.ndarray, angle: float) -> np.ndarray:
+def rotated(pose: np.ndarray, angle: float) -> np.ndarray:
     """About the axis that points down in the picture; bones keep their lengths."""
     c, s = np.cos(angle), np.sin(angle)
     return pose @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
 
 
-def far(moved: np.ndarray, pose: np.ndarray) -> float:
+def mean_distance(moved: np.ndarray, pose: np.ndarray) -> float:
     """The mean distance of joints, in millimetres."""
     return 1000 * float(np.linalg.norm(moved - pose, axis=-1).mean())
 
 
-def test_a_turned_pose_is_forgiven_by_alignment_alone(
+def test_evaluate_open_rotation_counts_except_in_p_mpjpe(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
-    answers(lambda true: turned(true, 0.5))
-    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    answers(lambda true: rotated(true, 0.5))
+    row = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False).scores
     true = np.concatenate([view - view[:, :1] for view in views()])
-    assert row["mpjpe"] == pytest.approx(far(turned(true, 0.5), true), abs=0.1)
+    assert row["mpjpe"] == pytest.approx(mean_distance(rotated(true, 0.5), true), abs=0.1)
     assert row["n_mpjpe"] > 20
     assert row["p_mpjpe"] < 0.1
 
 
-def test_a_mirror_image_is_not_forgiven(
+def test_evaluate_open_mirror_image_counts(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
     answers(lambda true: true * [-1, 1, 1])
-    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    row = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False).scores
     assert row["p_mpjpe"] > 20
 
 
-def test_frames_weigh_equally(tmp_path: Path, lifter: Lifter, answers: Callable[..., None]) -> None:
+def test_evaluate_open_weighs_frames_equally(
+    tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
+) -> None:
     """One view is wrong: its share in the mean is that of its frames."""
-    answers(lambda true: turned(true, 0.5) if len(true) == LENGTHS[1] else true)
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False)
+    answers(lambda true: rotated(true, 0.5) if len(true) == LENGTHS[1] else true)
+    report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False)
     walked = LENGTHS[0] + LENGTHS[2]
     rows = report.tables["activity"] | {"all": report.scores}
     frames = {name: row["frames"] for name, row in rows.items()}
     assert frames == {"run": LENGTHS[1], "walk": walked, "all": sum(LENGTHS)}
     wrong = views()[1] - views()[1][:, :1]
-    error = far(turned(wrong, 0.5), wrong)
+    error = mean_distance(rotated(wrong, 0.5), wrong)
     assert rows["run"]["mpjpe"] == pytest.approx(error, abs=0.1)
     assert rows["walk"]["mpjpe"] < 0.1
     share = LENGTHS[1] / sum(LENGTHS)
@@ -161,37 +165,37 @@ def test_frames_weigh_equally(tmp_path: Path, lifter: Lifter, answers: Callable[
         assert every == pytest.approx(share * run + (1 - share) * walks, abs=1e-6)
 
 
-def test_shaking_is_measured_in_millimetres_and_seconds(
+def test_evaluate_open_scores_jitter(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
     """The body turns to and fro each frame: wrong by e, right, wrong by e, ..."""
 
     def shaken(true: np.ndarray) -> np.ndarray:
         pose = true.copy()
-        pose[::2] = turned(pose[::2], 0.05)
+        pose[::2] = rotated(pose[::2], 0.05)
         return pose
 
     answers(shaken)
-    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    row = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False).scores
     true = np.concatenate([view - view[:, :1] for view in views()])
-    e = far(turned(true, 0.05), true)
+    e = mean_distance(rotated(true, 0.05), true)
     assert row["mpjve"] == pytest.approx(e * FPS, rel=0.05)
     assert row["acceleration_error"] == pytest.approx(2 * e * FPS**2, rel=0.05)
 
 
-def test_the_lifter_gets_what_the_file_holds(
+def test_evaluate_open_passes_the_content_of_the_file(
     tmp_path: Path, lifter: Lifter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pixels in tenths, confidence of 255; the focal length only if it is to be known."""
     asked: list[tuple[Motion2D, float]] = []
     truth = {len(view): view - view[:, :1] for view in views()}
 
-    def said(_: Lifter, motion: Motion2D, focal: float) -> _Said:
+    def said(_: Lifter, motion: Motion2D, focal: float) -> _Prediction:
         asked.append((motion, focal))
-        return _Said(truth[len(motion)], None)
+        return _Prediction(truth[len(motion)], None)
 
-    monkeypatch.setattr(Lifter, "_said", said)
-    path, told = benchmark(tmp_path / "b.npz"), []
+    monkeypatch.setattr(Lifter, "_predict", said)
+    path, told = benchmark_file(tmp_path / "b.npz"), []
     evaluate_open(lifter, path, noisy=False, progress=lambda *step: told.append(step))
     evaluate_open(lifter, path, noisy=True, known_focal=False)
     first = views()[0]
@@ -207,24 +211,24 @@ def test_the_lifter_gets_what_the_file_holds(
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_a_real_lifter_is_scored_on_the_whole_road(tmp_path: Path, lifter: Lifter) -> None:
+def test_evaluate_open_with_a_real_lifter(tmp_path: Path, lifter: Lifter) -> None:
     """Untrained weights answer with a nearly flat pose: bad, but no nonsense."""
-    row = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False).scores
+    row = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False).scores
     assert all(np.isfinite(row[score]) for score in SCORES)
     assert 1 < row["p_mpjpe"] <= row["n_mpjpe"] <= row["mpjpe"] < 500
 
 
-def test_another_file_is_refused(tmp_path: Path, lifter: Lifter) -> None:
+def test_evaluate_open_refuses_other_files(tmp_path: Path, lifter: Lifter) -> None:
     np.savez(tmp_path / "other.npz", xy=np.zeros(3))
     with pytest.raises(ValueError, match=r"other\.npz: keys .* are missing"):
         evaluate_open(lifter, tmp_path / "other.npz", noisy=False)
 
 
-def test_every_nth_view_is_a_smaller_benchmark(
+def test_evaluate_open_takes_a_view_step(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
     answers()
-    report = evaluate_open(lifter, benchmark(tmp_path / "b.npz"), noisy=False, view_step=2)
+    report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz"), noisy=False, view_step=2)
     assert report.scores["frames"] == LENGTHS[0] + LENGTHS[2]
     assert set(report.tables["activity"]) == {"walk"}
     assert "every 2th view" in report.title

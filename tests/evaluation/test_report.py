@@ -1,4 +1,4 @@
-"""Reports: every number in the table, in the files and nowhere else."""
+"""Reports: tables, JSON, CSV and picture."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ def report(**changes: object) -> Report:
     return Report(**(content | changes))  # pyright: ignore[reportArgumentType]
 
 
-def test_the_table_shows_rows_then_all_then_what_others_print() -> None:
+def test_table_shows_rows_all_and_published() -> None:
     title, by_action, systems, note = report().table().split("\n\n")
     assert title == "a protocol"
     assert by_action.split("\n") == [
@@ -45,7 +45,7 @@ def test_the_table_shows_rows_then_all_then_what_others_print() -> None:
     assert note == "- Not comparable with another."
 
 
-def test_json_holds_scores_at_the_top_and_tables_below(tmp_path: Path) -> None:
+def test_write_reports_json(tmp_path: Path) -> None:
     written = write_reports({"h36m-sh": report()}, tmp_path / "out")
     content = json.loads((tmp_path / "out/report.json").read_text())
     assert {key: content[key] for key in ALL} == ALL
@@ -55,14 +55,14 @@ def test_json_holds_scores_at_the_top_and_tables_below(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {p.name for p in written}
 
 
-def test_several_reports_stand_side_by_side(tmp_path: Path) -> None:
+def test_write_reports_of_several(tmp_path: Path) -> None:
     write_reports({"clean": report(), "noisy": report(scores={"mpjpe": 60.0})}, tmp_path)
     content = json.loads((tmp_path / "report.json").read_text())
     assert (content["clean"]["mpjpe"], content["noisy"]["mpjpe"]) == (45.05, 60.0)
     assert (tmp_path / "noisy_action.csv").exists()
 
 
-def test_the_csv_keeps_every_digit(tmp_path: Path) -> None:
+def test_write_reports_csv_has_every_digit(tmp_path: Path) -> None:
     write_reports({"open": report()}, tmp_path)
     with (tmp_path / "action.csv").open() as stream:
         rows = {row["action"]: row for row in csv.DictReader(stream)}
@@ -70,18 +70,18 @@ def test_the_csv_keeps_every_digit(tmp_path: Path) -> None:
     assert set(rows) == {"walk", "run", "all"}
 
 
-def test_the_picture_is_a_png(tmp_path: Path) -> None:
+def test_write_reports_draws_a_png(tmp_path: Path) -> None:
     write_reports({"open": report(tables={})}, tmp_path)
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_score_without_a_label_would_not_be_shown() -> None:
+def test_labels_cover_all_scores() -> None:
     from tcpformer.evaluation.open_benchmark import SCORES
 
     assert set(SCORES) <= set(LABELS)
 
 
-def test_nothing_is_left_where_nothing_can_be_written(tmp_path: Path) -> None:
+def test_write_reports_refuses_a_file_as_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_reports({"open": report()}, tmp_path / "file")

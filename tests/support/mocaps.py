@@ -9,7 +9,7 @@ from tcpformer.skeleton import H36M
 
 
 def mocap_file(path: Path) -> Path:
-    """Three people walking: two to learn from, one to score on."""
+    """Write three people walking: two for training, one for validation."""
     walks = [walk(60 + 10 * i, fps=50.0, speed=1.0 + 0.2 * i).xyz for i in range(3)]
     xyz = np.concatenate(walks)
     np.savez(

@@ -1,4 +1,4 @@
-"""Made-up files in exactly the formats of Human3.6M, and networks that know the truth."""
+"""Made-up files in the formats of Human3.6M, and networks that know the truth."""
 
 import pickle
 from pathlib import Path
@@ -21,8 +21,8 @@ Video = tuple[str, str, int]
 
 
 def sh_split(videos: list[Video], seed: int = 0) -> dict[str, object]:
-    """One split of the SH file. The 2D is exact and the confidence is the true relative depth in
-    half image widths, so that a network can know the truth from what it is given."""
+    """Return one split of the SH file. The 2D is exact and the confidence is the true relative
+    depth in half image widths, so that a network can know the truth from its input."""
     rng = np.random.default_rng(seed)
     names = [(s, CAMERAS[int(s[-2:]) - 1], a) for s, a, length in videos for _ in range(length)]
     xyz = rng.uniform(200, 800, (len(names), 17, 3)).astype(np.float32)
@@ -51,8 +51,8 @@ def sh_file(path: Path, test: list[Video], train: list[Video] | None = None) -> 
 
 
 def cpn_folder(folder: Path, takes: dict[str, dict[str, int]], seed: int = 0) -> Path:
-    """Subject -> take -> frames. A "detected" frame says its own number, counted over the file and
-    the cameras, as a quarter of y; x is at the right edge, so that a mirror image is known."""
+    """Write subject -> take -> frames. A "detected" frame holds its own number, counted over file
+    and cameras, as a quarter of y; x is at the right edge, which tells a mirror image."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
     positions = {
@@ -85,7 +85,7 @@ def cpn_folder(folder: Path, takes: dict[str, dict[str, int]], seed: int = 0) ->
 
 
 def numbers(x: torch.Tensor) -> torch.Tensor:
-    """Which frames of a CPN file made here a network is given."""
+    """Return the numbers of the frames of a CPN file in a network's input."""
     # Some images are two pixels higher than wide, which moves their middle by one.
     return ((x[:, :, 0, 1] + 1) * (WIDTH / 2 / PIXELS_APART)).round().long()
 
@@ -94,7 +94,7 @@ def numbers(x: torch.Tensor) -> torch.Tensor:
 
 
 class Reads(tcpformer.TCPFormer):
-    """Says of every frame what it was given, root-relative."""
+    """Returns its input, root-relative."""
 
     def __init__(self, frames: int = 9) -> None:
         config = tcpformer.Config(frames=frames, depth=1, width=8, heads=1, representation=8)
@@ -104,8 +104,8 @@ class Reads(tcpformer.TCPFormer):
         return xyc - xyc[:, :, :1]
 
 
-class ReadsCentre(strided_transformer.StridedTransformer):
-    """Says the same of the centre frame alone."""
+class ReadsCenter(strided_transformer.StridedTransformer):
+    """Returns the center frame of its input, root-relative."""
 
     def __init__(self, frames: int = 9) -> None:
         config = strided_transformer.Config(
@@ -114,25 +114,25 @@ class ReadsCentre(strided_transformer.StridedTransformer):
         super().__init__(config)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        centre = x[:, x.shape[1] // 2, None]
-        return centre - centre[:, :, :1]
+        center = x[:, x.shape[1] // 2, None]
+        return center - center[:, :, :1]
 
 
 class Knows(Reads):
-    """Says of every frame of a CPN file what a table holds of it; of mirror images, mirrored."""
+    """Returns the row of a table for every frame of a CPN file; mirrored for mirror images."""
 
     def __init__(self, table: np.ndarray, frames: int = 9) -> None:
         super().__init__(frames)
         self.table = torch.from_numpy(table.astype(np.float32))
 
     def forward(self, xyc: torch.Tensor, *, skip_local: bool = False) -> torch.Tensor:
-        said = self.table[numbers(xyc)]
-        mirrored = said[:, :, list(H36M_NOSE.mirror)] * torch.tensor([-1.0, 1.0, 1.0])
-        return torch.where(xyc[..., :1, :1] > 0, said, mirrored)
+        rows = self.table[numbers(xyc)]
+        mirrored = rows[:, :, list(H36M_NOSE.mirror)] * torch.tensor([-1.0, 1.0, 1.0])
+        return torch.where(xyc[..., :1, :1] > 0, rows, mirrored)
 
 
-class KnowsCentre(ReadsCentre):
-    """The same of the centre frame alone."""
+class KnowsCenter(ReadsCenter):
+    """Returns the row of a table for the center frame."""
 
     def __init__(self, table: np.ndarray, frames: int = 9) -> None:
         super().__init__(frames)

@@ -1,4 +1,4 @@
-"""Made-up people in exactly the file formats of MPI-INF-3DHP; numbers depend on names only."""
+"""Made-up people in the file formats of MPI-INF-3DHP; numbers depend on names only."""
 
 import zlib
 from collections.abc import Mapping
@@ -14,8 +14,10 @@ OF_28 = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6]
 SIZES = {f"TS{n}": (2048, 2048) if n < 5 else (1920, 1080) for n in range(1, 7)}
 
 
-def filmed(name: str, frames: int, joints: int, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Pixels (t, j, 2) and millimetres in camera axes (t, j, 3) of joints that swing."""
+def swinging_joints(
+    name: str, frames: int, joints: int, size: tuple[int, int]
+) -> tuple[np.ndarray, ...]:
+    """Return pixels (t, j, 2) and millimetres in camera axes (t, j, 3) of joints that swing."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     phase = rng.uniform(0, 7, (joints, 3)) + 0.1 * np.arange(frames)[:, None, None]
     xyz = rng.normal(0, 400, (joints, 3)) + 100 * np.sin(phase) + np.array([0.0, 0.0, 3500.0])
@@ -23,12 +25,12 @@ def filmed(name: str, frames: int, joints: int, size: tuple[int, int]) -> tuple[
 
 
 def train_view(name: str, camera: str, frames: int) -> tuple[np.ndarray, ...]:
-    """What is seen of a sequence ("S1 Seq2") by a camera, 28 joints."""
-    return filmed(f"{name} {camera}", frames, 28, (2048, 2048))
+    """Return one camera's view of a sequence ("S1 Seq2"), 28 joints."""
+    return swinging_joints(f"{name} {camera}", frames, 28, (2048, 2048))
 
 
 def train_content(lengths: Mapping[str, int]) -> dict[str, list]:
-    """What data_train_3dhp.npz holds of sequences of some lengths."""
+    """Return the content of data_train_3dhp.npz for sequences of some lengths."""
     content = {}
     for name, frames in lengths.items():
         views = {camera: train_view(name, camera, frames) for camera in CAMERAS}
@@ -41,14 +43,14 @@ def train_content(lengths: Mapping[str, int]) -> dict[str, list]:
 
 
 def cells(parts: list[np.ndarray]) -> np.ndarray:
-    """A MATLAB cell array, one column."""
+    """Return a MATLAB cell array, one column."""
     column = np.empty((len(parts), 1), dtype=object)
     column[:, 0] = parts
     return column
 
 
 def write_train_raw(folder: Path, lengths: Mapping[str, int]) -> Path:
-    """S1/Seq1/annot.mat and so on, 14 cameras."""
+    """Write S1/Seq1/annot.mat and so on, 14 cameras."""
     for name, frames in lengths.items():
         views = [train_view(name, str(camera), frames) for camera in range(14)]
         file = folder / name.replace(" ", "/") / "annot.mat"
@@ -65,23 +67,23 @@ def write_train_raw(folder: Path, lengths: Mapping[str, int]) -> Path:
 
 
 def valid_frames(name: str, frames: int) -> np.ndarray:
-    """Nine of ten."""
+    """Mark nine of ten frames."""
     return (np.random.default_rng(zlib.crc32(name.encode())).random(frames) < 0.9).astype(float)
 
 
 def scored_content(lengths: Mapping[str, int]) -> dict[str, dict[str, np.ndarray]]:
-    """What data_test_3dhp.npz holds of sequences of some lengths."""
+    """Return the content of data_test_3dhp.npz for sequences of some lengths."""
     content = {}
     for name, frames in lengths.items():
-        xy, xyz = filmed(name, frames, 17, SIZES[name])
+        xy, xyz = swinging_joints(name, frames, 17, SIZES[name])
         content[name] = {"data_2d": xy, "data_3d": xyz, "valid": valid_frames(name, frames)}
     return content
 
 
 def write_test_raw(folder: Path, lengths: Mapping[str, int]) -> Path:
-    """TS1/annot_data.mat and so on."""
+    """Write TS1/annot_data.mat and so on."""
     for name, frames in lengths.items():
-        xy, xyz = filmed(name, frames, 17, SIZES[name])
+        xy, xyz = swinging_joints(name, frames, 17, SIZES[name])
         (folder / name).mkdir(parents=True)
         with h5py.File(folder / name / "annot_data.mat", "w", userblock_size=512) as file:
             file["annot2"], file["univ_annot3"] = xy[:, None], xyz[:, None]
@@ -93,7 +95,7 @@ def write_test_raw(folder: Path, lengths: Mapping[str, int]) -> Path:
 
 
 def write_npz(path: Path, content: object) -> Path:
-    """A pickled object under `data`, as numpy saves it."""
+    """Write a pickled object under `data`, as numpy saves it."""
     data = np.empty((), dtype=object)
     data[()] = content
     np.savez(path, data=data)

@@ -117,7 +117,7 @@ class VideoDataset:
         xy, confidence, xyz = self.xy[index], self.confidence[index], self.xyz[index]
         xyz = xyz * self.units[which][:, None, None, None]
         relative = xyz - xyz[:, :, self.skeleton.root, None]
-        sizes = [self.size_of(i) for i in which]
+        sizes = [self.size_of(int(i)) for i in which]
         if normalization == "screen":
             screen = np.stack([to_screen(part, size) for part, size in zip(xy, sizes, strict=True)])
             xyc = np.concatenate([screen, confidence[..., None]], axis=-1).astype(np.float32)

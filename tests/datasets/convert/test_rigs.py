@@ -1,4 +1,4 @@
-"""The 17 joints in the figures of many makers."""
+"""The 17 joints in the figures of many programs."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def both_sides(names: str) -> list[str]:
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_figures_of_many_makers(figure: str) -> None:
+def test_find_joints_knows_many_rigs(figure: str) -> None:
     names = both_sides(FIGURES[figure])
     at = find_joints(names)
     found = [names[at[joint]] for joint in ORDER if joint in at]
@@ -70,13 +70,13 @@ def test_figures_of_many_makers(figure: str) -> None:
             assert names[at[H36M.joints[twin]]] not in FIGURES[figure].split()
 
 
-def test_what_is_not_recognised_is_listed() -> None:
+def test_find_joints_lists_unknown_names() -> None:
     names = [name for name in both_sides(FIGURES["lafan"]) if name != "LeftLeg"] + ["Schwanz"]
     with pytest.raises(ValueError, match=r"no joint for \['LKnee'\].*Schwanz"):
         find_joints(names)
 
 
-def test_a_lost_chest_is_put_back() -> None:
+def test_to_h36m_restores_the_chest() -> None:
     capture = read_bvh(DATA / "07_12.bvh")
     xyz, notes = to_h36m(capture)
     assert notes[0] == "the chest bone was lost in conversion: put back"
@@ -84,7 +84,7 @@ def test_a_lost_chest_is_put_back() -> None:
     assert np.linalg.norm(shorter, axis=-1) * UNITS["inch/0.45"] == pytest.approx(0.124, abs=0.002)
 
 
-def test_cmu_forearms_end_at_the_wrist() -> None:
+def test_to_h36m_shortens_cmu_forearms() -> None:
     xyz, notes = to_h36m(read_bvh(DATA / "07_12.bvh"))
     shoulder, elbow, wrist = (xyz[:, H36M.index[f"L{j}"]] for j in ("Shoulder", "Elbow", "Wrist"))
     arm, forearm = np.linalg.norm([elbow - shoulder, wrist - elbow], axis=-1)
@@ -93,7 +93,7 @@ def test_cmu_forearms_end_at_the_wrist() -> None:
 
 
 @pytest.mark.parametrize("joints", [("Neck", "Head"), ("LeftForeArm", "LeftHand")])
-def test_joints_in_one_place_are_refused(joints: tuple[str, str]) -> None:
+def test_to_h36m_refuses_joints_in_one_place(joints: tuple[str, str]) -> None:
     capture = read_bvh(DATA / "07_12.bvh")
     above, below = (capture.joints.index(joint) for joint in joints)
     xyz = capture.xyz.copy()
@@ -102,7 +102,7 @@ def test_joints_in_one_place_are_refused(joints: tuple[str, str]) -> None:
         to_h36m(replace(capture, xyz=xyz))
 
 
-def test_a_head_without_an_end_gets_one_that_nods_along() -> None:
+def test_to_h36m_adds_the_end_of_the_head() -> None:
     capture = read_bvh(DATA / "11_01.bvh")
     xyz, notes = to_h36m(capture)
     assert notes == ("the head bone has no end: made one",)

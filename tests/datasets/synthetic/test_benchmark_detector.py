@@ -1,4 +1,4 @@
-"""Detector noise: what stays exact, what confidence knows, and the statistics it states."""
+"""Noise of the kind of the open benchmark, and its confidence."""
 
 from itertools import pairwise
 
@@ -7,8 +7,6 @@ import pytest
 from motions import walk
 
 from tcpformer.datasets.synthetic.benchmark_detector import (
-    CORRELATION,
-    _wander,
     add_benchmark_noise,
 )
 from tcpformer.skeleton import H36M
@@ -25,7 +23,7 @@ def noisy(
     return xy, *add_benchmark_noise(xy, np.full(b, SECONDS), np.random.default_rng(seed))
 
 
-def test_a_quarter_of_the_clips_is_exact_and_fully_confident() -> None:
+def test_add_benchmark_noise_keeps_a_quarter_exact() -> None:
     xy, out, confidence = noisy()
     exact = (out == xy).all(axis=(1, 2, 3))
     assert abs(exact.mean() - 0.25) < 0.07
@@ -35,7 +33,7 @@ def test_a_quarter_of_the_clips_is_exact_and_fully_confident() -> None:
     assert confidence.max() <= 1
 
 
-def test_confidence_falls_with_error() -> None:
+def test_add_benchmark_noise_confidence_falls_with_error() -> None:
     xy, out, confidence = noisy()
     torso = np.linalg.norm(xy[0, :, JOINT["Thorax"]] - xy[0, :, JOINT["Hip"]], axis=-1).mean()
     some = (out != xy).any(axis=(1, 2, 3))
@@ -47,7 +45,7 @@ def test_confidence_falls_with_error() -> None:
     assert 0.04 < np.median(error) < 0.10
 
 
-def test_noise_is_the_same_by_seed_and_differs_by_seed() -> None:
+def test_add_benchmark_noise_is_repeatable() -> None:
     _, one, confidence = noisy(20, seed=1)
     _, same, again = noisy(20, seed=1)
     _, other, _ = noisy(20, seed=2)
@@ -56,7 +54,7 @@ def test_noise_is_the_same_by_seed_and_differs_by_seed() -> None:
     assert (one != other).any()
 
 
-def test_noise_is_in_units_of_the_person_and_leaves_its_input_alone() -> None:
+def test_add_benchmark_noise_scales_with_the_person() -> None:
     xy, one, confidence = noisy(30)
     _, other, likewise = noisy(30, size=1000.0)
     np.testing.assert_allclose(other / 1000, one, rtol=0, atol=1e-4)
@@ -64,7 +62,7 @@ def test_noise_is_in_units_of_the_person_and_leaves_its_input_alone() -> None:
     np.testing.assert_array_equal(xy, noisy(30)[0])
 
 
-def test_a_person_seen_end_on_is_not_a_point() -> None:
+def test_add_benchmark_noise_of_a_person_seen_end_on() -> None:
     xy = np.zeros((50, 5, 17, 2))
     xy[:, :, JOINT["LAnkle"]], xy[:, :, JOINT["RAnkle"]] = 1.0, -1.0
     out, confidence = add_benchmark_noise(xy, np.full(50, SECONDS), np.random.default_rng(0))
@@ -74,21 +72,14 @@ def test_a_person_seen_end_on_is_not_a_point() -> None:
 
 
 @pytest.mark.parametrize("t", [1, 2, 81])
-def test_clips_of_any_length_and_type(t: int) -> None:
+def test_add_benchmark_noise_keeps_length_and_type(t: int) -> None:
     xy = np.broadcast_to(walk(1).camera_xyz[..., :2], (8, t, 17, 2)).astype(np.float32)
     out, confidence = add_benchmark_noise(xy, np.full(8, SECONDS), np.random.default_rng(0))
     assert out.dtype == confidence.dtype == np.float32
     assert np.isfinite(out).all()
 
 
-def test_the_wander_has_unit_variance_and_forgets_as_stated(rng: np.random.Generator) -> None:
-    steps = _wander(np.full(300, 0.35), 12, rng)
-    np.testing.assert_allclose(steps.std(axis=(0, 2, 3)), 1, rtol=0.05)
-    product = (steps[:, :1] * steps).mean(axis=(0, 2, 3))
-    np.testing.assert_allclose(product, np.exp(-0.35 * np.arange(12) / CORRELATION), atol=0.05)
-
-
-def test_sides_are_sometimes_exchanged_and_then_together() -> None:
+def test_add_benchmark_noise_exchanges_sides_of_whole_limbs() -> None:
     # left and right so far apart that noise cannot exchange them
     xy = np.zeros((2000, 9, 17, 2))
     for i, joint in enumerate(H36M.joints):

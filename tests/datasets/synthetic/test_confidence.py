@@ -1,10 +1,10 @@
-"""How detections are reported: whose confidence, and joints made from others."""
+"""Simulated confidence, and middle joints derived from others."""
 
 import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.datasets.synthetic import confidence as reports
+from tcpformer.datasets.synthetic import confidence
 from tcpformer.datasets.synthetic.confidence import (
     DERIVATION,
     derive_middle_joints,
@@ -17,11 +17,11 @@ MIDDLE = [H36M.index[joint] for joint in ("Hip", "Spine", "Thorax", "Neck", "Hea
 
 
 @pytest.fixture(autouse=True)
-def _always_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MADE", 1.0)
+def always_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confidence, "DERIVED_PROB", 1.0)
 
 
-def test_middle_joints_are_those_that_the_lifter_makes(rng: np.random.Generator) -> None:
+def test_derive_middle_joints_equals_to_skeleton(rng: np.random.Generator) -> None:
     """Read as BlazePose and converted by name: a second time changes nothing."""
     joints = len(BLAZEPOSE.joints)
     xy, sure = rng.normal(size=(6, joints, 2)), rng.random((6, joints))
@@ -31,7 +31,7 @@ def test_middle_joints_are_those_that_the_lifter_makes(rng: np.random.Generator)
     np.testing.assert_allclose(least[0], converted.confidence, atol=1e-9)
 
 
-def test_limbs_stay_and_middles_are_made_from_them() -> None:
+def test_derive_middle_joints_keeps_limbs() -> None:
     xy = walk(5).xy[None]
     made, _ = derive_middle_joints(xy, np.ones((1, 5, 17)), np.random.default_rng(0))
     limbs = [i for i in range(17) if i not in MIDDLE]
@@ -47,7 +47,7 @@ def test_limbs_stay_and_middles_are_made_from_them() -> None:
     np.testing.assert_allclose(DERIVATION.sum(axis=1), 1)
 
 
-def test_a_made_joint_is_as_sure_as_the_least_sure_of_its_parts() -> None:
+def test_derive_middle_joints_takes_the_lowest_confidence() -> None:
     sure = np.ones((1, 1, 17))
     sure[..., H36M.index["RHip"]] = 0
     _, found = derive_middle_joints(np.zeros((1, 1, 17, 2)), sure, np.random.default_rng(0))
@@ -55,16 +55,16 @@ def test_a_made_joint_is_as_sure_as_the_least_sure_of_its_parts() -> None:
     assert unsure == {"RHip", "Hip", "Spine"}
 
 
-def test_only_some_clips_have_made_joints(
+def test_derive_middle_joints_of_a_share_of_the_clips(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
-    monkeypatch.setattr(reports, "MADE", 0.7)
+    monkeypatch.setattr(confidence, "DERIVED_PROB", 0.7)
     xy = rng.normal(size=(500, 2, 17, 2))
     made, _ = derive_middle_joints(xy, np.ones((500, 2, 17)), rng)
     assert (made != xy).any(axis=(1, 2, 3)).mean() == pytest.approx(0.7, abs=0.07)
 
 
-def test_confidence_is_the_visibility_or_knows_the_error_or_is_1(rng: np.random.Generator) -> None:
+def test_simulate_confidence_has_three_kinds(rng: np.random.Generator) -> None:
     shape = (1000, 5, 17)
     visible = np.full(shape, 0.625, dtype=np.float32)
     wrong = np.broadcast_to(np.linspace(0, 0.8, 5)[:, None], shape).astype(np.float32)

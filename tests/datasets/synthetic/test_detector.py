@@ -1,4 +1,4 @@
-"""The detector's errors: in units of the person, larger where it doubts, as measured on video."""
+"""Simulated errors of the detector: in torsos, larger for low visibility, as measured on video."""
 
 from itertools import pairwise
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.datasets.synthetic import detector as flaws
 from tcpformer.datasets.synthetic.detector import (
+    DetectorConfig,
     SimulatedDetections,
+    sample_offsets,
     simulate_detector,
     simulate_visibility,
     torso_lengths,
@@ -25,7 +26,7 @@ def person(t: int = 60) -> np.ndarray:
     return walk(t, 1 / SECONDS, speed=0.0).camera_xyz
 
 
-def seen(
+def detect(
     b: int = 300,
     xyz: np.ndarray | None = None,
     half: tuple[float, float] = WIDE,
@@ -39,25 +40,25 @@ def seen(
     return xyz[..., :2] / xyz[..., 2:], simulate_detector(clips, every, np.full(b, seconds), rng)
 
 
-def test_errors_are_as_large_as_measured() -> None:
+def test_simulate_detector_errs_as_measured() -> None:
     """Against other cameras: two thirds within a tenth of the torso, nearly all within 0.2."""
-    _, found = seen()
-    wrong = found.wrong[..., LIMBS]
+    _, found = detect()
+    wrong = found.error[..., LIMBS]
     assert 0.04 < np.median(wrong) < 0.08
     assert 0.6 < (wrong < 0.1).mean() < 0.85
     assert 0.88 < (wrong < 0.2).mean() < 0.98
 
 
-def test_what_is_said_of_the_error_is_true() -> None:
-    exact, found = seen(20)
+def test_simulate_detector_reports_its_error() -> None:
+    exact, found = detect(20)
     torso = torso_lengths(exact[None].astype(np.float32))[0]
     size = np.linalg.norm(found.rays - exact, axis=-1) / torso
-    np.testing.assert_allclose(found.wrong, size, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.error, size, rtol=1e-3, atol=1e-4)
     assert found.inside.all()
 
 
-def test_errors_grow_where_it_doubts() -> None:
-    _, found = seen()
+def test_simulate_detector_errs_more_at_low_visibility() -> None:
+    _, found = detect()
     shake = np.linalg.norm(np.diff(found.rays, n=2, axis=1), axis=-1)[..., LIMBS]
     bins = np.digitize(found.visible[:, 1:-1, LIMBS], [0.5, 0.9, 0.99])
     medians = [np.median(shake[bins == i]) for i in range(4)]
@@ -65,8 +66,8 @@ def test_errors_grow_where_it_doubts() -> None:
     assert medians[0] > 2 * medians[3]
 
 
-def test_it_is_sure_of_the_trunk_and_often_of_limbs() -> None:
-    _, found = seen()
+def test_simulate_detector_sees_trunk_better_than_limbs() -> None:
+    _, found = detect()
     trunk = [i for i in range(17) if i not in LIMBS]
     assert np.median(found.visible[..., trunk]) > 0.9995
     limbs = found.visible[..., LIMBS]
@@ -74,11 +75,11 @@ def test_it_is_sure_of_the_trunk_and_often_of_limbs() -> None:
     assert 0.05 < (limbs < 0.5).mean() < 0.3
 
 
-def test_what_is_behind_the_body_is_hardly_seen() -> None:
+def test_simulate_detector_lowers_visibility_behind_the_body() -> None:
     """The man turns his side to the camera: an arm and a leg are behind the others."""
     world = walk(30, 30.0, speed=0.0).xyz
     aside = np.stack([world[..., 1], 1.0 - world[..., 2], 5 - world[..., 0]], axis=-1)
-    _, found = seen(200, aside)
+    _, found = detect(200, aside)
     near, far = (
         found.visible[..., [JOINT[side + j] for j in ("Elbow", "Knee", "Ankle")]].mean()
         for side in "LR"
@@ -86,54 +87,51 @@ def test_what_is_behind_the_body_is_hardly_seen() -> None:
     assert near > far + 0.15
 
 
-def test_outside_the_picture_it_guesses_and_knows_it() -> None:
+def test_simulate_detector_errs_more_outside_the_picture() -> None:
     """Cut above the ankles: they and what is below are guessed half a torso off, and doubted."""
     xyz = person() + np.array([0, 0.3, 0])  # low in the picture: only they reach its edge
     ankles = [JOINT["LAnkle"], JOINT["RAnkle"]]
     edge = float((xyz[..., 1] / xyz[..., 2])[:, ankles].min()) - 0.02
-    _, found = seen(300, xyz, (9.0, edge))
-    whole = seen(300, xyz)[1]
+    _, found = detect(300, xyz, (9.0, edge))
+    whole = detect(300, xyz)[1]
     assert not found.inside[..., ankles].any()
     assert found.inside[..., JOINT["Head"]].all()
     assert np.median(found.visible[..., ankles]) < 0.35
-    assert np.median(found.wrong[..., ankles]) > 2 * np.median(whole.wrong[..., ankles])
+    assert np.median(found.error[..., ankles]) > 2 * np.median(whole.error[..., ankles])
     arms = [JOINT["LWrist"], JOINT["RWrist"]]
     np.testing.assert_allclose(
-        np.median(found.wrong[..., arms]), np.median(whole.wrong[..., arms]), rtol=0.2
+        np.median(found.error[..., arms]), np.median(whole.error[..., arms]), rtol=0.2
     )
 
 
-def test_further_out_it_guesses_worse() -> None:
+def test_simulate_detector_errs_more_further_out() -> None:
     xyz = person(30)
     knee = JOINT["LKnee"]
     high = float((xyz[..., 1] / xyz[..., 2])[:, knee].min())
-    near, far = (seen(300, xyz, (9.0, high - cut))[1] for cut in (0.005, 0.08))
-    assert far.wrong[..., knee].mean() > near.wrong[..., knee].mean() * 1.15
+    near, far = (detect(300, xyz, (9.0, high - cut))[1] for cut in (0.005, 0.08))
+    assert far.error[..., knee].mean() > near.error[..., knee].mean() * 1.15
     assert far.visible[..., knee].mean() < near.visible[..., knee].mean()
 
 
-def test_it_errs_alike_from_one_frame_to_the_next() -> None:
-    exact, found = seen(300)
+def test_simulate_detector_noise_is_correlated_in_seconds() -> None:
+    exact, found = detect(300)
     error = found.rays - exact
     left = error - error.mean(axis=1, keepdims=True)
     one, many = ((left[:, lag:] * left[:, :-lag]).mean() / (left**2).mean() for lag in (1, 20))
     assert one > 0.6
     assert many < 0.4
     # the same in seconds, whatever the frame rate
-    slow = seen(300, seconds=10 * SECONDS)[1].rays - exact
+    slow = detect(300, seconds=10 * SECONDS)[1].rays - exact
     slow = slow - slow.mean(axis=1, keepdims=True)
     assert (slow[:, 1:] * slow[:, :-1]).mean() / (slow**2).mean() < one - 0.2
 
 
-def test_a_joint_is_elsewhere_for_a_whole_clip_and_alike_on_both_sides(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_sample_offsets_is_constant_and_symmetric() -> None:
     """Hips out and up: with nothing else wrong, a still person's joints are still."""
-    monkeypatch.setattr(flaws, "CONSTANT", 0.0)
     rays = np.zeros((1, 1, 17, 2), dtype=np.float32)
     front = person(1)[..., :2] / person(1)[..., 2:]
     rays = np.broadcast_to(front, (400, 3, 17, 2)).astype(np.float32)
-    shift = flaws._constant(rays, np.random.default_rng(0))
+    shift = sample_offsets(rays, np.random.default_rng(0), DetectorConfig(constant=0.0))
     np.testing.assert_allclose(shift[:, 0], shift[:, 2], atol=1e-6)
     hips = shift[:, 0, [JOINT["LHip"], JOINT["RHip"]]]
     outward = (front[0, JOINT["LHip"]] - front[0, JOINT["Hip"]])[0]
@@ -141,13 +139,13 @@ def test_a_joint_is_elsewhere_for_a_whole_clip_and_alike_on_both_sides(
     assert hips[:, 0, 0].std() == pytest.approx(0.2 * abs(outward), rel=0.2)
 
 
-def test_sides_are_sometimes_exchanged_and_then_together() -> None:
+def test_simulate_detector_exchanges_sides_of_whole_limbs() -> None:
     xyz = np.zeros((9, 17, 3))
     xyz[..., 2] = 1.0
     for i, name in enumerate(H36M.joints):
         xyz[:, i, 0] = {"L": 9.0, "R": -9.0}.get(name[0], 0.0)
     xyz[:, JOINT["Thorax"], 1] = 4.0
-    exact, found = seen(3000, xyz, (99.0, 99.0), seconds=0.08)
+    exact, found = detect(3000, xyz, (99.0, 99.0), seconds=0.08)
     swapped = np.sign(found.rays[..., 0]) == -np.sign(exact[..., 0])
     legs = [JOINT[s + j] for s in "LR" for j in ("Hip", "Knee", "Ankle")]
     arms = [JOINT[s + j] for s in "LR" for j in ("Shoulder", "Elbow", "Wrist")]
@@ -158,19 +156,19 @@ def test_sides_are_sometimes_exchanged_and_then_together() -> None:
         assert (swapped[..., limb].any(axis=-1) & ~together).mean() < 0.01
 
 
-def test_errors_are_in_units_of_the_person_and_the_input_is_left_alone() -> None:
+def test_simulate_detector_scales_with_the_person() -> None:
     xyz = person(20)
     kept = xyz.copy()
-    one, other = seen(30, xyz)[1], seen(30, 10 * xyz)[1]
+    one, other = detect(30, xyz)[1], detect(30, 10 * xyz)[1]
     near = xyz * [2, 2, 1]
-    large = seen(30, near, (18.0, 18.0))[1]
+    large = detect(30, near, (18.0, 18.0))[1]
     np.testing.assert_allclose(large.rays, 2 * one.rays, rtol=0, atol=2e-3)
     assert other.rays.shape == one.rays.shape
     np.testing.assert_array_equal(xyz, kept)
 
 
-def test_detections_come_again_by_seed() -> None:
-    one, same, other = (seen(10, seed=s)[1] for s in (1, 1, 2))
+def test_simulate_detector_is_repeatable() -> None:
+    one, same, other = (detect(10, seed=s)[1] for s in (1, 1, 2))
     for a, b, c in zip(one[:2], same[:2], other[:2], strict=True):
         np.testing.assert_array_equal(a, b)
         assert (a != c).any()
@@ -178,16 +176,16 @@ def test_detections_come_again_by_seed() -> None:
 
 
 @pytest.mark.parametrize("t", [1, 2, 200])
-def test_clips_of_any_length_and_people_seen_end_on(t: int) -> None:
+def test_simulate_detector_is_finite_for_any_length_and_view(t: int) -> None:
     end_on = np.broadcast_to(person(1), (t, 17, 3)).copy()
     end_on[..., :2] *= 1e-3
     for xyz in (np.broadcast_to(person(1), (t, 17, 3)), end_on):
-        _, found = seen(4, xyz)
+        _, found = detect(4, xyz)
         assert all(np.isfinite(x).all() for x in found)
-        assert found.wrong.mean() < 1
+        assert found.error.mean() < 1
 
 
-def test_visibility_needs_no_detections(rng: np.random.Generator) -> None:
+def test_simulate_visibility_is_a_probability(rng: np.random.Generator) -> None:
     xyz = np.broadcast_to(person(5), (3, 5, 17, 3)).astype(np.float32)
     beyond = np.zeros((3, 5, 17), dtype=np.float32)
     found = simulate_visibility(xyz, xyz[..., :2] / xyz[..., 2:], beyond, np.full(3, SECONDS), rng)

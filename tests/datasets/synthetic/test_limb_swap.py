@@ -1,4 +1,4 @@
-"""Limbs of one motion on the body of another: still anatomy, in its place, and new."""
+"""Limbs of one motion on the body of another."""
 
 import numpy as np
 import pytest
@@ -23,58 +23,60 @@ def kinds(kind: str) -> np.ndarray:
     return np.full(3, KINDS.index(kind))
 
 
-def lengths(x: np.ndarray) -> np.ndarray:
+def bone_lengths(x: np.ndarray) -> np.ndarray:
     return np.stack([np.linalg.norm(x[..., c, :] - x[..., p, :], axis=-1) for p, c in H36M.bones])
 
 
-def bent(x: np.ndarray, turn: Rotation) -> np.ndarray:
+def moved_by(x: np.ndarray, turn: Rotation) -> np.ndarray:
     return x @ turn.as_matrix().T + np.array([1.0, -2.0, 0.5])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_grafting_ones_own_limbs_changes_nothing(bodies: np.ndarray, kind: str) -> None:
+def test_swap_limbs_of_the_same_motion_changes_nothing(bodies: np.ndarray, kind: str) -> None:
     np.testing.assert_allclose(swap_limbs(bodies, bodies, kinds(kind)), bodies, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_where_the_donor_stands_and_faces_does_not_matter(bodies: np.ndarray, kind: str) -> None:
+def test_swap_limbs_ignores_position_and_direction_of_the_donor(
+    bodies: np.ndarray, kind: str
+) -> None:
     donors = bodies[[1, 2, 0]]
-    turned = bent(donors, Rotation.from_euler("xyz", [0.3, 2.0, -1.0]))
+    turned = moved_by(donors, Rotation.from_euler("xyz", [0.3, 2.0, -1.0]))
     wanted = swap_limbs(bodies, donors, kinds(kind))
     np.testing.assert_allclose(swap_limbs(bodies, turned, kinds(kind)), wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_result_turns_with_the_body(bodies: np.ndarray, kind: str) -> None:
+def test_swap_limbs_turns_with_the_body(bodies: np.ndarray, kind: str) -> None:
     turn, donors = Rotation.from_euler("zx", [1.0, 0.4]), bodies[[2, 0, 1]]
-    wanted = bent(swap_limbs(bodies, donors, kinds(kind)), turn)
+    wanted = moved_by(swap_limbs(bodies, donors, kinds(kind)), turn)
     np.testing.assert_allclose(
-        swap_limbs(bent(bodies, turn), donors, kinds(kind)), wanted, atol=1e-9
+        swap_limbs(moved_by(bodies, turn), donors, kinds(kind)), wanted, atol=1e-9
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_the_limbs_move_and_they_move(bodies: np.ndarray, kind: str) -> None:
+def test_swap_limbs_changes_only_the_limbs(bodies: np.ndarray, kind: str) -> None:
     out = swap_limbs(bodies, bodies[[1, 2, 0], ::-1], kinds(kind))
     others = [j for j in range(17) if j not in MOVED[kind]]
     np.testing.assert_array_equal(out[:, :, others], bodies[:, :, others])
     assert np.abs(out - bodies)[:, :, MOVED[kind]].mean() > 0.02
 
 
-def test_a_giants_limbs_fit_the_body(bodies: np.ndarray) -> None:
+def test_swap_limbs_scales_to_the_body(bodies: np.ndarray) -> None:
     donors = 1.3 * bodies[[1, 2, 0]]
     out = swap_limbs(bodies, donors, kinds("legs"))
-    np.testing.assert_allclose(lengths(out), lengths(bodies), rtol=0.02)
+    np.testing.assert_allclose(bone_lengths(out), bone_lengths(bodies), rtol=0.02)
     np.testing.assert_allclose(stature(out), stature(bodies), rtol=0.01)
 
 
-def test_clips_without_a_kind_stay(bodies: np.ndarray) -> None:
+def test_swap_limbs_keeps_clips_without_a_kind(bodies: np.ndarray) -> None:
     out = swap_limbs(bodies, bodies[[1, 2, 0]], np.array([-1, 0, -1]))
     np.testing.assert_array_equal(out[[0, 2]], bodies[[0, 2]])
     assert (out[1] != bodies[1]).any()
 
 
-def test_as_many_are_chosen_as_asked(rng: np.random.Generator) -> None:
+def test_choose_limbs_has_the_stated_share(rng: np.random.Generator) -> None:
     kind = choose_limbs(0.4, 20_000, rng)
     for number in range(len(KINDS)):
         assert (kind == number).mean() == pytest.approx(0.2, abs=0.01)

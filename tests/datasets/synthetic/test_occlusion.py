@@ -1,18 +1,18 @@
-"""What is not seen, and how it is filled in: as `repair.fill_gaps` does."""
+"""Joints that are not seen, and gaps filled as `filtering` fills them."""
 
 import numpy as np
 
 from tcpformer.datasets.synthetic.occlusion import fill_gaps, simulate_visible
-from tcpformer.filtering.repair import fill_gaps
+from tcpformer.filtering import repair
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
 
-SECONDS = np.full(2000, 0.04)
-SURE = np.ones((2000, 100, 17), dtype=np.float32)
-EVERYWHERE = np.ones((2000, 100, 17), dtype=bool)
+SECONDS = np.full(1000, 0.04)
+SURE = np.ones((1000, 50, 17), dtype=np.float32)
+EVERYWHERE = np.ones((1000, 50, 17), dtype=bool)
 
 
-def test_filling_in_is_what_the_lifter_does(rng: np.random.Generator) -> None:
+def test_fill_gaps_equals_filtering_fill_gaps(rng: np.random.Generator) -> None:
     """The fast twin of `repair.fill_gaps`: gaps inside, at both ends, joints never seen."""
     xy = rng.normal(size=(20, 30, 17, 2))
     there = rng.random((20, 30, 17)) < 0.5
@@ -21,15 +21,15 @@ def test_filling_in_is_what_the_lifter_does(rng: np.random.Generator) -> None:
     there[5] = True
     for i, found in enumerate(fill_gaps(xy, there)):
         motion = Motion2D(xy[i], there[i].astype(float), (9, 9), 30.0, H36M)
-        np.testing.assert_allclose(found, fill_gaps(motion).xy, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found, repair.fill_gaps(motion).xy, rtol=0, atol=1e-12)
 
 
-def test_what_is_seen_stays() -> None:
+def test_fill_gaps_keeps_visible_joints() -> None:
     xy = np.random.default_rng(0).normal(size=(4, 10, 17, 2))
     np.testing.assert_array_equal(fill_gaps(xy, np.ones((4, 10, 17), dtype=bool)), xy)
 
 
-def test_most_is_seen_and_what_is_not_is_as_often_as_stated() -> None:
+def test_simulate_visible_has_the_stated_rates() -> None:
     there = simulate_visible(SURE, EVERYWHERE, SECONDS, np.random.default_rng(0))
     index = H36M.index
     assert 0.9 < there.mean() < 0.99
@@ -49,7 +49,7 @@ def test_most_is_seen_and_what_is_not_is_as_often_as_stated() -> None:
     assert 0.1 < before.sum() / never[:, index["LAnkle"]].sum() < 0.5
 
 
-def test_nothing_outside_the_picture_in_half_of_the_clips() -> None:
+def test_simulate_visible_hides_outside_joints_in_half_of_the_clips() -> None:
     inside = EVERYWHERE.copy()
     ankle = H36M.index["RAnkle"]
     inside[:, :, ankle] = False
@@ -58,7 +58,7 @@ def test_nothing_outside_the_picture_in_half_of_the_clips() -> None:
     assert 0.45 < silent.mean() < 0.65
 
 
-def test_doubtful_joints_are_dropped_in_a_tenth_of_the_clips() -> None:
+def test_simulate_visible_drops_low_confidence_in_a_tenth() -> None:
     doubtful = SURE.copy()
     doubtful[:, :, 5] = 0.1
     there = simulate_visible(doubtful, EVERYWHERE, SECONDS, np.random.default_rng(0))
@@ -66,7 +66,7 @@ def test_doubtful_joints_are_dropped_in_a_tenth_of_the_clips() -> None:
     assert 0.1 < silent.mean() < 0.2  # and some legs, whatever the confidence
 
 
-def test_a_clip_always_keeps_something() -> None:
+def test_simulate_visible_keeps_a_quarter() -> None:
     there = simulate_visible(SURE, ~EVERYWHERE, SECONDS, np.random.default_rng(0))
     assert there.mean(axis=(1, 2)).min() >= 0.25
-    assert fill_gaps(np.zeros((2000, 100, 17, 2)), there).shape == (2000, 100, 17, 2)
+    assert fill_gaps(np.zeros((1000, 50, 17, 2)), there).shape == (1000, 50, 17, 2)

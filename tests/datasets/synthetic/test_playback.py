@@ -1,4 +1,4 @@
-"""Pace and frame rates: what a video has of a motion, and what becomes of it at 50 per second."""
+"""Pace and frame rates: the motion at the frames of a video, and resampled."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,13 @@ from tcpformer.skeleton import H36M
 FPS = 50.0
 
 
-def line(length: int = 2000) -> Mocap:
+def line_mocap(length: int = 2000) -> Mocap:
     """Everything moves at a metre a second: where it is tells when it is."""
     xyz = np.broadcast_to(np.arange(length)[:, None, None] / FPS, (length, 17, 3))
     return Mocap(xyz.astype(np.float32), np.array([0]), np.array([length]), FPS)
 
 
-def test_resampling_is_what_the_lifter_does(rng: np.random.Generator) -> None:
+def test_resample_spline_equals_filtering_resample(rng: np.random.Generator) -> None:
     """The fast twin of `repair.resample`, away from a video's ends."""
     xy = rng.normal(size=(60, 17, 2)).cumsum(axis=0)
     sure = rng.random((60, 17))
@@ -42,14 +42,14 @@ def test_resampling_is_what_the_lifter_does(rng: np.random.Generator) -> None:
     )
 
 
-def test_frames_of_the_video_are_kept_as_they_are(rng: np.random.Generator) -> None:
+def test_resample_keeps_frames(rng: np.random.Generator) -> None:
     x = rng.normal(size=(3, 40, 17, 2))
     at = np.arange(MARGIN, 32)[None].repeat(3, axis=0).astype(float)
     np.testing.assert_allclose(resample_spline(x, at), x[:, MARGIN:32], atol=1e-5)
     np.testing.assert_array_equal(resample_linear(x[..., 0], at), x[:, MARGIN:32, :, 0])
 
 
-def test_a_cubic_path_is_found_between_the_frames() -> None:
+def test_resample_spline_is_exact_for_cubics() -> None:
     t = np.linspace(-1, 1, 41)
     x = np.stack([t**3, t**2 - t], axis=-1)[None, :, None]
     at = np.linspace(14, 26, 30)[None]
@@ -58,8 +58,8 @@ def test_a_cubic_path_is_found_between_the_frames() -> None:
     np.testing.assert_allclose(found, np.stack([exact**3, exact**2 - exact], axis=-1), atol=2e-6)
 
 
-def test_video_and_clip_show_the_same_motion() -> None:
-    drawn = sample_playback(line(), 27, 200, (2, 6), np.random.default_rng(0))
+def test_sample_playback_has_one_motion_at_both_rates() -> None:
+    drawn = sample_playback(line_mocap(), 27, 200, (2, 6), np.random.default_rng(0))
     again = resample_spline(drawn.video.astype(float), drawn.at)
     steps = np.diff(drawn.clip[:, :, 0, 0], axis=1)
     whole = (steps > 0).all(axis=1) & (drawn.video[:, 0, 0, 0] > 0.1)
@@ -68,8 +68,8 @@ def test_video_and_clip_show_the_same_motion() -> None:
     np.testing.assert_allclose(again[whole], drawn.clip[whole], rtol=0, atol=1e-4)
 
 
-def test_pace_rates_and_spacing_are_as_stated() -> None:
-    drawn = sample_playback(line(), 27, 2000, (2, 6), np.random.default_rng(0))
+def test_sample_playback_has_the_stated_paces_and_rates() -> None:
+    drawn = sample_playback(line_mocap(), 27, 700, (2, 6), np.random.default_rng(0))
     gap = np.diff(drawn.at, axis=1) / drawn.fps[:, None] * FPS
     np.testing.assert_allclose(gap, np.round(gap), atol=1e-9)
     assert (gap == gap[:, :1]).mean() > 0.3
@@ -88,15 +88,15 @@ def test_pace_rates_and_spacing_are_as_stated() -> None:
     assert np.histogram(between, bins=4, range=(0, 1))[0].min() > 0.15 * between.size
 
 
-def test_there_are_frames_on_both_sides_of_the_clip() -> None:
-    drawn = sample_playback(line(), 9, 100, (2, 6), np.random.default_rng(0))
+def test_sample_playback_has_a_margin() -> None:
+    drawn = sample_playback(line_mocap(), 9, 100, (2, 6), np.random.default_rng(0))
     assert drawn.at.min() >= MARGIN
     assert drawn.at.max() <= drawn.video.shape[1] - 1 - MARGIN
     assert drawn.clip.shape == (100, 9, 17, 3)
 
 
 @pytest.mark.parametrize("lengths", [(30,), (1, 3), (27, 200)])
-def test_short_sequences_are_never_left(lengths: tuple[int, ...]) -> None:
+def test_sample_playback_stays_in_short_sequences(lengths: tuple[int, ...]) -> None:
     """Sequences lie at 0, 100, 200 ...: nothing of one shows in a clip of another."""
     starts = np.cumsum([0, *lengths])[:-1]
     place = np.repeat(100.0 * np.arange(len(lengths)), lengths)

@@ -1,4 +1,4 @@
-"""Random processes in time: their statistics are the stated ones."""
+"""Random processes in time have the stated statistics."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ import pytest
 from tcpformer.datasets.synthetic.random_processes import ornstein_uhlenbeck, random_intervals
 
 
-@pytest.mark.parametrize("memory", [0.1, 0.7])
-def test_a_wander_has_unit_variance_and_forgets_as_stated(
-    rng: np.random.Generator, memory: float
+@pytest.mark.parametrize("time_constant", [0.1, 0.7])
+def test_ornstein_uhlenbeck_has_unit_variance_and_its_time_constant(
+    rng: np.random.Generator, time_constant: float
 ) -> None:
-    steps = ornstein_uhlenbeck(np.full(300, 0.05), (12, 17, 2), memory, rng)
+    steps = ornstein_uhlenbeck(np.full(300, 0.05), (12, 17, 2), time_constant, rng)
     np.testing.assert_allclose(steps.std(axis=(0, 2, 3)), 1, rtol=0.05)
     product = (steps[:, :1] * steps).mean(axis=(0, 2, 3))
-    np.testing.assert_allclose(product, np.exp(-0.05 * np.arange(12) / memory), atol=0.05)
+    np.testing.assert_allclose(product, np.exp(-0.05 * np.arange(12) / time_constant), atol=0.05)
 
 
-def test_every_clip_forgets_in_its_own_time(rng: np.random.Generator) -> None:
+def test_ornstein_uhlenbeck_takes_seconds_per_clip(rng: np.random.Generator) -> None:
     seconds = np.repeat([0.01, 0.3], 300)
     steps = ornstein_uhlenbeck(seconds, (2, 17), 0.3, rng)
     kept = (steps[:, 0] * steps[:, 1]).mean(axis=1)
@@ -25,7 +25,7 @@ def test_every_clip_forgets_in_its_own_time(rng: np.random.Generator) -> None:
     )
 
 
-def test_a_wander_is_what_one_step_after_the_other_gives() -> None:
+def test_ornstein_uhlenbeck_equals_a_loop() -> None:
     """The naive twin of the filter."""
     seconds, t = np.array([0.02, 0.2]), 9
     found = ornstein_uhlenbeck(seconds, (t, 3), 0.5, np.random.default_rng(1))
@@ -36,7 +36,7 @@ def test_a_wander_is_what_one_step_after_the_other_gives() -> None:
     np.testing.assert_allclose(found, steps, rtol=0, atol=1e-5)
 
 
-def test_spells_are_as_frequent_and_as_long_as_stated(rng: np.random.Generator) -> None:
+def test_random_intervals_have_the_stated_rate_and_length(rng: np.random.Generator) -> None:
     rate, t, seconds = 0.05, 300, np.full(400, 0.01)
     on = random_intervals(np.full((400, 17), rate), (0.2, 0.6), seconds, t, rng)
     assert on.mean() == pytest.approx(rate * 0.4, rel=0.2)  # a spell lasts 0.4 s in the mean

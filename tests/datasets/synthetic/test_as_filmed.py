@@ -1,4 +1,4 @@
-"""Clips as people film, as a whole: repeatable, true, and what a lifter would see."""
+"""Clips and motions of the camera domain "as-filmed": repeatable, true, as the lifter sees them."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from mocaps import mocap_file
 from motions import walk
+
 from tcpformer.datasets.clip_batch import ClipBatch
+from tcpformer.datasets.mocap import Mocap, load_mocap
+from tcpformer.datasets.synthetic import as_filmed
 from tcpformer.datasets.synthetic.as_filmed import generate_filmed_clips
 from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_clips
-
-from tcpformer.datasets.mocap import Mocap, load_mocap
-from tcpformer.datasets.synthetic import as_filmed as engine
 from tcpformer.filtering.repair import interpolate_at
-from tcpformer.lifting.normalize import FLAT_SCALE, look_at_rotation, to_centered_camera, to_rays
+from tcpformer.lifting.normalize import FLAT_SCALE, look_at_rotation, to_centered_camera
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
-from tcpformer.world.trajectory import choose_focal
+from tcpformer.world.camera import choose_focal, to_rays
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def mocap() -> Mocap:
     return Mocap(joined, np.array([0, 400]), np.array([400, 400]), 50.0)
 
 
-def drawn(mocap: Mocap, count: int = 1, **changes: Any) -> list[ClipBatch]:
-    settings: dict[str, Any] = {"frames": 9, "batch": 16, "spacing": (1, 3), "seed": 0} | changes
+def draw_batches(mocap: Mocap, count: int = 1, **changes: Any) -> list[ClipBatch]:
+    settings: dict[str, Any] = {"frames": 9, "batch": 16, "frame_step": (1, 3), "seed": 0} | changes
     return list(islice(generate_filmed_clips(mocap, **settings), count))
 
 
@@ -38,16 +38,16 @@ def arrays(batch: ClipBatch) -> tuple[np.ndarray, ...]:
     return batch.xyc, batch.flat, batch.xyz
 
 
-def test_a_batch_depends_on_the_seed_and_its_number_alone(mocap: Mocap) -> None:
-    batches = drawn(mocap, 3)
-    for one, same in zip(arrays(batches[2]), arrays(drawn(mocap, first=2)[0]), strict=True):
+def test_generate_filmed_clips_depends_on_seed_and_number(mocap: Mocap) -> None:
+    batches = draw_batches(mocap, 3)
+    for one, same in zip(arrays(batches[2]), arrays(draw_batches(mocap, first=2)[0]), strict=True):
         np.testing.assert_array_equal(one, same)
     assert (batches[0].xyz != batches[1].xyz).any()
-    assert (drawn(mocap, seed=1)[0].xyz != batches[0].xyz).any()
+    assert (draw_batches(mocap, seed=1)[0].xyz != batches[0].xyz).any()
 
 
-def test_clips_are_what_training_takes(mocap: Mocap) -> None:
-    batch = drawn(mocap, batch=200)[0]
+def test_generate_filmed_clips_is_normalized(mocap: Mocap) -> None:
+    batch = draw_batches(mocap, batch=200)[0]
     for x in arrays(batch):
         assert x.shape == (200, 9, 17, 3)
         assert x.dtype == np.float32
@@ -66,28 +66,28 @@ def test_clips_are_what_training_takes(mocap: Mocap) -> None:
     )
 
 
-def test_some_clips_are_exact_and_the_flat_pose_is_then_near_the_truth(mocap: Mocap) -> None:
-    batch = drawn(mocap, batch=600)[0]
+def test_generate_filmed_clips_has_exact_ones(mocap: Mocap) -> None:
+    batch = draw_batches(mocap, batch=300)[0]
     sure = (batch.xyc[..., 2] == 1).all(axis=(1, 2))
     assert 0.15 < sure.mean() < 0.35  # and those whose detector gives no confidence
     apart = np.linalg.norm((batch.flat - batch.xyz)[..., :2], axis=-1)
     assert np.median(apart) < 0.12
 
 
-def test_it_is_another_footage_than_the_benchmarks(mocap: Mocap) -> None:
-    one = next(generate_benchmark_clips(mocap, frames=9, batch=16, spacing=(1, 3), seed=0))
-    assert (one.xyc != drawn(mocap)[0].xyc).any()
+def test_generate_filmed_clips_differs_from_benchmark_like(mocap: Mocap) -> None:
+    one = next(generate_benchmark_clips(mocap, frames=9, batch=16, frame_step=(1, 3), seed=0))
+    assert (one.xyc != draw_batches(mocap)[0].xyc).any()
 
 
-def test_joints_that_are_never_seen_have_no_confidence(mocap: Mocap) -> None:
-    batch = drawn(mocap, batch=1000)[0]
+def test_generate_filmed_clips_hides_legs_of_some(mocap: Mocap) -> None:
+    batch = draw_batches(mocap, batch=500)[0]
     legs = [H36M.index[s + j] for s in "LR" for j in ("Knee", "Ankle")]
     never = (batch.xyc[..., 2] == 0).all(axis=1)
     assert 0.02 < never[:, legs].all(axis=1).mean() < 0.12
     assert 0.3 < (batch.xyc[..., 2].min(axis=(1, 2)) == 0).mean() < 0.9
 
 
-def test_a_clip_is_what_the_lifter_makes_of_the_same_video(
+def test_generate_filmed_clips_equals_the_steps_of_the_lifter(
     mocap: Mocap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A perfect detector's pixels, at the video's rate, by the steps of `Lifter`."""
@@ -100,11 +100,13 @@ def test_a_clip_is_what_the_lifter_makes_of_the_same_video(
 
         return call
 
-    monkeypatch.setattr(engine, "EXACT", 1.0)
-    monkeypatch.setattr(engine, "takes", remembering(engine.takes))
-    monkeypatch.setattr(engine, "framed", remembering(engine.framed))
-    batch = drawn(mocap, batch=12, spacing=(2, 2))[0]
-    video, views = kept["takes"], kept["framed"]
+    monkeypatch.setattr(as_filmed, "EXACT_PROB", 1.0)
+    monkeypatch.setattr(as_filmed, "sample_playback", remembering(as_filmed.sample_playback))
+    monkeypatch.setattr(
+        as_filmed, "sample_filmed_views", remembering(as_filmed.sample_filmed_views)
+    )
+    batch = draw_batches(mocap, batch=12, frame_step=(2, 2))[0]
+    video, views = kept["sample_playback"], kept["sample_filmed_views"]
     assert set(views.known) == {True, False}
     n, true_focal = video.video.shape[1], 1e5
     for i in range(12):
@@ -123,6 +125,6 @@ def test_a_clip_is_what_the_lifter_makes_of_the_same_video(
     assert (batch.xyc[..., 2] == 1).all()
 
 
-def test_files_of_motion_capture_are_filmed(tmp_path: Path) -> None:
-    batch = drawn(load_mocap(mocap_file(tmp_path / "mocap.npz"), "train"))[0]
+def test_generate_filmed_clips_reads_mocap_files(tmp_path: Path) -> None:
+    batch = draw_batches(load_mocap(mocap_file(tmp_path / "mocap.npz"), "train"))[0]
     assert np.isfinite(batch.xyc).all()

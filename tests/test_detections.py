@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tcpformer.detections import Detections
-from tcpformer.skeleton import COCO
+from tcpformer.detections import Detections, match_skeleton
+from tcpformer.skeleton import COCO, HALPE26
 
 
 def detections(**changes: object) -> Detections:
@@ -32,6 +32,9 @@ def test_by_frame_yields_the_rows_of_every_frame() -> None:
         ({"frame": np.array([-1, 0, 2])}, "index the 4 frames"),
         ({"frame": np.array([0, 3, 2])}, "order of their frames"),
         ({"ids": ("a", None)}, "ids needs 3 entries"),
+        ({"tracked": True}, "a number as the id of every row"),
+        ({"tracked": True, "ids": ("0", "one", "2")}, "a number as the id of every row"),
+        ({"xy": np.zeros((3, 16, 2)), "confidence": np.ones((3, 16))}, "of 17 joints"),
     ],
 )
 def test_detections_refuse_what_does_not_fit(change: dict[str, object], message: str) -> None:
@@ -45,3 +48,35 @@ def test_empty_detections_have_no_rows() -> None:
     )
     assert len(none) == 0
     assert [part.start for part in none.by_frame()] == [0, 0, 0, 0]
+
+
+def test_empty_detections_may_be_tracked() -> None:
+    empty = {"xy": np.zeros((0, 17, 2)), "confidence": np.zeros((0, 17)), "frame": np.zeros(0, int)}
+    assert len(detections(**empty, ids=(), tracked=True)) == 0
+
+
+def test_from_frames_makes_one_row_a_person() -> None:
+    people = np.arange(3 * 17 * 3, dtype=float).reshape(3, 17, 3)
+    found = Detections.from_frames(
+        [[people[0], people[1]], [], [people[2]]],
+        COCO,
+        times=[0.0, 0.1, 0.2],
+        size=(640, 480),
+        fps=10.0,
+        ids=[["a", None], [], ["a"]],
+    )
+    np.testing.assert_array_equal(found.xy, people[..., :2])
+    np.testing.assert_array_equal(found.confidence, people[..., 2])
+    assert found.frame.tolist() == [0, 0, 2]
+    assert found.ids == ("a", None, "a")
+
+
+def test_match_skeleton_by_names_finds_the_order() -> None:
+    skeleton, order = match_skeleton(HALPE26.joints[::-1], 26)
+    assert skeleton == HALPE26
+    assert list(order) == list(range(26))[::-1]
+
+
+def test_match_skeleton_refuses_an_unknown_count() -> None:
+    with pytest.raises(ValueError, match="no joint names, got 16"):
+        match_skeleton(None, 16)

@@ -72,7 +72,7 @@ class Detections:
             )
         if self.ids is not None and len(self.ids) != n:
             raise ValueError(f"ids needs {n} entries, one a detection, got {len(self.ids)}.")
-        if self.tracked and not all(name and name.isdecimal() for name in self.ids or [None]):
+        if self.tracked and not all(name and name.isdecimal() for name in self.ids or [None][:n]):
             raise ValueError("tracked detections need a number as the id of every row.")
         if n and not 0 <= self.frame[0] <= self.frame[-1] < len(self.times):
             raise ValueError(

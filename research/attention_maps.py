@@ -12,8 +12,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from tcpformer.models import Network
 from tcpformer.models.layers import AttentionMap
-from tcpformer.models.tcpformer import ProxyAttention, TCPFormer
+from tcpformer.models.tcpformer import ProxyAttention
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class LayerMaps:
 
 
 @torch.no_grad()
-def attention_maps(model: TCPFormer, x: Float[Tensor, "b t j 3"]) -> list[LayerMaps]:
+def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMaps]:
     """Run the network and keep what PAM attends to, layer by layer.
 
     Args:
@@ -72,7 +73,7 @@ def attention_maps(model: TCPFormer, x: Float[Tensor, "b t j 3"]) -> list[LayerM
     """
     layers = [m for m in model.modules() if isinstance(m, ProxyAttention)]
     if not layers:
-        raise ValueError(f"only PAM has these maps: expected modules='all', got {model.config}.")
+        raise ValueError(f"expected a network with PAM, which has these maps, got {model.config}.")
     found: list[LayerMaps] = []
 
     def keep(pam: ProxyAttention, given: tuple[Tensor, AttentionMap, AttentionMap]) -> None:
@@ -80,7 +81,7 @@ def attention_maps(model: TCPFormer, x: Float[Tensor, "b t j 3"]) -> list[LayerM
         q, k, _ = rearrange(
             pam.qkv(pam.norm(pose)), "b t j (n h d) -> n (b j) h t d", n=3, h=pam.heads
         )
-        weight = pam.trust.sigmoid().item()
+        weight = pam.mix_logit.sigmoid().item()
         found.append(LayerMaps(AttentionMap(q, k), a1, a2, weight, clips=len(pose)))
 
     with ExitStack() as hooks:

@@ -15,9 +15,9 @@ from tcpformer.evaluation.open_benchmark import evaluate_open
 from tcpformer.evaluation.report import LABELS, Report, Row, write_reports
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models import build
+from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2
 from tcpformer.models.strided_transformer import Config as Strided
-from tcpformer.models.tcpformer import Config as TCPFormer
 from tcpformer.training.config import PRESETS, Network, TrainConfig, with_network
 from tcpformer.training.hardware import HardwareConfig
 from tcpformer.training.run_dir import RunDir
@@ -50,10 +50,10 @@ def contestants() -> dict[str, tuple[Stage, ...]]:
     alone is not tuned.
     """
     packaged = PRESETS["open"].network
-    assert isinstance(packaged, TCPFormer)
+    assert isinstance(packaged, Hybrid)
     joints = replace(packaged, frames=9)
     alone = replace(joints, pose_layers=0, rotary_poses=False)
-    first = Stage(network=joints.whole_poses, share=0.75, batch=192)
+    first = Stage(network=joints.pose_transformer, share=0.75, batch=192)
     then = Stage(network=joints, share=0.25, batch=96, rate=5e-4)
     return {
         "TCPFormer with whole poses": (first, then),

@@ -1,23 +1,26 @@
-"""The paper's ablations: its Tables 4 to 7, and the changes to TCPFormer that only they need.
+"""The paper's ablations: its Tables 4 to 7, and the networks that only they need.
 
-The paper names its variants without spelling them out; here they are read plainly. The three
-distributions of the proxy have mean 0 and variance 1, so that only their shapes differ. The mixing
-scalar is the one before the sigmoid: fixed at 0 it trusts self-attention and proxy by half each.
+The paper names its variants without details. Here the three distributions of the proxy have mean 0
+and variance 1, so that only their shapes differ, and the mixing scalar is the logit w of PAM: fixed
+at 0, self-attention and proxy count half each.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tcpformer.models.layers import LayerScale, Mlp, Residual
-from tcpformer.models.tcpformer import Config, Modules, ProxyAttention, ProxyBlock, TCPFormer
+from tcpformer.models import MODELS, Model, hybrid, tcpformer
+from tcpformer.models.hybrid import HybridTCPFormer
+from tcpformer.models.layers import LayerScale, Mlp, Residual, block
+from tcpformer.models.tcpformer import CrossAttention, ProxyAttention, ProxyBlock
 
+Modules = Literal["none", "pum", "pum+pim", "all"]
 Init = Literal["gaussian", "uniform", "laplace"]
 Operator = Literal["attention", "mlp"]
 Joints = Literal["alike", "apart"]
@@ -25,68 +28,72 @@ Mixing = Literal["0 fixed", "0", "(0, 1)", "(-1, 0)", "(-1, 1)"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """What a table changes in the network besides its `Config`; by default nothing."""
+class Config(hybrid.Config):
+    """A TCPFormer, and what a table changes in it."""
 
+    modules: Modules = "all"
+    """Which of PUM, PIM and PAM there are (Table 4). Without PAM a plain attention takes its place;
+    without PIM the attention before it attends to the proxy; without PUM the proxy is constant."""
     proxy_init: Init = "gaussian"
-    """The distribution that the proxy is drawn from."""
+    """Distribution that the proxy is drawn from."""
     pum: Operator = "attention"
     """How the proxy is updated from the pose."""
     pim: Operator = "attention"
     """How the pose is updated from the proxy."""
     mixing: Mixing = "(0, 1)"
-    """Where PAM's mixing scalar starts, or between what it is drawn; trained unless fixed."""
+    """Start of PAM's mixing scalar, or the interval that it is drawn from; trained unless fixed."""
     joints: Joints = "alike"
-    """How the joints' position vectors start: all 0, as released, so that the network first has to
-    learn which joint is which; or drawn from a Gaussian, each its own. Ours, not the paper's."""
+    """Start of the joints' position vectors: all 0, as released, so that the network first has to
+    learn which joint is which, or drawn from a Gaussian. Ours, not the paper's."""
 
     def __post_init__(self) -> None:
-        allowed = {
+        super().__post_init__()
+        choices = {
+            "modules": Modules,
             "proxy_init": Init,
             "pum": Operator,
             "pim": Operator,
             "mixing": Mixing,
             "joints": Joints,
         }
-        for name, known in allowed.items():
+        for name, known in choices.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(
                     f"{name} must be one of {get_args(known)}, got {getattr(self, name)!r}."
                 )
+        if "mlp" in (self.pum, self.pim) and self.modules != "pum+pim":
+            raise ValueError(
+                "an MLP gives PAM no attention map and replaces PUM or PIM: expected "
+                f"modules='pum+pim', got {self.modules!r}."
+            )
+        if self.mixing != "(0, 1)" and self.modules != "all":
+            raise ValueError(f"only PAM mixes: expected modules='all', got {self.modules!r}.")
+        if self.local_branch and self.modules != "all":
+            raise ValueError(f"local_branch needs all modules, got modules={self.modules!r}.")
 
 
-AS_RELEASED = Variant()
+class VariantTCPFormer(HybridTCPFormer):
+    """The network of a row of a table.
 
-
-def build(config: Config, variant: Variant = AS_RELEASED) -> TCPFormer:
-    """Make a network of a variant; its state dict loads into another one made alike.
-
-    Of one random seed, variants of proxy and mixing have all other weights in common.
-
-    Raises:
-        ValueError: If ``variant`` changes what the modules of ``config`` do not have.
+    With the same random seed, variants of proxy and mixing have all other weights in common.
     """
-    operators = (variant.pum, variant.pim)
-    if "mlp" in operators and config.modules != "pum+pim":
-        raise ValueError(
-            f"an MLP gives PAM no attention map and replaces PUM or PIM: expected "
-            f"modules='pum+pim', got {config.modules!r}."
-        )
-    if variant.mixing != AS_RELEASED.mixing and config.modules != "all":
-        raise ValueError(f"only PAM mixes: expected modules='all', got {config.modules!r}.")
-    model = TCPFormer(config)
-    if variant.proxy_init != AS_RELEASED.proxy_init:
-        model.proxy.data.copy_(_INITS[variant.proxy_init](model.proxy.shape))
-    if variant.joints == "apart":
-        nn.init.normal_(model.joint_position)
-    for module in list(model.modules()):
-        if isinstance(module, ProxyBlock):
-            _replace_operators(module, config, variant)
-        if isinstance(module, ProxyAttention) and variant.mixing != AS_RELEASED.mixing:
-            nn.init.uniform_(module.trust, *_MIXINGS[variant.mixing])
-            module.trust.requires_grad_(variant.mixing != "0 fixed")
-    return model
 
+    def __init__(self, config: Config) -> None:
+        exchanges = {"all": ProxyBlock, "pum+pim": PlainBlock}
+        super().__init__(config, exchanges.get(config.modules, JoinedBlock))  # type: ignore[arg-type]
+        if config.proxy_init != "gaussian":
+            self.proxy.data.copy_(_INITS[config.proxy_init](self.proxy.shape))
+        if config.joints == "apart":
+            nn.init.normal_(self.joint_position)
+        for module in list(self.modules()):
+            if isinstance(module, PlainBlock):
+                module.replace_operators(config)
+            if isinstance(module, ProxyAttention) and config.mixing != "(0, 1)":
+                nn.init.uniform_(module.mix_logit, *_MIXINGS[config.mixing])
+                module.mix_logit.requires_grad_(config.mixing != "0 fixed")
+
+
+MODELS["tcpformer-variant"] = Model(Config, VariantTCPFormer)
 
 _ROOT3 = math.sqrt(3)
 _INITS: dict[Init, Callable[[torch.Size], Tensor]] = {
@@ -101,24 +108,71 @@ _MIXINGS: dict[Mixing, tuple[float, float]] = {
 }
 
 
-def _replace_operators(block: ProxyBlock, config: Config, variant: Variant) -> None:
-    if variant.pum == "mlp":
-        block.add_module("pum", TimeMlp(config, told=config.frames, asked=config.proxy_length))
-    if variant.pim == "mlp":
-        block.add_module("pim", TimeMlp(config, told=config.proxy_length, asked=config.frames))
+class PlainBlock(nn.Module):
+    """A `ProxyBlock` with plain attention in place of PAM."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.norm_pose = nn.LayerNorm(config.width)
+        self.norm_proxy = nn.LayerNorm(config.width)
+        self.pum: nn.Module = CrossAttention(config)
+        self.pim: nn.Module = CrossAttention(config)
+        self.self_attention = block(config.width, config.heads, "time")
+        self.pam = block(config.width, config.heads, "time")
+
+    def replace_operators(self, config: Config) -> None:
+        """Replace the operators that the config wants as MLPs, with random weights."""
+        frames, proxy_frames = config.frames, config.proxy_length
+        if config.pum == "mlp":
+            self.pum = TimeMlp(config, context_frames=frames, query_frames=proxy_frames)
+        if config.pim == "mlp":
+            self.pim = TimeMlp(config, context_frames=proxy_frames, query_frames=frames)
+
+    def forward(
+        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"]
+    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+        pose = self.norm_pose(x)
+        proxy, _ = self.pum(proxy, query=self.norm_proxy(proxy), context=pose)
+        x, _ = self.pim(x, query=pose, context=self.norm_proxy(proxy))
+        return self.pam(self.self_attention(x)), proxy
+
+
+class JoinedBlock(nn.Module):
+    """A proxy block without PIM: frames attend to frames and proxy together."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.pum = None
+        if config.modules == "pum":
+            self.norm_pose = nn.LayerNorm(config.width)
+            self.norm_proxy = nn.LayerNorm(config.width)
+            self.pum = CrossAttention(config)
+        self.self_attention = block(config.width, config.heads, "time")
+        self.plain = block(config.width, config.heads, "time")
+
+    def forward(
+        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"]
+    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+        if self.pum is not None:
+            proxy, _ = self.pum(proxy, query=self.norm_proxy(proxy), context=self.norm_pose(x))
+        joined = self.self_attention(torch.cat([x, proxy], dim=1))
+        return self.plain(joined[:, : x.shape[1]]), proxy
 
 
 class TimeMlp(nn.Module):
-    """In place of a `CrossAttention`: an MLP along time leads from the told frames to the asking.
+    """In place of a `CrossAttention`: an MLP along time from the context's frames to the query's.
 
-    Values, projection and all else are as there. Unlike attention it knows the order of frames.
+    Values, projection and the rest are those of attention. Unlike attention it knows the order of
+    frames.
     """
 
-    def __init__(self, config: Config, *, told: int, asked: int) -> None:
+    def __init__(self, config: Config, *, context_frames: int, query_frames: int) -> None:
         super().__init__()
         c = config.width
         self.value = nn.Linear(c, c, bias=False)
-        self.mix = nn.Sequential(nn.Linear(told, c), nn.GELU(), nn.Linear(c, asked))
+        self.mix = nn.Sequential(
+            nn.Linear(context_frames, c), nn.GELU(), nn.Linear(c, query_frames)
+        )
         self.proj = nn.Linear(c, c)
         self.scale = LayerScale(c)
         self.mlp = Residual(c, Mlp(c))
@@ -127,11 +181,11 @@ class TimeMlp(nn.Module):
         self,
         x: Float[Tensor, "b q j c"],
         *,
-        asking: Float[Tensor, "b q j c"],
-        telling: Float[Tensor, "b k j c"],
+        query: Float[Tensor, "b q j c"],
+        context: Float[Tensor, "b k j c"],
     ) -> tuple[Float[Tensor, "b q j c"], None]:
-        """What asked, enriched; and no attention map. The question itself is not heard."""
-        y = self.mix(rearrange(self.value(telling), "b k j c -> b j c k"))
+        """Update x from ``context``; ``query`` is ignored, and there is no attention map."""
+        y = self.mix(rearrange(self.value(context), "b k j c -> b j c k"))
         return self.mlp(x + self.scale(self.proj(rearrange(y, "b j c q -> b q j c")))), None
 
 
@@ -143,13 +197,13 @@ class Row:
     """MPJPE."""
     p2: float
     """P-MPJPE."""
-    modules: Modules = "all"
     frames_per_proxy: int = 3
     """Clip length over the proxy's length."""
-    variant: Variant = AS_RELEASED
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Fields of `Config`."""
 
-    def config(self, base: Config) -> Config:
-        """The network of this row at the size of another.
+    def config(self, base: tcpformer.Config) -> Config:
+        """Return the network of this row in the size of another.
 
         Raises:
             ValueError: If the clip length is not a multiple of `frames_per_proxy`.
@@ -160,30 +214,30 @@ class Row:
                 f"frames must be a multiple of {self.frames_per_proxy}, got {base.frames}."
             )
         proxy_frames = None if self.frames_per_proxy == 3 else frames
-        return replace(base, modules=self.modules, proxy_frames=proxy_frames)
+        return Config(**(asdict(base) | {"proxy_frames": proxy_frames} | self.changes))
+
+
+def _row(p1: float, p2: float, frames_per_proxy: int = 3, **changes: Any) -> Row:
+    return Row(p1=p1, p2=p2, frames_per_proxy=frames_per_proxy, changes=changes)
 
 
 def _operators(pim: Operator, pum: Operator, p1: float, p2: float) -> Row:
-    return Row(modules="pum+pim", variant=Variant(pim=pim, pum=pum), p1=p1, p2=p2)
-
-
-def _mixing(mixing: Mixing, p1: float, p2: float) -> Row:
-    return Row(variant=Variant(mixing=mixing), p1=p1, p2=p2)
+    return _row(p1, p2, modules="pum+pim", pim=pim, pum=pum)
 
 
 TABLES: dict[str, dict[str, Row]] = {
     "modules": {
-        "implicit proxy": Row(modules="none", p1=42.2, p2=34.6),
-        "+ PUM": Row(modules="pum", p1=39.5, p2=32.6),
-        "+ PIM": Row(modules="pum+pim", p1=38.7, p2=32.3),
-        "+ PAM": Row(p1=37.9, p2=31.7),
+        "implicit proxy": _row(42.2, 34.6, modules="none"),
+        "+ PUM": _row(39.5, 32.6, modules="pum"),
+        "+ PIM": _row(38.7, 32.3, modules="pum+pim"),
+        "+ PAM": _row(37.9, 31.7),
     },
     "proxy": {
-        "T/9, Gaussian": Row(frames_per_proxy=9, p1=38.4, p2=32.1),
-        "T/3, uniform": Row(variant=Variant(proxy_init="uniform"), p1=39.1, p2=32.5),
-        "T/3, Laplacian": Row(variant=Variant(proxy_init="laplace"), p1=38.2, p2=32.0),
-        "T/3, Gaussian": Row(p1=37.9, p2=31.7),
-        "T, Gaussian": Row(frames_per_proxy=1, p1=38.6, p2=32.7),
+        "T/9, Gaussian": _row(38.4, 32.1, frames_per_proxy=9),
+        "T/3, uniform": _row(39.1, 32.5, proxy_init="uniform"),
+        "T/3, Laplacian": _row(38.2, 32.0, proxy_init="laplace"),
+        "T/3, Gaussian": _row(37.9, 31.7),
+        "T, Gaussian": _row(38.6, 32.7, frames_per_proxy=1),
     },
     "operators": {
         "PIM MLP, PUM MLP": _operators("mlp", "mlp", 40.8, 33.8),
@@ -192,11 +246,11 @@ TABLES: dict[str, dict[str, Row]] = {
         "PIM attention, PUM attention": _operators("attention", "attention", 38.7, 32.3),
     },
     "mixing": {
-        "0, fixed": _mixing("0 fixed", 38.4, 32.4),
-        "0": _mixing("0", 38.2, 32.0),
-        "from (0, 1)": _mixing("(0, 1)", 37.9, 31.7),
-        "from (-1, 0)": _mixing("(-1, 0)", 38.5, 32.3),
-        "from (-1, 1)": _mixing("(-1, 1)", 37.9, 32.0),
+        "0, fixed": _row(38.4, 32.4, mixing="0 fixed"),
+        "0": _row(38.2, 32.0, mixing="0"),
+        "from (0, 1)": _row(37.9, 31.7, mixing="(0, 1)"),
+        "from (-1, 0)": _row(38.5, 32.3, mixing="(-1, 0)"),
+        "from (-1, 1)": _row(37.9, 32.0, mixing="(-1, 1)"),
     },
-}  # fmt: skip
+}
 """Tables 4 to 7 of the paper, in this order; row by row as printed."""

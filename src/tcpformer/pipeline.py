@@ -150,6 +150,7 @@ def lift_file(
         OSError: If the folder cannot be written.
     """
     from .lifting.lifter import DEFAULT_POSTPROCESS, Lifter
+    from .runtime.memory import trim_heap
 
     options, source, out = options or LiftOptions(), Path(source), Path(out)
     progress = progress or (lambda stage, done, total: None)
@@ -175,6 +176,7 @@ def lift_file(
         config=DEFAULT_POSTPROCESS if options.postprocess else None,
         keep_raw=options.save_raw,
     )
+    trim_heap()
     _write(motions, raw, out)
     _delete_stale(out, {motion.person for motion in motions}, all_people=options.person == "all")
     if video is not None and options.overlay:

@@ -44,5 +44,5 @@ def calibrate(
     with progress_bar("calibrating", "part") as progress:
         made, held = run(loaded, data, effort, progress)
     print(report(made, held).table())
-    save_model(as_kept(made.model), out, convention=made.convention)
+    save_model(as_kept(made.model), out, spec=made.spec)
     print(out)

@@ -12,8 +12,7 @@ from ._terminal import progress_bar
 if TYPE_CHECKING:
     from ..evaluation.report import Report
     from ..lifting.lifter import Lifter
-    from ..models.checkpoint import Weights
-    from ..models.upstream import WeightsSpec
+    from ..models.checkpoint import Weights, WeightsSpec
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
@@ -148,7 +147,7 @@ def _evaluate_published(
     Raises:
         ValueError: If the weights state that they expect other input.
     """
-    from ..models.upstream import RELEASED
+    from ..models.checkpoint import RELEASED
 
     expected, stated = RELEASED[EXPECTED[dataset]], loaded.spec
     if stated is not None and _terms(stated) != _terms(expected):

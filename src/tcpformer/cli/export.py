@@ -40,11 +40,11 @@ def export(
 
     from ..models.checkpoint import load_weights, weights_spec
     from ..runtime.export import export as write
-    from ..runtime.formats import SUFFIXES
+    from ..runtime.exported import SUFFIXES
 
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides)
     if trained_on is not None:
-        loaded = replace(loaded, convention=weights_spec(loaded, trained_on))
+        loaded = replace(loaded, spec=weights_spec(loaded, trained_on))
     path = out or Path(Path(weights).name).with_suffix(SUFFIXES[format])
     make_writable(path.parent)
     checked = write(loaded, path, format, static=static, precision=precision)

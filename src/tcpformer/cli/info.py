@@ -23,7 +23,7 @@ def info() -> None:
         count = sum(p.numel() for p in weights.model.parameters())
         print(f"weights {weights.name}: {count:,} parameters")
         print(f"  {weights.model.config}")
-        print(f"  {weights.convention}")
+        print(f"  {weights.spec}")
     extras = metadata("tcpformer").get_all("Provides-Extra") or []
     missing = [extra for extra in extras if not _is_installed(extra)]
     print(f"extras not installed: {', '.join(missing) or 'none'}")

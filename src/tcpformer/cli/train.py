@@ -8,6 +8,7 @@ import tyro
 from tqdm import tqdm
 
 from ..files import check_writable
+from ..runtime.memory import keep_freed_memory
 from ..training.config import PRESETS, TrainConfig, load_config
 from ..training.hardware import HardwareConfig
 from ..training.train import train
@@ -42,8 +43,8 @@ def run(arguments: Sequence[str]) -> None:
             recipe: A plan's name, or a .toml or .json file with one.
             data: What the plan's data are in: a file, or a folder.
             out: Run folder: weights, checkpoint, log, curves.
-            model: Another network than the plan's: tcpformer, poseformerv2, strided-transformer or
-                whole-poses.
+            model: Another network than the plan's: tcpformer, hybrid, pose-transformer,
+                poseformerv2 or strided-transformer.
             threads: CPU threads; 0 takes them all.
             plan: What is done.
             machine: How it is done.
@@ -51,6 +52,7 @@ def run(arguments: Sequence[str]) -> None:
         if recipe != first:  # it decides what options there are, and what they are by default
             raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
         prepare_training(threads)
+        keep_freed_memory()
         if _speaks():
             check_writable(out)
             going_on = (out / "checkpoint.pt").exists()

@@ -33,8 +33,7 @@ from ..models.uncertainty_head import WithUncertainty
 from ..motion import REGION_SCALE, Motion2D, Motion3D, to_skeleton
 from ..postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.backends import Backend, device_for, weights_for
-from ..runtime.device import Numbers, pick_device, prepare_for_inference
-from ..runtime.memory import hand_back_memory
+from ..runtime.device import Precision, pick_device, prepare_for_inference
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
@@ -50,8 +49,6 @@ CLIPS_IN_MEMORY = 256
 """Clips normalized at a time: overlapping clips have several times the frames of a motion."""
 FRAMES_AT_ONCE = 4096
 """Frames for which sigma is computed at a time."""
-LONG_MOTION = 10_000
-"""Frames from which on the heap is trimmed after lifting, which takes some milliseconds."""
 STEADY_SECONDS = 0.04
 """Standard deviation of the kernel that removes what alternates between interleaved clips; it keeps
 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
@@ -102,7 +99,7 @@ class Lifter:
         heads: int = 8,
         overlap: float = 0.5,
         backend: Backend = "auto",
-        precision: Numbers = "float32",
+        precision: Precision = "float32",
     ) -> None:
         weights = weights_for(weights, backend, heads=heads)
         self.spec = weights_spec(weights, checkpoint_protocol)
@@ -213,8 +210,6 @@ class Lifter:
 
         def lift(motion: Motion2D) -> Motion3D:
             lifted = self._lift(_clean(motion, config), scale.height, focal)
-            if len(motion) > LONG_MOTION:
-                hand_back_memory()
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
                 raw.append(lifted)

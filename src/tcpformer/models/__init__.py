@@ -1,9 +1,9 @@
 """Networks, one file each; they know tensors and nothing else of the package.
 
-A new one is its file and a line in `MODELS`. It has a frozen dataclass `Config` with `frames`, and
-a network that is made from it, keeps it as `config`, and lifts clips (batch, frames, 17, inputs) to
-root-relative 3D: of every frame, or of the centre frame alone. Where `Config` has no `inputs`, they
-are three: x, y and confidence.
+To add one, write its file and a line in `MODELS`. The file has a frozen dataclass `Config` with
+`frames`, and a network that is built from it, keeps it as `config`, and lifts clips (batch, frames,
+17, inputs) to root-relative 3D: of every frame, or of the center frame alone. The channels are x,
+y and confidence; a `Config` with a field `inputs` may take fewer.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import pose_transformer, poseformerv2, strided_transformer, tcpformer
+from . import hybrid, pose_transformer, poseformerv2, strided_transformer, tcpformer
 
 Network = Any
 """An `nn.Module` with `config`, of one of the classes in `MODELS`."""
@@ -20,45 +20,49 @@ Network = Any
 
 @dataclass(frozen=True)
 class Model:
-    """What there is to know of a kind of network without reading its file."""
+    """One kind of network."""
 
     config: type[Any]
     network: type[nn.Module]
-    centre: bool = False
-    """Whether it lifts the centre frame alone."""
-    published: Mapping[str, Any] = field(default_factory=dict)
-    """Its published sizes that training may ask for by their frames, the smallest first."""
+    center_only: bool = False
+    """Whether it lifts the center frame alone."""
+    published: Mapping[int, Any] = field(default_factory=dict)
+    """Its published sizes by clip length, the smallest first, which training may name."""
 
 
 MODELS = {
     "tcpformer": Model(tcpformer.Config, tcpformer.TCPFormer),
+    "hybrid": Model(hybrid.Config, hybrid.HybridTCPFormer),
+    "pose-transformer": Model(pose_transformer.Config, pose_transformer.PoseTransformer),
     "poseformerv2": Model(
-        poseformerv2.Config, poseformerv2.PoseFormerV2, centre=True, published=poseformerv2.PRESETS
+        poseformerv2.Config,
+        poseformerv2.PoseFormerV2,
+        center_only=True,
+        published=poseformerv2.PRESETS,
     ),
     "strided-transformer": Model(
         strided_transformer.Config,
         strided_transformer.StridedTransformer,
-        centre=True,
+        center_only=True,
         published=strided_transformer.PRESETS,
     ),
-    "whole-poses": Model(pose_transformer.Config, pose_transformer.PoseTransformer),
 }
 
 
 def build(config: Any) -> Network:
-    """The network that a config describes, its weights random.
+    """Build the network that a config describes, with random weights.
 
     Raises:
-        ValueError: If it is the config of none of `MODELS`.
+        ValueError: If it is the config of no network in `MODELS`.
     """
     return MODELS[name_of(config)].network(config)
 
 
 def model_kind(name: Any) -> Model:
-    """What there is to know of a kind of network.
+    """Return a kind of network by name.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If `MODELS` has no such name.
     """
     if name not in MODELS:
         raise ValueError(f"no model {name!r}: expected one of {list(MODELS)}.")
@@ -66,24 +70,24 @@ def model_kind(name: Any) -> Model:
 
 
 def published_config(name: str, frames: int) -> Any:
-    """The config of a kind of network in its published size for clips of so many frames.
+    """Return the published config of a kind of network for a clip length.
 
-    If there is none for them it is the smallest, and if none was published the usual one.
+    Without one for that length it is the smallest published; without any, the default one.
 
     Raises:
-        ValueError: As of `known`.
+        ValueError: If `MODELS` has no such name.
     """
     sizes = model_kind(name).published
     if not sizes:
         return model_kind(name).config(frames=frames)
-    return sizes.get(str(frames), next(iter(sizes.values())))
+    return sizes.get(frames, next(iter(sizes.values())))
 
 
 def name_of(config: Any) -> str:
-    """The name in `MODELS` of the kind of network that a config describes.
+    """Return the name in `MODELS` of the network that a config describes.
 
     Raises:
-        ValueError: If it is of none of them, or of several.
+        ValueError: If it is the config of none, or of several.
     """
     names = [name for name, model in MODELS.items() if type(config) is model.config]
     if len(names) > 1:
@@ -97,15 +101,15 @@ def name_of(config: Any) -> str:
 
 
 def inputs_of(model: Network) -> int:
-    """How many channels a network takes: 2 for x, y; 3 with the detector's confidence."""
+    """Return the number of input channels: 2 for x, y; 3 with the detector's confidence."""
     return getattr(model.config, "inputs", 3)
 
 
 def lifts_center_only(model: Network) -> bool:
-    """Whether a network lifts the centre frame of a clip alone."""
-    return MODELS[name_of(model.config)].centre
+    """Return whether a network lifts the center frame of a clip alone."""
+    return MODELS[name_of(model.config)].center_only
 
 
 def supervised_outputs(model: Network, x: Tensor) -> tuple[Tensor, ...]:
-    """Everything that training supervises: what the network says, and what it says on the way."""
+    """Return every output that training supervises; the last is the network's answer."""
     return model.both(x) if hasattr(model, "both") else (model(x),)

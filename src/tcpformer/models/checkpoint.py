@@ -1,6 +1,7 @@
-"""Weights on disk: ours (safetensors and JSON in a folder) and the released checkpoints.
+"""Weights on disk: our folders (safetensors and JSON) and released checkpoints.
 
-`load_model` gives a network; `load_weights` also its `Convention`: what goes in and comes out.
+`load_model` returns a network; `load_weights` also its `WeightsSpec`: what the weights expect as
+input and give as output.
 """
 
 import hashlib
@@ -8,28 +9,74 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..files import atomic_write
-from . import MODELS, Network, build, name_of
-from .upstream import PICKLED, RELEASED, CheckpointHints, WeightsSpec, read_released
+from . import Network, build, model_kind, name_of
+from .upstream.read import SUFFIXES, read_released, rename_key
+from .upstream.release import CheckpointHints, State
 
 PACKAGED = Path(__file__).parents[1] / "packaged"
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-BEFORE_OTHERS = "tcpformer"
-"""What a config without a word on its architecture describes: it was written when there was one."""
+PACKAGED_SHA256 = {
+    "default": "662c3f6adb4f955f76e6dc8f2f3c1f2af91b1e6cea7afb257bbf2264a1ac7a3e",
+    "fast": "402240856e4676b0807020449d95f8c89906952d58ac6855332c4fb2b2bcfa3b",
+}
+"""Of the weights files that come with the package."""
+SkeletonName = Literal["h36m", "h36m-nose", "mpi-inf-3dhp"]
+Normalization = Literal["centered-camera", "screen"]
+Unit = Literal["metres", "screen"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSpec:
+    """What weights expect as input and give as output."""
+
+    skeleton: SkeletonName = "h36m"
+    """The joints of input and output."""
+    normalization: Normalization = "centered-camera"
+    """How pixels become input; see `lifting.normalize`."""
+    unit: Unit = "metres"
+    """Of the output. "screen" is half an image width, so a distant person is small."""
+    fps: float = 50.0
+    """Frame rate of the motion that the weights were trained on."""
+    frame_step: int = 1
+    """Frames, at that rate, from one frame of a clip to the next."""
+
+    def __post_init__(self) -> None:
+        known = {"skeleton": SkeletonName, "normalization": Normalization, "unit": Unit}
+        for name, values in known.items():
+            value, allowed = getattr(self, name), get_args(values)
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+        if not (self.fps > 0 and self.frame_step >= 1):
+            raise ValueError(
+                f"fps and frame_step must be positive, got {self.fps}, {self.frame_step}."
+            )
+
+
+RELEASED = {
+    "h36m": WeightsSpec(skeleton="h36m-nose", normalization="screen", unit="screen"),
+    "h36m-cpn": WeightsSpec(skeleton="h36m-nose", normalization="screen"),
+    "3dhp": WeightsSpec(skeleton="mpi-inf-3dhp", normalization="screen", fps=25.0),
+}
+"""By training protocol, which released checkpoints do not name: "h36m" is MotionBERT's, as of
+TCPFormer; "h36m-cpn" is VideoPose3D's, as of both baselines. The 3DHP ones give millimetres over
+1024, which is near to metres; the person's height corrects the rest. Some of their sequences have
+50 frames a second, most 25."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A network and what is known about it; ``convention`` is None where nothing says it."""
+    """A network and what is known about it."""
 
     model: Network
-    convention: WeightsSpec | None
+    spec: WeightsSpec | None
+    """None if the file does not tell."""
     name: str
     """Source and the first digits of the sha256 of the weights file."""
 
@@ -46,16 +93,16 @@ def load_model(
 
     Args:
         source: A packaged name, a folder that `save_model` wrote or the safetensors file in it,
-            or a released checkpoint (.pth.tr, .pth, .pt, .bin) of any network in `MODELS`.
-        heads: Attention heads of a released checkpoint, whose shapes do not tell.
-        frames: Clip length, where the shapes do not tell: of a released PoseFormerV2.
-        strides: Of the strided layers, which shapes do not tell: of a released StridedTransformer.
+            or a released checkpoint (.pth.tr, .pth, .pt, .bin) of a known network.
+        heads: Attention heads of a released checkpoint, which its shapes do not determine.
+        frames: Clip length of a released PoseFormerV2, for the same reason.
+        strides: Strides of a released StridedTransformer, for the same reason.
         device: Where the network goes.
 
     Raises:
         FileNotFoundError: If there is nothing at ``source``.
-        ValueError: If it does not hold a whole network, naming the keys that differ; or something
-            must be said of it that was not, or was said wrongly.
+        ValueError: If it does not hold a whole network, naming the keys that differ, or an argument
+            is missing or contradicts it.
     """
     return load_weights(source, heads=heads, frames=frames, strides=strides, device=device).model
 
@@ -68,45 +115,133 @@ def load_weights(
     strides: tuple[int, ...] | None = None,
     device: str = "cpu",
 ) -> Weights:
-    """`load_model`, with what else the file says. Arguments and errors are the same."""
-    path, said = _find(source), CheckpointHints(heads=heads, frames=frames, strides=strides)
+    """Load a network and its spec; arguments and errors are those of `load_model`."""
+    path, hints = _find(source), CheckpointHints(heads=heads, frames=frames, strides=strides)
     if path.is_dir():
-        model, convention = _load_ours(path)
+        model, spec = _read_folder(path)
         file = path / WEIGHTS_FILE
     else:
-        model, convention, file = _filled(*read_released(path, said), path), None, path
-    _agree(said, model.config, path)
+        model, spec, file = _build_filled(*read_released(path, hints), path), None, path
+    _check_hints(hints, model.config, path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    return Weights(model.to(device).eval(), convention, f"{Path(source).name} sha256:{digest}")
+    return Weights(model.to(device).eval(), spec, f"{Path(source).name} sha256:{digest}")
 
 
-def save_model(
-    model: Network, folder: str | Path, *, convention: WeightsSpec | None = None
-) -> None:
+def save_model(model: Network, folder: str | Path, *, spec: WeightsSpec | None = None) -> None:
     """Write a network into a folder; `load_model` is the inverse.
 
     Args:
-        model: The network; its numbers are kept in the precision that they have.
-        folder: Made if missing; weights of the same name in it are replaced.
-        convention: What the weights expect and give; without it the one who lifts must say.
+        model: The network; its numbers keep their precision.
+        folder: Created if missing; weights of the same name in it are replaced.
+        spec: What the weights expect and give; without it, lifting needs `checkpoint_protocol`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
-    about = {
+    description = {
         "architecture": name_of(model.config),
         "model": asdict(model.config),
-        "convention": asdict(convention) if convention is not None else None,
+        "spec": asdict(spec) if spec is not None else None,
     }
     with atomic_write(folder / WEIGHTS_FILE) as beside:
         save_file(state, beside)
     with atomic_write(folder / CONFIG_FILE) as beside:
-        beside.write_text(json.dumps(about, indent=2) + "\n")
+        beside.write_text(json.dumps(description, indent=2) + "\n")
 
 
 def packaged_names() -> tuple[str, ...]:
-    """The names of the weights that come with the package."""
+    """Return the names of the weights that come with the package."""
     return tuple(sorted(path.parent.name for path in PACKAGED.glob(f"*/{WEIGHTS_FILE}")))
+
+
+def weights_spec(weights: Weights, checkpoint_protocol: str | None) -> WeightsSpec:
+    """Return the spec of weights: their own, or of the protocol that the caller names.
+
+    Raises:
+        ValueError: If both or neither are known, or the protocol is not in `RELEASED`.
+    """
+    if weights.spec is not None:
+        if checkpoint_protocol is not None:
+            raise ValueError(
+                f"{weights.name} has a spec of its own; omit checkpoint_protocol, "
+                f"got {checkpoint_protocol!r}."
+            )
+        return weights.spec
+    if checkpoint_protocol not in RELEASED:
+        raise ValueError(
+            f"{weights.name} does not tell its training protocol, and the data sets differ in "
+            "joint order, normalization and unit: give checkpoint_protocol "
+            f"(--checkpoint-protocol), one of {list(RELEASED)}, got {checkpoint_protocol!r}."
+        )
+    return RELEASED[checkpoint_protocol]
+
+
+# Files of version 0.1
+
+_OURS = ("pose_embedding", "frame_position", "pose_layers", "rotary_poses", "uncertainty")
+_OLD_ARCHITECTURES = {"whole-poses": "pose-transformer"}
+_OLD_KEYS = (
+    (r"^spread\.reach$", "uncertainty.region_scale"),
+    (r"^spread\.wander$", "uncertainty.prior_std"),
+    (r"^spread\.memory$", "uncertainty.time_constant"),
+    (r"^spread\.", "uncertainty."),
+    (r"^listen\.", "pose_to_joint."),
+    (r"^poses\.past\.", "poses.skip."),
+    (r"^(exchanges\.\d+\.pam)\.trust$", r"\1.mix_logit"),
+    (r"^centre_head\.", "center_head."),
+)
+_OLD_SPEC = {"rule": "normalization", "spacing": "frame_step"}
+
+
+def upgrade_config(architecture: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name in `MODELS` and the config fields that describe a network of any version.
+
+    Until 0.1 "tcpformer" had the fields that are now those of "hybrid".
+
+    Raises:
+        ValueError: If the network is an ablation, which only `research` builds.
+    """
+    fields = {("uncertainty" if key == "spread" else key): v for key, v in fields.items()}
+    if architecture == "tcpformer":
+        modules = fields.pop("modules", "all")
+        if modules != "all":
+            raise ValueError(f"expected a network with PUM, PIM and PAM, got modules={modules!r}.")
+        if any(fields.get(name) for name in _OURS):
+            return "hybrid", fields
+        fields = {key: value for key, value in fields.items() if key not in _OURS}
+    return _OLD_ARCHITECTURES.get(architecture, architecture), fields
+
+
+def upgrade_state(state: State) -> dict[str, Tensor]:
+    """Return a state dict of any version under the names of today."""
+    return {rename_key(key, _OLD_KEYS): value for key, value in state.items()}
+
+
+def read_config(architecture: str, fields: Mapping[str, Any]) -> Any:
+    """Return the config that a file of any version describes.
+
+    Raises:
+        ValueError: If there is no such network, or its fields are wrong.
+        TypeError: If a field is unknown.
+    """
+    name, fields = upgrade_config(architecture, fields)
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}
+    return model_kind(name).config(**values)
+
+
+def read_spec(fields: Mapping[str, Any] | None) -> WeightsSpec | None:
+    """Return the spec that a file of any version describes.
+
+    Raises:
+        ValueError: If a value is wrong.
+        TypeError: If a field is unknown.
+    """
+    if fields is None:
+        return None
+    known = {_OLD_SPEC.get(key, key): v for key, v in fields.items() if key != "close"}
+    if known.get("normalization") == "aimed":
+        known["normalization"] = "centered-camera"
+    return WeightsSpec(**known)
 
 
 def _find(source: str | Path) -> Path:
@@ -119,77 +254,58 @@ def _find(source: str | Path) -> Path:
         return path
     raise FileNotFoundError(
         f"no weights at {str(source)!r}: expected one of {list(packaged_names())}, a folder with "
-        f"{WEIGHTS_FILE} and {CONFIG_FILE}, or a checkpoint file ({', '.join(PICKLED)})."
+        f"{WEIGHTS_FILE} and {CONFIG_FILE}, or a checkpoint file ({', '.join(SUFFIXES)})."
     )
 
 
-def _load_ours(folder: Path) -> tuple[Network, WeightsSpec | None]:
+def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None]:
     try:
-        about = json.loads((folder / CONFIG_FILE).read_text())
-        if about.get("architecture", BEFORE_OTHERS) not in MODELS:
-            raise ValueError(f"no model {about['architecture']!r} in MODELS: {list(MODELS)}")
-        described = MODELS[about.get("architecture", BEFORE_OTHERS)].config
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about["model"].items()}
-        config = described(**fields)
-        convention = read_spec(about["convention"])
-        state = load_file(folder / WEIGHTS_FILE)
+        description = json.loads((folder / CONFIG_FILE).read_text())
+        # The first files had no "architecture": there was one network.
+        name = description.get("architecture", "tcpformer")
+        config = read_config(name, description["model"])
+        spec = read_spec(description["spec" if "spec" in description else "convention"])
+        state = upgrade_state(load_file(folder / WEIGHTS_FILE))
     except (OSError, AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(
             f"{folder}: expected {WEIGHTS_FILE} and {CONFIG_FILE} as save_model writes them "
             f"({type(error).__name__}: {error})."
         ) from error
-    return _filled(config, state, folder), convention
+    return _build_filled(config, state, folder), spec
 
 
-def read_spec(said: Mapping[str, Any] | None) -> WeightsSpec | None:
-    """A convention as a file says it."""
-    known = {k: v for k, v in (said or {}).items() if k != "close"}  # of the seventh version
-    return WeightsSpec(**known) if said is not None else None
-
-
-def _agree(said: CheckpointHints, config: Any, path: Path) -> None:
-    """Refuse what was said and is not so, rather than ignore it."""
+def _check_hints(hints: CheckpointHints, config: Any, path: Path) -> None:
+    """Refuse hints that contradict the file."""
     for name in ("frames", "strides"):
-        wanted, found = getattr(said, name), getattr(config, name, None)
-        if wanted is not None and wanted != found:
+        given, found = getattr(hints, name), getattr(config, name, None)
+        if given is not None and given != found:
             raise ValueError(
-                f"{path}: its {name} are {found}, but {wanted} was said; leave it out."
+                f"{path}: the checkpoint has {name}={found}, got {name}={given}; omit `{name}`."
             )
 
 
-def _filled(config: Any, state: Mapping[str, Tensor], path: str | Path) -> Network:
-    """A network with exactly these weights, or an error that names the keys that differ."""
+def _build_filled(config: Any, state: State, path: str | Path) -> Network:
+    """Build a network with exactly these weights.
+
+    Raises:
+        ValueError: If keys differ, naming them.
+    """
     model = build(config)
     own = model.state_dict()
     differ = {
         "missing": sorted(set(own) - set(state)),
-        "not known": sorted(set(state) - set(own)),
+        "unknown": sorted(set(state) - set(own)),
         "of another shape": sorted(
             k for k in set(own) & set(state) if own[k].shape != state[k].shape
         ),
     }
     if any(differ.values()):
-        what = "; ".join(f"{say}: {_few(keys)}" for say, keys in differ.items() if keys)
+        what = "; ".join(f"{how}: {_first_few(keys)}" for how, keys in differ.items() if keys)
         raise ValueError(f"{path}: the keys are not those of {config}. {what}.")
     model.load_state_dict(dict(state))
     return model
 
 
-def _few(keys: list[str]) -> str:
+def _first_few(keys: list[str]) -> str:
     more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
     return ", ".join(keys[:5]) + more
-
-
-def weights_spec(weights: Weights, trained_on: str | None) -> WeightsSpec:
-    """What the weights say, or else what the caller says; never a guess."""
-    if weights.convention is not None:
-        if trained_on is not None:
-            raise ValueError(f"{weights.name} says what it was trained on; leave trained_on out.")
-        return weights.convention
-    if trained_on not in RELEASED:
-        raise ValueError(
-            f"{weights.name} does not say what it was trained on, and the data sets differ in "
-            f"joint order, normalisation and unit: say trained_on (--trained-on), one of "
-            f"{list(RELEASED)}, got {trained_on!r}."
-        )
-    return RELEASED[trained_on]

@@ -1,11 +1,11 @@
-"""The parts that transformers are made of: the networks' rooms are built from these.
+"""The transformer parts that several networks are built from.
 
-Axes: b batch, t frame, j joint, c channel, h head, d channel of a head; n rows, q asking, k asked.
+Axes: b batch, t frame, j joint, c channel, h head, d channel of a head; n rows, q query, k key.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from einops import rearrange
@@ -13,15 +13,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+JOINTS = 17
+"""Joints of a pose; every network of the package has 17."""
 MLP_RATIO = 4
-FEW = 32 * 32
-"""Attention maps up to this size are better formed: fused attention is slow on them."""
+SMALL_MAP = 32 * 32
+"""Entries of an attention map up to which forming it is faster than fused attention (on a GPU)."""
 
 Axis = Literal["time", "joint"]
 
 
 def block(width: int, heads: int, axis: Axis, *, rotary: bool = False) -> nn.Sequential:
-    """A transformer block: self-attention along one axis, then an MLP."""
+    """Return a transformer block: self-attention along one axis, then an MLP."""
     attention = Attention(width, heads, axis, rotary=rotary)
     return nn.Sequential(Residual(width, attention), Residual(width, Mlp(width)))
 
@@ -40,7 +42,7 @@ class Residual(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """A learned gain per channel that starts at 1e-5: each residual branch opens on its own."""
+    """A learned gain per channel that starts at 1e-5, so that every block starts near identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -51,9 +53,9 @@ class LayerScale(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention along one axis; the other axis rides along as batch.
+    """Self-attention along one axis; the other axis counts as batch.
 
-    Rotary, it looks at how far apart two places are (Su et al., 2021).
+    With ``rotary`` it depends on the distance between two places (Su et al., RoFormer, 2021).
     """
 
     def __init__(self, width: int, heads: int, axis: Axis, *, rotary: bool = False) -> None:
@@ -69,17 +71,16 @@ class Attention(nn.Module):
         split = f"b t j (n h d) -> n (b {rows}) h {cols} d"
         q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
         if self.rotary:
-            q, k = turned(q), turned(k)
+            q, k = rotate_by_position(q), rotate_by_position(k)
         y = AttentionMap(q, k).apply(v)
         return self.proj(rearrange(y, f"(b {rows}) h {cols} d -> b t j (h d)", b=x.shape[0]))
 
 
-def turned(x: Float[Tensor, "n h q d"]) -> Float[Tensor, "n h q d"]:
-    """Channel i and channel i + d / 2 as a plane, turned with the place, each at a pace of its own.
+def rotate_by_position(x: Float[Tensor, "n h q d"]) -> Float[Tensor, "n h q d"]:
+    """Rotate channels i and i + d / 2, as a plane, by an angle proportional to the position.
 
-    The fastest makes half a turn from one place to the next, the slowest over all of them.
-
-    Products of two places then depend on how far apart they are, and not on where.
+    The product of two rotated vectors depends on the distance of their positions alone. The fastest
+    plane makes half a turn from one position to the next, the slowest half a turn over all.
     """
     places, half = x.shape[-2], x.shape[-1] // 2
     pace = math.pi * places ** -torch.linspace(0, 1, half, device=x.device)
@@ -103,20 +104,44 @@ class Mlp(nn.Module):
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """softmax(q k^T / sqrt d), kept as its two factors."""
+    """softmax(q k^T / sqrt(d)), stored as its two factors."""
 
     q: Float[Tensor, "n h q d"]
     k: Float[Tensor, "n h k d"]
 
     def apply(self, v: Float[Tensor, "n h k d"]) -> Float[Tensor, "n h q d"]:
-        """Fused, or in training by the map itself, in 0.7 of the time; on a GPU if it is small."""
-        few = self.q.shape[-2] * self.k.shape[-2] <= FEW
-        if not (v.requires_grad and (few or v.device.type == "cpu")):
+        """Attend to values; training on a CPU forms the map, which takes 0.7 of the time."""
+        small = self.q.shape[-2] * self.k.shape[-2] <= SMALL_MAP
+        if not (v.requires_grad and (small or v.device.type == "cpu")):
             return F.scaled_dot_product_attention(self.q, self.k, v)
         scores = self.q * self.q.shape[-1] ** -0.5 @ self.k.transpose(-1, -2)
         return scores.softmax(dim=-1).to(v.dtype) @ v
 
     def matrix(self) -> Float[Tensor, "n h q k"]:
-        """The map itself, in float32."""
+        """Return the map itself, in float32."""
         q, k = self.q.float() * self.q.shape[-1] ** -0.5, self.k.float()
         return (q @ k.transpose(-1, -2)).softmax(dim=-1)
+
+
+def check_clips(x: Tensor, frames: int, inputs: int = 3) -> None:
+    """Check the shape of clips.
+
+    Raises:
+        ValueError: If it is not (batch, frames, 17, inputs).
+    """
+    if x.shape[1:] != (frames, JOINTS, inputs):
+        expected = f"(batch, {frames}, {JOINTS}, {inputs})"
+        raise ValueError(f"expected clips of shape {expected}, got {tuple(x.shape)}.")
+
+
+def check_sizes(config: Any, names: tuple[str, ...]) -> None:
+    """Check that fields of a config are at least 1 and that ``heads`` divides ``width``.
+
+    Raises:
+        ValueError: If not, naming the field.
+    """
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    if config.width % config.heads:
+        raise ValueError(f"heads ({config.heads}) must divide width ({config.width}).")

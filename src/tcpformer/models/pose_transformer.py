@@ -1,12 +1,11 @@
-"""Whole poses over time: a plain transformer of ours, a token a frame instead of a token a joint.
+"""A plain transformer of ours over whole poses: a token per frame instead of a token per joint.
 
-It learns from some fourteen times as many frames in the time that TCPFormer takes for them
-(docs/weights.md). It is a network of its own, and it can stand beside TCPFormer
-(`tcpformer.Config.pose_layers`), whose joints then start from what it knows.
+It trains on some fourteen times as many frames as TCPFormer in the same time (docs/weights.md). It
+is a network of its own, the packaged `fast`, and half of `hybrid.HybridTCPFormer`.
 
 Notable:
-- Frames know their places, or how far apart they are; the answer depends on their order.
-- The flat pose goes past the layers by a map of its own.
+- Unlike in TCPFormer the order of frames matters: by learned positions, or by rotary attention.
+- A linear map leads the flat pose past the layers.
 
 Axes: b batch, t frame, j joint, w channel of a pose's token, c channel of a joint's, r channel of
 its representation.
@@ -19,10 +18,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layers import block
+from .layers import JOINTS, block, check_clips, check_sizes
 from .uncertainty_head import UncertaintyHead
-
-JOINTS = 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +35,17 @@ class Config:
     heads: int = 4
     """Attention heads."""
     channels: int = 64
-    """Channels of a joint's token, which is made of a pose's."""
+    """Channels of a joint's token, which is made from a pose's."""
     representation: int = 256
     """Channels of the feature that the last linear map turns into 3D."""
     rotary: bool = False
-    """Tell frames how far apart they are, by rotary attention, and not their places."""
-    spread: bool = False
-    """A second head says how far off the pose may be. The pose stays the same."""
+    """Whether attention depends on the distance of frames (rotary) instead of their positions."""
+    uncertainty: bool = False
+    """Whether there is an `UncertaintyHead`; the pose stays the same."""
 
     def __post_init__(self) -> None:
-        for name in ("frames", "layers", "width", "heads", "channels", "representation"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
+        names = ("frames", "layers", "width", "heads", "channels", "representation")
+        check_sizes(self, names)
         if self.rotary and self.width // self.heads % 2:
             raise ValueError(f"rotary needs an even width / heads, got {self.width // self.heads}.")
 
@@ -62,38 +56,36 @@ class PoseTransformer(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        r = config.representation
         self.poses = PoseEncoder(config)
-        self.head = nn.Linear(config.representation, 3)
-        self.spread = UncertaintyHead(config.representation, JOINTS) if config.spread else None
+        self.head = nn.Linear(r, 3)
+        self.uncertainty = UncertaintyHead(r, JOINTS) if config.uncertainty else None
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
-        """Lift clips of exactly `config.frames` frames of normalised x, y and confidence."""
+        """Lift clips of exactly `config.frames` frames of normalized x, y and confidence."""
         return self.head(self.represent(xyc))
 
     def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
-        """The feature of every joint in every frame, in (-1, 1), before the last linear map."""
-        if xyc.shape[1:] != (self.config.frames, JOINTS, 3):
-            wanted = f"(batch, {self.config.frames}, {JOINTS}, 3)"
-            raise ValueError(f"expected clips of shape {wanted}, got {tuple(xyc.shape)}.")
-        _, representation = self.poses(xyc)
-        return representation
+        """Compute the feature of every joint in every frame, in (-1, 1), that the heads read."""
+        check_clips(xyc, self.config.frames)
+        return self.poses(xyc)[1]
 
 
 class PoseEncoder(nn.Module):
-    """Everything but the last map: a token for every joint, and what can be read from it."""
+    """Everything but the heads: the token of every joint, and its representation."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         w, c = config.width, config.channels
         self.embed = nn.Linear(JOINTS * 3, w)
-        places = nn.Parameter(torch.zeros(config.frames, 1, w))
-        self.position = None if config.rotary else places
+        positions = nn.Parameter(torch.zeros(config.frames, 1, w))
+        self.position = None if config.rotary else positions
         self.layers = nn.Sequential(
             *(block(w, config.heads, "time", rotary=config.rotary) for _ in range(config.layers))
         )
         self.norm = nn.LayerNorm(w)
         self.split = nn.Linear(w, JOINTS * c)
-        self.past = nn.Linear(JOINTS * 3, JOINTS * c)
+        self.skip = nn.Linear(JOINTS * 3, JOINTS * c)
         self.joint_norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
 
@@ -105,6 +97,6 @@ class PoseEncoder(nn.Module):
         if self.position is not None:
             poses = poses + self.position
         poses = self.norm(self.layers(poses))
-        joints = rearrange(self.split(poses) + self.past(flat), "b t 1 (j c) -> b t j c", j=JOINTS)
+        joints = rearrange(self.split(poses) + self.skip(flat), "b t 1 (j c) -> b t j c", j=JOINTS)
         joints = self.joint_norm(joints)
         return joints, self.features(joints).tanh()

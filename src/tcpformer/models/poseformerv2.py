@@ -1,17 +1,16 @@
-"""PoseFormerV2: lifts the centre frame of a clip from a few frames and a few slow cosines.
+"""PoseFormerV2: lifts the center frame of a clip from a few frames and a few slow cosines.
 
 Zhao, Zheng, Liu, Wang, Chen: "PoseFormerV2: Exploring Frequency Domain for Efficient and Robust 3D
 Human Pose Estimation", CVPR 2023, arXiv 2303.17472. The network is exactly the released one.
 
-A long clip is told in two ways, both short: as the poses of the frames around its centre, and as
-the lowest coefficients of a cosine transform of every joint's path over the whole clip, which
-noise from frame to frame hardly touches. The tokens of both attend to each other.
+A long clip enters in two short forms: as the poses of the frames around its center, and as the
+lowest coefficients of a cosine transform of every joint's path over the whole clip, which noise
+between frames hardly changes. The tokens of both attend to each other.
 
 Notable:
 - Cost hardly grows with the clip: only the transform sees all of its frames.
-- Half of the tokens of a mixed block pass their MLP as coefficients of a cosine transform over
-  those tokens. The halves are counted, so with as many frames as coefficients they are the two
-  kinds of token.
+- Half of the tokens of a mixed block pass an MLP on a cosine transform over those tokens. They are
+  the second half by number: with as many frames as coefficients, the frames.
 
 Axes: b batch, t frame of the clip, f token in time (or kept frame), k kept coefficient, j joint,
 i input channel, e channel of a joint, c channel of a token, h head, d channel of a head.
@@ -27,7 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-JOINTS = 17
+from .layers import JOINTS, check_clips, check_sizes
+
 MLP_RATIO = 2
 NORM_EPS = 1e-6  # of every norm but the head's
 
@@ -37,12 +37,12 @@ class Config:
     """Everything that shapes the network and its training. Every field changes the output."""
 
     frames: int = 243
-    """Clip length T, odd: the pose is that of its centre. The shapes of a checkpoint do not tell
+    """Clip length T, odd: the pose is that of its center. The shapes of a checkpoint do not tell
     it."""
     kept_frames: int = 27
-    """Frames around the centre that are seen as they are."""
+    """Frames around the center that enter as they are."""
     kept_coefficients: int = 27
-    """Lowest coefficients of the cosine transform that are seen."""
+    """Lowest coefficients of the cosine transform that enter."""
     width: int = 32
     """Channels of a joint; a token in time has 17 times as many."""
     depth: int = 4
@@ -50,24 +50,21 @@ class Config:
     heads: int = 8
     """Attention heads; the shapes of a checkpoint do not tell."""
     drop_path: float = 0.2
-    """In training, how often the last block's branches are left out; the first's never are."""
+    """Probability that training drops a branch of the last block; 0 in the first block."""
     inputs: Literal[2, 3] = 2
     """Channels of the input: x, y as published; 3 adds the detector's confidence."""
 
     def __post_init__(self) -> None:
-        for name in ("frames", "kept_frames", "kept_coefficients", "width", "depth", "heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        names = ("frames", "kept_frames", "kept_coefficients", "width", "depth", "heads")
+        check_sizes(self, names)
         if self.frames % 2 == 0:
-            raise ValueError(f"frames must be odd, so that one is the centre, got {self.frames}.")
+            raise ValueError(f"frames must be odd, so that one is the center, got {self.frames}.")
         kept = (self.kept_frames, self.kept_coefficients)
         if max(kept) > self.frames or sum(kept) % 2:
             raise ValueError(
-                "kept_frames and kept_coefficients must be no more than frames "
-                f"({self.frames}) each and even together, got {kept[0]} and {kept[1]}."
+                "kept_frames and kept_coefficients must each be at most frames "
+                f"({self.frames}) and their sum even, got {kept[0]} and {kept[1]}."
             )
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path must be in [0, 1), got {self.drop_path}.")
         if self.inputs not in (2, 3):
@@ -75,22 +72,27 @@ class Config:
 
 
 PRESETS = {
-    "27": Config(frames=27, kept_frames=3, kept_coefficients=3),
-    "81": Config(frames=81, kept_frames=9, kept_coefficients=9),
-    "243": Config(frames=243, kept_frames=27, kept_coefficients=27),
+    27: Config(frames=27, kept_frames=3, kept_coefficients=3),
+    81: Config(frames=81, kept_frames=9, kept_coefficients=9),
+    243: Config(frames=243, kept_frames=27, kept_coefficients=27),
 }
-"""The published sizes."""
+"""The published sizes by clip length."""
 
 
 class PoseFormerV2(nn.Module):
-    """The whole network: 2D joints of a clip in, root-relative 3D joints of its centre out."""
+    """The whole network: 2D joints of a clip in, root-relative 3D joints of its center out."""
 
     low_cosines: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        n, k, e, c = config.kept_frames, config.kept_coefficients, config.width, _token(config)
+        n, k, e, c = (
+            config.kept_frames,
+            config.kept_coefficients,
+            config.width,
+            JOINTS * config.width,
+        )
         self.embed_joint = nn.Linear(config.inputs, e)
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, e))
         self.joint_blocks = nn.Sequential(*(Block(config, e, drop) for drop in _drops(config)))
@@ -106,16 +108,12 @@ class PoseFormerV2(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(2 * c), nn.Linear(2 * c, 3 * JOINTS))
 
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b 1 j 3"]:
-        """Lift the centre frame of clips of exactly `config.frames` frames.
+        """Lift the center frame of clips of exactly `config.frames` frames.
 
         Args:
-            x: Normalised x, y and, where the network has 3 inputs, the detector's confidence.
+            x: Normalized x, y and, where the network has 3 inputs, the detector's confidence.
         """
-        if x.shape[1:] != (self.config.frames, JOINTS, self.config.inputs):
-            raise ValueError(
-                f"expected clips of shape (batch, {self.config.frames}, {JOINTS}, "
-                f"{self.config.inputs}), got {tuple(x.shape)}."
-            )
+        check_clips(x, self.config.frames, self.config.inputs)
         k = self.config.kept_coefficients
         tokens = torch.cat([self.frequency_tokens(x), self.frame_tokens(x)], dim=1)
         tokens = rearrange(self.norm(self.mixed_blocks(tokens)), "b f c -> b c f")
@@ -124,25 +122,21 @@ class PoseFormerV2(nn.Module):
         return rearrange(pose, "b (j x) -> b 1 j x", x=3)
 
     def frame_tokens(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b f c"]:
-        """The poses of the kept frames, each mixed over its joints."""
+        """Return the poses of the kept frames, each mixed over its joints."""
         start = (self.config.frames - 1) // 2 - (self.config.kept_frames - 1) // 2
         y = self.embed_joint(x[:, start : start + self.config.kept_frames]) + self.joint_position
         y = self.joint_norm(self.joint_blocks(rearrange(y, "b f j e -> (b f) j e")))
         return rearrange(y, "(b f) j e -> b f (j e)", b=x.shape[0]) + self.frame_position
 
     def frequency_tokens(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b k c"]:
-        """The lowest coefficients of all joints' paths over the clip."""
+        """Compute the lowest coefficients of all joints' paths over the clip."""
         y = torch.einsum("kt,btji->bkji", self.low_cosines, x)
         y = self.embed_coefficient(rearrange(y, "b k j i -> b k (j i)"))
         return y + self.coefficient_position
 
 
-def _token(config: Config) -> int:
-    return JOINTS * config.width
-
-
 def _drops(config: Config) -> list[float]:
-    """How often each block's branches are left out in training: more often the deeper."""
+    """Return the probability of dropping a branch, for each block."""
     return [config.drop_path * i / max(config.depth - 1, 1) for i in range(config.depth)]
 
 
@@ -163,7 +157,7 @@ class MixedBlock(nn.Module):
 
     def __init__(self, config: Config, drop: float) -> None:
         super().__init__()
-        c = _token(config)
+        c = JOINTS * config.width
         tokens = config.kept_frames + config.kept_coefficients
         self.attention = Residual(c, Attention(c, config.heads), drop)
         self.mlp = Residual(c, Mlp(c), drop)
@@ -175,7 +169,7 @@ class MixedBlock(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + body(norm x); in training the branch is now and then left out, clip by clip."""
+    """x + body(norm x); training drops the branch at random, clip by clip (stochastic depth)."""
 
     def __init__(self, width: int, body: nn.Module, drop: float) -> None:
         super().__init__()
@@ -194,7 +188,7 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """Self-attention over the tokens.
 
-    Fused; except when training on a CPU, where that took a fifth longer in bfloat16 at full length.
+    The map is formed in training on a CPU, where fused attention takes a fifth longer in bfloat16.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -227,16 +221,16 @@ class Mlp(nn.Module):
 
 
 class FrequencyMlp(Mlp):
-    """An MLP on the cosine coefficients of a row of tokens, and back."""
+    """An MLP on the cosine transform over a row of tokens, transformed back."""
 
     to_cosines: Tensor
     from_cosines: Tensor
 
     def __init__(self, width: int, tokens: int) -> None:
         super().__init__(width)
-        forth = cosines(tokens)
-        back = forth.T / forth.square().sum(dim=1)  # its rows are orthogonal
-        self.register_buffer("to_cosines", forth, persistent=False)
+        forward = cosines(tokens)
+        back = forward.T / forward.square().sum(dim=1)  # its rows are orthogonal
+        self.register_buffer("to_cosines", forward, persistent=False)
         self.register_buffer("from_cosines", back, persistent=False)
 
     def forward(self, x: Float[Tensor, "b f c"]) -> Float[Tensor, "b f c"]:
@@ -244,6 +238,6 @@ class FrequencyMlp(Mlp):
 
 
 def cosines(n: int) -> Float[Tensor, "n n"]:
-    """The matrix of the cosine transform DCT-II, unnormalised: 2 cos(pi k (2 t + 1) / 2 n)."""
+    """Return the matrix of the unnormalized DCT-II: 2 cos(pi k (2 t + 1) / 2 n)."""
     k, t = torch.arange(n)[:, None], torch.arange(n)
     return (2 * torch.cos(math.pi / (2 * n) * (k * (2 * t + 1)).double())).float()

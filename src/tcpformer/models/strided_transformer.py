@@ -1,15 +1,15 @@
-"""Strided Transformer: lifts the centre frame of a clip by shrinking the clip onto it.
+"""Strided Transformer: lifts the center frame of a clip by shrinking the clip onto it.
 
 Li, Liu, Ding, Liu, Wang: "Exploiting Temporal Contexts with Strided Transformer for 3D Human Pose
 Estimation", IEEE Transactions on Multimedia 2023, arXiv 2103.14304. The network is exactly the
 released one, without its later refinement stage.
 
-A frame is one token. A plain transformer mixes the tokens, then in each strided layer a convolution
-in place of the feed-forward keeps every s-th of them, until one is left.
+A frame is one token. A plain transformer mixes the tokens; then each strided layer has, in place of
+the feed-forward, a convolution that keeps every s-th token, until one is left.
 
 Notable:
-- The plain part has a head of its own for every frame of the clip; training supervises it beside
-  the centre frame, `both` gives the two.
+- The plain part has a head of its own, for every frame of the clip; training supervises it beside
+  the center frame; `both` returns the two.
 - A norm divides by the unbiased standard deviation, and eps is added to that.
 - Each strided layer has positions for the whole clip, of which it uses as many as it has tokens.
 
@@ -27,7 +27,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-JOINTS = 17
+from .layers import JOINTS, check_clips, check_sizes
+
 NORM_EPS = 1e-6
 
 
@@ -36,7 +37,7 @@ class Config:
     """Everything that shapes the network and its training. Every field changes the output."""
 
     frames: int = 351
-    """Clip length T; the pose is that of its centre."""
+    """Clip length T; the pose is that of its center."""
     strides: tuple[int, ...] = (3, 9, 13)
     """One strided layer each; their product is T. The shapes of a checkpoint do not tell them."""
     width: int = 256
@@ -48,24 +49,20 @@ class Config:
     heads: int = 8
     """Attention heads; the shapes of a checkpoint do not tell."""
     dropout: float = 0.25
-    """Of the tokens, in training."""
+    """Dropout of the tokens, in training."""
     layer_dropout: float = 0.1
-    """In training, of everything in a layer: attention maps, hidden channels, branches."""
+    """Dropout, in training, of attention maps, hidden channels and branches of a layer."""
     inputs: Literal[2, 3] = 2
     """Channels of the input: x, y as published; 3 adds the detector's confidence."""
 
     def __post_init__(self) -> None:
-        for name in ("frames", "width", "hidden", "depth", "heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        check_sizes(self, ("frames", "width", "hidden", "depth", "heads"))
         product, least = math.prod(self.strides), min(self.strides, default=0)
         if least < 1 or product != self.frames or product % 2 == 0:
             raise ValueError(
-                f"strides must be odd, so that a clip has a centre, and frames ({self.frames}) "
+                f"strides must be odd, so that a clip has a center, and frames ({self.frames}) "
                 f"their product, got {self.strides}."
             )
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide width ({self.width}).")
         for name in ("dropout", "layer_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}.")
@@ -74,14 +71,14 @@ class Config:
 
 
 PRESETS = {
-    "27": Config(frames=27, strides=(3, 3, 3)),
-    "351": Config(frames=351, strides=(3, 9, 13)),
+    27: Config(frames=27, strides=(3, 3, 3)),
+    351: Config(frames=351, strides=(3, 9, 13)),
 }
-"""The published sizes."""
+"""The published sizes by clip length."""
 
 
 class StridedTransformer(nn.Module):
-    """The whole network: 2D joints of a clip in, root-relative 3D joints of its centre out."""
+    """The whole network: 2D joints of a clip in, root-relative 3D joints of its center out."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -100,44 +97,40 @@ class StridedTransformer(nn.Module):
             torch.randn(config.frames, c) for _ in config.strides
         )
         self.strided = nn.ModuleList(Layer(config, stride) for stride in config.strides)
-        self.centre_head = head(c)
+        self.center_head = head(c)
 
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b 1 j 3"]:
-        """Lift the centre frame of clips of exactly `config.frames` frames.
+        """Lift the center frame of clips of exactly `config.frames` frames.
 
         Args:
-            x: Normalised x, y and, where the network has 3 inputs, the detector's confidence.
+            x: Normalized x, y and, where the network has 3 inputs, the detector's confidence.
         """
-        return to_pose(self.centre_head, self.shrink(self.mix(x)))
+        return to_pose(self.center_head, self.shrink(self.mix(x)))
 
     def both(
         self, x: Float[Tensor, "b t j i"]
     ) -> tuple[Float[Tensor, "b t j 3"], Float[Tensor, "b 1 j 3"]]:
-        """Every frame, from the plain part alone; and the centre frame. For training."""
+        """Lift every frame, by the plain part alone, and the center frame; for training."""
         tokens = self.mix(x)
         full = to_pose(self.full_head, tokens)
-        return full, to_pose(self.centre_head, self.shrink(tokens))
+        return full, to_pose(self.center_head, self.shrink(tokens))
 
     def mix(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b t c"]:
-        """The plain part: a token a frame."""
-        if x.shape[1:] != (self.config.frames, JOINTS, self.config.inputs):
-            raise ValueError(
-                f"expected clips of shape (batch, {self.config.frames}, {JOINTS}, "
-                f"{self.config.inputs}), got {tuple(x.shape)}."
-            )
+        """Run the plain part: a token per frame."""
+        check_clips(x, self.config.frames, self.config.inputs)
         tokens = self.embed(rearrange(x, "b t j i -> (b t) (j i)"))
         tokens = rearrange(tokens, "(b t) c -> b t c", b=x.shape[0])
         return self.plain(tokens + self.position)
 
     def shrink(self, x: Float[Tensor, "b t c"]) -> Float[Tensor, "b 1 c"]:
-        """The strided part: from a token a frame to one."""
+        """Run the strided part: from a token per frame to one."""
         for position, layer in zip(self.strided_positions, self.strided, strict=True):
             x = layer(x + position[: x.shape[1]])
         return x
 
 
 def head(width: int) -> nn.Sequential:
-    """What turns a token into a pose."""
+    """Return the layers that turn a token into a pose."""
     return nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 3 * JOINTS))
 
 
@@ -193,7 +186,7 @@ class Norm(nn.Module):
 class Attention(nn.Module):
     """Self-attention over time.
 
-    Fused; except when training on a CPU, where that took a fifth longer in bfloat16 at full length.
+    The map is formed in training on a CPU, where fused attention takes a fifth longer in bfloat16.
     """
 
     def __init__(self, config: Config) -> None:

@@ -1,1 +1,1 @@
-"""Where a network runs: devices, precision, exported files and fused kernels."""
+"""Where and how a network runs: devices, precision, other runtimes and their files."""

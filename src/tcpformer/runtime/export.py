@@ -1,4 +1,4 @@
-"""Writes a network for another runtime, and runs the file against it."""
+"""Writes a network for another runtime, and compares the file with it."""
 
 import copy
 import logging
@@ -9,35 +9,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..files import atomic_write
-from ..models import inputs_of
+from ..models import inputs_of, name_of
 from ..models.checkpoint import Weights
-from ..models.tcpformer import JOINTS
-from .exported import Exported, load_exported
-from .formats import KEY, About, Format, Precision, chosen, needed
+from ..models.layers import JOINTS
+from .exported import (
+    KEY,
+    SUFFIXES,
+    Description,
+    Exported,
+    Format,
+    load_exported,
+    require_module,
+)
 
+ExportPrecision = Literal["fp32", "fp16"]
 TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}
-"""Largest difference from the network, of the largest number that it says."""
+"""Largest difference from the network, relative to its largest output."""
 INPUT, OUTPUT = "xyc", "xyz"
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A file, and how far what it says is from what the network says, in the network's unit."""
+class ExportResult:
+    """A written file, and how far its output is from the network's.
+
+    Attributes:
+        path: The file.
+        difference: Largest difference of an output, in the network's unit.
+        largest: Largest output of the network.
+    """
 
     path: Path
     difference: float
     largest: float
 
 
-class _Border(nn.Module):
-    """float32 in and out, whatever is inside."""
+class _Float32Interface(nn.Module):
+    """A network of any precision with float32 input and output."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -54,124 +68,152 @@ def export(
     format: Format,
     *,
     static: bool = False,
-    precision: Precision = "fp32",
-) -> Checked:
-    """Write a network for another runtime; the file is run and compared before it takes its place.
+    precision: ExportPrecision = "fp32",
+) -> ExportResult:
+    """Write a network for another runtime; the file is compared with it before it is moved there.
 
-    Its input "xyc" is clips (batch, frames, joints, 2 or 3), its output "xyz" what the network
-    says of them, both float32.
+    Its input "xyc" is clips (batch, frames, joints, 2 or 3), its output "xyz" the network's answer,
+    both float32.
 
     Args:
-        weights: What `load_weights` gives.
+        weights: What `load_weights` returns.
         path: Ends in .onnx, .xml (OpenVINO; a .bin is written beside it) or .pt2 (torch.export).
         format: The kind of file.
-        static: Clips come one by one: for CoreML and TensorRT. Otherwise any number at a time.
-        precision: "fp16" halves the size, for hardware that computes so. Of OpenVINO's files the
-            numbers are stored so, and the device computes as it can.
+        static: Whether clips come one at a time, for CoreML and TensorRT; else any number.
+        precision: "fp16" halves the size, for hardware that computes in it. OpenVINO files store
+            fp16, and the device computes in what it has.
 
     Raises:
-        ValueError: If the network cannot be exported, or the file does not say what it says.
-        ImportError: If what writes the format is not installed.
+        ValueError: If the network cannot be exported, or the file gives other outputs.
+        ImportError: If the package that writes the format is not installed.
         OSError: If the folder does not exist or cannot be written.
     """
     path = Path(path)
-    chosen(format, precision, path)
+    _check_format(format, precision, path)
     if isinstance(weights.model, Exported):
-        raise ValueError(f"{weights.name} is exported already; export the weights it came from.")
-    about = About.of(weights, static=static)
+        raise ValueError(f"{weights.name} is an exported file; export the weights it came from.")
+    description = Description(weights.model.config, weights.spec, weights.name, static)
     network = copy.deepcopy(weights.model).cpu().float().eval().requires_grad_(False)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        made = Path(folder) / f"network{path.suffix}"
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        written = Path(folder) / f"network{path.suffix}"
         try:
-            _write(network, made, about, format, precision)
+            _write(network, written, description, format, precision)
         except Exception as error:  # the exporters raise kinds of their own
             reason = str(error).strip().split("\n")[0]
             raise ValueError(
-                f"{weights.name} cannot be written as {format}: {about.architecture} holds "
-                f"something that its exporter does not take ({reason})."
+                f"{weights.name} cannot be written as {format}: {name_of(network.config)} holds "
+                f"an operation that its exporter does not support ({reason})."
             ) from error
-        checked = _checked(network, made, path, TOLERANCE[precision])
-        # The .bin of OpenVINO first: the .xml is what one opens.
+        result = _compare(network, written, path, TOLERANCE[precision])
+        # The .bin of OpenVINO first: users open the .xml.
         for file in sorted(Path(folder).iterdir()):
             with atomic_write(path.with_suffix(file.suffix)) as beside:
                 shutil.copyfile(file, beside)
-    return checked
+    return result
+
+
+def _check_format(format: str, precision: str, path: Path) -> None:
+    """Refuse before any work what cannot be written.
+
+    Raises:
+        ValueError: If the format, the precision or the suffix is wrong.
+        ImportError: If the package that writes the format is not installed.
+    """
+    for name, value, kind in (
+        ("format", format, Format),
+        ("precision", precision, ExportPrecision),
+    ):
+        if value not in get_args(kind):
+            raise ValueError(f"{name} must be one of {get_args(kind)}, got {value!r}.")
+    if path.suffix != SUFFIXES[format]:
+        raise ValueError(f"a file of format {format} ends in {SUFFIXES[format]}, got {path}.")
+    writers = {"onnx": ("onnx", "onnxscript"), "openvino": ("onnx", "onnxscript", "openvino")}
+    for module in writers.get(format, ()):
+        require_module(module)
 
 
 def _write(
-    network: nn.Module, path: Path, about: About, format: Format, precision: Precision
+    network: nn.Module,
+    path: Path,
+    description: Description,
+    format: Format,
+    precision: ExportPrecision,
 ) -> None:
     if format == "torch-export":
-        program = _traced(network, about, precision)
-        torch.export.save(program, path, extra_files={f"{KEY}.json": about.json()})
+        program = _trace(network, description, precision)
+        torch.export.save(program, path, extra_files={f"{KEY}.json": description.to_json()})
     elif format == "onnx":
-        _write_onnx(network, path, about, precision)
+        _write_onnx(network, path, description, precision)
     else:
-        openvino: Any = needed("openvino")
+        openvino: Any = require_module("openvino")
         beside = path.with_suffix(".onnx")
-        _write_onnx(network, beside, about, "fp32")
+        _write_onnx(network, beside, description, "fp32")
         model = openvino.convert_model(beside)
-        model.set_rt_info(about.json(), KEY)
+        model.set_rt_info(description.to_json(), KEY)
         openvino.save_model(model, path, compress_to_fp16=precision == "fp16")
         beside.unlink()
 
 
-def _write_onnx(network: nn.Module, path: Path, about: About, precision: Precision) -> None:
-    # Its optimizer takes most of the time, and the runtimes optimize what they load.
+def _write_onnx(
+    network: nn.Module, path: Path, description: Description, precision: ExportPrecision
+) -> None:
     program = torch.onnx.export(
-        _traced(network, about, precision),
+        _trace(network, description, precision),
         dynamo=True,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        optimize=False,
+        optimize=False,  # takes most of the time, and the runtimes optimize when they load
         verbose=False,
     )
     assert program is not None
-    program.model.metadata_props[KEY] = about.json()
+    program.model.metadata_props[KEY] = description.to_json()
     program.save(path)
 
 
-def _traced(network: nn.Module, about: About, precision: Precision) -> torch.export.ExportedProgram:
+def _trace(
+    network: nn.Module, description: Description, precision: ExportPrecision
+) -> torch.export.ExportedProgram:
     dtype = torch.float16 if precision == "fp16" else torch.float32
-    bordered = _Border(copy.deepcopy(network).to(dtype), dtype).eval()
-    if about.static:
+    wrapped = _Float32Interface(copy.deepcopy(network).to(dtype), dtype).eval()
+    if description.static:
         batch, shapes = 1, None
-    else:  # an example of one clip would freeze the batch
+    else:  # an example of one clip would fix the batch size
         batch, shapes = 2, ({0: torch.export.Dim("batch")},)
-    example = (_clips(network, batch),)
-    with torch.no_grad():  # the way of training on a CPU is another
-        return torch.export.export(bordered, example, dynamic_shapes=shapes, strict=False)
+    example = (_example_clips(network, batch),)
+    with torch.no_grad():  # with gradients on a CPU, attention forms its maps
+        return torch.export.export(wrapped, example, dynamic_shapes=shapes, strict=False)
 
 
-def _checked(network: nn.Module, made: Path, path: Path, tolerance: float) -> Checked:
+def _compare(network: nn.Module, written: Path, path: Path, tolerance: float) -> ExportResult:
     """Run a file beside the network.
 
     Raises:
-        ValueError: If they disagree.
+        ValueError: If their outputs differ by more than ``tolerance``.
     """
-    x = _clips(network, 3)
-    written = load_exported(made).model
+    x = _example_clips(network, 3)
+    exported = load_exported(written).model
     with torch.no_grad():
-        said = network(x)
-        found = torch.cat([written(x[:1]), written(x[1:])])  # any number of clips at a time
-    checked = Checked(path, float((found - said).abs().max()), float(said.abs().max()))
-    if not checked.difference <= tolerance * checked.largest:
+        expected = network(x)
+        found = torch.cat([exported(x[:1]), exported(x[1:])])  # two batch sizes
+    result = ExportResult(path, float((found - expected).abs().max()), float(expected.abs().max()))
+    if not result.difference <= tolerance * result.largest:
         raise ValueError(
-            f"{path} was not written: it would differ from the network by {checked.difference:.2g} "
-            f"where that says up to {checked.largest:.2g}; allowed is {tolerance:g} of it."
+            f"{path} was not written: its output differs from the network's by "
+            f"{result.difference:.2g}, where the largest is {result.largest:.2g}; allowed is "
+            f"{tolerance:g} of that."
         )
-    return checked
+    return result
 
 
-def _clips(network: Any, batch: int) -> Float[Tensor, "b t j i"]:
-    """Clips such as the network may meet: coordinates around the centre of the image."""
+def _example_clips(network: Any, batch: int) -> Float[Tensor, "b t j i"]:
+    """Return random clips around the center of the image."""
     shape = (batch, network.config.frames, JOINTS, inputs_of(network))
     return torch.rand(shape, generator=torch.Generator().manual_seed(0)) - 0.5
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporters say of themselves and of other packages."""
+def _silence() -> Iterator[None]:
+    """Suppress the messages and warnings of the exporters."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,0 +1,1 @@
+"""Released checkpoints of other code bases: one file, and one table of names, a family."""

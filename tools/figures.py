@@ -18,8 +18,9 @@ import numpy as np
 from tcpformer import Motion2D, Motion3D, load_motion, open_video
 from tcpformer.filtering.repair import fill_gaps, smooth_uncertain
 from tcpformer.postprocess.contacts import find_contacts, lock_feet
-from tcpformer.postprocess.outliers import find_outliers, fix_left_right_swaps, torso_length
+from tcpformer.postprocess.outliers import find_outliers, torso_length
 from tcpformer.postprocess.steps import PostprocessConfig, postprocess
+from tcpformer.postprocess.swaps import fix_left_right_swaps
 from tcpformer.skeleton import H36M
 from tcpformer.viz.figure import SUBPIXEL, person_colour, to_fixed_point
 from tcpformer.viz.overlay import draw_2d, draw_number, figures_in_frame
@@ -364,7 +365,13 @@ def walk_2d() -> Motion2D:
 def off() -> PostprocessConfig:
     """Return a configuration with every step switched off."""
     return PostprocessConfig(
-        sides=False, jumps=False, doubts=False, filter="none", bones=False, ground=False, feet=0.0
+        fix_swaps=False,
+        reject_outliers=False,
+        smooth_uncertain=False,
+        filter="none",
+        bones=False,
+        ground=False,
+        foot_lock=0.0,
     )
 
 
@@ -487,7 +494,7 @@ def plot_feet() -> None:
     xyz[..., 0] += 0.03 * np.sin(2 * np.pi * 0.5 * true.times)[:, None]
     contact = find_contacts(xyz, true.times, true.valid)
     foot = (ANKLE, J["LAnkle"])[int(contact.sum(axis=0).argmax())]
-    share = PostprocessConfig().feet
+    share = PostprocessConfig().foot_lock
     locked = lock_feet(xyz, true.times, contact, share)
     lines = {
         label: 1000 * (x[:, foot, 0] - x[0, foot, 0])

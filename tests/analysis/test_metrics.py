@@ -11,7 +11,7 @@ from tcpformer.analysis.metrics import (
     AUC_MILLIMETRES,
     acceleration_error,
     acceleration_error_released,
-    aligned,
+    align,
     auc,
     bone_deviation,
     jitter,
@@ -54,14 +54,14 @@ def test_no_other_similarity_fits_better(side: float, poses: tuple[np.ndarray, n
     def squares(x: np.ndarray) -> np.ndarray:
         return ((x - true) ** 2).sum(axis=(-2, -1))
 
-    best = squares(aligned(pred, true))
+    best = squares(align(pred, true))
     assert (best <= squares(pred)).all()
     rng = np.random.default_rng(1)
     for turn in Rotation.from_quat(rng.normal(size=(20, 4))).as_matrix():
         slightly = Rotation.from_matrix(turn) ** 0.01
-        near = aligned(pred, true) @ slightly.as_matrix().T
+        near = align(pred, true) @ slightly.as_matrix().T
         assert (best <= squares(near) + 1e-12).all()
-        assert (best <= squares(aligned(pred, true) * rng.uniform(0.98, 1.02)) + 1e-12).all()
+        assert (best <= squares(align(pred, true) * rng.uniform(0.98, 1.02)) + 1e-12).all()
 
 
 def test_p_mpjpe_does_not_depend_on_a_similarity_of_each_frame(
@@ -108,7 +108,7 @@ def test_degenerate_poses_give_finite_numbers(
 
 def test_a_point_is_moved_onto_the_mean() -> None:
     true = np.arange(51.0).reshape(17, 3) ** 1.5
-    moved = aligned(np.full((17, 3), 9.0), true)
+    moved = align(np.full((17, 3), 9.0), true)
     np.testing.assert_allclose(moved, np.broadcast_to(true.mean(axis=0), (17, 3)))
 
 

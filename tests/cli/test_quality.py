@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from commands import run
 
-from tcpformer.analysis.quality import NAMES
+from tcpformer.analysis.quality import LABELS
 from tcpformer.postprocess.steps import PostprocessConfig
 
 
@@ -22,11 +22,11 @@ def test_quality_compares_with_raw_motion(
         run("quality", given)
         said.append(capsys.readouterr().out)
     for printed in said:
-        for name in NAMES.values():
+        for name in LABELS.values():
             assert re.search(re.escape(name) + r"(\s+\d+\.\d\d){2}", printed)
         assert "before     after   change" in printed
         assert (
-            f"post-processing: {PostprocessConfig().words()}\nground: estimated from feet"
+            f"post-processing: {PostprocessConfig().describe()}\nground: estimated from feet"
             in printed
         )
     raw.unlink()

@@ -16,7 +16,7 @@ from tcpformer.postprocess.steps import PostprocessConfig, postprocess
 from tcpformer.skeleton import H36M
 from tcpformer.world.trajectory import solve_root_trajectory
 
-ALONE: dict[str, Any] = {"bones": False, "ground": False, "feet": 0.0}
+ALONE: dict[str, Any] = {"bones": False, "ground": False, "foot_lock": 0.0}
 WRIST = H36M.index["LWrist"]
 
 
@@ -45,7 +45,7 @@ def test_filters_without_delay_smooth_and_come_nearer(name: Any, rng: np.random.
 def test_the_live_filter_smooths_and_hardly_lags(rng: np.random.Generator) -> None:
     true = walk(60)
     said = detected(true, rng)
-    live = PostprocessConfig(filter="one-euro", cutoff=(6.0, 6.0, 6.0), rise=20.0, **ALONE)
+    live = PostprocessConfig(filter="one-euro", cutoff=(6.0, 6.0, 6.0), speed_gain=20.0, **ALONE)
     done = postprocess([said], live)[0]
     before, after = (jitter(relative(m), 30.0).mean() for m in (said, done))
     assert after < 0.7 * before
@@ -57,9 +57,9 @@ def test_bones_of_the_chain(rng: np.random.Generator) -> None:
     true = walk(60)
     said = detected(true, rng)
     free, fitted = (
-        postprocess([said], PostprocessConfig(filter="none", bones=bones, ground=False, feet=0.0))[
-            0
-        ]
+        postprocess(
+            [said], PostprocessConfig(filter="none", bones=bones, ground=False, foot_lock=0.0)
+        )[0]
         for bones in (False, True)
     )
     deviation = [bone_deviation(relative(m), H36M.bones).mean() for m in (free, fitted)]

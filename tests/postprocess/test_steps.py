@@ -8,18 +8,25 @@ import pytest
 from motions import motion3d, walk
 
 from tcpformer.analysis.metrics import acceleration_error, bone_deviation, mpjpe
-from tcpformer.analysis.quality import compare, measure
+from tcpformer.analysis.quality import compare_quality, measure_quality
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.postprocess import bones
-from tcpformer.postprocess.bones import Sightings, fit_bones
+from tcpformer.postprocess.bones import Observations, fit_bones
 from tcpformer.postprocess.contacts import find_contacts, lock_feet
-from tcpformer.postprocess.outliers import find_outliers, fix_left_right_swaps
+from tcpformer.postprocess.outliers import find_outliers
 from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
+from tcpformer.postprocess.swaps import fix_left_right_swaps
 from tcpformer.skeleton import FEET, H36M
 
 MIRROR = list(H36M.mirror)
 OFF = PostprocessConfig(
-    sides=False, jumps=False, doubts=False, filter="none", bones=False, ground=False, feet=0.0
+    fix_swaps=False,
+    reject_outliers=False,
+    smooth_uncertain=False,
+    filter="none",
+    bones=False,
+    ground=False,
+    foot_lock=0.0,
 )  # every link left out
 
 
@@ -97,7 +104,7 @@ def test_bones_are_fitted_alike_some_frames_at_a_time(
 ) -> None:
     motion = rough(walk(40), rng)
     rays = motion.camera_xyz[..., :2] / motion.camera_xyz[..., 2:]
-    seen = Sightings(rays, motion.camera_xyz[:, 0], rng.uniform(0, 2, (40, 17)))
+    seen = Observations(rays, motion.camera_xyz[:, 0], rng.uniform(0, 2, (40, 17)))
     weight = rng.uniform(size=40)
     whole = fit_bones(relative(motion), weight, seen)
     monkeypatch.setattr(bones, "FRAMES_AT_ONCE", at_once)
@@ -124,10 +131,10 @@ def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generat
     true = standing(150)
     raw = rough(true, rng)
     done = postprocess([raw], PostprocessConfig())[0]
-    before, after = compare(raw, done)
+    before, after = compare_quality(raw, done)
     other = replace(raw, xy=raw.xy + 0.1 * max(raw.size))
     with pytest.raises(ValueError, match="one motion before and after, got motions of two people"):
-        compare(other, done)
+        compare_quality(other, done)
     assert (
         mpjpe(relative(done), relative(true)).mean() < mpjpe(relative(raw), relative(true)).mean()
     )
@@ -136,19 +143,20 @@ def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generat
     assert after.jitter < 0.5 * before.jitter
     assert after.skate < 0.5 * before.skate
     assert after.bones < 0.01
-    assert done.provenance["postprocess"] == PostprocessConfig().words()
+    assert done.provenance["postprocess"] == PostprocessConfig().describe()
 
 
 def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Generator) -> None:
     raw = rough(walk(60), rng)
     default = postprocess([raw], PostprocessConfig())[0].camera_xyz
-    links = {"filter": "gaussian", "rise": 1.0, "bones": False, "picture": 0.5}
+    links = {"filter": "gaussian", "speed_gain": 1.0, "bones": False, "reprojection_weight": 0.5}
     for name, value in {**links, "cutoff": (3.0, 3.0, 3.0)}.items():
         other = postprocess([raw], PostprocessConfig(**{name: value}))[0].camera_xyz
         assert np.abs(other - default).max() > 1e-6, name
     raw = rough(standing(), rng)
     feet = [
-        postprocess([raw], PostprocessConfig(feet=share))[0].camera_xyz for share in (0.0, 0.3, 0.6)
+        postprocess([raw], PostprocessConfig(foot_lock=share))[0].camera_xyz
+        for share in (0.0, 0.3, 0.6)
     ]
     assert min(np.abs(np.diff(feet, axis=0)).max(axis=(1, 2, 3))) > 1e-6
     nothing = postprocess([raw], OFF)[0]
@@ -157,18 +165,22 @@ def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Ge
 
 
 def test_what_a_chain_cannot_be_is_refused() -> None:
-    many: list[dict[str, Any]] = [{"cutoff": (0.0, 1.0, 1.0)}, {"rise": -1.0}, {"feet": 2.0}]
+    many: list[dict[str, Any]] = [
+        {"cutoff": (0.0, 1.0, 1.0)},
+        {"speed_gain": -1.0},
+        {"foot_lock": 2.0},
+    ]
     for wrong in many:
         with pytest.raises(ValueError, match="expected cutoffs above 0 Hz"):
             PostprocessConfig(**wrong)
 
 
 def test_a_perfect_walk_measures_as_such() -> None:
-    found = measure(walk(60))
+    found = measure_quality(walk(60))
     assert found.bones == pytest.approx(0, abs=1e-6)
     assert found.reprojection == pytest.approx(0, abs=1e-6)
     assert found.bridged == 0
     with pytest.raises(ValueError, match="at least 4 frames"):
-        measure(walk(3))
+        measure_quality(walk(3))
     with pytest.raises(ValueError, match="same frames"):
-        compare(walk(20), walk(30))
+        compare_quality(walk(20), walk(30))

@@ -64,7 +64,9 @@ def test_a_filter_of_one_cutoff_would_not_keep_it() -> None:
     for deed in (KICK, CLAP):
         true = deed[0](50.0)
         for name in ("butterworth", "gaussian", "one-euro"):
-            plain = postprocess([true], PostprocessConfig(filter=name, rise=0.0, bones=False))[0]
+            plain = postprocess(
+                [true], PostprocessConfig(filter=name, speed_gain=0.0, bones=False)
+            )[0]
             assert peaks(plain, deed) < 0.8 * peaks(true, deed)
 
 

@@ -131,7 +131,7 @@ def test_what_sets_no_scale_is_refused(quick: Lifter) -> None:
 
 def test_giants_and_a_floor_above_the_camera_are_refused() -> None:
     motion = at_standard_height(walk(30))
-    with pytest.raises(ValueError, match=r"somebody would be 1\d\.\d\d m tall.*Is it metres"):
+    with pytest.raises(ValueError, match=r"person would be 1\d\.\d\d m tall.*Is it metres"):
         apply_scale([motion], Scale(camera_height=10.0))
     with pytest.raises(ValueError, match=r"would be 0\.0\d m tall"):
         apply_scale([motion], Scale(length=("RKnee", "RAnkle", 0.02)))

@@ -1,7 +1,7 @@
-"""Errors of root-relative poses, as the field defines them. numpy; any leading batch dimensions.
+"""Errors of root-relative poses by the field's definitions; any leading batch dimensions.
 
-Distances come out in the unit that goes in; callers multiply by 1000 where a table shows
-millimetres. Every function refuses positions that are not finite: no score is ever silently NaN.
+Errors have the unit of the poses; callers multiply by 1000 where a table shows millimetres. Every
+function refuses positions that are not finite, so that no score is NaN without notice.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ AUC_MILLIMETRES = tuple(5.0 * step for step in range(31))
 def joint_errors(
     pred: Float[np.ndarray, "*batch j 3"], true: Float[np.ndarray, "*batch j 3"]
 ) -> Float[np.ndarray, "*batch j"]:
-    """Distance of every joint from where it should be."""
+    """Compute the distance of every joint from the true one."""
     return np.linalg.norm(_checked(pred) - _checked(true), axis=-1)
 
 
 def mpjpe(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
 ) -> Float[np.ndarray, "*batch t"]:
-    """Mean distance between joints, per frame (protocol 1 once root-relative)."""
+    """Compute the mean error of joints per frame (protocol 1, if root-relative)."""
     return joint_errors(pred, true).mean(axis=-1)
 
 
 def n_mpjpe(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
 ) -> Float[np.ndarray, "*batch t"]:
-    """The same after the best scale, one for all frames of a sequence (least squares)."""
+    """Compute `mpjpe` after the best scale, one for a whole sequence (least squares)."""
     dot = (_checked(pred) * _checked(true)).sum(axis=(-3, -2, -1))
     scale = dot / _squares(pred, 3)
     return mpjpe(pred * scale[..., None, None, None], true)
@@ -39,51 +39,65 @@ def n_mpjpe(
 def p_mpjpe(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
 ) -> Float[np.ndarray, "*batch t"]:
-    """The same after the best rotation, translation and scale of each frame (protocol 2)."""
-    return mpjpe(aligned(pred, true), true)
+    """Compute `mpjpe` after the best similarity transform of each frame (protocol 2)."""
+    return mpjpe(align(pred, true), true)
 
 
-def aligned(
+def align(
     pred: Float[np.ndarray, "*batch j 3"], true: Float[np.ndarray, "*batch j 3"]
 ) -> Float[np.ndarray, "*batch j 3"]:
-    """Move each pose onto the true one by a similarity; a mirror image is not turned back.
+    """Align each pose with the true one by a similarity transform without reflection.
 
     Umeyama, "Least-squares estimation of transformation parameters", PAMI 1991. A pose whose
-    joints coincide is moved onto the mean of the true joints.
+    joints coincide is moved to the mean of the true joints.
     """
     mean = _checked(true).mean(axis=-2, keepdims=True)
     x, y = _checked(pred) - pred.mean(axis=-2, keepdims=True), true - mean
-    u, s, vt = np.linalg.svd(np.swapaxes(x, -1, -2) @ y)
-    sign = np.sign(np.linalg.det(u @ vt))
-    flip = np.stack([np.ones_like(sign), np.ones_like(sign), np.where(sign < 0, -1.0, 1.0)], -1)
-    rotation = (u * flip[..., None, :]) @ vt
-    scale = (s * flip).sum(axis=-1) / _squares(x, 2)
+    rotation, singular = nearest_rotation(np.swapaxes(x, -1, -2) @ y)
+    scale = singular.sum(axis=-1) / _squares(x, 2)
     return scale[..., None, None] * (x @ rotation) + mean
+
+
+def nearest_rotation(
+    matrix: Float[np.ndarray, "*batch 3 3"],
+) -> tuple[Float[np.ndarray, "*batch 3 3"], Float[np.ndarray, "*batch 3"]]:
+    """Compute the rotation R that maximizes trace(R^T M): Kabsch, 1976.
+
+    With M = X^T Y, the rows of X R are nearest to those of Y.
+
+    Returns:
+        R = U S V^T, and the singular values of M times S, whose last entry is -1 where U V^T would
+        be a reflection and 1 elsewhere.
+    """
+    u, values, vt = np.linalg.svd(matrix)
+    sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
+    signs = np.stack([np.ones_like(sign), np.ones_like(sign), sign], -1)
+    return (u * signs[..., None, :]) @ vt, values * signs
 
 
 def mpjve(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"], fps: float
 ) -> Float[np.ndarray, "*batch t-1"]:
-    """Mean error of the joints' velocity (first difference), per second; from 2 frames on."""
+    """Compute the mean error of velocity (first difference), per s; needs 2 frames."""
     return mpjpe(_differences(pred, 1), _differences(true, 1)) * fps
 
 
 def acceleration_error(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"], fps: float
 ) -> Float[np.ndarray, "*batch t-2"]:
-    """Mean error of the joints' acceleration (second difference), per s²; from 3 frames on."""
+    """Compute the mean error of acceleration (second difference), per s²; needs 3 frames."""
     return acceleration_error_released(pred, true) * fps**2
 
 
 def acceleration_error_released(
     pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
 ) -> Float[np.ndarray, "*batch t-2"]:
-    """The same as the released evaluation computes it: per frame², whatever the frame rate."""
+    """Compute the acceleration error as the released evaluation does: per frame²."""
     return mpjpe(_differences(pred, 2), _differences(true, 2))
 
 
 def jitter(xyz: Float[np.ndarray, "*batch t j 3"], fps: float) -> Float[np.ndarray, "*batch t-3"]:
-    """Mean size of the joints' jerk (third difference), per s³; from 4 frames on. Needs no truth.
+    """Compute the mean magnitude of jerk (third difference), per s³; needs 4 frames, no truth.
 
     Yi, Zhou and Xu, "TransPose", ACM Transactions on Graphics 2021.
     """
@@ -93,10 +107,10 @@ def jitter(xyz: Float[np.ndarray, "*batch t j 3"], fps: float) -> Float[np.ndarr
 def bone_deviation(
     xyz: Float[np.ndarray, "*batch t j 3"], bones: Sequence[tuple[int, int]]
 ) -> Float[np.ndarray, "*batch t"]:
-    """How far bones are from their own mean length over the sequence, per frame; mean over bones.
+    """Compute the mean deviation of bones from their own mean length, per frame; needs no truth.
 
     Args:
-        xyz: One sequence, or a batch of them. Needs no truth.
+        xyz: A sequence, or a batch of them.
         bones: (parent, child) of each, such as ``skeleton.bones``.
     """
     parent, child = np.array(bones).T
@@ -110,11 +124,11 @@ def pck(
     threshold: float = 0.150,
     joints: Sequence[int] | None = None,
 ) -> Float[np.ndarray, "*batch"]:
-    """Share of joints, 0 to 1, whose error is strictly below ``threshold``.
+    """Compute the share of joints, 0 to 1, whose error is strictly below ``threshold``.
 
     Args:
-        pred: The poses.
-        true: What they should be.
+        pred: Predicted poses.
+        true: True poses.
         threshold: In the poses' unit; by default 150 mm in metres.
         joints: Which joints count; by default all.
     """
@@ -127,7 +141,7 @@ def auc(
     thresholds: Sequence[float] = tuple(mm / 1000 for mm in AUC_MILLIMETRES),
     joints: Sequence[int] | None = None,
 ) -> Float[np.ndarray, "*batch"]:
-    """Mean of `pck` over many thresholds; by default `AUC_MILLIMETRES`, for poses in metres."""
+    """Compute the mean of `pck` over thresholds; by default `AUC_MILLIMETRES`, in metres."""
     errors = joint_errors(pred, true)
     if joints is not None:
         errors = errors[..., list(joints)]
@@ -148,12 +162,12 @@ def _differences(x: Float[np.ndarray, "*batch t j 3"], order: int) -> np.ndarray
     if x.shape[-3] <= order:
         raise ValueError(
             f"expected at least {order + 1} frames for differences of order {order}, got "
-            f"{x.shape[-3]}; leave sequences as short as this out."
+            f"{x.shape[-3]}; leave shorter sequences out."
         )
     return np.diff(_checked(x), n=order, axis=-3)
 
 
 def _squares(x: Float[np.ndarray, "*batch j 3"], axes: int) -> np.ndarray:
-    """The sum of squares to divide by; 1 where it is 0, so that no extent stays none."""
+    """Sum squares to divide by; 1 where the sum is 0, so that no extent stays none."""
     squares = (x * x).sum(axis=tuple(range(-axes, 0)))
     return np.where(squares > 0, squares, 1)

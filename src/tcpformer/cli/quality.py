@@ -13,7 +13,7 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
         raw: The same motion before post-processing (default: motion_raw.npz beside it, which
             `tcpformer lift --save-raw` writes).
     """
-    from ..analysis.quality import compare, measure, table
+    from ..analysis.quality import compare_quality, format_quality, measure_quality
     from ..io.npz import load_motion
     from ..lifting.lifter import DEFAULT_POSTPROCESS
     from ..postprocess.steps import postprocess
@@ -26,9 +26,9 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
     elif before is not None:
         first = load_motion(before)
     else:
-        print(table(measure(finished)))
+        print(format_quality(measure_quality(finished)))
         print(f"no {beside} to compare with: `tcpformer lift --save-raw` writes it")
         return
-    print(table(*compare(first, finished)))
+    print(format_quality(*compare_quality(first, finished)))
     print(f"post-processing: {finished.provenance['postprocess']}")
     print(f"ground: {finished.provenance.get('ground', 'unknown')}")

@@ -65,7 +65,7 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
         progress(done, len(views))
     title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
     title += "" if known_focal else ", unknown focal length"
-    title += "" if postprocess is None else f", post-processed ({postprocess.words()})"
+    title += "" if postprocess is None else f", post-processed ({postprocess.describe()})"
     title += "" if view_step == 1 else f", every {view_step}th view"
     activity = content["activity"][list(views)]
     report = _report(title, scores, activity)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from ..analysis.metrics import nearest_rotation
 from ..skeleton import Skeleton
 
 X, Y, Z = np.eye(3)
@@ -105,9 +106,7 @@ def _align(
     stay: Float[np.ndarray, "*t 3 3"],
 ) -> Float[np.ndarray, "t 3 3"]:
     """The rotations that bring a nearest to b (Kabsch); ``stay`` where that leaves a choice."""
-    u, _, vt = np.linalg.svd(b.swapaxes(1, 2) @ a + STAY * stay)
-    u[..., 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))[:, None]
-    return u @ vt
+    return nearest_rotation(b.swapaxes(1, 2) @ a + STAY * stay)[0]
 
 
 def _turn(

@@ -1,36 +1,40 @@
-"""Mistakes of a 2D detector: left and right of legs or arms exchanged, joints that jump away.
+"""Outliers of a 2D detector: joints that jump away from their path. Lengths are in torsos."""
 
-Lengths are in torsos, hips to shoulders.
-"""
-
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ..filtering.filters import Cutoff, adaptive
 from ..motion import Motion2D
 
-EXCHANGED_SECONDS = 0.6
-"""An exchange that lasts longer than about this is believed."""
-_CAP = 0.25  # torsos: how far a joint may miss its prediction and still count for more
-_DOUBT = 0.02  # torsos: what an exchange costs that lasts as long as that
-_CHANGE = 0.04  # torsos: what beginning or ending an exchange costs
-JUMP = 0.18
-"""Torsos from its smooth path at which a joint of little confidence has jumped away."""
-_LOW = 0.6  # of a joint's usual confidence
-_SURE = 3.0  # so many times further away, confidence does not matter
-_PATH = Cutoff(3.0, 1.5)  # Hz, and Hz more for each torso a second
 
-_LEG = {"Hip", "Knee", "Ankle", "Heel", "FootIndex", "BigToe", "SmallToe"}
-_ARM = {"Shoulder", "Elbow", "Wrist", "Pinky", "Index", "Thumb"}
+@dataclass(frozen=True, kw_only=True)
+class OutlierConfig:
+    """Tuned numbers of `find_outliers`, chosen on half of the open benchmark's views."""
+
+    distance: float = 0.18
+    """Torsos from its smooth path at which a joint of low confidence is an outlier."""
+    low_confidence: float = 0.6
+    """What is low, as a share of the joint's median confidence."""
+    certain: float = 3.0
+    """Multiple of the distance from which on a joint of any confidence is an outlier."""
+    path_cutoff: float = 3.0
+    """Cutoff of the path at rest, Hz."""
+    path_gain: float = 1.5
+    """Hz that it rises with each torso per second."""
+    rounds: int = 3
+    """Reweightings of the path."""
+
+
+OUTLIERS = OutlierConfig()
 
 
 def torso_length(motion: Motion2D) -> float:
-    """How long the trunk is in the picture, from the hips to the shoulders, in pixels.
+    """Measure the length of the trunk in the image, from hips to shoulders, in pixels.
 
-    That of an upright person: a trunk that points to the camera looks shorter, so that it is the
-    upper quartile over the clip; and at least a fifth of the body's box.
+    The upper quartile over the clip, since a trunk that points to the camera looks shorter; and at
+    least a fifth of the diagonal of the body's box.
     """
     xy = motion.xy[motion.valid] if motion.valid.any() else motion.xy
     hips, shoulders = (
@@ -42,86 +46,27 @@ def torso_length(motion: Motion2D) -> float:
     return max(float(np.quantile(trunk, 0.75)), 0.2 * float(np.median(box)), 1e-6)
 
 
-def fix_left_right_swaps(motion: Motion2D) -> tuple[Motion2D, Bool[np.ndarray, "t 2"]]:
-    """Undo short exchanges of left and right, of the legs and of the arms.
+def find_outliers(motion: Motion2D, config: OutlierConfig = OUTLIERS) -> Bool[np.ndarray, "t j"]:
+    """Find the joints of each frame that are far from their path.
 
-    Of all ways to exchange or not in each frame, the one whose joints go on most evenly: the least
-    sum of second differences over time, each capped, found by dynamic programming.
-
-    Returns:
-        The motion, and in which frames legs and arms were exchanged.
-    """
-    xy, confidence = motion.xy.copy(), motion.confidence.copy()
-    wrong = np.zeros((len(motion), 2), dtype=bool)
-    unit = torso_length(motion)
-    skeleton = motion.skeleton
-    for k, names in enumerate((_LEG, _ARM)):
-        limb = [i for i, joint in enumerate(skeleton.joints) if joint[1:] in names]
-        other = [skeleton.mirror[j] for j in limb]
-        seen = (confidence[:, limb].min(axis=1) > 0) & motion.valid
-        at = np.flatnonzero(seen)
-        if len(at) < 3:
-            continue
-        both = np.stack([xy[at][:, limb], xy[at][:, other]], axis=1) / unit
-        found = _exchanges(both, confidence[at][:, limb].mean(axis=1), motion.times[at])
-        wrong[at[found], k] = True
-        there = at[found]
-        xy[there[:, None], limb] = xy[there[:, None], other]
-        confidence[there[:, None], limb] = confidence[there[:, None], other]
-    return replace(motion, xy=xy, confidence=confidence), wrong
-
-
-def _exchanges(
-    both: Float[np.ndarray, "t 2 j 2"],
-    confidence: Float[np.ndarray, " t"],
-    times: Float[np.ndarray, " t"],
-) -> Bool[np.ndarray, " t"]:
-    """The cheapest sequence of states (as it is, exchanged), by pairs of neighbouring frames."""
-    t, joints = len(both), both.shape[2]
-    gap = np.diff(times)
-    ratio = gap[1:] / gap[:-1]
-    # miss[i, a, b, c]: frames i, i + 1, i + 2 in the states a, b, c; of all joints at once the
-    # differences would be the largest array of all.
-    miss = np.zeros((t - 2, 2, 2, 2))
-    for place in np.moveaxis(both, 2, 0):
-        step = place[1:, None] - place[:-1, :, None]
-        bend = step[1:, None] - ratio[:, None, None, None, None] * step[:-1, :, :, None]
-        miss += np.minimum(np.linalg.norm(bend, axis=-1), _CAP) / joints
-    lasting = (np.gradient(times) / EXCHANGED_SECONDS)[:, None] * np.array([0.0, 1.0])
-    lasting = lasting * (_DOUBT + 0.1 * confidence[:, None])
-    change = _CHANGE * (1 - np.eye(2))
-    best = lasting[0][:, None] + lasting[1][None] + change
-    came = np.zeros((t, 2, 2), dtype=int)
-    for i in range(t - 2):
-        total = best[:, :, None] + miss[i] + lasting[i + 2] + change
-        came[i + 2] = total.argmin(axis=0)
-        best = total.min(axis=0)
-    state = np.zeros(t, dtype=int)
-    state[-2], state[-1] = np.unravel_index(int(best.argmin()), (2, 2))
-    for i in range(t - 1, 1, -1):
-        state[i - 2] = came[i, state[i - 1], state[i]]
-    return state == 1
-
-
-def find_outliers(motion: Motion2D) -> Bool[np.ndarray, "t j"]:
-    """Which joints of which frames have jumped away from their path.
-
-    The path is smooth and follows the confident frames; frames far from it count for less and less,
-    three times over.
+    The path is smooth and weighted by confidence squared; frames far from it count less in every
+    round.
 
     Args:
         motion: Human3.6M joints.
+        config: Tuned numbers.
     """
     seen = (motion.confidence > 0) & motion.valid[:, None]
     unit, result = torso_length(motion), np.zeros_like(seen)
+    cutoff = Cutoff(config.path_cutoff, config.path_gain)
     for j in np.flatnonzero(seen.sum(axis=0) >= 3):
         at = np.flatnonzero(seen[:, j])
-        xy, sure = motion.xy[at, j] / unit, motion.confidence[at, j]
-        weight, off = sure**2, np.zeros(len(at))
-        for _ in range(3):
-            path = adaptive(xy, motion.times[at], _PATH, weight)
+        xy, confidence = motion.xy[at, j] / unit, motion.confidence[at, j]
+        weight, off = confidence**2, np.zeros(len(at))
+        for _ in range(config.rounds):
+            path = adaptive(xy, motion.times[at], cutoff, weight)
             off = np.linalg.norm(xy - path, axis=1)
-            weight = sure**2 / (1 + (off / JUMP) ** 2)
-        doubtful = sure < _LOW * np.median(sure)
-        result[at, j] = (off > JUMP) & doubtful | (off > _SURE * JUMP)
+            weight = confidence**2 / (1 + (off / config.distance) ** 2)
+        low = confidence < config.low_confidence * np.median(confidence)
+        result[at, j] = (off > config.distance) & low | (off > config.certain * config.distance)
     return result

@@ -1,8 +1,8 @@
-"""From a lifter's answer to motion one can trust: one chain, every link of which can be left out.
+"""Post-processing: clean 2D keypoints before lifting, and finish 3D motion after it.
 
-Before the network, in the picture: exchanged sides, jumps, doubts, gaps. After it, in space:
-filters, bones of one length, the floor, and feet that stay on it. All links know seconds, none
-knows frames.
+Before the network, in the image: left-right swaps, outliers, uncertain joints, gaps. After it, in
+space: filter, constant bones, floor, and feet that stay on it. Every step can be left out, and all
+are in seconds and Hz, whatever the frame rate.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,273 +16,283 @@ from ..filtering.filters import Cutoff, OneEuro, adaptive, butterworth, gaussian
 from ..filtering.repair import fill_gaps, smooth_uncertain
 from ..motion import Motion2D, Motion3D
 from ..skeleton import H36M, stature
+from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
 from ..world.trajectory import solve_root_trajectory
-from .bones import Sightings, fit_bones
+from .bones import Observations, fit_bones
 from .contacts import find_contacts, lock_feet
-from .outliers import find_outliers, fix_left_right_swaps, torso_length
+from .outliers import find_outliers, torso_length
+from .swaps import fix_left_right_swaps
 
+CONFIDENCE_POWER = 16
+"""Power of the confidence by which the fit of bones weights the image: a joint of confidence 0.77,
+where detectors err by 7 % of a torso, counts 1.5 %."""
+LEAST_CONFIDENCE = 0.02
+"""Every frame counts at least as much as a joint of this confidence."""
 _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian keeps half
-_BODY = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
+_TRUNK = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
-_BELIEF = 16  # power of confidence: 0.77, where detectors err by 7 % of a torso, counts 1.5 %
-_DOUBT = 0.02  # no frame counts for less than a joint of this confidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostprocessConfig:
-    """What is done to a motion, and how much. Every field changes the result.
+    """Which steps are applied to a motion, and how strongly. Every field changes the result.
+
+    The defaults were chosen on the validation split of the motion capture.
 
     Raises:
         ValueError: If a number is out of its range.
     """
 
-    sides: bool = True
-    """Undo short exchanges of left and right, of legs or arms."""
-    jumps: bool = True
-    """Take joints that jump away for unseen, and bridge them."""
-    doubts: bool = True
-    """Draw joints of less confidence than usual to the path of those of more."""
+    fix_swaps: bool = True
+    """Undo short left-right swaps of legs or arms."""
+    reject_outliers: bool = True
+    """Treat joints that jump away as not detected, and bridge them."""
+    smooth_uncertain: bool = True
+    """Draw joints of lower confidence than usual to the path of the others."""
     filter: Literal["adaptive", "butterworth", "gaussian", "one-euro", "none"] = "adaptive"
     """How joints are smoothed: "one-euro" is for live use and lags behind, the others do not."""
     cutoff: tuple[float, float, float] = (1.5, 2.0, 2.5)
-    """Hz, of which half is kept: trunk and head; elbows and knees; hands and feet. For "adaptive"
-    and "one-euro" that at rest."""
-    rise: float = 2.5
+    """Hz at which half is kept: trunk and head; elbows and knees; hands and feet. For "adaptive"
+    and "one-euro" at rest."""
+    speed_gain: float = 2.5
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
-    tremor: float = 0.003
-    """Metres that a joint trembles for which "adaptive" takes those; see `filters.Cutoff`."""
+    noise_floor: float = 0.003
+    """Noise of a joint in metres for which the cutoffs of "adaptive" are meant; see `Cutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
-    picture: float = 1.2
-    """How much the fit of the bones heeds the place in the picture, against 1 for the network."""
+    reprojection_weight: float = 1.2
+    """Weight of the position in the image as bones are fitted, against 1 for the network."""
     ground: bool = True
-    """Find gravity and floor from feet and bodies; else the camera is taken to be level."""
-    feet: float = 0.3
-    """How much of the sliding of standing feet the legs take back, 0 to 1, after the path is solved
-    so that they slide least; 0 leaves the path alone, too. An ankle does move over a standing foot.
-    """
+    """Estimate gravity and floor from feet and bodies; else the camera is taken to be level."""
+    foot_lock: float = 0.3
+    """Share, 0 to 1, of the sliding of standing feet that legs take back, after the path is solved
+    so that they slide least; 0 omits both. An ankle does move over a standing foot."""
 
     def __post_init__(self) -> None:
-        least = min(self.rise, self.tremor, self.picture, self.feet)
-        if not (min(self.cutoff) > 0 and least >= 0 and self.feet <= 1):
+        numbers = self.speed_gain, self.noise_floor, self.reprojection_weight, self.foot_lock
+        if not (min(self.cutoff) > 0 and min(numbers) >= 0 and self.foot_lock <= 1):
             raise ValueError(
-                "expected cutoffs above 0 Hz, rise, tremor and picture of at least 0 and feet from "
-                f"0 to 1, got {self.cutoff}, {self.rise}, {self.tremor}, {self.picture} and "
-                f"{self.feet}."
+                "expected cutoffs above 0 Hz, speed_gain, noise_floor and reprojection_weight of "
+                f"at least 0 and foot_lock from 0 to 1, got {self.cutoff}, "
+                f"{', '.join(map(str, numbers[:3]))} and {self.foot_lock}."
             )
 
-    def words(self) -> str:
-        """The chain in words, as files and reports say it."""
+    def describe(self) -> str:
+        """Describe the steps for provenance and reports."""
         hertz = "/".join(f"{f:g}" for f in self.cutoff)
-        rises = f" + {self.rise:g} Hz per m/s" if self.filter in ("adaptive", "one-euro") else ""
-        if self.filter == "adaptive" and self.tremor:
-            rises += f" at a tremor of {1000 * self.tremor:g} mm"
-        said = {
-            "exchanged sides undone": self.sides,
-            "jumps bridged": self.jumps,
-            "joints weighed by confidence": self.doubts,
-            f"filter {self.filter}, {hertz} Hz{rises}": self.filter != "none",
-            f"bones fitted, picture {self.picture:g}": self.bones,
+        gain = f" + {self.speed_gain:g} Hz per m/s" * (self.filter in ("adaptive", "one-euro"))
+        if self.filter == "adaptive" and self.noise_floor:
+            gain += f" at a noise of {1000 * self.noise_floor:g} mm"
+        steps = {
+            "left-right swaps fixed": self.fix_swaps,
+            "outliers bridged": self.reject_outliers,
+            "joints weighted by confidence": self.smooth_uncertain,
+            f"filter {self.filter}, {hertz} Hz{gain}": self.filter != "none",
+            f"bones fitted, reprojection {self.reprojection_weight:g}": self.bones,
             "floor from feet and bodies": self.ground,
-            f"standing feet held, {self.feet:g}": self.feet > 0,
+            f"standing feet locked, {self.foot_lock:g}": self.foot_lock > 0,
         }
-        return "; ".join(word for word, done in said.items() if done) or "nothing"
+        return "; ".join(step for step, done in steps.items() if done) or "nothing"
 
 
-def clean_keypoints(motion: Motion2D, chain: PostprocessConfig | None) -> Motion2D:
-    """The links before the network: sides, jumps, doubts and gaps.
+def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motion2D:
+    """Apply the steps before the network: swaps, outliers, uncertain joints and gaps.
 
-    What was bridged has confidence 0 from then on, in the files, too.
+    Bridged joints have confidence 0 from then on, in files too.
 
     Args:
         motion: Any joints.
-        chain: What to do; None leaves all as it is.
+        config: What to do; None returns the motion as it is.
     """
-    if chain is None:
+    if config is None:
         return motion
-    if chain.sides:
+    if config.fix_swaps:
         motion, _ = fix_left_right_swaps(motion)
-    if chain.jumps:
-        lost = find_outliers(motion)
-        motion = replace(motion, confidence=np.where(lost, 0.0, motion.confidence))
-    if chain.doubts:
+    if config.reject_outliers:
+        outliers = find_outliers(motion)
+        motion = replace(motion, confidence=np.where(outliers, 0.0, motion.confidence))
+    if config.smooth_uncertain:
         motion = smooth_uncertain(motion, torso_length(motion))
     return fill_gaps(motion)
 
 
 def postprocess(
     motions: Iterable[Motion3D],
-    chain: PostprocessConfig,
+    config: PostprocessConfig,
     up: Float[np.ndarray, " 3"] | None = None,
 ) -> list[Motion3D]:
-    """The links after the network, for the people of one camera, on the floor of all of them.
+    """Apply the steps after the network to the people of one camera, on one floor.
 
     Args:
-        motions: As lifted, of Human3.6M joints; each is asked for when the one before is smooth.
-        chain: What to do.
-        up: Against gravity in the camera frame, if it is known.
+        motions: As lifted, Human3.6M joints; each is requested after the one before is smoothed.
+        config: What to do.
+        up: Direction against gravity in the camera frame, if known.
     """
-    people = [_smooth(motion, chain) for motion in motions]
-    grounds = _grounds(people, chain, up)
-    if chain.feet > 0:
-        people = [_walked(one, ground) for one, ground in zip(people, grounds, strict=True)]
-        grounds = _grounds(people, chain, up)
+    people = [_smooth_pose(motion, config) for motion in motions]
+    grounds = _choose_grounds(people, config, up)
+    if config.foot_lock > 0:
+        people = [
+            _solve_path_on_contacts(one, ground)
+            for one, ground in zip(people, grounds, strict=True)
+        ]
+        grounds = _choose_grounds(people, config, up)
     moved = [person.motion for person in people]
-    del people  # and with them the rays, which of an hour are large
-    return [_stood(one, ground, chain) for one, ground in zip(moved, grounds, strict=True)]
+    del people  # and with them the rays, which are large for a motion of an hour
+    return [_to_world(one, ground, config) for one, ground in zip(moved, grounds, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Person:
-    """A motion at work, and what the picture says of it."""
+    """A motion, and its joints in the image: smoothed rays, and their confidence."""
 
     motion: Motion3D
     rays: Float[np.ndarray, "t j 2"]
-    sure: Float[np.ndarray, "t j"]
+    confidence: Float[np.ndarray, "t j"]
 
-    def posed(
-        self,
-        relative: Float[np.ndarray, "t j 3"],
-        contact: Bool[np.ndarray, "t 2"] | None = None,
+    def with_pose(
+        self, relative: Float[np.ndarray, "t j 3"], contact: Bool[np.ndarray, "t 2"] | None = None
     ) -> "_Person":
-        """The same with another pose, on the path that the picture shows."""
-        camera = relative + self.path(relative, contact)[:, None]
+        """Replace the pose, and solve its path."""
+        camera = relative + self.solve_path(relative, contact)[:, None]
         return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
 
-    def path(
-        self,
-        relative: Float[np.ndarray, "t j 3"],
-        contact: Bool[np.ndarray, "t 2"] | None = None,
+    def solve_path(
+        self, relative: Float[np.ndarray, "t j 3"], contact: Bool[np.ndarray, "t 2"] | None = None
     ) -> Float[np.ndarray, "t 3"]:
-        """Where the pelvis of a pose was, as the picture shows it."""
-        return solve_root_trajectory(relative, self.rays, self.sure, self.motion.times, contact)
+        """Solve for the path of the pelvis on which a pose projects onto the rays."""
+        times = self.motion.times
+        return solve_root_trajectory(relative, self.rays, self.confidence, times, contact)
 
 
-def smoothed(
+def smooth_joints(
     x: Float[np.ndarray, "t j 3"],
     times: Float[np.ndarray, " t"],
     confidence: Float[np.ndarray, "t j"],
-    chain: PostprocessConfig,
+    config: PostprocessConfig,
     moving: Float[np.ndarray, "t j 3"] | None = None,
 ) -> Float[np.ndarray, "t j 3"]:
-    """The chain's filter over joints, each by its own confidence and limb.
+    """Apply the configured filter to joints, each by its confidence and the cutoff of its limb.
 
     Args:
         x: Human3.6M joints, or one point of the trunk; metres.
         times: Seconds.
         confidence: 0 to 1.
-        chain: Which filter.
-        moving: Whose speed counts, where speed counts and no delay is wanted; by default x.
+        config: Which filter.
+        moving: Joints whose speed raises the cutoff of "adaptive"; by default x.
     """
-    weight = np.maximum(confidence, _DOUBT) ** 2
+    weight = np.maximum(confidence, LEAST_CONFIDENCE) ** 2
     moving = x if moving is None else moving
     paths = np.empty_like(x)
     for j in range(x.shape[1]):
-        paths[:, j] = _filtered(x[:, j], times, weight[:, j], chain, j, moving[:, j])
+        paths[:, j] = _filter_path(x[:, j], times, weight[:, j], config, j, moving[:, j])
     return paths
 
 
-def _filtered(
+def _filter_path(
     x: Float[np.ndarray, "t 3"],
     times: Float[np.ndarray, " t"],
     weight: Float[np.ndarray, " t"],
-    chain: PostprocessConfig,
+    config: PostprocessConfig,
     joint: int,
     moving: Float[np.ndarray, "t 3"],
 ) -> Float[np.ndarray, "t 3"]:
-    """The path of one joint."""
-    cutoff = chain.cutoff[_GROUP[joint]]
-    if chain.filter == "adaptive":
-        return adaptive(x, times, Cutoff(cutoff, chain.rise, chain.tremor), weight, moving)
-    if chain.filter == "butterworth":
+    cutoff = config.cutoff[_GROUP[joint]]
+    if config.filter == "adaptive":
+        gain = Cutoff(cutoff, config.speed_gain, config.noise_floor)
+        return adaptive(x, times, gain, weight, moving)
+    if config.filter == "butterworth":
         return butterworth(x, times, cutoff, weight)
-    if chain.filter == "gaussian":
+    if config.filter == "gaussian":
         return gaussian(x, times, _HALF / cutoff)
-    if chain.filter == "one-euro":
-        return one_euro(x, times, OneEuro(cutoff, chain.rise))
+    if config.filter == "one-euro":
+        return one_euro(x, times, OneEuro(cutoff, config.speed_gain))
     return x
 
 
-def _smooth(motion: Motion3D, chain: PostprocessConfig) -> _Person:
-    """Filters, bones, and the path that belongs to them."""
-    person, relative = _calmed(motion, chain)
-    if chain.bones:
-        seen = _sightings(person, person.path(relative), chain)
-        relative = fit_bones(relative, motion.valid * 1.0, seen)
-    relative *= _tall(motion.camera_xyz, motion.valid) / _tall(relative, motion.valid)
-    return person.posed(relative)
+def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
+    """Filter joints, fit bones, and solve the path of the result; the body height stays."""
+    # About the middle of the trunk: noise of the pelvis would otherwise move all joints.
+    relative = _relative_to_root(motion)
+    relative -= relative[:, _TRUNK].mean(axis=1, keepdims=True)
+    person = _Person(
+        motion,
+        _smooth_rays(motion, relative, config),
+        np.maximum(motion.confidence, LEAST_CONFIDENCE),
+    )
+    relative = smooth_joints(relative, motion.times, motion.confidence, config)
+    relative -= relative[:, [H36M.root]]
+    if config.bones:
+        observed = _observations(person, relative, config)
+        relative = fit_bones(relative, motion.valid * 1.0, observed)
+    relative *= _median_height(motion.camera_xyz, motion) / _median_height(relative, motion)
+    return person.with_pose(relative)
 
 
-def _tall(xyz: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]) -> float:
-    """Metres, most of the time."""
-    return float(np.median(stature(xyz)[valid]))
+def _median_height(xyz: Float[np.ndarray, "t j 3"], motion: Motion3D) -> float:
+    return float(np.median(stature(xyz)[motion.valid]))
 
 
-def _calmed(
-    motion: Motion3D, chain: PostprocessConfig
-) -> tuple[_Person, Float[np.ndarray, "t j 3"]]:
-    """What the picture says, and the filtered joints, about the pelvis."""
-    # About the middle of the trunk: else the pelvis' own tremble would be everybody's.
-    about = _relative(motion)
-    about -= about[:, _BODY].mean(axis=1, keepdims=True)
-    person = _seen(motion, about, chain)
-    about = smoothed(about, motion.times, motion.confidence, chain)
-    about -= about[:, [H36M.root]]
-    return person, about
-
-
-def _relative(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
+def _relative_to_root(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
     return motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
 
 
-def _seen(motion: Motion3D, about: Float[np.ndarray, "t j 3"], chain: PostprocessConfig) -> _Person:
-    """The rays, smoothed as joints are: one that comes nearer is fast in the picture, too."""
+def _smooth_rays(
+    motion: Motion3D, relative: Float[np.ndarray, "t j 3"], config: PostprocessConfig
+) -> Float[np.ndarray, "t j 2"]:
+    """Smooth the rays as joints at the median depth, since a person who comes nearer is fast."""
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
-    rays = (motion.xy - np.array(motion.size) / 2) / motion.focal
+    rays = to_rays(motion.xy, motion.size, motion.focal)
     flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
-    middle = flat[:, _BODY].mean(axis=1, keepdims=True)
+    middle = flat[:, _TRUNK].mean(axis=1, keepdims=True)
     flat -= middle
-    flat = smoothed(flat, motion.times, motion.confidence, chain, about)
-    flat += smoothed(middle, motion.times, motion.confidence.max(axis=1)[:, None], chain)
-    return _Person(motion, flat[..., :2] / depth, np.maximum(motion.confidence, _DOUBT))
+    flat = smooth_joints(flat, motion.times, motion.confidence, config, relative)
+    most = motion.confidence.max(axis=1)[:, None]
+    flat += smooth_joints(middle, motion.times, most, config)
+    return flat[..., :2] / depth
 
 
-def _sightings(
-    person: _Person, root: Float[np.ndarray, "t 3"], chain: PostprocessConfig
-) -> Sightings | None:
-    """What the fit of the bones heeds of the picture; how much changes no faster than joints do."""
-    if chain.picture == 0:
+def _observations(
+    person: _Person, relative: Float[np.ndarray, "t j 3"], config: PostprocessConfig
+) -> Observations | None:
+    """Return the image for the fit of bones; its weight changes no faster than joints do."""
+    if config.reprojection_weight == 0:
         return None
-    trust = gaussian(person.sure**_BELIEF, person.motion.times, _HALF / min(chain.cutoff))
-    np.clip(trust, 0.0, 1.0, out=trust)
-    return Sightings(person.rays, root, chain.picture * trust)
+    root = person.solve_path(relative)
+    seconds = _HALF / min(config.cutoff)
+    weight = gaussian(person.confidence**CONFIDENCE_POWER, person.motion.times, seconds)
+    np.clip(weight, 0.0, 1.0, out=weight)
+    return Observations(person.rays, root, config.reprojection_weight * weight)
 
 
-def _grounds(
-    people: Sequence[_Person], chain: PostprocessConfig, up: Float[np.ndarray, " 3"] | None
+def _choose_grounds(
+    people: Sequence[_Person], config: PostprocessConfig, up: Float[np.ndarray, " 3"] | None
 ) -> list[Ground]:
-    """The floor under each; if it is not asked for, that under the lowest ankle of all."""
+    """Return the floor under each person: estimated, or that of a level camera."""
     motions = [person.motion for person in people]
-    if chain.ground or up is not None:
+    if config.ground or up is not None:
         return find_grounds(motions, up)
     return [lowest_level_ground(motions)] * len(motions)
 
 
-def _walked(person: _Person, ground: Ground) -> _Person:
-    """On a path on which standing feet stay, as far as the picture leaves it open."""
+def _solve_path_on_contacts(person: _Person, ground: Ground) -> _Person:
+    """Solve the path again, so that standing feet slide least."""
     motion = person.motion
     contact = find_contacts(ground.to_world(motion.camera_xyz), motion.times, motion.valid)
-    return person.posed(_relative(motion), contact)
+    return person.with_pose(_relative_to_root(motion), contact)
 
 
-def _stood(motion: Motion3D, ground: Ground, chain: PostprocessConfig) -> Motion3D:
-    """In the world, feet held."""
+def _to_world(motion: Motion3D, ground: Ground, config: PostprocessConfig) -> Motion3D:
+    """Transform to the world, and lock standing feet there."""
     xyz = ground.to_world(motion.camera_xyz)
-    if chain.feet > 0:
+    if config.foot_lock > 0:
         contact = find_contacts(xyz, motion.times, motion.valid)
-        xyz = lock_feet(xyz, motion.times, contact, chain.feet)
-    camera = ground.to_camera(xyz)
-    said = {**motion.provenance, "postprocess": chain.words(), "ground": ground.source}
-    return replace(motion, xyz=xyz, camera_xyz=camera, provenance=said)
+        xyz = lock_feet(xyz, motion.times, contact, config.foot_lock)
+    sources = {"postprocess": config.describe(), "ground": ground.source}
+    return replace(
+        motion,
+        xyz=xyz,
+        camera_xyz=ground.to_camera(xyz),
+        provenance={**motion.provenance, **sources},
+    )

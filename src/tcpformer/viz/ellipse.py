@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from ..analysis.metrics import nearest_rotation
 from .figure import SUBPIXEL, Colour, alpha_blend, crop_around, to_fixed_point
 
 _OPACITY = 70  # of 255; low, so that the ellipses do not hide bodies
@@ -20,8 +21,7 @@ def rotate_to_world(
     The rotation is the least-squares one between the poses (Kabsch, 1976).
     """
     a, b = camera - camera.mean(axis=0), world - world.mean(axis=0)
-    u, _, vt = np.linalg.svd(b.T @ a)
-    rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    rotation, _ = nearest_rotation(b.T @ a)
     return np.einsum("xa,ja,ya->jxy", rotation, sigma**2, rotation)
 
 

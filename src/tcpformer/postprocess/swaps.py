@@ -1,0 +1,102 @@
+"""Left-right swaps of a 2D detector: legs or arms exchanged for some frames."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..motion import Motion2D
+from .outliers import torso_length
+
+LEG = {"Hip", "Knee", "Ankle", "Heel", "FootIndex", "BigToe", "SmallToe"}
+ARM = {"Shoulder", "Elbow", "Wrist", "Pinky", "Index", "Thumb"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapConfig:
+    """Tuned numbers of `fix_left_right_swaps`; costs are in torsos."""
+
+    longest: float = 0.6
+    """Seconds: a swap that lasts longer than about this is believed."""
+    cap: float = 0.25
+    """Most that a joint's distance from its prediction costs."""
+    duration_cost: float = 0.02
+    """Cost of a swap that lasts ``longest``, at confidence 0."""
+    confidence_cost: float = 0.1
+    """And what is added at confidence 1."""
+    change_cost: float = 0.04
+    """Cost of each start and end of a swap."""
+
+
+SWAPS = SwapConfig()
+
+
+def fix_left_right_swaps(
+    motion: Motion2D, config: SwapConfig = SWAPS
+) -> tuple[Motion2D, Bool[np.ndarray, "t 2"]]:
+    """Undo short left-right swaps, of the legs and of the arms.
+
+    Of all sequences of states (as detected, swapped), the one whose joints move most evenly: the
+    least sum of capped second differences over time, found by dynamic programming.
+
+    Returns:
+        The motion, and whether legs and arms were swapped in each frame.
+    """
+    xy, confidence = motion.xy.copy(), motion.confidence.copy()
+    swapped = np.zeros((len(motion), 2), dtype=bool)
+    unit = torso_length(motion)
+    skeleton = motion.skeleton
+    for k, names in enumerate((LEG, ARM)):
+        limb = [i for i, joint in enumerate(skeleton.joints) if joint[1:] in names]
+        other = [skeleton.mirror[j] for j in limb]
+        seen = (confidence[:, limb].min(axis=1) > 0) & motion.valid
+        at = np.flatnonzero(seen)
+        if len(at) < 3:
+            continue
+        both = np.stack([xy[at][:, limb], xy[at][:, other]], axis=1) / unit
+        mean = confidence[at][:, limb].mean(axis=1)
+        there = at[_find_swaps(both, mean, motion.times[at], config)]
+        swapped[there, k] = True
+        xy[there[:, None], limb] = xy[there[:, None], other]
+        confidence[there[:, None], limb] = confidence[there[:, None], other]
+    return replace(motion, xy=xy, confidence=confidence), swapped
+
+
+def _find_swaps(
+    both: Float[np.ndarray, "t 2 j 2"],
+    confidence: Float[np.ndarray, " t"],
+    times: Float[np.ndarray, " t"],
+    config: SwapConfig,
+) -> Bool[np.ndarray, " t"]:
+    """Find the cheapest sequence of states by the Viterbi algorithm over pairs of frames.
+
+    Args:
+        both: Joints as detected, and swapped.
+        confidence: Mean over the limb.
+        times: Seconds.
+        config: Costs.
+    """
+    t, joints = len(both), both.shape[2]
+    gap = np.diff(times)
+    ratio = gap[1:] / gap[:-1]
+    # bend[i, a, b, c]: cost of frames i, i + 1, i + 2 in the states a, b, c. Joint by joint, since
+    # the differences of all would be the largest array of all.
+    bend = np.zeros((t - 2, 2, 2, 2))
+    for place in np.moveaxis(both, 2, 0):
+        step = place[1:, None] - place[:-1, :, None]
+        second = step[1:, None] - ratio[:, None, None, None, None] * step[:-1, :, :, None]
+        bend += np.minimum(np.linalg.norm(second, axis=-1), config.cap) / joints
+    stay = (np.gradient(times) / config.longest)[:, None] * np.array([0.0, 1.0])
+    stay = stay * (config.duration_cost + config.confidence_cost * confidence[:, None])
+    change = config.change_cost * (1 - np.eye(2))
+    best = stay[0][:, None] + stay[1][None] + change
+    previous = np.zeros((t, 2, 2), dtype=int)
+    for i in range(t - 2):
+        total = best[:, :, None] + bend[i] + stay[i + 2] + change
+        previous[i + 2] = total.argmin(axis=0)
+        best = total.min(axis=0)
+    state = np.zeros(t, dtype=int)
+    state[-2], state[-1] = np.unravel_index(int(best.argmin()), (2, 2))
+    for i in range(t - 1, 1, -1):
+        state[i - 2] = previous[i, state[i - 1], state[i]]
+    return state == 1

@@ -272,7 +272,7 @@ def machine(threads: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["table", "growth", "memory"])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.json")
     parser.add_argument("--without", nargs="*", default=[], choices=ROWS, help="rows of the table")

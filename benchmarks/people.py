@@ -78,7 +78,7 @@ def _hips(motion: Motion2D, frame: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--landmarks", default="heavy", choices=("heavy", "full"))
     parser.add_argument("--speed", action="store_true", help="time one person and all of them")
     arguments = parser.parse_args()

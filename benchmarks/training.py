@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 from model import gflop, held, limits, machine  # noqa: E402
 
 from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
-from tcpformer.runtime.memory import keep_memory  # noqa: E402
+from tcpformer.runtime.memory import keep_freed_memory  # noqa: E402
 from tcpformer.training.config import PRESETS  # noqa: E402
 from tcpformer.training.hardware import HardwareConfig, wrap_layers  # noqa: E402
 from tcpformer.training.train import Objective  # noqa: E402
@@ -120,7 +120,7 @@ def serve(job: Job, pipe: Connection) -> None:
     torch.set_num_threads(job.threads)
     torch.set_flush_denormal(True)
     if job.form != "fresh":
-        keep_memory()
+        keep_freed_memory()
     step, before = step_of(job), held("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     step()
@@ -207,7 +207,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["packaged", "full", "curve"])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "training_speed.json")
     parser.add_argument("--rounds", type=int, default=5)

@@ -65,7 +65,7 @@ def groups(error: np.ndarray, sigma: np.ndarray, count: int = 10) -> tuple[np.nd
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--every", type=int, default=11)
@@ -80,7 +80,7 @@ def main() -> None:
     heads = ["2D", *(LABELS[key][0] for key in KEYS)]
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for kind, (error, sigma) in found.items():
-        row = coverage(error, sigma, lifter.reach)
+        row = coverage(error, sigma, lifter.region_scale)
         print(f"| {kind} | {' | '.join(f'{row[key]:.1f}' for key in KEYS)} |")
     draw(found, options.picture)
     print(options.picture)

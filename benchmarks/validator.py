@@ -207,8 +207,7 @@ def table(path: Path, every: int) -> Iterator[str]:
     yield "| none (false alarms) | " + " | ".join(f"{100 * a:.1f} %" for a in alarms) + " |"
     for name, (make, fault, detail) in MISTAKES.items():
         hits = [
-            np.mean([named(check_sequence(make(s, rng)), fault, detail) for s in k])
-            for k in kinds
+            np.mean([named(check_sequence(make(s, rng)), fault, detail) for s in k]) for k in kinds
         ]
         yield f"| {name} | " + " | ".join(f"{100 * h:.1f} %" for h in hits) + " |"
     yield ""
@@ -241,7 +240,7 @@ def fit(path: Path) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--every", type=int, default=1, help="look at every n-th view")
     parser.add_argument("--fit", action="store_true")

@@ -35,5 +35,5 @@ class FrameMLP(nn.Module):
 MODELS["frame-mlp"] = Model(Config, FrameMLP)
 
 if __name__ == "__main__":
-    plan = TrainConfig(network=Config(), spacing=(2, 6), steps=20)
+    plan = TrainConfig(network=Config(), frame_step=(2, 6), steps=20)
     train(plan, sys.argv[1], sys.argv[2], HardwareConfig(device="cpu"), report=print)

@@ -15,7 +15,9 @@ BARS = {
 """mm of N-MPJPE and P-MPJPE, mm/s of MPJVE: some 5 % above what the card says."""
 
 
-@pytest.fixture(scope="module", params=BARS)
+@pytest.fixture(
+    scope="module", params=["fast", pytest.param("default", marks=pytest.mark.slow)]
+)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -151,7 +151,11 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("entry", "flip"),
     [
-        ("h36m_sh_synthetic.pkl with tcpformer_L2_d32_T27.npz, flip averaging", True),
+        pytest.param(
+            "h36m_sh_synthetic.pkl with tcpformer_L2_d32_T27.npz, flip averaging",
+            True,
+            marks=pytest.mark.slow,
+        ),
         ("the same without flip averaging", False),
     ],
 )

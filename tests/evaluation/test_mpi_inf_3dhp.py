@@ -218,6 +218,7 @@ def released_model(folder: Path) -> nn.Module:
     return load_model(folder / "a.pth", heads=4)
 
 
+@pytest.mark.slow
 def test_evaluate_3dhp_equals_the_released_code(tmp_path: Path) -> None:
     entry = "mpi_inf_3dhp_synthetic.npz with tcpformer_L2_d32_T27.npz, flip averaging"
     golden = json.loads((GOLDEN / "evaluation.json").read_text())[entry]

@@ -176,6 +176,6 @@ def _evaluate_published(
 def _terms(convention: "WeightsSpec") -> str:
     """Return what weights and a protocol must have in common."""
     return (
-        f"{convention.skeleton} joints by the rule {convention.normalization!r}, answers in "
-        f"{'metres' if convention.unit == 'metres' else 'half widths of the picture'}"
+        f"{convention.skeleton} joints, normalization {convention.normalization!r}, answers in "
+        f"{'metres' if convention.unit == 'metres' else 'half image widths'}"
     )

@@ -1,6 +1,6 @@
 """How fast the network is, against the textbook and against the machine: time, memory, growth.
 
-usage: python benchmarks/model.py [table] [growth] [memory] [--out docs/performance.json]
+usage: python benchmarks/model.py [table] [growth] [memory] [--out docs/figures/performance.json]
 
 Depth 16, width 128, one set of random weights, one input. Every row runs in a process of its own,
 which waits while others are measured; the rows take turns, and the median counts. Results of parts
@@ -274,7 +274,7 @@ def machine(threads: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["table", "growth", "memory"])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "figures" / "performance.json")
     parser.add_argument("--without", nargs="*", default=[], choices=ROWS, help="rows of the table")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

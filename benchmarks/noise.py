@@ -1,6 +1,6 @@
 """Are the data engine's errors those of the detector? Draws both side by side.
 
-usage: python benchmarks/noise.py MOCAP.npz [docs/noise.png]        needs the extra "research"
+usage: python benchmarks/noise.py MOCAP.npz [PICTURE.png]        needs the extra "research"
 
 The detector reads both people of assets/sample.mp4; the engine, and the errors of the open
 benchmark's kind, are laid over motion capture seen at about the same frame rate. Compared is what

@@ -1,6 +1,6 @@
 """How fast a training step is: frames a second against the textbook twin, and what options cost.
 
-usage: python benchmarks/training.py [packaged] [full] [curve] [--out docs/training_speed.json]
+usage: python benchmarks/training.py [packaged] [full] [curve] [--out FILE.json]
 
 packaged, full   a step as it is run, compiled, recomputed and accumulated, and the textbook's, with
                  and without the local branch, which the released code trains too
@@ -209,7 +209,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", default=["packaged", "full", "curve"])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "training_speed.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/figures/training_speed.json")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """Our motion beside BlazePose's own 3D ("world landmarks") of the same people in the same frames.
 
-usage: python tools/compare_with_blazepose.py [assets/sample.mp4] [docs/against_blazepose.png]
+usage: python tools/compare_with_blazepose.py [VIDEO] [PICTURE.png]
 
 A maintainer's tool, set up as `convert_blazepose.py` says, with this package installed beside. The
 package leaves the world landmarks out of its files, so they are converted anew. Both are seen from
@@ -116,7 +116,7 @@ def measures(pose: np.ndarray, seen: np.ndarray, fps: float) -> str:
 
 def main() -> None:
     clip = Path(sys.argv[1] if len(sys.argv) > 1 else "assets/sample.mp4")
-    target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/against_blazepose.png")
+    target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/figures/against_blazepose.png")
     with tempfile.TemporaryDirectory() as folder:
         network = WithWorld(converted(Path(folder)))
     video = open_video(clip)

@@ -3,7 +3,7 @@
 usage: python tools/pack_weights.py RUN [NAME]     RUN is the folder that `tcpformer train` wrote
 
 Packaged weights lift at half the rate of the capture, with half the frames between those of a clip:
-the same seconds in a clip, half the work, and the same error (docs/weights.md).
+the same seconds in a clip, half the work, and the same error (docs/history/weights.md).
 """
 
 import shutil
@@ -27,7 +27,7 @@ def main() -> None:
     save_model(loaded.model.half(), PACKAGED / name, spec=half)
     packed = load_weights(name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
-    shutil.copy(run / "log.jsonl", Path("docs") / f"training_{run.name}.jsonl")
+    shutil.copy(run / "log.jsonl", Path("docs/history") / f"training_{run.name}.jsonl")
     size = (PACKAGED / name / "model.safetensors").stat().st_size
     print(f"{packed.name}: {size / 1e6:.1f} MB, largest change of a weight {worst:.1e}")
 

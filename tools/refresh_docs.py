@@ -100,7 +100,7 @@ def quality(cache: Path) -> list[str]:
     """Return the measures of the sample clip's first person, without their change."""
     lines = ["| sample clip | before | after |", "|---|---|---|"]
     for line in read_output(cache, "quality").splitlines():
-        match = re.match(r"(.+?)\s{2,}(-?[\d.]+)\s+(-?[\d.]+)\s+[+-]\d+ %$", line)
+        match = re.match(r"(.+?)\s{2,}(-?[\d.]+)\s+(-?[\d.]+)(?:\s+[+-]\d+ %)?$", line)
         if match:
             name, *numbers = match.groups()
             before, after = (f"{float(x):.0f}" if float(numbers[0]) >= 50 else x for x in numbers)

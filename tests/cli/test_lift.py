@@ -17,7 +17,7 @@ from tcpformer.lifting import lifter as lift
 from tcpformer.skeleton import H36M
 from tcpformer.world.scale import median_height
 
-# Kind of number (floating, boolean, integer, text) and axes, as docs/files.md tells them.
+# Kind of number (floating, boolean, integer, text) and axes, as docs/formats-and-axes.md lists them.
 KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "xyz": ("f", (40, 17, 3)),
     "camera_xyz": ("f", (40, 17, 3)),

@@ -41,7 +41,7 @@ def tiny_weights(folder: Path) -> Path:
     """Weights that answer at once, though not well."""
     torch.manual_seed(0)
     model = TCPFormer(Config(frames=9, depth=1, width=8, heads=1, representation=8))
-    save_model(model, folder, convention=WeightsSpec(fps=30.0))
+    save_model(model, folder, spec=WeightsSpec(fps=30.0))
     return folder
 
 
@@ -57,10 +57,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one sentence with which a command ends."""
     with pytest.raises(SystemExit) as ended:
         run(*arguments)
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     assert ended.value.code == 2
-    assert said.err.startswith("tcpformer: ")
-    assert said.err.count("\n") == 1
-    assert said.err.endswith("\n")
-    assert "Traceback" not in said.err + said.out
-    return said.err
+    assert printed.err.startswith("tcpformer: ")
+    assert printed.err.count("\n") == 1
+    assert printed.err.endswith("\n")
+    assert "Traceback" not in printed.err + printed.out
+    return printed.err

@@ -76,7 +76,7 @@ def _body(turn: np.ndarray, left: float, forward: float, up: float) -> np.ndarra
 
 
 def kick(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D:
-    """Somebody who stands and kicks once, after a second: the foot flies for 0.3 s, at 9 m/s.
+    """A person who stands and kicks once, after a second: the foot flies for 0.3 s, at 9 m/s.
 
     Args:
         fps: Frames per second.
@@ -95,7 +95,7 @@ def kick(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D
 
 
 def clap(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D:
-    """Somebody who stands and claps three times a second; each hand moves 0.2 m, at 1.9 m/s."""
+    """A person who stands and claps three times a second; each hand moves 0.2 m, at 1.9 m/s."""
     t = np.arange(round(seconds * fps)) / fps
     xyz = np.repeat(walk(1).xyz, len(t), axis=0)
     apart = 0.12 - 0.1 * np.cos(2 * np.pi * 3 * t)
@@ -131,14 +131,14 @@ def _turned(xyz: np.ndarray, angle: float) -> np.ndarray:
 def detected(motion: Motion3D, rng: np.random.Generator, error: float = 0.02) -> Motion3D:
     """The same as a network says it of what a detector saw.
 
-    Joints wander by ``error`` metres (one sigma, forgotten after 0.7 s), tremble by a tenth of
+    Joints drift by ``error`` metres (one sigma, forgotten after 0.7 s), tremble by a tenth of
     that, half as much again in depth, and confidence falls with what the picture shows of it.
     """
     t = len(motion)
     keep = np.exp(-1 / (0.7 * motion.fps))
-    wander = rng.normal(0, 1, (t, 17, 3))
+    drift = rng.normal(0, 1, (t, 17, 3))
     for i in range(1, t):
-        wander[i] = keep * wander[i - 1] + np.sqrt(1 - keep**2) * wander[i]
-    off = error * (wander + 0.1 * rng.normal(size=wander.shape)) * np.array([1.0, 1.5, 1.0])
+        drift[i] = keep * drift[i - 1] + np.sqrt(1 - keep**2) * drift[i]
+    off = error * (drift + 0.1 * rng.normal(size=drift.shape)) * np.array([1.0, 1.5, 1.0])
     confidence = np.exp(-np.linalg.norm(off[..., [0, 2]], axis=-1) / 0.12)
     return replace(motion3d(motion.xyz + off, motion.fps), confidence=confidence)

@@ -23,7 +23,7 @@ lint: .venv/lint
 	.venv/bin/basedpyright
 
 docs: .venv/docs
-	.venv/bin/mkdocs build --strict --quiet --site-dir out/site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir out/site
 
 package: .venv/test
 	.venv/bin/python tools/check_package.py

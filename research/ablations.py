@@ -1,8 +1,10 @@
-"""The paper's experiments at a size that a CPU can train: its ablations, and systems side by side.
+"""The paper's experiments at a size for a CPU: its ablations, and a comparison of systems.
 
-Every network of a table is trained on the same motion capture with the same plan, once for each
-seed, and scored on the open benchmark. The rate is constant and what is scored is the moving
-average of the weights, so a run can be looked at early and then go on.
+    python -m research.ablations TABLE --data MOCAP.npz --benchmark OPEN.npz --out FOLDER
+
+Every network of a table trains on the same motion capture with the same configuration, once for
+each seed, and is scored on the open benchmark. The learning rate is constant and the moving average
+of the weights is scored, so a run can be scored early and then resume.
 """
 
 import json
@@ -13,27 +15,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import tyro
 
-from research.variants import AS_RELEASED, TABLES, Variant
+from research.variants import TABLES
+from tcpformer.cli._terminal import prepare_training
 from tcpformer.evaluation.open_benchmark import evaluate_open
-from tcpformer.files import atomic_write
+from tcpformer.files import atomic_write, make_writable
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models import MODELS, name_of
+from tcpformer.models import build, lifts_center_only, name_of
 from tcpformer.models.checkpoint import Weights, WeightsSpec
+from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2
 from tcpformer.models.strided_transformer import Config as Strided
 from tcpformer.models.tcpformer import Config as TCPFormer
-from tcpformer.training.config import Network, TrainConfig, config_to_dict
+from tcpformer.training.config import Network, TrainConfig
 from tcpformer.training.hardware import HardwareConfig
-from tcpformer.training.initialize import build_or_load_model
+from tcpformer.training.presets import config_to_dict
 from tcpformer.training.run_dir import Row
 from tcpformer.training.train import train
 
-FRAMES_A_STEP = 432
-"""Supervised output frames of a step, whatever the network: 48 clips of 9, or 432 centre frames."""
+FRAMES_PER_STEP = 432
+"""Supervised output frames of a step of any network: 48 clips of 9, or 432 center frames."""
 COLUMNS = {
     "clean_n_mpjpe": "N-MPJPE clean",
     "clean_p_mpjpe": "P-MPJPE clean",
@@ -42,30 +47,30 @@ COLUMNS = {
     "noisy_p_mpjpe": "P-MPJPE noisy",
     "noisy_mpjve": "MPJVE noisy, mm/s",
 }
-
-
-_MACHINE = HardwareConfig(device="cpu", precision="bf16", tracker="none", score_every=1000)
+_HARDWARE = HardwareConfig(device="cpu", precision="bf16", tracker="none", validate_every=1000)
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """What every network is trained on and scored by."""
+class Files:
+    """What every network trains on and is scored by."""
 
     data: Path
     """Motion capture to train on."""
     benchmark: Path
     """The open benchmark."""
-    every: int = 4
-    """Of the benchmark's views every so many are scored."""
+    view_step: int = 4
+    """Score every n-th view of the benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget(Given):
-    """What every network of a table is given."""
+class Budget(Files):
+    """What every network of a table gets."""
 
     frames: int = 1_000_000
-    """Output frames that are supervised."""
+    """Supervised output frames per run."""
     seeds: int = 2
+    """Runs per network."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,9 @@ class Result:
     """A table: for every network, the scores of every seed.
 
     Attributes:
-        name: Which table.
+        name: Name of the table and its files.
         rows: Network -> one row of scores per seed.
-        about: Network -> what is known of it (parameters, published figures, time).
+        about: Network -> further columns (parameters, published figures, time).
     """
 
     name: str
@@ -83,22 +88,18 @@ class Result:
     about: dict[str, dict[str, float]]
 
     def table(self) -> str:
-        """Mean and, after ±, standard deviation over the seeds, as Markdown."""
+        """Return mean and, after ±, standard deviation over the seeds, as Markdown."""
         extra = list(dict.fromkeys(key for about in self.about.values() for key in about))
         head = ["network", *extra, *COLUMNS.values()]
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for name, seeds in self.rows.items():
             known = [f"{self.about[name][k]:,.6g}" if k in self.about[name] else "" for k in extra]
-            values = [_spread([row[key] for row in seeds]) for key in COLUMNS]
+            values = [_mean_and_std([row[key] for row in seeds]) for key in COLUMNS]
             lines.append(f"| {' | '.join([name, *known, *values])} |")
         return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
-        """Write the table as Markdown, JSON and a chart.
-
-        Raises:
-            ImportError: If matplotlib is not installed.
-        """
+        """Write the table as Markdown, JSON and a chart."""
         with atomic_write(folder / f"{self.name}.md") as beside:
             beside.write_text(self.table() + "\n")
         with atomic_write(folder / f"{self.name}.json") as beside:
@@ -124,22 +125,19 @@ class Result:
 
 
 def ablate(
-    name: str,
-    base: TCPFormer,
-    out: Path,
-    budget: Budget,
-    report: Callable[[str], None] = lambda line: None,
+    name: str, base: TCPFormer, out: Path, budget: Budget, report: Report = lambda line: None
 ) -> Result:
     """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
 
-    Joints are told apart from the start (`Variant.joints`), which shortens the first stretch.
+    Joints start with different position vectors (`joints="apart"`), which shortens the first part
+    of the training.
 
     Args:
-        name: A key of `models.ablations.TABLES`.
-        base: The size; a row changes in it what it is about.
-        out: A folder a network and seed; runs found there go on.
-        budget: What each is given.
-        report: Told of every network that is done.
+        name: A key of `variants.TABLES`.
+        base: The size; each row changes its fields.
+        out: Gets a folder for each network and seed; runs in it resume.
+        budget: What each network gets.
+        report: Called with a line for every run.
 
     Raises:
         ValueError: If there is no such table.
@@ -149,58 +147,56 @@ def ablate(
     rows: dict[str, list[dict[str, float]]] = {}
     about: dict[str, dict[str, float]] = {}
     for row_name, row in TABLES[name].items():
-        network = row.config(base)
-        plan = _plan(network, budget.frames, replace(row.variant, joints="apart"))
-        about[row_name] = {"published P1": row.p1, "parameters": _size(plan)}
+        config = _config(replace(row.config(base), joints="apart"), budget.frames)
+        about[row_name] = {"published P1": row.p1, "parameters": _parameters(config)}
         for seed in range(budget.seeds):
-            run = replace(plan, seed=seed)
-            scores = _scores(run, budget, out / _slug(row_name, seed))
+            scores = _scores(replace(config, seed=seed), budget, out / _slug(row_name, seed))
             rows.setdefault(row_name, []).append(scores)
-            report(f"{row_name}, seed {seed}: {rows[row_name][-1]}")
+            report(f"{row_name}, seed {seed}: {scores}")
     return Result(name, rows, about)
 
 
 def compare(
-    systems: dict[str, Network],
-    out: Path,
-    budget: Budget,
-    report: Callable[[str], None] = lambda line: None,
+    systems: dict[str, Network], out: Path, budget: Budget, report: Report = lambda line: None
 ) -> list[Result]:
-    """Train and score systems with equally many supervised frames, and in equal time.
+    """Train and score systems with the same number of supervised frames, and in the same time.
 
-    Time is that of the processor for one step, data included, with the first network's time for
-    the frames of the budget as the measure.
+    Time is processor time of a step with its data; all get what the first network takes for the
+    frames of the budget.
 
     Args:
-        systems: By name; the first is the measure.
-        out: A folder a network and seed; runs found there go on.
-        budget: What each is given; the time of the first is given to all.
-        report: Told of every network that is done.
+        systems: By name; the first sets the time.
+        out: Gets a folder for each network and seed; runs in it resume.
+        budget: What each network gets.
+        report: Called with a line for every run.
     """
     by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
-    plans = {name: _plan(network, budget.frames) for name, network in systems.items()}
-    paces = {name: pace(plan, budget.data, out) for name, plan in plans.items()}
-    steps = budget.frames // FRAMES_A_STEP
+    configs = {name: _config(network, budget.frames) for name, network in systems.items()}
+    paces = {name: seconds_per_step(config, budget.data, out) for name, config in configs.items()}
+    steps = budget.frames // FRAMES_PER_STEP
     in_time = {name: round(steps * next(iter(paces.values())) / p) for name, p in paces.items()}
     for seed, name in ((s, n) for s in range(budget.seeds) for n in systems):
-        for last, found in sorted(((steps, by_frames), (in_time[name], by_time)), key=_first):
-            run = replace(plans[name], seed=seed, steps=last)
-            found[name].append(_scores(run, budget, out / _slug(name, seed)))
-            report(f"{name}, seed {seed}, {last} steps: {found[name][-1]}")
+        # The shorter run comes first: the longer one resumes from it.
+        for last, rows in sorted(
+            ((steps, by_frames), (in_time[name], by_time)), key=lambda x: x[0]
+        ):
+            config = replace(configs[name], seed=seed, steps=last)
+            rows[name].append(_scores(config, budget, out / _slug(name, seed)))
+            report(f"{name}, seed {seed}, {last} steps: {rows[name][-1]}")
     shared = {
-        name: {"parameters": _size(plan), "ms a step": 1000 * paces[name]}
-        for name, plan in plans.items()
+        name: {"parameters": _parameters(config), "ms a step": 1000 * paces[name]}
+        for name, config in configs.items()
     }
-    frames = {n: shared[n] | {"frames": float(steps * FRAMES_A_STEP)} for n in systems}
-    times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_A_STEP)} for n in systems}
+    frames = {n: shared[n] | {"frames": float(steps * FRAMES_PER_STEP)} for n in systems}
+    times = {n: shared[n] | {"frames": float(in_time[n] * FRAMES_PER_STEP)} for n in systems}
     return [Result("equal_frames", by_frames, frames), Result("equal_time", by_time, times)]
 
 
 def small_systems() -> dict[str, Network]:
-    """The three systems at a quarter of a million parameters, clips of 9 frames.
+    """Return three systems of a quarter of a million parameters, with clips of 9 frames.
 
-    All see the detector's confidence, and none drops anything in training: no clip comes twice.
+    All get the detector's confidence, and none uses dropout: no clip comes twice.
     """
     ours = TCPFormer(frames=9, depth=2, width=32, heads=4, representation=512)
     frequencies = PoseFormerV2(
@@ -212,97 +208,144 @@ def small_systems() -> dict[str, Network]:
     return {"TCPFormer": ours, "PoseFormerV2": frequencies, "StridedTransformer": strided}
 
 
-def pace(plan: TrainConfig, data: Path, out: Path, machine: HardwareConfig = _MACHINE) -> float:
-    """Seconds of processor time for a step: the median of 30, after 5; kept in a file in `out`."""
-    kept = out / f"pace_{name_of(plan.network)}_{plan.batch}.json"
-    about = {"network": config_to_dict(plan)["network"], "data": file_mark(data)}
-    if (known := found(kept, about)) is not None:
+def seconds_per_step(
+    config: TrainConfig, data: Path, out: Path, hardware: HardwareConfig = _HARDWARE
+) -> float:
+    """Measure the processor time of a step: the median of 30 after 5; cached in `out`."""
+    cache = out / f"pace_{name_of(config.network)}_{config.batch_size}.json"
+    about = {"network": config_to_dict(config)["network"], "data": file_mark(data)}
+    if (known := load_answer(cache, about)) is not None:
         return known
     times = [time.process_time()]
     with TemporaryDirectory() as folder:
         train(
-            replace(plan, steps=36, select="last"),
+            replace(config, steps=36, checkpoint_selection="last"),
             data,
             folder,
-            machine,
+            hardware,
             progress=lambda done, total: times.append(time.process_time()),
         )
     seconds = median(np.diff(times[5:-1]))
     out.mkdir(parents=True, exist_ok=True)
-    keep(kept, about, seconds)
+    save_answer(cache, about, seconds)
     return seconds
 
 
-def _scores(plan: TrainConfig, budget: Budget, out: Path) -> dict[str, float]:
-    """Train, or find it done; and score."""
-    kept = out / f"scores_{plan.steps}_{budget.every}.json"
-    about = {
-        "plan": config_to_dict(plan),
-        "data": file_mark(budget.data),
-        "benchmark": file_mark(budget.benchmark),
-    }
-    if (known := found(kept, about)) is not None:
-        return known
-    model = train(plan, budget.data, out, _MACHINE)
-    convention = WeightsSpec(spacing=sum(plan.spacing) // 2)
-    lifter = Lifter(Weights(model.eval(), convention, out.name), device="cpu")
-    row: dict[str, float] = {}
-    for kind in ("clean", "noisy"):
-        how = {"noisy": kind == "noisy", "view_step": budget.every}
-        scores = evaluate_open(lifter, budget.benchmark, **how).scores
-        row |= {f"{kind}_{key}": value for key, value in scores.items()}
-    keep(kept, about, row)
-    return row
-
-
 def file_mark(path: Path) -> list[str | int]:
-    """What tells a file from others, wherever it lies."""
+    """Return what tells a file from others, wherever it is."""
     return [path.name, path.stat().st_size]
 
 
-def found(path: Path, about: Row) -> Any:
-    """The answer that a file keeps, if it is to the same question; else None."""
-    kept: Any = json.loads(path.read_text()) if path.exists() else None
-    same = isinstance(kept, dict) and kept.get("about") == json.loads(json.dumps(about))
-    return kept["answer"] if same else None
+def load_answer(path: Path, about: Row) -> Any:
+    """Return the answer in a file if it was saved with the same ``about``; else None."""
+    saved: Any = json.loads(path.read_text()) if path.exists() else None
+    same = isinstance(saved, dict) and saved.get("about") == json.loads(json.dumps(about))
+    return saved["answer"] if same else None
 
 
-def keep(path: Path, about: Row, answer: Any) -> None:
-    """Keep an answer, and to what question."""
+def save_answer(path: Path, about: Row, answer: Any) -> None:
+    """Save an answer with what it depends on."""
     with atomic_write(path) as beside:
         beside.write_text(json.dumps({"about": about, "answer": answer}) + "\n")
 
 
-def _plan(network: Network, frames: int, variant: Variant = AS_RELEASED) -> TrainConfig:
-    clip = 1 if MODELS[name_of(network)].centre else network.frames
+def _scores(config: TrainConfig, budget: Budget, out: Path) -> dict[str, float]:
+    """Train and score a network, or load its scores."""
+    cache = out / f"scores_{config.steps}_{budget.view_step}.json"
+    about = {
+        "config": config_to_dict(config),
+        "data": file_mark(budget.data),
+        "benchmark": file_mark(budget.benchmark),
+    }
+    if (known := load_answer(cache, about)) is not None:
+        return known
+    model = train(config, budget.data, out, _HARDWARE)
+    spec = WeightsSpec(frame_step=sum(config.frame_step) // 2)
+    lifter = Lifter(Weights(model.eval(), spec, out.name), device="cpu")
+    row: dict[str, float] = {}
+    for kind in ("clean", "noisy"):
+        how = {"noisy": kind == "noisy", "view_step": budget.view_step}
+        scores = evaluate_open(lifter, budget.benchmark, **how).scores
+        row |= {f"{kind}_{key}": value for key, value in scores.items()}
+    save_answer(cache, about, row)
+    return row
+
+
+def _config(network: Network, frames: int) -> TrainConfig:
+    clip = 1 if lifts_center_only(build(network)) else network.frames
     return TrainConfig(
         network=network,
-        variant=variant,
-        spacing=(3, 12) if network.frames < 27 else (2, 6),
-        batch=FRAMES_A_STEP // clip,
-        steps=frames // FRAMES_A_STEP,
+        frame_step=(3, 12) if network.frames < 27 else (2, 6),
+        batch_size=FRAMES_PER_STEP // clip,
+        steps=frames // FRAMES_PER_STEP,
         warmup=100,
-        rate=1e-3,
-        clip_gradient=1.0,
-        average=0.997,
+        lr=1e-3,
+        grad_clip_norm=1.0,
+        ema_decay=0.997,
     )
 
 
-def _size(plan: TrainConfig) -> float:
-    return float(sum(p.numel() for p in build_or_load_model(plan).parameters()))
+def _parameters(config: TrainConfig) -> float:
+    return float(sum(p.numel() for p in build(config.network).parameters()))
 
 
 def _slug(name: str, seed: int) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}_{seed}"
 
 
-def _spread(values: list[float]) -> str:
-    return (
-        f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
-        if values[1:]
-        else f"{values[0]:.1f}"
-    )
+def _mean_and_std(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
-def _first(pair: tuple[int, object]) -> int:
-    return pair[0]
+@dataclass(frozen=True, kw_only=True)
+class Options(Budget):
+    """Options of the command line."""
+
+    out: Path
+    """Folder for the runs and the results."""
+    frames_per_clip: int = 27
+    """Frames of a clip (not of systems, nor the next two)."""
+    depth: int = 2
+    """Layers."""
+    width: int = 32
+    """Channels."""
+    threads: int = 1
+    """CPU threads."""
+
+
+def run(
+    table: tyro.conf.Positional[Literal["modules", "proxy", "operators", "mixing", "systems"]],
+    options: tyro.conf.OmitArgPrefixes[Options],
+) -> None:
+    """Run one of the paper's ablations, or a comparison of systems.
+
+    Writes the table as Markdown and JSON, and a chart. Finished runs are not repeated.
+
+    Args:
+        table: Tables 4 to 7 of the paper, in this order; or TCPFormer against PoseFormerV2 and
+            StridedTransformer, each with 250,000 parameters and clips of 9 frames.
+        options: What each network gets.
+    """
+    prepare_training(options.threads)
+    make_writable(options.out)
+    if table == "systems":
+        results = compare(small_systems(), options.out, options, report=print)
+    else:
+        size = {"frames": options.frames_per_clip, "depth": options.depth, "width": options.width}
+        # Without the pose embedding, networks hardly differ after a million frames.
+        base = Hybrid(**size, heads=4, representation=256, pose_embedding=True)
+        results = [ablate(table, base, options.out, options, report=print)]
+    for result in results:
+        result.write(options.out)
+        print(f"\n{result.name}\n\n{result.table()}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    tyro.cli(run, prog="python -m research.ablations", args=arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,34 +1,47 @@
-"""Looks into PAM: which frame attends to which, by itself and by way of the proxy.
+"""Attention maps of PAM: which frame attends to which, directly and through the proxy.
 
-The network never forms these maps; here they are formed from the factors of one real forward pass.
+    python -m research.attention_maps VIDEO_OR_KEYPOINTS [--out attention.png] [--joint LWrist]
+
+The network never forms these maps; here they are formed from the factors of one forward pass.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+import tyro
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from tcpformer.files import atomic_write
+from tcpformer.lifting.lifter import Lifter
 from tcpformer.models import Network
+from tcpformer.models.hybrid import HybridTCPFormer
 from tcpformer.models.layers import AttentionMap
-from tcpformer.models.tcpformer import ProxyAttention
+from tcpformer.models.tcpformer import ProxyAttention, TCPFormer
+from tcpformer.optional import missing_extra
+from tcpformer.pipeline import read_source
+from tcpformer.world.camera import choose_focal
+
+_TITLES = ("Self-attention", "Proxy, $A_2 A_1$", "Mix")
 
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """The maps of one layer. Row i says what frame i attends to, and sums to 1.
+    """The maps of one layer. Row i is what frame i attends to, and sums to 1.
 
-    They are formed when asked for: at 243 frames one map of one clip takes 32 MB.
+    They are formed on access: at 243 frames one map of one clip takes 32 MB.
     """
 
     own: AttentionMap
     a1: AttentionMap
     a2: AttentionMap
     weight: float
-    """Of self-attention in the mix."""
+    """Weight of self-attention in the mix."""
     clips: int
 
     @property
@@ -43,11 +56,11 @@ class LayerMaps:
 
     @property
     def mix(self) -> Float[Tensor, "b j h t t"]:
-        """What PAM attends by."""
+        """What PAM attends by: w self-attention + (1 - w) proxy."""
         return self.weight * self.self_attention + (1 - self.weight) * self.proxy
 
     def averaged(self, joint: int | None = None) -> Float[np.ndarray, "3 t t"]:
-        """Self-attention, proxy and mix, averaged over clips and heads.
+        """Average self-attention, proxy and mix over clips and heads.
 
         Args:
             joint: One joint's index; None averages over all.
@@ -62,11 +75,11 @@ class LayerMaps:
 
 @torch.no_grad()
 def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMaps]:
-    """Run the network and keep what PAM attends to, layer by layer.
+    """Run the network and return the maps of PAM, layer by layer.
 
     Args:
         model: With all its modules; on the device of ``x``.
-        x: Normalised clips, as the network takes them.
+        x: Normalized clips, as the network takes them.
 
     Raises:
         ValueError: If the network has no PAM.
@@ -76,7 +89,7 @@ def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMap
         raise ValueError(f"expected a network with PAM, which has these maps, got {model.config}.")
     found: list[LayerMaps] = []
 
-    def keep(pam: ProxyAttention, given: tuple[Tensor, AttentionMap, AttentionMap]) -> None:
+    def collect(pam: ProxyAttention, given: tuple[Tensor, AttentionMap, AttentionMap]) -> None:
         pose, a1, a2 = given
         q, k, _ = rearrange(
             pam.qkv(pam.norm(pose)), "b t j (n h d) -> n (b j) h t d", n=3, h=pam.heads
@@ -86,6 +99,89 @@ def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMap
 
     with ExitStack() as hooks:
         for pam in layers:
-            hooks.callback(pam.register_forward_pre_hook(keep).remove)
+            hooks.callback(pam.register_forward_pre_hook(collect).remove)
         model(x)
     return found
+
+
+def draw_attention(maps: Mapping[int, Float[np.ndarray, "3 t t"]], path: str | Path) -> None:
+    """Write the maps of some layers as a PNG, with one color scale for each row of the picture.
+
+    Args:
+        maps: Layer, counted from 1 -> self-attention, proxy map and mix.
+        path: The PNG to write.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If there are no maps.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("Drawing attention", "matplotlib", "research") from error
+    if not maps:
+        raise ValueError("expected the maps of at least one layer, got none.")
+    figure = Figure(figsize=(8.4, 0.6 + 2.55 * len(maps)), layout="constrained", dpi=160)
+    grid = figure.subplots(len(maps), len(_TITLES), sharex=True, sharey=True, squeeze=False)
+    for axes, (layer, three) in zip(grid, maps.items(), strict=True):
+        show = {"cmap": "viridis", "vmin": 0.0, "vmax": float(three.max())}
+        images = [ax.imshow(weights, **show) for ax, weights in zip(axes, three, strict=True)]
+        axes[0].set_ylabel(f"Layer {layer}\nattending frame")
+        figure.colorbar(images[-1], ax=axes, label="weight", shrink=0.9, pad=0.015)
+    for ax, title in zip(grid[0], _TITLES, strict=True):
+        ax.set_title(title)
+    for ax in grid[-1]:
+        ax.set_xlabel("frame attended to")
+        ax.locator_params(nbins=6, integer=True)  # of all: the axes are shared
+    with atomic_write(path) as beside:
+        figure.savefig(beside, format="png")
+
+
+def run(
+    source: tyro.conf.Positional[Path],
+    *,
+    out: Path = Path("attention.png"),
+    weights: str = "default",
+    layers: tuple[int, ...] = (),
+    joint: str | None = None,
+    start: float = 0.0,
+) -> None:
+    """Draw which frames attend to which: self-attention, through the proxy, and their mix.
+
+    Args:
+        source: A video, or an .npz of keypoints.
+        out: The PNG to write.
+        weights: A packaged name, or a folder.
+        layers: Counted from 1; by default the first, the middle and the last.
+        joint: One joint by name; by default the mean over all.
+        start: Second of the motion at which the clip starts.
+
+    Raises:
+        ValueError: If the network has no proxy, or no such layer or joint.
+    """
+    lifter = Lifter(weights, device="cpu")
+    if not isinstance(lifter.model, TCPFormer | HybridTCPFormer):
+        raise ValueError(f"expected weights of a TCPFormer, got {lifter.name}.")
+    if joint is not None and joint not in lifter.skeleton.index:
+        raise ValueError(f"joint must be one of {lifter.skeleton.joints}, got {joint!r}.")
+    depth = lifter.model.config.depth
+    chosen = layers or tuple(sorted({1, (depth + 1) // 2, depth}))
+    if not set(chosen) <= set(range(1, depth + 1)):
+        raise ValueError(f"layers must be from 1 to {depth}, got {chosen}.")
+    person = read_source(source)[0]
+    focal, _ = choose_focal(None, person.focal, person.size)
+    maps = attention_maps(
+        lifter.model, torch.from_numpy(lifter.network_input(person, focal, start)[None])
+    )
+    index = None if joint is None else lifter.skeleton.index[joint]
+    draw_attention({i: maps[i - 1].averaged(index) for i in chosen}, out)
+    print(out)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    tyro.cli(run, prog="python -m research.attention_maps", args=arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few clips to judge by, and no pictures."""
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
-    monkeypatch.setattr(RunDir, "draw", lambda record: None)
+    """Validate on few clips, and draw no curves."""
+    monkeypatch.setattr(sources, "VALIDATION_CLIPS", 64)
+    monkeypatch.setattr(RunDir, "draw_curves", lambda folder: None)

@@ -20,7 +20,7 @@ import torch
 
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS.parent), str(TESTS / "support")]
-from trainings import MACHINE, MOCAP, data_of  # noqa: E402 - found below tests/support
+from trainings import HARDWARE, MOCAP, data_of  # noqa: E402 - found below tests/support
 
 from tcpformer import Lifter, detect_people, open_video, save  # noqa: E402
 from tcpformer.evaluation.open_benchmark import evaluate_open  # noqa: E402
@@ -71,10 +71,10 @@ def training(folder: Path) -> Arrays:
     arrays: Arrays = {}
     for optimizer in ("adamw", "muon"):
         torch.manual_seed(0)
-        plan = replace(MOCAP, steps=20, optimizer=optimizer)
+        config = replace(MOCAP, steps=20, optimizer=optimizer)
         rows: list[Any] = []
         data = data_of("mocap", folder)
-        network = train(plan, data, folder / optimizer, MACHINE, report=rows.append)
+        network = train(config, data, folder / optimizer, HARDWARE, report=rows.append)
         arrays[f"training_{optimizer}_loss"] = np.array([row["loss"] for row in rows])
         arrays[f"training_{optimizer}_weights"] = np.array(
             [float(p.detach().double().sum()) for p in network.parameters()]

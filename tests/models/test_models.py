@@ -1,7 +1,7 @@
-"""The list of models: every line of it keeps what the others rely on."""
+"""The table of models: every line of it keeps to the contract of the package."""
 
+import inspect
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ import torch
 from tiny_configs import TINY
 from torch import Tensor
 
-from tcpformer import models
 from tcpformer.models import (
     MODELS,
     Model,
@@ -23,11 +22,11 @@ from tcpformer.models.tcpformer import Config as TCPFormerConfig
 from tcpformer.models.tcpformer import TCPFormer
 from tcpformer.runtime.device import prepare_for_inference
 from tcpformer.training.config import TrainConfig
-from tcpformer.training.initialize import build_or_load_model
+from tcpformer.training.train import build_or_load_model
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_build_and_name_of_are_of_one_kind(name: str) -> None:
+def test_build_and_name_of_agree(name: str) -> None:
     config = MODELS[name].config(**TINY[name])
     model = build(config)
     assert type(model) is MODELS[name].network
@@ -36,27 +35,27 @@ def test_build_and_name_of_are_of_one_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_configs_are_frozen_and_say_what_every_field_is(name: str) -> None:
+def test_config_documents_every_field(name: str) -> None:
     config = MODELS[name].config
     assert is_dataclass(config)
     assert replace(config(), frames=config().frames) == config()
-    source = Path(models.__file__).with_name(name.replace("-", "_") + ".py").read_text()
-    body = source[source.index("class Config") : source.index("def __post_init__")]
-    assert body.count('"""') == 2 * (len(fields(config)) + 1)
+    source = inspect.getsource(config)
+    own = [f for f in fields(config) if f.name in vars(config)["__annotations__"]]
+    assert source[: source.index("def __post_init__")].count('"""') == 2 * (len(own) + 1)
 
 
 @pytest.mark.parametrize("name", MODELS)
 @torch.inference_mode()
-def test_a_network_lifts_every_frame_or_the_centre_as_its_line_says(name: str) -> None:
+def test_lifts_center_only_matches_output(name: str) -> None:
     model = build(MODELS[name].config(**TINY[name])).eval()
     answer = model(torch.randn(2, 9, 17, inputs_of(model)))
-    assert lifts_center_only(model) == MODELS[name].centre
+    assert lifts_center_only(model) == MODELS[name].center_only
     assert answer.shape == (2, 1 if lifts_center_only(model) else 9, 17, 3)
 
 
 @pytest.mark.parametrize("name", ["poseformerv2", "strided-transformer"])
 @torch.inference_mode()
-def test_the_confidence_is_a_third_input_where_asked_for(name: str) -> None:
+def test_inputs_of_three_reads_confidence(name: str) -> None:
     assert inputs_of(build(MODELS[name].config(**TINY[name]))) == 2
     model = build(MODELS[name].config(**TINY[name], inputs=3)).eval()
     x = torch.rand(2, 9, 17, 3)
@@ -67,7 +66,7 @@ def test_the_confidence_is_a_third_input_where_asked_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("change", ["frames", "joints", "inputs"])
-def test_clips_of_another_shape_are_refused(name: str, change: str) -> None:
+def test_forward_refuses_other_shapes(name: str, change: str) -> None:
     model = build(MODELS[name].config(**TINY[name]))
     inputs = inputs_of(model)
     shape = {"frames": (1, 27, 17, inputs), "joints": (1, 9, 16, inputs), "inputs": (1, 9, 17, 4)}
@@ -80,21 +79,22 @@ def test_clips_of_another_shape_are_refused(name: str, change: str) -> None:
 
 
 @torch.inference_mode()
-def test_answers_are_all_that_is_supervised() -> None:
+def test_supervised_outputs_end_with_the_answer() -> None:
     for name, lengths in (
         ("tcpformer", [9]),
         ("poseformerv2", [1]),
         ("strided-transformer", [9, 1]),
-        ("whole-poses", [9]),
+        ("hybrid", [9]),
+        ("pose-transformer", [9]),
     ):
         model = build(MODELS[name].config(**TINY[name])).eval()
         x = torch.randn(2, 9, 17, inputs_of(model))
-        given = supervised_outputs(model, x)
-        assert [answer.shape[1] for answer in given] == lengths
-        assert torch.equal(given[-1], model(x))
+        outputs = supervised_outputs(model, x)
+        assert [answer.shape[1] for answer in outputs] == lengths
+        assert torch.equal(outputs[-1], model(x))
 
 
-def test_an_unknown_config_is_refused() -> None:
+def test_build_refuses_unknown_config() -> None:
     @dataclass(frozen=True)
     class Config:
         frames: int = 9
@@ -103,31 +103,31 @@ def test_an_unknown_config_is_refused() -> None:
         build(Config())
 
 
-# networks of one's own
+# A network from outside the package
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeirsConfig(TCPFormerConfig):
-    """Fields as they are."""
+class SubclassConfig(TCPFormerConfig):
+    """The fields of TCPFormer."""
 
 
-class Heir(TCPFormer):
-    """Another function in the same weights."""
+class Subclass(TCPFormer):
+    """TCPFormer with another forward."""
 
     def forward(self, xyc: Tensor, *how: Any, **more: Any) -> Tensor:
         return super().forward(xyc, *how, **more) + 1.0
 
 
-def test_two_models_of_one_config_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MODELS, "heir", Model(TCPFormerConfig, Heir))
-    with pytest.raises(ValueError, match=r"\['tcpformer', 'heir'\] have one Config"):
+def test_name_of_refuses_shared_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "subclass", Model(TCPFormerConfig, Subclass))
+    with pytest.raises(ValueError, match=r"\['tcpformer', 'subclass'\] have one Config"):
         name_of(TCPFormerConfig(frames=9))
 
 
-def test_an_heir_is_what_is_trained_and_what_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MODELS, "heir", Model(HeirsConfig, Heir))
-    config = HeirsConfig(**TINY["tcpformer"])
+def test_subclass_runs_its_own_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "subclass", Model(SubclassConfig, Subclass))
+    config = SubclassConfig(**TINY["tcpformer"])
     model = build_or_load_model(TrainConfig(network=config, steps=1)).eval()
-    assert type(model) is Heir
+    assert type(model) is Subclass
     x = torch.rand(1, config.frames, 17, 3)
     torch.testing.assert_close(prepare_for_inference(model, "float32")(x), model(x))

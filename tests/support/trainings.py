@@ -1,4 +1,4 @@
-"""What tests of training run: tiny networks, few steps, data of every kind made up."""
+"""Tiny training runs for tests: networks, few steps, and synthetic data of every kind."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,9 @@ from tcpformer.models.poseformerv2 import Config as PoseFormerV2
 from tcpformer.models.strided_transformer import Config as Strided
 from tcpformer.models.tcpformer import Config
 from tcpformer.skeleton import H36M
-from tcpformer.training.config import PRESETS, Data, TrainConfig
+from tcpformer.training.config import Data, TrainConfig
 from tcpformer.training.hardware import HardwareConfig
+from tcpformer.training.presets import PRESETS
 from tcpformer.training.run_dir import Row, RunDir
 from tcpformer.training.train import train
 
@@ -28,21 +29,23 @@ STRIDED = Strided(
 POSEFORMER = PoseFormerV2(
     frames=9, kept_frames=3, kept_coefficients=3, width=2, depth=1, heads=2, inputs=3
 )
-OWN = TrainConfig(network=TINY, data="own", select="last", batch=4, steps=6, average=0.9)
-MOCAP = replace(OWN, data="mocap", select="validation", spacing=(2, 2))
-MACHINE = HardwareConfig(device="cpu", tracker="none")
+OWN = TrainConfig(
+    network=TINY, data="own", checkpoint_selection="last", batch_size=4, steps=6, ema_decay=0.9
+)
+MOCAP = replace(OWN, data="mocap", checkpoint_selection="validation", frame_step=(2, 2))
+HARDWARE = HardwareConfig(device="cpu", tracker="none")
 NETWORKS = {"tcpformer": TINY, "poseformerv2": POSEFORMER, "strided": STRIDED}
 
 
-def run(plan: TrainConfig, data: Path, out: Path, **machine: Any) -> tuple[Any, list[Row]]:
-    """Train; the averaged network, and the rows of the log."""
+def run(config: TrainConfig, data: Path, out: Path, **hardware: Any) -> tuple[Any, list[Row]]:
+    """Train; return the averaged network and the rows of the log."""
     rows: list[Row] = []
-    return train(plan, data, out, replace(MACHINE, **machine), report=rows.append), rows
+    return train(config, data, out, replace(HARDWARE, **hardware), report=rows.append), rows
 
 
 def logged(folder: Path) -> list[Row]:
-    """The log, but for the time that it took."""
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in RunDir(folder).rows()]
+    """Return the rows of the log without their times."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in RunDir(folder).read_log()]
 
 
 def close(a: nn.Module, b: nn.Module, atol: float) -> None:
@@ -56,7 +59,7 @@ def same(a: nn.Module, b: nn.Module) -> bool:
 
 
 def data_of(kind: Data, folder: Path) -> Path:
-    """A file or folder with a little data of a kind; S8, S9 and S11 are there to be judged by."""
+    """Write a little data of a kind, with the validation subjects S8, S9 and S11."""
     folder.mkdir(exist_ok=True)
     if kind == "mocap":
         return mocap_file(folder / "mocap.npz")
@@ -75,7 +78,7 @@ def data_of(kind: Data, folder: Path) -> Path:
 
 
 def own_folder(folder: Path) -> Path:
-    """People walking at their own pace: two to learn from, one to validate and one to test by."""
+    """Write four walking people: two of split train, one of val and one of test."""
     for i, split in enumerate(("train", "train", "val", "test")):
         seen = walk(40 + 5 * i, speed=1.0 + 0.1 * i)
         sequence = Sequence(
@@ -93,8 +96,8 @@ def own_folder(folder: Path) -> Path:
 
 
 def shrunk(preset: str) -> TrainConfig:
-    """A preset with a network that is quick, and two steps of few clips."""
-    plan = PRESETS[preset]
-    local = getattr(plan.network, "local_branch", False)
-    network = replace(TINY, local_branch=local)
-    return replace(plan, network=network, batch=2, steps=2, epochs=0, warmup=0, init=None)
+    """Return a preset with a tiny network and two steps of few clips."""
+    config = PRESETS[preset]
+    network = replace(TINY, local_branch=getattr(config.network, "local_branch", False))
+    changes = {"batch_size": 2, "steps": 2, "epochs": 0, "warmup": 0, "init_from": None}
+    return replace(config, network=network, **changes)

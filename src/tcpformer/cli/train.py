@@ -1,4 +1,4 @@
-"""The verb `train`: a plan by name gives the defaults, options change it."""
+"""The verb `train`: a preset or a file gives the defaults, options change them."""
 
 import os
 from collections.abc import Sequence
@@ -8,89 +8,107 @@ import tyro
 from tqdm import tqdm
 
 from ..files import check_writable
-from ..runtime.memory import keep_freed_memory
-from ..training.config import PRESETS, TrainConfig, load_config
+from ..training.config import OLD_NAMES, TrainConfig
 from ..training.hardware import HardwareConfig
+from ..training.presets import PRESETS, load_config
 from ..training.train import train
 from ._terminal import prepare_training, progress_bar
 
-USUAL = "open"
-"""Of this plan are the options that `train --help` lists."""
+DEFAULT_PRESET = "open"
+"""Its options are those that `train --help` lists."""
+OLD_GROUPS = {"--plan": "--config", "--machine": "--hardware"}
+"""Groups of options in version 0.1 -> now."""
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Read the arguments of `train`, and train.
+    """Parse the arguments of `train`, and train.
 
     Raises:
-        ValueError: If there is no such plan, or it does not come first.
+        ValueError: If there is no such preset, it is not the first argument, or an option has its
+            name of version 0.1.
     """
-    first = arguments[0] if arguments and not arguments[0].startswith("-") else USUAL
-    usual, usually = load_config(first, _model(arguments)), HardwareConfig()
+    _refuse_old_options(arguments)
+    first = arguments[0] if arguments and not arguments[0].startswith("-") else DEFAULT_PRESET
+    default_config, default_hardware = load_config(first, _model(arguments)), HardwareConfig()
 
     def verb(
-        recipe: tyro.conf.Positional[str],
+        preset: tyro.conf.Positional[str],
         *,
         data: Path,
         out: Path,
         model: str | None = None,
         threads: int = 0,
-        plan: TrainConfig = usual,
-        machine: HardwareConfig = usually,
+        config: TrainConfig = default_config,
+        hardware: HardwareConfig = default_hardware,
     ) -> None:
-        """Train weights; a run folder with a checkpoint is gone on with.
+        """Train weights.
 
         Args:
-            recipe: A plan's name, or a .toml or .json file with one.
-            data: What the plan's data are in: a file, or a folder.
-            out: Run folder: weights, checkpoint, log, curves.
-            model: Another network than the plan's: tcpformer, hybrid, pose-transformer,
+            preset: A preset, or a .toml or .json file.
+            data: File or folder of the data that --config.data names.
+            out: Run folder for weights, checkpoint, log and curves.
+            model: Another network than the preset's: tcpformer, hybrid, pose-transformer,
                 poseformerv2 or strided-transformer.
-            threads: CPU threads; 0 takes them all.
-            plan: What is done.
-            machine: How it is done.
+            threads: CPU threads; 0 takes all.
+            config: What is done; it changes the weights.
+            hardware: How it is done.
         """
-        if recipe != first:  # it decides what options there are, and what they are by default
-            raise ValueError(f"the plan comes first: tcpformer train {recipe} --data ...")
+        if preset != first:  # it determines the options and their defaults
+            raise ValueError(f"the preset comes first: tcpformer train {preset} --data ...")
         prepare_training(threads)
-        keep_freed_memory()
-        if _speaks():
+        if _is_main_process():
             check_writable(out)
-            going_on = (out / "checkpoint.pt").exists()
-            print(f"{'going on with' if going_on else 'beginning'} {out}: {plan.network}")
+            resumes = (out / "checkpoint.pt").exists()
+            print(f"{'resuming' if resumes else 'training'} {out}: {config.network}")
         with progress_bar("training", "step") as progress:
             train(
-                plan,
+                config,
                 data,
                 out,
-                machine,
-                report=lambda row: tqdm.write(", ".join(map(_said, row.items()))),
+                hardware,
+                report=lambda row: tqdm.write(", ".join(map(_format, row.items()))),
                 progress=progress,
             )
-        if _speaks():
+        if _is_main_process():
             print(out / "weights")
 
-    plans = f"Plans: {', '.join(PRESETS)}."
+    presets = f"Presets: {', '.join(PRESETS)}."
     tyro.cli(
         verb,
         prog="tcpformer train",
-        description=f"Train weights; a run folder with a checkpoint is gone on with. {plans}",
+        description=f"Train weights. Resumes if the run folder holds a checkpoint. {presets}",
         args=arguments,
         config=(tyro.conf.AvoidSubcommands,),
     )
 
 
-def _speaks() -> bool:
-    """Of several processes one speaks."""
+def _refuse_old_options(arguments: Sequence[str]) -> None:
+    """Refuse options of version 0.1 with one sentence that names the new one.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for word in arguments:
+        option = word.split("=", 1)[0]
+        group, _, field = option.partition(".")
+        old, dot, rest = field.replace("-", "_").partition(".")
+        new = f"{OLD_GROUPS.get(group, group)}.{OLD_NAMES.get(old, old)}{dot}{rest}"
+        in_group = group in OLD_GROUPS or group in OLD_GROUPS.values()
+        if in_group and new != f"{group}.{field.replace('-', '_')}":
+            raise ValueError(f"the option {option} is now {new.replace('_', '-')}.")
+
+
+def _is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _said(item: tuple[str, object]) -> str:
+def _format(item: tuple[str, object]) -> str:
     key, value = item
     return f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
 
 
 def _model(arguments: Sequence[str]) -> str | None:
-    """The value of --model, which decides what other options there are."""
+    """Return the value of --model, which determines the other options."""
     for word, following in zip(arguments, [*arguments[1:], None], strict=True):
         if word == "--model":
             return following

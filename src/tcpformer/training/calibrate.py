@@ -41,7 +41,9 @@ from ..lifting.uncertainty import (
 )
 from ..models import Network, build
 from ..models.checkpoint import Weights
-from ..models.uncertainty_head import UncertaintyHead, inputs
+from ..models.hybrid import Config as HybridConfig
+from ..models.tcpformer import Config as TCPFormerConfig
+from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
 from ..skeleton import H36M, STANDARD_HEIGHT
 
@@ -121,13 +123,13 @@ def calibrate(
     parts = 7
     spread = fit(model, load_mocap(data, "train"), _gap_of(weights, data), effort.clips)
     progress(3, parts)
-    model.spread = spread
+    model.uncertainty = spread
     lifter = Lifter(replace(weights, model=model), "cpu")
     held: dict[str, Held] = {}
     for name, views in _views(load_mocap(data, "val"), effort).items():
         held[name] = lifted(lifter, views)
         progress(3 + len(held), parts)
-    spread.wander.copy_(torch.from_numpy(wandering(load_mocap(data, "train"))))
+    spread.prior_std.copy_(torch.from_numpy(wandering(load_mocap(data, "train"))))
     return replace(weights, model=model), hold(spread, held)
 
 
@@ -147,7 +149,7 @@ def fit(model: Network, mocap: Mocap, gap: int, count: int) -> UncertaintyHead:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
     for _ in range(STEPS):
         rows = torch.randint(0, len(x), (BATCH,))
-        loss = unlikelihood(error[rows], spread.read(x[rows].float()))
+        loss = unlikelihood(error[rows], spread.log_sigma(x[rows].float()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -179,7 +181,7 @@ def _errors(
             error = torch.from_numpy(batch.xyz - batch.flat) - network.head(features)
             error = error - error[:, :, H36M.root, None]
             some = torch.randint(0, xyc.shape[1] * len(NON_ROOT), (ROWS_OF_A_CLIP,), generator=rng)
-            x = inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, some]
+            x = uncertainty_inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, some]
             read.append(x.flatten(0, 1).half())
             missed.append(error[:, :, NON_ROOT].flatten(1, 2)[:, some].flatten(0, 1))
     return torch.cat(read), torch.cat(missed)
@@ -235,10 +237,10 @@ def hold(spread: UncertaintyHead, held: dict[str, Held]) -> dict[str, Held]:
     spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
     seen = [seen_in(now[name]) for name in kinds]
     off = [sigma_distance(kind.error, kind.sigma) for kind in seen]
-    spread.reach.fill_(max(float(np.quantile(each, REGION_SHARE)) for each in off))
-    far = spread.wander.numpy()[NON_ROOT]
-    memory = of_bridges(now["gaps"], far, float(spread.reach))
-    spread.memory.fill_(memory)
+    spread.region_scale.fill_(max(float(np.quantile(each, REGION_SHARE)) for each in off))
+    far = spread.prior_std.numpy()[NON_ROOT]
+    memory = of_bridges(now["gaps"], far, float(spread.region_scale))
+    spread.time_constant.fill_(memory)
     return {k: replace(h, sigma=widen_unseen(h.sigma, h.free, far, memory)) for k, h in now.items()}
 
 
@@ -294,14 +296,14 @@ def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:
 
 def as_kept(model: Network) -> Network:
     """The same in the numbers that its weights were kept in: float16 if that holds them exactly."""
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("uncertainty.")}
     short = all(torch.equal(value.half().float(), value) for value in state.values())
     return model.half() if short else model
 
 
 def report(weights: Weights, held: dict[str, Held]) -> Report:
     """How honest sigma is on the people that it was calibrated on, by kind of 2D."""
-    reach = float(weights.model.spread.reach)
+    reach = float(weights.model.uncertainty.region_scale)
     rows = {name: _row(seen_in(each), reach) for name, each in held.items() if name != "gaps"}
     rows["bridges"] = _row(_bridged(held["gaps"]), reach)
     return Report(
@@ -333,23 +335,29 @@ def _some(held: Held, count: int, rng: np.random.Generator) -> Held:
 
 def _with_spread(weights: Weights) -> Network:
     """A copy of the network that has a second head, random."""
-    model, convention = weights.model, weights.convention
-    if not hasattr(model.config, "spread"):
+    model, convention = weights.model, weights.spec
+    config = model.config
+    if type(config) is TCPFormerConfig:
+        config = HybridConfig.extending(config)
+    if not hasattr(config, "uncertainty"):
         kind = type(model).__name__
-        raise ValueError(f"only a TCPFormer or whole poses can be calibrated, got {kind}.")
-    if convention is None or (convention.rule, convention.unit) != ("aimed", "metres"):
+        raise ValueError(f"expected a TCPFormer, hybrid or PoseTransformer, got {kind}.")
+    if convention is None or (convention.normalization, convention.unit) != (
+        "centered-camera",
+        "metres",
+    ):
         raise ValueError(
             f"{weights.name}: expected weights of the rule 'aimed' that answer in metres, as "
             f"`tcpformer train open` makes them, got {convention}."
         )
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith("spread.")}
-    result = build(replace(model.config, spread=True))
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("uncertainty.")}
+    result = build(replace(config, uncertainty=True))
     result.load_state_dict(state, strict=False)
     return result.eval().requires_grad_(False)
 
 
 def _gap_of(weights: Weights, data: str | Path) -> int:
     """Frames of the capture from one frame of a clip to the next."""
-    assert weights.convention is not None
+    assert weights.spec is not None
     fps = load_mocap(data, "train").fps
-    return max(1, round(weights.convention.spacing * fps / weights.convention.fps))
+    return max(1, round(weights.spec.frame_step * fps / weights.spec.fps))

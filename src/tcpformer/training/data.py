@@ -1,11 +1,14 @@
-"""What a run learns from: batches by number, and the clips that its weights are judged by."""
+"""Training clips: batches by number, and the clips that weights are validated on."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..datasets.clip_batch import ClipBatch, join_batches, mirror_batch
 from ..datasets.custom import load_folder
@@ -16,180 +19,191 @@ from ..datasets.mpi_inf_3dhp import load_3dhp_train
 from ..datasets.synthetic.as_filmed import generate_filmed_clips
 from ..datasets.synthetic.benchmark_like import generate_benchmark_clips
 from ..datasets.video_dataset import VideoDataset
-from ..models.upstream import RELEASED, WeightsSpec
+from ..models.checkpoint import RELEASED, WeightsSpec
 from ..skeleton import H36M
 from .config import VALIDATION_SPLIT, TrainConfig
 
 VALIDATION_CLIPS = 512
 VALIDATION_SEED = 7
-SKIPPED = 97
-"""Of so many frames one is looked at to tell data from others."""
-_FOOTAGE = {"benchmark-like": generate_benchmark_clips, "as-filmed": generate_filmed_clips}
+FINGERPRINT_STEP = 97
+"""Every n-th frame enters the fingerprint of the data."""
+_RELEASED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Where clips come from. A batch depends on nothing but the plan, its number and size."""
+    """Where clips come from. A batch depends on the configuration, its number and its size."""
 
-    convention: WeightsSpec
-    epoch: int
-    """Clips in one pass over the data."""
-    judges: dict[str, ClipBatch]
-    """Clips of people held out, by kind; empty if nobody is."""
-    scale: float
-    """Millimetres, or whatever ``unit`` says, per unit of the truth."""
-    unit: str
-    """Of errors: "mm"; "px" for Human3.6M with SH detections, whose truth is in pixels."""
-    mark: list[float]
-    """A few numbers by which other data are told from these."""
+    spec: WeightsSpec
+    """What the trained weights expect and give."""
+    clips_per_epoch: int
+    val_clips: dict[str, ClipBatch]
+    """Validation clips by kind; may be empty."""
+    error_scale: float
+    """Millimetres, or what ``error_unit`` names, per unit of the truth."""
+    error_unit: str
+    """"mm"; "px" for Human3.6M with SH detections, whose truth is in pixels."""
+    fingerprint: list[float]
+    """A few numbers that tell these data from others."""
     root: int
-    """The joint that all others are seen from."""
+    """The joint that all others are relative to."""
 
     def batch(self, number: int, size: int) -> ClipBatch:
-        """The clips of one batch; a run takes those of consecutive numbers."""
+        """Return the clips of one batch; a run takes those of consecutive numbers."""
         ...
 
 
-def open_source(plan: TrainConfig, data: str | Path) -> Source:
-    """Open the data that a plan asks for.
+def open_source(config: TrainConfig, data: str | Path) -> Source:
+    """Open the data that a configuration names.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If it is of another format.
+        FileNotFoundError: If they are missing.
+        ValueError: If they have another format.
     """
-    if plan.data == "mocap":
-        return Filmed(plan, data)
-    if plan.data == "own":
-        part = VALIDATION_SPLIT.get(plan.select)
-        held_out = load_folder(data, part) if part else None
-        return Cut(plan, load_folder(data, plan.split), held_out)
-    if plan.data == "3dhp":
-        footage = load_3dhp_train(data)
+    selection = config.checkpoint_selection
+    if config.data == "mocap":
+        return SyntheticSource(config, data)
+    if config.data == "own":
+        split = VALIDATION_SPLIT.get(selection)
+        val_videos = load_folder(data, split) if split else None
+        return VideoSource(config, load_folder(data, config.split), val_videos)
+    if config.data == "3dhp":
+        videos = load_3dhp_train(data)
     else:
-        load = load_h36m_sh if plan.data == "h36m-sh" else load_h36m_cpn
-        footage = load(data, "train", ground_truth=plan.ground_truth)
-    if not plan.holdout:
-        return Cut(plan, footage, None)
-    others = set(footage.subjects) - set(plan.holdout)
-    judged = plan.select == "validation"
-    return Cut(
-        plan,
-        footage.select_subjects(others),
-        footage.select_subjects(plan.holdout) if judged else None,
-    )
+        load = load_h36m_sh if config.data == "h36m-sh" else load_h36m_cpn
+        videos = load(data, "train", ground_truth=config.ground_truth)
+    if not config.val_subjects:
+        return VideoSource(config, videos, None)
+    val_videos = None
+    if selection == "validation":
+        val_videos = videos.select_subjects(config.val_subjects)
+    others = set(videos.subjects) - set(config.val_subjects)
+    return VideoSource(config, videos.select_subjects(others), val_videos)
 
 
-class Filmed:
-    """Motion capture, filmed by virtual cameras: no clip comes twice."""
+class SyntheticSource:
+    """Motion capture seen by virtual cameras: no clip comes twice."""
 
-    scale, unit = 1000.0, "mm"
+    error_scale, error_unit = 1000.0, "mm"
     root = H36M.root
 
-    def __init__(self, plan: TrainConfig, data: str | Path) -> None:
-        self.plan = plan
-        mocap = load_mocap(data, plan.split, by_activity=plan.by_activity)
-        self.mocap = replace(mocap, limb_swap_prob=plan.grafts, tilt_prob=plan.tilts)
-        self.convention = _convention(plan, self.mocap.fps)
-        self.epoch = int(self.mocap.lengths.sum()) // plan.network.frames
-        self.mark = [float(len(mocap.xyz)), float(np.abs(mocap.xyz[::SKIPPED]).mean())]
-        self.judges = {}
-        if plan.select in VALIDATION_SPLIT:
-            self.judges = self._judges(data, VALIDATION_SPLIT[plan.select])
+    def __init__(self, config: TrainConfig, data: str | Path) -> None:
+        self.config = config
+        mocap = load_mocap(data, config.split, by_activity=config.balance_activities)
+        self.mocap = replace(
+            mocap, limb_swap_prob=config.limb_swap_prob, tilt_prob=config.tilt_prob
+        )
+        self.spec = _spec_of(config, self.mocap.fps)
+        self.clips_per_epoch = int(self.mocap.lengths.sum()) // config.network.frames
+        sample = mocap.xyz[::FINGERPRINT_STEP]
+        self.fingerprint = [float(len(mocap.xyz)), float(np.abs(sample).mean())]
+        self._clip = {"frames": config.network.frames, "frame_step": config.frame_step}
+        self.val_clips = {}
+        if config.checkpoint_selection in VALIDATION_SPLIT:
+            self.val_clips = self._val_clips(data, VALIDATION_SPLIT[config.checkpoint_selection])
 
     def batch(self, number: int, size: int) -> ClipBatch:
+        parts = {self.config.camera_domain: size}
+        if self.config.camera_domain == "mixed":
+            parts = {"benchmark-like": size - size // 2, "as-filmed": size // 2}
+        how = {**self._clip, "seed": self.config.seed, "first": number}
         return join_batches(
             [
-                self._drawn(footage, number, part)
-                for footage, part in self._parts(size).items()
-                if part
+                next(
+                    (generate_filmed_clips if domain == "as-filmed" else generate_benchmark_clips)(
+                        self.mocap, **how, batch=count
+                    )
+                )
+                for domain, count in parts.items()
+                if count
             ]
         )
 
-    def _drawn(self, footage: str, number: int, size: int) -> ClipBatch:
-        draw = _FOOTAGE[footage]
-        return next(draw(self.mocap, **self._how(), batch=size, seed=self.plan.seed, first=number))
-
-    def _parts(self, size: int) -> dict[str, int]:
-        """How many clips of a batch are of which footage."""
-        if self.plan.footage != "mixed":
-            return {self.plan.footage: size}
-        return {"benchmark-like": size - size // 2, "as-filmed": size // 2}
-
-    def _how(self) -> dict[str, Any]:
-        return {"frames": self.plan.network.frames, "frame_step": self.plan.spacing}
-
-    def _judges(self, data: str | Path, split: str) -> dict[str, ClipBatch]:
-        """The same clips whatever the plan's seed: exact ones, and detected ones.
-
-        Whoever learns from clips as people film is judged by such clips as well.
-        """
+    def _val_clips(self, data: str | Path, split: str) -> dict[str, ClipBatch]:
+        """Return the same clips for every seed: exact and detected, and as filmed if trained on."""
         mocap = load_mocap(data, split)
-        how = {**self._how(), "seed": VALIDATION_SEED}
+        how = {**self._clip, "seed": VALIDATION_SEED}
         every = next(generate_benchmark_clips(mocap, **how, batch=VALIDATION_CLIPS))
         exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
         pick = {"clean": exact, "noisy": ~exact}
-        judges = {k: ClipBatch(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
-        if self.plan.footage != "benchmark-like":
-            judges["filmed"] = next(
-                generate_filmed_clips(mocap, **how, batch=VALIDATION_CLIPS // 2)
-            )
-        return judges
+        clips = {k: ClipBatch(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+        if self.config.camera_domain != "benchmark-like":
+            filmed = generate_filmed_clips(mocap, **how, batch=VALIDATION_CLIPS // 2)
+            clips["filmed"] = next(filmed)
+        return clips
 
 
-class Cut:
-    """Footage, cut into clips that are shuffled for every pass; half of them mirrored."""
+class VideoSource:
+    """Recorded videos cut into clips, shuffled in every epoch; half of them mirrored."""
 
     def __init__(
-        self, plan: TrainConfig, footage: VideoDataset, held_out: VideoDataset | None
+        self, config: TrainConfig, videos: VideoDataset, val_videos: VideoDataset | None
     ) -> None:
-        self.plan = plan
-        self.footage = footage
-        self.root = footage.skeleton.root
-        self.scale = 1000.0 if plan.data in ("own", "h36m-cpn") else 1 / float(footage.units[0])
-        self.unit = "px" if plan.data == "h36m-sh" else "mm"
-        self.frames = plan.network.frames
-        self.cuts = self._cut(footage, plan.stride or max(self.frames // 3, 1), plan.spacing[1])
-        self.epoch = len(self.cuts)
-        parts = (footage.xy[::SKIPPED], footage.xyz[::SKIPPED])
-        self.mark = [float(self.epoch), *(float(np.abs(part).mean()) for part in parts)]
-        self.convention = _convention(plan, footage.fps)
-        self.judges = {}
-        if held_out is not None:
-            middle = _middle(plan.spacing)
-            every = self._cut(held_out, self.frames, middle)
-            some = every[
-                np.linspace(0, len(every) - 1, min(len(every), VALIDATION_CLIPS)).astype(int)
-            ]
-            name = VALIDATION_SPLIT[plan.select]
-            self.judges = {name: held_out.cut_clips(some, self.frames, plan.rule, middle)}
+        self.config = config
+        self.videos = videos
+        self.root = videos.skeleton.root
+        metres = config.data in ("own", "h36m-cpn")
+        self.error_scale = 1000.0 if metres else 1 / float(videos.units[0])
+        self.error_unit = "px" if config.data == "h36m-sh" else "mm"
+        self.frames = config.network.frames
+        hop = config.hop or max(self.frames // 3, 1)
+        self.starts = self._clip_starts(videos, hop, config.frame_step[1])
+        self.clips_per_epoch = len(self.starts)
+        samples = (videos.xy[::FINGERPRINT_STEP], videos.xyz[::FINGERPRINT_STEP])
+        means = (float(np.abs(sample).mean()) for sample in samples)
+        self.fingerprint = [float(self.clips_per_epoch), *means]
+        self.spec = _spec_of(config, videos.fps)
+        self.val_clips = {}
+        if val_videos is not None:
+            step = _middle(config.frame_step)
+            every = self._clip_starts(val_videos, self.frames, step)
+            count = min(len(every), VALIDATION_CLIPS)
+            some = every[np.linspace(0, len(every) - 1, count).astype(int)]
+            clips = val_videos.cut_clips(some, self.frames, config.normalization, step)
+            self.val_clips = {VALIDATION_SPLIT[config.checkpoint_selection]: clips}
 
     def batch(self, number: int, size: int) -> ClipBatch:
-        """Batches are cut from one stream, pass after pass, in which no clip is left out."""
-        passes = range(number * size // self.epoch, ((number + 1) * size - 1) // self.epoch + 1)
-        stream = np.concatenate([self._pass(turn) for turn in passes])
-        rows = stream[number * size - passes[0] * self.epoch :][:size]
-        rng = np.random.default_rng([self.plan.seed, 1, number])
-        spacing = int(rng.integers(self.plan.spacing[0], self.plan.spacing[1] + 1))
-        taken = self.footage.cut_clips(rows[:, :2], self.frames, self.plan.rule, spacing)
-        return mirror_batch(taken, self.footage.skeleton, rows[:, 2].astype(bool))
+        """Return clips of one stream, epoch after epoch, in which no clip is left out."""
+        start, n = number * size, self.clips_per_epoch
+        epochs = range(start // n, (start + size - 1) // n + 1)
+        stream = np.concatenate([self._shuffled(epoch) for epoch in epochs])
+        rows = stream[start - epochs[0] * n :][:size]
+        rng = np.random.default_rng([self.config.seed, 1, number])
+        step = int(rng.integers(self.config.frame_step[0], self.config.frame_step[1] + 1))
+        clips = self.videos.cut_clips(rows[:, :2], self.frames, self.config.normalization, step)
+        return mirror_batch(clips, self.videos.skeleton, rows[:, 2].astype(bool))
 
-    def _pass(self, turn: int) -> Int[np.ndarray, "n 3"]:
-        """All clips, shuffled; of each its sequence, first frame, and whether it is mirrored."""
-        rng = np.random.default_rng([self.plan.seed, 0, turn])
-        order, turned = rng.permutation(self.epoch), rng.random(self.epoch) < 0.5
-        return np.column_stack([self.cuts[order], turned])
+    def _shuffled(self, epoch: int) -> Int[np.ndarray, "n 3"]:
+        """Return sequence, first frame and whether it is mirrored, of all clips, shuffled."""
+        rng = np.random.default_rng([self.config.seed, 0, epoch])
+        order, mirrored = rng.permutation(self.clips_per_epoch), rng.random(self.clips_per_epoch)
+        return np.column_stack([self.starts[order], mirrored < 0.5])
 
-    def _cut(self, footage: VideoDataset, stride: int, spacing: int) -> Int[np.ndarray, "n 2"]:
-        return footage.clip_starts((self.frames - 1) * spacing + 1, stride)
-
-
-def _convention(plan: TrainConfig, fps: float) -> WeightsSpec:
-    """What the trained weights will expect and give."""
-    known = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
-    if plan.data in known:
-        return RELEASED[known[plan.data]]
-    return WeightsSpec(rule=plan.rule, fps=fps, spacing=_middle(plan.spacing))
+    def _clip_starts(self, videos: VideoDataset, hop: int, step: int) -> Int[np.ndarray, "n 2"]:
+        return videos.clip_starts((self.frames - 1) * step + 1, hop)
 
 
-def _middle(spacing: tuple[int, int]) -> int:
-    return (spacing[0] + spacing[1]) // 2
+@dataclass(frozen=True)
+class ProcessBatches(Dataset[tuple[Tensor, ...]]):
+    """The part of every batch, by number, that one process trains on."""
+
+    source: Source
+    size: int
+    process: int
+    processes: int
+
+    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
+        clips = self.source.batch(number, self.size * self.processes)
+        part = slice(self.process * self.size, (self.process + 1) * self.size)
+        return tuple(torch.from_numpy(x[part]) for x in (clips.xyc, clips.flat, clips.xyz))
+
+
+def _spec_of(config: TrainConfig, fps: float) -> WeightsSpec:
+    if config.data in _RELEASED:
+        return RELEASED[_RELEASED[config.data]]
+    step = _middle(config.frame_step)
+    return WeightsSpec(normalization=config.normalization, fps=fps, frame_step=step)
+
+
+def _middle(frame_step: tuple[int, int]) -> int:
+    return (frame_step[0] + frame_step[1]) // 2

@@ -1,4 +1,4 @@
-"""The machine that training runs on: its devices, processes and precision."""
+"""`HardwareConfig`: devices, processes and precision; it changes weights by rounding at most."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..optional import missing_extra
-from .config import TrainConfig
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -28,38 +27,40 @@ class HardwareConfig:
     device: Literal["auto", "cpu"] = "auto"
     """"auto" takes what accelerate finds: CUDA, MPS or the CPU."""
     precision: Literal["no", "tf32", "bf16", "fp16"] = "no"
-    """Of the linear maps; "no" is float32 throughout. "tf32" is for NVIDIA's GPUs: float32 whose
-    products keep 10 bits."""
+    """Of linear maps; "no" is float32 throughout. "tf32" (NVIDIA GPUs) is float32 whose products
+    keep 10 bits of the mantissa."""
     workers: int = 0
-    """Processes that draw clips ahead; 0 draws them between steps. Of motion capture one draws some
-    400 clips of 27 frames a second; to a CPU that trains they are of no use."""
+    """Processes that prepare clips ahead; 0 prepares them between steps. One prepares some 400
+    clips of 27 frames a second from motion capture; training on a CPU needs none."""
     compile: bool = False
     """Compile every layer (torch.compile)."""
-    recompute: bool = False
-    """Keep only what goes into each layer and compute the rest again for the gradient: less
-    memory, more time (activation checkpointing)."""
-    save_seconds: float = 180.0
-    """Least time from one checkpoint to the next."""
-    keep_every: int = 0
-    """Keep the weights of every so many steps; 0 keeps the best and the last."""
-    score_every: int = 0
-    """Steps from one validation to the next; 0 is the end of every epoch or, in a run planned by
-    steps, every 500."""
+    activation_checkpointing: bool = False
+    """Store only the input of each layer and recompute the rest for the gradient: less memory,
+    more time."""
+    checkpoint_seconds: float = 180.0
+    """Least time from one checkpoint to the next, in seconds."""
+    keep_weights_every: int = 0
+    """Keep the weights of every n-th step; 0 keeps the best and the last."""
+    validate_every: int = 0
+    """Steps from one validation to the next; 0 is the end of every epoch or, if `steps` are given,
+    every 500."""
     tracker: str = "auto"
     """"auto" writes for TensorBoard if it is installed; "none", or a name that accelerate knows."""
 
     def __post_init__(self) -> None:
-        for name in ("save_seconds", "keep_every", "score_every", "workers"):
+        for name in ("checkpoint_seconds", "keep_weights_every", "validate_every", "workers"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
 
 
-def accelerator_for(plan: TrainConfig, machine: HardwareConfig, folder: Path) -> "Accelerator":
-    """What puts the work on devices and processes.
+def accelerator_for(
+    hardware: HardwareConfig, folder: Path, *, grad_accum_steps: int = 1
+) -> "Accelerator":
+    """Return what puts the work on devices and processes.
 
     Raises:
         ImportError: If the extra "research" is not installed.
-        ValueError: If the machine has no such precision, or not a device for each process.
+        ValueError: If the device lacks the precision, or there is not one for each process.
     """
     try:
         from accelerate import Accelerator
@@ -67,40 +68,40 @@ def accelerator_for(plan: TrainConfig, machine: HardwareConfig, folder: Path) ->
         from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
     except ImportError as error:
         raise missing_extra("Training", "accelerate", "research") from error
-    tracker = machine.tracker
+    tracker = hardware.tracker
     if tracker == "auto":
         tracker = "tensorboard" if find_spec("tensorboard") else "none"
-    # What these remember of an earlier run in this process would win over what is asked for here.
+    # Their state of an earlier run in this process would win over the arguments here.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     accelerator = Accelerator(
-        # Left to itself, on CPUs alone, it would not let several processes find each other.
-        cpu=machine.device == "cpu" or not torch.accelerator.is_available(),
-        mixed_precision="no" if machine.precision == "tf32" else machine.precision,
-        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=plan.accumulate),
+        # By default, without an accelerator, several processes would not find each other.
+        cpu=hardware.device == "cpu" or not torch.accelerator.is_available(),
+        mixed_precision="no" if hardware.precision == "tf32" else hardware.precision,
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=grad_accum_steps),
         log_with=None if tracker == "none" else tracker,
         project_dir=folder,
-        # The others wait while the first scores.
+        # The other processes wait while the first validates.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=4))],
     )
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != accelerator.num_processes:
         raise ValueError(
-            f"{started} processes were started, but {accelerator.device.type} is not to be shared "
-            "by several; start one, or say device='cpu'."
+            f"{started} processes were started, but several cannot share one "
+            f"{accelerator.device.type} device; start one, or set device='cpu'."
         )
-    if machine.precision == "fp16" and accelerator.device.type == "cpu":
-        raise ValueError("fp16 needs a GPU; on a CPU say bf16, or no.")
-    if machine.precision == "tf32" and accelerator.device.type != "cuda":
-        raise ValueError("tf32 needs one of NVIDIA's GPUs; elsewhere say bf16, or no.")
+    if hardware.precision == "fp16" and accelerator.device.type == "cpu":
+        raise ValueError("precision 'fp16' needs a GPU; on a CPU use 'bf16' or 'no'.")
+    if hardware.precision == "tf32" and accelerator.device.type != "cuda":
+        raise ValueError("precision 'tf32' needs an NVIDIA GPU; elsewhere use 'bf16' or 'no'.")
     return accelerator
 
 
 @contextmanager
-def matmul_precision(machine: HardwareConfig) -> Iterator[None]:
-    """Matrix products as asked for; afterwards as before, for it holds for the whole process."""
+def matmul_precision(hardware: HardwareConfig) -> Iterator[None]:
+    """Set the precision of matrix products, which holds for the process, and restore it after."""
     before = torch.get_float32_matmul_precision()
-    if machine.precision == "tf32":
+    if hardware.precision == "tf32":
         torch.set_float32_matmul_precision("high")
     try:
         yield
@@ -108,16 +109,15 @@ def matmul_precision(machine: HardwareConfig) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def wrap_layers(model: nn.Module, machine: HardwareConfig) -> None:
-    """Compile every layer, or let it be computed twice, as asked for."""
-    for layer in _layers(model):
-        if machine.recompute:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-        if machine.compile:
-            layer.compile()
+def wrap_layers(model: nn.Module, hardware: HardwareConfig) -> None:
+    """Checkpoint the activations of every layer, or compile it, in place.
 
-
-def _layers(model: nn.Module) -> list[nn.Module]:
-    """The members of a network's stacks; not single maps, nor what counts its batches."""
+    Layers are the members of the network's stacks, not single maps, nor batch norms, whose
+    statistics a second forward pass would count twice.
+    """
     stacks = [m for m in model.children() if isinstance(m, (nn.ModuleList, nn.Sequential))]
-    return [layer for stack in stacks for layer in stack if any(layer.children())]
+    for layer in (layer for stack in stacks for layer in stack if any(layer.children())):
+        if hardware.activation_checkpointing:
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        if hardware.compile:
+            layer.compile()

@@ -1,20 +1,26 @@
-"""What training minimises. Tensors are (b, t, j, 3), root-relative; each loss is one number."""
+"""Training losses. Tensors are (b, t, j, 3), root-relative; each loss is one number.
+
+Axes: b batch, t frame, j joint.
+"""
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+
+from ..models import inputs_of, supervised_outputs
+from .config import TrainConfig
 
 
 def position_loss(
     pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
 ) -> Float[Tensor, ""]:
-    """Mean distance between joints (MPJPE)."""
+    """Compute the mean distance of joints (MPJPE)."""
     return (pred - true).norm(dim=-1).mean()
 
 
 def scaled_position_loss(
     pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
 ) -> Float[Tensor, ""]:
-    """Mean distance after the best scale of every frame (N-MPJPE of Rhodin et al., CVPR 2018)."""
+    """Compute MPJPE after the best scale of every frame (N-MPJPE, Rhodin et al., CVPR 2018)."""
     scale = (pred * true).sum(dim=(-2, -1)) / (pred * pred).sum(dim=(-2, -1)).clamp(min=1e-9)
     return position_loss(pred * scale[..., None, None], true)
 
@@ -22,7 +28,41 @@ def scaled_position_loss(
 def velocity_loss(
     pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
 ) -> Float[Tensor, ""]:
-    """Mean distance between steps from frame to frame; 0 for a single frame."""
+    """Compute the mean distance of steps from frame to frame; 0 for a single frame."""
     if pred.shape[1] < 2:
         return pred.new_zeros(())
     return position_loss(pred.diff(dim=1), true.diff(dim=1))
+
+
+class Objective(nn.Module):
+    """A network and its loss in one module, so that processes share one forward pass."""
+
+    def __init__(self, network: nn.Module, config: TrainConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+
+    def forward(
+        self,
+        xyc: Float[Tensor, "b t j 3"],
+        flat: Float[Tensor, "b t j 3"],
+        true: Float[Tensor, "b t j 3"],
+    ) -> Float[Tensor, ""]:
+        """Compute the loss of a batch; a network that lifts one frame lifts the center one.
+
+        Args:
+            xyc: Input of the network.
+            flat: Flat pose, to which the network's output is added.
+            true: 3D pose.
+        """
+        total = xyc.new_zeros(())
+        for output in supervised_outputs(self.network, xyc[..., : inputs_of(self.network)]):
+            center = slice(xyc.shape[1] // 2, xyc.shape[1] // 2 + 1)
+            frames = center if output.shape[1] == 1 else slice(None)
+            pred, target = flat[:, frames] + output.float(), true[:, frames]
+            total = total + position_loss(pred, target)
+            if self.config.n_mpjpe_weight:
+                total = total + self.config.n_mpjpe_weight * scaled_position_loss(pred, target)
+            if self.config.velocity_weight:
+                total = total + self.config.velocity_weight * velocity_loss(pred, target)
+        return total

@@ -1,6 +1,6 @@
-"""The folder of a run: what it was, how it went, and all it needs to go on.
+"""The folder of a run: its configuration, log, weights and checkpoint.
 
-Nothing in it is ever half written: files are written beside their place and renamed.
+Files are written beside their place and renamed, so that none is ever half written.
 """
 
 import json
@@ -14,119 +14,130 @@ from typing import Any
 import torch
 
 from ..files import atomic_write
-from .config import TrainConfig, config_from_dict, config_to_dict
+from ..models.checkpoint import upgrade_state
+from .config import TrainConfig
 from .hardware import HardwareConfig
+from .presets import config_from_dict, config_from_version_0_1, config_to_dict
 
 Row = dict[str, Any]
-ENDING = ("steps", "epochs", "cooldown")
-"""What may be another when a run goes on: one at a constant rate is cooled down when it is time."""
+MAY_CHANGE = ("steps", "epochs", "cooldown")
+"""Fields that may differ when a run resumes, so that one at a constant rate can be cooled down."""
 _PACKAGES = ("tcpformer", "torch", "numpy", "accelerate", "safetensors")
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """A run's folder, which is made when something begins in it."""
+    """A run's folder, which `start` creates."""
 
     folder: Path
 
-    def left(self, plan: TrainConfig, processes: int) -> Row | None:
-        """What an earlier run left to go on from: its checkpoint, or None.
+    def load_checkpoint(self, config: TrainConfig, processes: int) -> Row | None:
+        """Read the checkpoint of an earlier run, also of version 0.1; None without one.
 
         Raises:
-            ValueError: If that run had another plan (but for how and when it ends) or number
-                of processes, or cannot be read.
+            ValueError: If that run had another configuration, but for `MAY_CHANGE`, or number of
+                processes, or the file cannot be read.
         """
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return None
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            before, processes_before = state["plan"], state["processes"]
+            is_old, saved = "plan" in state, state["plan" if "plan" in state else "config"]
+            processes_before = state["processes"]
         except Exception as error:  # torch raises whatever broken bytes make it raise
             raise ValueError(f"{path} is broken; delete it to start anew.") from error
-        try:  # a field that was not there yet meant what it means where nothing is said
-            before = config_to_dict(config_from_dict(before)) | {"processes": processes_before}
-        except ValueError as error:
+        try:  # fields that the run did not have yet get their defaults
+            read = config_from_version_0_1 if is_old else config_from_dict
+            before = config_to_dict(read(saved)) | {"processes": processes_before}
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{path} has a plan of another version of this package ({error}); give another "
-                "folder."
+                f"{path} has a configuration of another version of this package ({error}); give "
+                "another folder."
             ) from error
-        now = config_to_dict(plan) | {"processes": processes}
-        differ = [k for k in now if before[k] != now[k] and k not in ENDING]
+        now = config_to_dict(config) | {"processes": processes}
+        differ = [k for k in now if before[k] != now[k] and k not in MAY_CHANGE]
         if differ:
             raise ValueError(
-                f"{self.folder} holds a run with other {', '.join(differ)}; give its plan or "
-                "another folder."
+                f"{self.folder} holds a run with other {', '.join(differ)}; give its configuration "
+                "or another folder."
             )
-        return state
+        return _upgrade_checkpoint(state) if is_old else state
 
-    def begin(self, plan: TrainConfig, machine: HardwareConfig, step: int, **more: Any) -> None:
-        """Say in run.json what begins, or goes on after a step, and forget what came after it.
+    def start(self, config: TrainConfig, hardware: HardwareConfig, step: int, **more: Any) -> None:
+        """Write run.json, and drop the rows of the log after a step, which will come again.
 
         Raises:
-            OSError: If the folder cannot be made.
+            OSError: If the folder cannot be created.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        # What a killed run logged after its checkpoint will be done, and logged, again.
-        kept = [row for row in self.rows() if row["step"] <= step]
+        rows = [row for row in self.read_log() if row["step"] <= step]
         with atomic_write(self.folder / "log.jsonl") as beside:
-            beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        about = {
-            "plan": config_to_dict(plan),
-            "machine": asdict(machine),
+            beside.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        content = {
+            "config": config_to_dict(config),
+            "hardware": asdict(hardware),
             **more,
             "command": sys.argv,
             "git": _revision(),
             "versions": {name: version(name) for name in _PACKAGES},
         }
         with atomic_write(self.folder / "run.json") as beside:
-            beside.write_text(json.dumps(about, indent=1) + "\n")
+            beside.write_text(json.dumps(content, indent=1) + "\n")
 
-    def save(self, state: Row) -> None:
-        """Keep a checkpoint, in the place of the one before."""
+    def save_checkpoint(self, state: Row) -> None:
+        """Replace the checkpoint."""
         with atomic_write(self.folder / "checkpoint.pt") as beside:
             torch.save(state, beside)
 
     def log(self, row: Row) -> None:
-        """Add a line to log.jsonl."""
+        """Append a line to log.jsonl."""
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
 
-    def rows(self) -> list[Row]:
-        """The lines of log.jsonl; one that was cut off is left out."""
+    def read_log(self) -> list[Row]:
+        """Return the lines of log.jsonl without one that was cut off."""
         path = self.folder / "log.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
-    def draw(self) -> None:
-        """Draw the loss and the errors over the steps into curves.png."""
+    def draw_curves(self) -> None:
+        """Draw the loss and the validation errors over the steps into curves.png."""
         from matplotlib.figure import Figure
 
-        rows = self.rows()
+        rows = self.read_log()
         figure = Figure(figsize=(11, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot([r["step"] for r in rows], [r["loss"] for r in rows])
         left.set(xlabel="step", ylabel="loss", yscale="log", title="training")
-        scored = [r for r in rows if any("mpjpe" in key for key in r)]
-        errors = [key for key in (scored[-1] if scored else {}) if "mpjpe" in key]
+        validated = [r for r in rows if any("mpjpe" in key for key in r)]
+        errors = [key for key in (validated[-1] if validated else {}) if "mpjpe" in key]
         for key in errors:
-            at = [(r["step"], r[key]) for r in scored if key in r]
-            right.plot(*zip(*at, strict=True), marker=".", label=key)
+            points = [(r["step"], r[key]) for r in validated if key in r]
+            right.plot(*zip(*points, strict=True), marker=".", label=key)
         unit = "pixels" if any(key.endswith("_px") for key in errors) else "mm"
-        right.set(xlabel="step", ylabel=unit, title="people held out")
-        if scored:
+        right.set(xlabel="step", ylabel=unit, title="validation")
+        if validated:
             right.legend()
         with atomic_write(self.folder / "curves.png") as beside:
             figure.savefig(beside, dpi=120)
 
 
+def _upgrade_checkpoint(state: Row) -> Row:
+    """Rename what a checkpoint of version 0.1 holds."""
+    state = {k: v for k, v in state.items() if k not in ("plan", "mark")} | (
+        {"fingerprint": state["mark"]} if "mark" in state else {}
+    )
+    return state | {key: upgrade_state(state[key]) for key in ("model", "mean") if key in state}
+
+
 def _revision() -> str | None:
-    """The git revision of the code, with "+" if it was changed since; None outside of git."""
+    """Return the git revision of the code, with "+" if it has changes; None outside of git."""
     git = ["git", "-C", str(Path(__file__).parent)]
-    known = [*git, "ls-files", "--error-unmatch", Path(__file__).name]
+    is_ours = [*git, "ls-files", "--error-unmatch", Path(__file__).name]
     describe = [*git, "describe", "--always", "--abbrev=40", "--dirty=+"]
-    try:  # a virtual environment may lie in somebody else's repository
-        subprocess.check_output(known, stderr=subprocess.DEVNULL)
+    try:  # a virtual environment may lie in another repository
+        subprocess.check_output(is_ours, stderr=subprocess.DEVNULL)
         return subprocess.check_output(describe, text=True).strip()
     except (OSError, subprocess.CalledProcessError):
         return None

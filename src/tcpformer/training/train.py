@@ -1,226 +1,243 @@
-"""Trains weights: one visible loop, on accelerate for devices, precision and several processes.
+"""Training: one visible loop, on accelerate for devices, precision and several processes.
 
-Everything that a run needs to go on is in its folder; a run that finds a checkpoint there goes on
-from it, on one CPU to the very same bits.
+A run's folder holds all that resuming needs; on one CPU a resumed run gives the same bits.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from math import cos, inf, pi
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from ..models import inputs_of, supervised_outputs
-from ..models.checkpoint import save_model
-from ..runtime.memory import keep_memory
-from .config import TrainConfig, config_to_dict
-from .data import Source, open_source
+from .. import models
+from ..models.checkpoint import load_model, save_model
+from ..runtime.memory import keep_freed_memory
+from .config import TrainConfig
+from .data import ProcessBatches, Source, open_source
 from .hardware import HardwareConfig, accelerator_for, matmul_precision, wrap_layers
-from .initialize import build_or_load_model, optimizer_for
-from .losses import position_loss, scaled_position_loss, velocity_loss
+from .losses import Objective
+from .optim import lr_factor, optimizer_for, update_average
+from .presets import config_to_dict
 from .run_dir import Row, RunDir
-from .validate import BEST_BY, validate
+from .validate import SELECTED_BY, validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 LOG_EVERY = 100
-SCORE_EVERY = 500
+"""Steps."""
+VALIDATE_EVERY = 500
+"""Steps, unless `HardwareConfig.validate_every` or epochs are given."""
 
 
-def train(
-    plan: TrainConfig,
+def build_or_load_model(config: TrainConfig) -> nn.Module:
+    """Return the network before the first step.
+
+    Raises:
+        ValueError: If ``init_from`` has weights of another network, or the network has an
+            uncertainty head.
+    """
+    if getattr(config.network, "uncertainty", False):
+        raise ValueError(
+            "expected a network with uncertainty=False: train it, then run `tcpformer calibrate`."
+        )
+    if config.init_from is None:
+        return models.build(config.network)
+    model = without_uncertainty(load_model(config.init_from))
+    if model.config != config.network:
+        raise ValueError(
+            f"init_from: expected weights of {config.network}, got {model.config}; convert them "
+            "with research/surgery.py."
+        )
+    return model.train()
+
+
+def without_uncertainty(model: models.Network) -> models.Network:
+    """Return the network without its uncertainty head, which no longer fits after a step."""
+    config: Any = model.config
+    if not getattr(config, "uncertainty", False):
+        return model
+    result = models.build(replace(config, uncertainty=False))
+    state = model.state_dict()
+    result.load_state_dict({k: v for k, v in state.items() if not k.startswith("uncertainty.")})
+    return result
+
+
+def train(  # noqa: PLR0913 - the callbacks are keyword-only
+    config: TrainConfig,
     data: str | Path,
     out: str | Path,
-    machine: HardwareConfig | None = None,
+    hardware: HardwareConfig | None = None,
     *,
+    build: Callable[[TrainConfig], nn.Module] = build_or_load_model,
     report: Callable[[Row], None] = lambda row: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> nn.Module:
-    """Train, or go on training; returns the averaged network.
+    """Train weights, or resume training; return the averaged network.
 
-    Started by `accelerate launch` or `torchrun`, several processes share every step: its batch is
-    ``plan.batch`` clips for each of them.
+    Processes that `accelerate launch` or `torchrun` starts share every step, whose batch is
+    ``config.batch_size`` clips for each of them.
 
     Args:
-        plan: What to do.
-        data: What ``plan.data`` names: a file, or a folder.
-        out: Run folder: checkpoint, weights, log and curves live there.
-        machine: How to do it.
+        config: What to do.
+        data: What ``config.data`` names: a file or a folder.
+        out: Run folder with checkpoint, weights, log and curves; resumes if it has a checkpoint.
+        hardware: How to do it.
+        build: Returns the network before the first step.
         report: Called with each row of the log.
-        progress: Called with the steps done and in all.
+        progress: Called with the steps done and the steps in total.
 
     Raises:
-        FileNotFoundError: If there are no such data.
+        FileNotFoundError: If the data are missing.
         ImportError: If the extra "research" is not installed.
-        ValueError: If data, folder, machine and plan do not fit each other.
+        ValueError: If data, folder, hardware and configuration do not fit each other.
     """
-    run = _begin(plan, data, Path(out), machine or HardwareConfig())
+    run = _start(config, data, Path(out), hardware or HardwareConfig(), build)
     accelerator, objective, optimizer = run.accelerator, run.objective, run.optimizer
     batches = _batches(run)
-    with matmul_precision(run.machine):
+    with matmul_precision(run.hardware):
         while run.step < run.steps:
             for group in optimizer.param_groups:
-                group["lr"] = plan.rate * rate_at(run.step, run.steps, plan, run.epoch(run.step))
-            for clips in islice(batches, plan.accumulate):
+                factor = lr_factor(run.step, run.steps, config, run.epoch(run.step))
+                group["lr"] = config.lr * factor
+            for clips in islice(batches, config.grad_accum_steps):
                 with accelerator.accumulate(objective):
                     loss = objective(*clips)
                     accelerator.backward(loss)
-                    if accelerator.sync_gradients and plan.clip_gradient:
-                        accelerator.clip_grad_norm_(objective.parameters(), plan.clip_gradient)
+                    if accelerator.sync_gradients and config.grad_clip_norm:
+                        accelerator.clip_grad_norm_(objective.parameters(), config.grad_clip_norm)
                     optimizer.step()
                     optimizer.zero_grad()
                 run.losses.append(loss.detach())
             run.step += 1
-            follow(run.mean, run.model, min(plan.average, run.step / (run.step + 10)))
-            _write_down(run, report)
+            update_average(run.mean, run.model, min(config.ema_decay, run.step / (run.step + 10)))
+            _log_and_validate(run, report)
             if accelerator.is_main_process:
                 _save(run)
                 progress(run.step, run.steps)
     accelerator.end_training()
     if accelerator.is_main_process:
-        run.record.draw()
+        run.folder.draw_curves()
     return run.mean
 
 
 @dataclass(kw_only=True)
 class Run:
-    """What a run consists of; the last few are what changes from step to step."""
+    """A run in progress; the last fields change from step to step."""
 
-    plan: TrainConfig
-    machine: HardwareConfig
+    config: TrainConfig
+    hardware: HardwareConfig
     data: str | Path
-    record: RunDir
+    folder: RunDir
     accelerator: "Accelerator"
     source: Source
     model: nn.Module
     mean: nn.Module
-    """The moving average of the model."""
+    """The model with the moving average of its weights."""
     objective: nn.Module
     optimizer: Any
     step: int = 0
     losses: list[Tensor] = field(default_factory=list)
     """Since the last row of the log."""
     best: float = inf
-    """The lowest error so far."""
+    """The lowest validation error so far."""
     seconds: float = 0.0
-    """Spent before this process began."""
-    began: float = field(default_factory=time.monotonic)
+    """Spent before this process started."""
+    started: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
 
     @property
     def steps(self) -> int:
-        return self.plan.steps or -(-self.plan.epochs * self.source.epoch // self._clips_a_step)
+        clips = self.config.epochs * self.source.clips_per_epoch
+        return self.config.steps or -(-clips // self._clips_per_step)
 
     def epoch(self, step: int) -> int:
-        """Passes over the data that are done before a step."""
-        return step * self._clips_a_step // self.source.epoch
+        """Return how many passes over the data are complete before a step."""
+        return step * self._clips_per_step // self.source.clips_per_epoch
 
     def state(self) -> Row:
-        """All that it takes to go on."""
+        """Return all that resuming needs."""
         return {
-            **{key: part.state_dict() for key, part in self.parts().items()},
+            **{key: part.state_dict() for key, part in self._parts().items()},
             "losses": [x.item() for x in self.losses],
-            "seconds": self.spent(),
-            **{key: getattr(self, key) for key in ("step", "best")},
-            "plan": config_to_dict(self.plan),
+            "seconds": self.seconds_spent(),
+            "step": self.step,
+            "best": self.best,
+            "config": config_to_dict(self.config),
             "processes": self.accelerator.num_processes,
-            "mark": self.source.mark,
+            "fingerprint": self.source.fingerprint,
         }
 
     def restore(self, state: Row) -> None:
-        for key, part in self.parts().items():
+        """Continue from what `state` returned.
+
+        Raises:
+            ValueError: If that run had other data, or more steps than this one.
+        """
+        folder, fingerprint = self.folder.folder, self.source.fingerprint
+        if not np.allclose(state.get("fingerprint", fingerprint), fingerprint, rtol=1e-4):
+            raise ValueError(
+                f"{folder} holds a run on other data than {self.data}; give another folder."
+            )
+        if state["step"] > self.steps:
+            raise ValueError(
+                f"{folder} holds a run of {state['step']} steps already, expected at most "
+                f"{self.steps}; give another folder, or more steps."
+            )
+        for key, part in self._parts().items():
             part.load_state_dict(state[key])
         self.losses = [torch.tensor(x, device=self.accelerator.device) for x in state["losses"]]
         self.step, self.best, self.seconds = state["step"], state["best"], state["seconds"]
 
-    def parts(self) -> dict[str, Any]:
+    def seconds_spent(self) -> float:
+        """Return the seconds of this process and of those it resumed."""
+        return self.seconds + time.monotonic() - self.started
+
+    def _parts(self) -> dict[str, Any]:
         parts = {"model": self.model, "mean": self.mean, "optimizer": self.optimizer}
         scaler = self.accelerator.scaler
         return parts if scaler is None else parts | {"scaler": scaler}
 
-    def spent(self) -> float:
-        return self.seconds + time.monotonic() - self.began
-
     @property
-    def _clips_a_step(self) -> int:
-        return self.plan.batch * self.plan.accumulate * self.accelerator.num_processes
+    def _clips_per_step(self) -> int:
+        per_process = self.config.batch_size * self.config.grad_accum_steps
+        return per_process * self.accelerator.num_processes
 
 
-class Objective(nn.Module):
-    """A network together with what training minimises, so that processes share one forward."""
-
-    def __init__(self, network: nn.Module, plan: TrainConfig) -> None:
-        super().__init__()
-        self.network = network
-        self.plan = plan
-
-    def forward(
-        self,
-        xyc: Float[Tensor, "b t j 3"],
-        flat: Float[Tensor, "b t j 3"],
-        true: Float[Tensor, "b t j 3"],
-    ) -> Float[Tensor, ""]:
-        """The loss of one batch; an answer for one frame is one for the middle of the clip."""
-        total = xyc.new_zeros(())
-        for answer in supervised_outputs(self.network, xyc[..., : inputs_of(self.network)]):
-            middle = slice(xyc.shape[1] // 2, xyc.shape[1] // 2 + 1)
-            frames = middle if answer.shape[1] == 1 else slice(None)
-            pred, wanted = flat[:, frames] + answer.float(), true[:, frames]
-            total = total + position_loss(pred, wanted)
-            if self.plan.scaled_weight:
-                total = total + self.plan.scaled_weight * scaled_position_loss(pred, wanted)
-            if self.plan.velocity_weight:
-                total = total + self.plan.velocity_weight * velocity_loss(pred, wanted)
-        return total
-
-
-def rate_at(step: int, steps: int, plan: TrainConfig, epoch: int = 0) -> float:
-    """Share of the full learning rate: up, level or falling by epoch, and down to 0 at the end."""
-    down = min(1.0, (steps - step) / max(plan.cooldown * steps, 1))
-    if plan.shape == "cosine":
-        down = (1 - cos(pi * down)) / 2
-    return min(1.0, (step + 1) / max(plan.warmup, 1)) * plan.decay**epoch * down
-
-
-@torch.no_grad()
-def follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights a little toward the present ones."""
-    get_ema_multi_avg_fn(decay)(list(mean.parameters()), list(model.parameters()), 0)
-    for kept, present in zip(mean.buffers(), model.buffers(), strict=True):
-        if kept.is_floating_point():  # what a batch norm has seen belongs to its weights
-            kept.lerp_(present, 1 - decay)
-        else:
-            kept.copy_(present)
-
-
-def _begin(plan: TrainConfig, data: str | Path, out: Path, machine: HardwareConfig) -> Run:
-    """Set up all that a run needs, and put an earlier run's numbers back."""
-    record, accelerator = RunDir(out), accelerator_for(plan, machine, out)
-    state = record.left(plan, accelerator.num_processes)
+def _start(
+    config: TrainConfig,
+    data: str | Path,
+    out: Path,
+    hardware: HardwareConfig,
+    build: Callable[[TrainConfig], nn.Module],
+) -> Run:
+    """Set up a run, and restore an earlier one."""
+    folder = RunDir(out)
+    accelerator = accelerator_for(hardware, out, grad_accum_steps=config.grad_accum_steps)
+    state = folder.load_checkpoint(config, accelerator.num_processes)
     with accelerator.main_process_first():  # which may have to unpack them
-        source = open_source(plan, data)
-    torch.manual_seed(plan.seed)
-    keep_memory()
-    model = build_or_load_model(plan)
+        source = open_source(config, data)
+    torch.manual_seed(config.seed)
+    keep_freed_memory()
+    model = build(config)
     mean = deepcopy(model).requires_grad_(False).eval().to(accelerator.device)
-    wrap_layers(model, machine)
-    objective, optimizer = accelerator.prepare(Objective(model, plan), optimizer_for(model, plan))
+    wrap_layers(model, hardware)
+    objective, optimizer = accelerator.prepare(
+        Objective(model, config), optimizer_for(model, config)
+    )
     run = Run(
-        plan=plan,
-        machine=machine,
+        config=config,
+        hardware=hardware,
         data=data,
-        record=record,
+        folder=folder,
         accelerator=accelerator,
         source=source,
         model=model,
@@ -230,90 +247,72 @@ def _begin(plan: TrainConfig, data: str | Path, out: Path, machine: HardwareConf
     )
     if state is not None:
         run.restore(state)
-        if not np.allclose(state.get("mark", source.mark), source.mark, rtol=1e-4):
-            raise ValueError(f"{out} holds a run on other data than {data}; give another folder.")
-        if run.step > run.steps:
-            raise ValueError(
-                f"{out} holds a run of {run.step} steps already, {run.steps} were asked for; give "
-                "another folder, or more steps."
-            )
     if accelerator.is_main_process:
-        about = {"data": str(data), "processes": accelerator.num_processes}
-        record.begin(plan, machine, run.step, **about)
+        processes = accelerator.num_processes
+        folder.start(config, hardware, run.step, data=str(data), processes=processes)
     accelerator.init_trackers("tcpformer")
     return run
 
 
-@dataclass(frozen=True)
-class Parts(Dataset[tuple[Tensor, ...]]):
-    """Of every batch, by number, the part of one process."""
-
-    source: Source
-    size: int
-    process: int
-    processes: int
-
-    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
-        clips = self.source.batch(number, self.size * self.processes)
-        part = slice(self.process * self.size, (self.process + 1) * self.size)
-        return tuple(torch.from_numpy(x[part]) for x in (clips.xyc, clips.flat, clips.xyz))
-
-
 def _batches(run: Run) -> Iterator[tuple[Tensor, ...]]:
-    """This process's part of the batches that are left, drawn ahead where there are workers."""
-    plan, accelerator = run.plan, run.accelerator
-    mine, on_gpu = accelerator.process_index, accelerator.device.type == "cuda"
-    numbers = range(run.step * plan.accumulate, run.steps * plan.accumulate)
-    parts = Parts(run.source, plan.batch, mine, accelerator.num_processes)
-    workers = run.machine.workers
-    drawn = DataLoader(
-        parts, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=on_gpu
+    """Yield this process's part of the remaining batches, prepared ahead if there are workers."""
+    config, accelerator = run.config, run.accelerator
+    process, on_gpu = accelerator.process_index, accelerator.device.type == "cuda"
+    numbers = range(run.step * config.grad_accum_steps, run.steps * config.grad_accum_steps)
+    loader = DataLoader(
+        ProcessBatches(run.source, config.batch_size, process, accelerator.num_processes),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=run.hardware.workers,
+        pin_memory=on_gpu,
     )
-    for number, clips in zip(numbers, drawn, strict=True):
-        seed = np.random.SeedSequence([plan.seed, number, mine]).generate_state(1)[0]
-        torch.manual_seed(int(seed))  # dropout, too, goes by number
+    for number, clips in zip(numbers, loader, strict=True):
+        seed = np.random.SeedSequence([config.seed, number, process]).generate_state(1)[0]
+        torch.manual_seed(int(seed))  # so that dropout depends on the number too
         yield tuple(x.to(accelerator.device, non_blocking=on_gpu) for x in clips)
 
 
-def _write_down(run: Run, report: Callable[[Row], None]) -> None:
-    """Log every so often; and score, which decides on the best weights."""
-    last, scored = run.step == run.steps, _is_scored(run)
-    if not (last or scored or run.step % LOG_EVERY == 0):
+def _log_and_validate(run: Run, report: Callable[[Row], None]) -> None:
+    """Log every `LOG_EVERY` steps; validate when due, and keep the best weights."""
+    due = run.step == run.steps or _is_validated(run)
+    if not due and run.step % LOG_EVERY:
         return
     mean: Any = run.accelerator.reduce(torch.stack(run.losses).mean(), "mean")
     run.losses.clear()
     if not run.accelerator.is_main_process:
         return
-    row = {"step": run.step, "loss": mean.item(), "seconds": run.spent()}
-    if last or scored:
-        row |= validate(run.mean, run.plan, run.source, run.data)
-        errors = [row[key] for key in row if key in BEST_BY]
+    row = {"step": run.step, "loss": mean.item(), "seconds": run.seconds_spent()}
+    if due:
+        row |= validate(run.mean, run.config, run.source, run.data)
+        errors = [row[key] for key in row if key in SELECTED_BY]
         if errors and (error := sum(errors) / len(errors)) < run.best:
             run.best = error
             _save_weights(run, "best")
-    run.record.log(row)
+    run.folder.log(row)
     run.accelerator.log(row, run.step)
     report(row)
 
 
-def _is_scored(run: Run) -> bool:
-    if run.machine.score_every or not run.plan.epochs:
-        return run.step % (run.machine.score_every or SCORE_EVERY) == 0
+def _is_validated(run: Run) -> bool:
+    if run.hardware.validate_every or not run.config.epochs:
+        return run.step % (run.hardware.validate_every or VALIDATE_EVERY) == 0
     return run.epoch(run.step) > run.epoch(run.step - 1)
 
 
 def _save(run: Run) -> None:
-    """Keep the weights of a step that is to be kept; every so often all that it takes to go on.
+    """Save weights and checkpoint when due.
 
-    The weights come first: killed in between, the run goes on from an older checkpoint.
+    The weights come first: if killed in between, the run resumes from an older checkpoint.
     """
-    if run.machine.keep_every and run.step % run.machine.keep_every == 0:
+    every = run.hardware.keep_weights_every
+    if every and run.step % every == 0:
         _save_weights(run, f"step_{run.step:07}")
-    if run.step == run.steps or time.monotonic() - run.saved > run.machine.save_seconds:
+    waited = time.monotonic() - run.saved
+    if run.step == run.steps or waited > run.hardware.checkpoint_seconds:
         _save_weights(run, "weights")
-        run.record.save(run.state())
+        run.folder.save_checkpoint(run.state())
         run.saved = time.monotonic()
 
 
 def _save_weights(run: Run, name: str) -> None:
-    save_model(run.mean, run.record.folder / name, convention=run.source.convention)
+    save_model(run.mean, run.folder.folder / name, spec=run.source.spec)

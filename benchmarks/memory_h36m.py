@@ -67,9 +67,9 @@ def epoch(path: Path) -> None:
     from tcpformer.datasets.h36m_sh import load_h36m_sh
 
     footage = load_h36m_sh(path, "train")
-    clips = np.random.default_rng(0).permutation(footage.clips(CLIP, STRIDE))
+    clips = np.random.default_rng(0).permutation(footage.clip_starts(CLIP, STRIDE))
     for first in range(0, len(clips), BATCH):
-        footage.take(clips[first : first + BATCH], CLIP, "screen")
+        footage.cut_clips(clips[first : first + BATCH], CLIP, "screen")
     print(f"{len(clips)} clips of {CLIP} frames,", end=" ")
 
 

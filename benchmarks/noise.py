@@ -127,10 +127,10 @@ def simulate(mocap: str) -> tuple[dict[str, list[Track]], str]:
         kind: [track_of(xy[i, : ends[i]], sure[i, : ends[i]], drawn.fps[i]) for i in usable]
         for kind, (xy, sure) in kinds.items()
     }
-    wrong = engine.wrong[usable][..., JOINTS]
+    wrong = engine.error[usable][..., JOINTS]
     within = [f"{100 * (wrong < far).mean():.0f} % within {far}" for far in (0.1, 0.2)]
     limbs = engine.inside[..., JOINTS] == 0
-    beyond = outside("engine", engine.wrong[..., JOINTS][limbs], engine.visible[..., JOINTS][limbs])
+    beyond = outside("engine", engine.error[..., JOINTS][limbs], engine.visible[..., JOINTS][limbs])
     error = f"engine, in the picture: error {np.median(wrong):.3f} torsos (median), "
     return tracks, f"{error}{', '.join(within)}\n{beyond}"
 

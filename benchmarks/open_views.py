@@ -1,4 +1,4 @@
-"""The views of an open benchmark as a lifter gets them, and the truth of them: for benchmarks."""
+"""The views of an open benchmark as the lifter gets them, and their truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from tcpformer.skeleton import H36M
 
 @dataclass(frozen=True)
 class View:
-    """What is seen, its true focal length told; and how it was, metres and camera axes.
+    """2D joints with their true focal length, and the truth in metres and camera axes.
 
     Attributes:
         seen: The 2D joints.
         relative: Joints relative to the pelvis.
-        root: Where the pelvis is.
-        up: Against gravity.
+        root: Position of the pelvis.
+        up: Direction against gravity.
     """
 
     seen: Motion2D
@@ -30,7 +30,7 @@ class View:
 def views(
     data: Path, every: int, *, seconds: float = np.inf, clean: bool = False
 ) -> Iterator[View]:
-    """Every so many views, cut off after some seconds, with noisy or exact 2D."""
+    """Yield every n-th view, truncated to some seconds, with noisy or exact 2D."""
     with np.load(data) as file:
         content = dict(file)
     fps = float(content["fps"])

@@ -1,10 +1,10 @@
-"""How honest sigma is on the open benchmark: a table, and the reliability diagram of the docs.
+"""Calibration of sigma on the open benchmark: a table, and the reliability diagram of the docs.
 
 usage: python benchmarks/uncertainty.py OPEN_BENCHMARK.npz PICTURE.png [--every 11] [--weights W]
 
-Motion is lifted and finished as `tcpformer lift` does it, everybody taken for 1.70 m tall. Left:
-the share of errors within so many sigma, against that of a Gaussian. Right: joints sorted by what
-is said of them into ten groups; in each the half-width that in truth holds 68.3 % of the errors.
+Motion is lifted and post-processed as by `tcpformer lift`, at a height of 1.70 m. Left: the share
+of errors within k sigma, against that of a Gaussian. Right: joints in ten groups by predicted
+sigma; in each the half-width that holds 68.3 % of the errors.
 """
 
 import argparse
@@ -37,29 +37,29 @@ def draw(found: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
             share = [100 * (off < k).mean() for k in many]
             how = {"color": colour, "ls": STYLES[kind], "label": f"{name}, {kind}"}
             left.plot(100 * erf(many / 2**0.5), share, **how)
-            said, true = groups(error[..., axis], sigma[..., axis])
-            right.plot(1000 * said, 1000 * true, marker="o", ms=3, **how)
+            predicted, true = groups(error[..., axis], sigma[..., axis])
+            right.plot(1000 * predicted, 1000 * true, marker="o", ms=3, **how)
     ends = [8, 250]
     right.plot(ends, ends, color="#999999", lw=1)
-    right.set(xscale="log", yscale="log", xlabel="sigma said, mm", xlim=ends, ylim=ends)
+    right.set(xscale="log", yscale="log", xlabel="predicted sigma, mm", xlim=ends, ylim=ends)
     right.set(ylabel="half-width that holds 68.3 % of the errors, mm")
     ticks = [10, 20, 50, 100, 200]
     for which in (right.xaxis, right.yaxis):
         which.set_ticks(ticks, [str(tick) for tick in ticks])
         which.set_ticks([], minor=True)
     left.axvline(100 * ONE_SIGMA_SHARE, color="#cccccc", lw=1)
-    left.set(xlabel="within so many sigma if Gaussian, %", ylabel="found within them, %")
+    left.set(xlabel="within k sigma if Gaussian, %", ylabel="found within them, %")
     left.legend(frameon=False, fontsize=8)
     with atomic_write(path) as beside:
         figure.savefig(beside)
 
 
 def groups(error: np.ndarray, sigma: np.ndarray, count: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Median sigma of each tenth by sigma, and the half-width that its errors ask for."""
+    """Median sigma of each tenth by sigma, and the half-width that holds 68.3 % of its errors."""
     order = np.array_split(np.argsort(sigma.ravel()), count)
     parts = [(sigma.ravel()[rows], np.abs(error.ravel()[rows])) for rows in order]
     return (
-        np.array([np.median(said) for said, _ in parts]),
+        np.array([np.median(sigma) for sigma, _ in parts]),
         np.array([np.quantile(off, ONE_SIGMA_SHARE) for _, off in parts]),
     )
 

@@ -4,7 +4,7 @@ usage: python benchmarks/validator.py open_benchmark.npz [--every 1]
        python benchmarks/validator.py --fit mocap_cmu.npz
 
 Every mistake is put into every view of the open benchmark; it counts as named if it comes first
-among what is found. Frame rates are told from all views together, as those of a folder are, and
+among what is found. Frame rates are estimated from all views together, as in a folder, and
 from each alone. --fit computes the constants of the frame rate's rule from motion capture.
 """
 
@@ -34,7 +34,7 @@ X, Y, Z = (np.where(np.arange(3) == i, -1.0, 1.0) for i in range(3))
 
 
 def views(path: Path, *, noisy: bool, frames: int | None = None) -> Iterator[Sequence]:
-    """The views of an open-benchmark file as sequences of one's own."""
+    """The views of an open-benchmark file as own sequences."""
     with np.load(path) as data:
         part = {key: data[key] for key in data}
     for i, (start, stop) in enumerate(zip(part["offsets"], part["offsets"][1:], strict=False)):
@@ -164,11 +164,11 @@ MISTAKES: dict[str, tuple[Mistake, str, str]] = {
     ),
 }  # fmt: skip
 RATES: dict[str, Mistake] = {
-    "25 said, 50 true": lambda s, _: replace(s, fps=s.fps / 2),
-    "25 said, 100 true": lambda s, _: replace(s, fps=s.fps / 4),
-    "50 said, 25 true": lambda s, _: repeated(s, np.arange(0, len(s), 2)),
-    "100 said, 50 true": lambda s, _: replace(s, fps=s.fps * 2),
-    "25 said, 5 true": lambda s, _: replace(repeated(s, np.arange(0, len(s), 10)), fps=s.fps / 2),
+    "25 stated, 50 true": lambda s, _: replace(s, fps=s.fps / 2),
+    "25 stated, 100 true": lambda s, _: replace(s, fps=s.fps / 4),
+    "50 stated, 25 true": lambda s, _: repeated(s, np.arange(0, len(s), 2)),
+    "100 stated, 50 true": lambda s, _: replace(s, fps=s.fps * 2),
+    "25 stated, 5 true": lambda s, _: replace(repeated(s, np.arange(0, len(s), 10)), fps=s.fps / 2),
 }
 
 
@@ -218,21 +218,21 @@ def table(path: Path, every: int) -> Iterator[str]:
         yield f"| {name} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |"
 
 
-SAID = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0)
+STATED = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0, 6.0)
 
 
 def fit(path: Path) -> np.ndarray:
-    """`tempo.WEIGHTS` and `tempo.ALWAYS` from motions of a known rate."""
+    """`TempoConfig.weights` and `TempoConfig.bias` from motions of a known rate."""
     mocap = load_mocap(path, "train+val")
     rows, truth, trust = [], [], []
     for start, length in zip(mocap.starts, mocap.lengths, strict=True):
         if length < 100:
             continue
         parts = split_windows(mocap.xyz[start : start + length].astype(float))
-        for said in SAID:
+        for factor in STATED:
             for step in (1, 2):
-                rows += [motion_features(part[::step], mocap.fps / step * said) for part in parts]
-                truth += [np.log(said)] * len(parts)
+                rows += [motion_features(part[::step], mocap.fps / step * factor) for part in parts]
+                truth += [np.log(factor)] * len(parts)
                 # The windows of a long sequence are much alike.
                 trust += [len(parts) ** -0.25] * len(parts)
     design = np.concatenate([rows, np.ones((len(rows), 1))], axis=1) * np.array(trust)[:, None]

@@ -61,7 +61,7 @@ def test_mocap_and_open_write_their_files(
 def test_h36m_sh_unpacks_both_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = Path(shutil.copy(GOLDEN / "h36m_sh_synthetic.pkl", tmp_path))
     run("data", "h36m-sh", data)
-    said = capsys.readouterr().out
-    assert "train: " in said
-    assert "59 frames" in said
-    assert "396 frames" in said
+    found = capsys.readouterr().out
+    assert "train: " in found
+    assert "59 frames" in found
+    assert "396 frames" in found

@@ -49,11 +49,11 @@ def test_evaluate_equals_the_released_code(
     run("evaluate", dataset, "--data", data, "--weights", checkpoint, "--heads", 4,
         "--out", tmp_path / "report")  # fmt: skip
     golden = json.loads((GOLDEN / "evaluation.json").read_text())
-    said = next(value for key, value in golden.items() if key.startswith(entry))
+    found = next(value for key, value in golden.items() if key.startswith(entry))
     report = json.loads((tmp_path / "report/report.json").read_text())
-    assert report["mpjpe"] == pytest.approx(said["mpjpe"], abs=1e-2)
+    assert report["mpjpe"] == pytest.approx(found["mpjpe"], abs=1e-2)
     printed = capsys.readouterr().out
-    assert f"| {said['mpjpe']:.1f} |" in printed
+    assert f"| {found['mpjpe']:.1f} |" in printed
     assert "TCPFormer, 81 frames" in printed
     assert str(tmp_path / "report/report.png") in printed
 
@@ -77,13 +77,13 @@ def test_evaluate_open_reports_clean_and_noisy(tmp_path: Path, tiny: Path) -> No
 def test_evaluate_refuses_weights_for_other_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = refused(capsys, "evaluate", "h36m-sh", "--data", tmp_path / "x.pkl")
-    assert "h36m-sh needs h36m-nose joints, normalization 'screen'" in said
-    assert "has h36m joints, normalization 'centered-camera', answers in metres" in said
+    found = refused(capsys, "evaluate", "h36m-sh", "--data", tmp_path / "x.pkl")
+    assert "h36m-sh needs h36m-nose joints, normalization 'screen'" in found
+    assert "has h36m joints, normalization 'centered-camera', answers in metres" in found
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "found"),
     [
         (("open", "--ground-truth", "input"), "open has no --ground-truth;"),
         (("3dhp", "--precision", "bfloat16"), "3dhp has no --precision;"),
@@ -103,9 +103,9 @@ def test_evaluate_refuses_weights_for_other_input(
     ],
 )
 def test_evaluate_refuses_options_of_other_protocols(
-    line: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    line: tuple[str, ...], found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refused(capsys, "evaluate", *line, "--data", EXCERPT)
+    assert found in refused(capsys, "evaluate", *line, "--data", EXCERPT)
 
 
 @pytest.mark.parametrize(("data", "dataset"), [("h36m-cpn", "h36m-sh"), ("h36m-sh", "h36m-cpn")])
@@ -114,7 +114,7 @@ def test_evaluate_refuses_weights_of_the_other_human36m_protocol(
 ) -> None:
     """One answers in metres, the other in half image widths."""
     save_model(build(TINY), tmp_path, spec=RELEASED[data.removesuffix("-sh")])
-    said = refused(capsys, "evaluate", dataset, "--data", EXCERPT, "--weights", tmp_path)
-    assert "answers in metres" in said
-    assert "half image widths" in said
-    assert "choose other weights" in said
+    found = refused(capsys, "evaluate", dataset, "--data", EXCERPT, "--weights", tmp_path)
+    assert "answers in metres" in found
+    assert "half image widths" in found
+    assert "choose other weights" in found

@@ -15,9 +15,7 @@ BARS = {
 """mm of N-MPJPE and P-MPJPE, mm/s of MPJVE: some 5 % above what the card says."""
 
 
-@pytest.fixture(
-    scope="module", params=["fast", pytest.param("default", marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope="module", params=["fast", pytest.param("default", marks=pytest.mark.slow)])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -46,7 +44,7 @@ def test_packaged_weights_all_have_a_bar() -> None:
 
 
 def test_packaged_weights_predict_the_standard_height(reports: dict[str, Report]) -> None:
-    """MPJPE, with the default height for everybody, is at most a few mm above N-MPJPE."""
+    """MPJPE, with the default height for all people, is at most a few mm above N-MPJPE."""
     row = reports["clean"].scores
     assert row["mpjpe"] < row["n_mpjpe"] + 5
 

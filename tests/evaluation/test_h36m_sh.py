@@ -31,8 +31,8 @@ class Off(Reads):
         self.way = way
 
     def forward(self, xyc: torch.Tensor, *, skip_local: bool = False) -> torch.Tensor:
-        said = super().forward(xyc)
-        return said + torch.tensor([0.0, 0.0, 1.0]) * self.way(said)
+        found = super().forward(xyc)
+        return found + torch.tensor([0.0, 0.0, 1.0]) * self.way(found)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_evaluate_h36m_sh_counts_repeated_frames_once(tmp_path: Path) -> None:
 
 
 def test_evaluate_h36m_sh_ground_truth_input_and_overwrite(file: Path) -> None:
-    """With no depth said, x and y overwritten leave the error of depth; else all is scored."""
+    """With no depth found, x and y overwritten leave the error of depth; else all is scored."""
 
     class Silent(Reads):
         seen: torch.Tensor

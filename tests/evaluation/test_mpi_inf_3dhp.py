@@ -64,9 +64,9 @@ def test_predict_3dhp_centers_windows_on_valid_frames(
     scored_file: Path, monkeypatch: pytest.MonkeyPatch, flip: bool, center: bool, of: int
 ) -> None:
     monkeypatch.setattr(predict, "WINDOWS_AT_ONCE", 7)
-    takes, told = load_3dhp_test(scored_file), []
+    takes, steps = load_3dhp_test(scored_file), []
     poses = predict_3dhp(
-        Repeats(9, of, center=center), takes, flip=flip, progress=lambda *step: told.append(step)
+        Repeats(9, of, center=center), takes, flip=flip, progress=lambda *step: steps.append(step)
     )
     for name, take in takes.items():
         seen = np.clip(np.arange(len(take.xy)) + of - 4, 0, len(take.xy) - 1)[take.valid]
@@ -78,8 +78,8 @@ def test_predict_3dhp_centers_windows_on_valid_frames(
         assert poses[name].dtype == np.float32
         np.testing.assert_allclose(poses[name], wanted, atol=1e-3)
     total = sum(int(take.valid.sum()) for take in takes.values())
-    done = [step[0] for step in told]
-    assert told[-1] == (total, total)
+    done = [step[0] for step in steps]
+    assert steps[-1] == (total, total)
     assert done == sorted(set(done))
     assert max(np.diff([0, *done])) == 7
 

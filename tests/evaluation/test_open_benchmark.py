@@ -102,7 +102,7 @@ def test_evaluate_open_ignores_the_unit(
 def test_evaluate_open_scores_another_height(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None]
 ) -> None:
-    """Nothing tells the lifter how tall somebody is: MPJPE shows it, N-MPJPE does not."""
+    """The lifter does not know heights: MPJPE shows it, N-MPJPE does not."""
     size = 1.1
     answers(size=size)
     report = evaluate_open(lifter, benchmark_file(tmp_path / "b.npz", size), noisy=False)
@@ -187,28 +187,28 @@ def test_evaluate_open_passes_the_content_of_the_file(
     tmp_path: Path, lifter: Lifter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pixels in tenths, confidence of 255; the focal length only if it is to be known."""
-    asked: list[tuple[Motion2D, float]] = []
+    calls: list[tuple[Motion2D, float]] = []
     truth = {len(view): view - view[:, :1] for view in views()}
 
-    def said(_: Lifter, motion: Motion2D, focal: float) -> _Prediction:
-        asked.append((motion, focal))
+    def found(_: Lifter, motion: Motion2D, focal: float) -> _Prediction:
+        calls.append((motion, focal))
         return _Prediction(truth[len(motion)], None)
 
-    monkeypatch.setattr(Lifter, "_predict", said)
-    path, told = benchmark_file(tmp_path / "b.npz"), []
-    evaluate_open(lifter, path, noisy=False, progress=lambda *step: told.append(step))
+    monkeypatch.setattr(Lifter, "_predict", found)
+    path, steps = benchmark_file(tmp_path / "b.npz"), []
+    evaluate_open(lifter, path, noisy=False, progress=lambda *step: steps.append(step))
     evaluate_open(lifter, path, noisy=True, known_focal=False)
     first = views()[0]
     exact = FOCAL * first[..., :2] / first[..., 2:] + np.array(SIZE) / 2
-    clean, noisy = asked[0][0], asked[3][0]
+    clean, noisy = calls[0][0], calls[3][0]
     np.testing.assert_allclose(clean.xy, exact, atol=0.051)
     np.testing.assert_allclose(noisy.xy, exact + 20, atol=0.051)
     np.testing.assert_allclose(clean.confidence, 1.0)
     np.testing.assert_allclose(noisy.confidence, 0.2)
-    assert [focal for _, focal in asked[:3]] == [FOCAL] * 3
-    assert asked[3][1] == pytest.approx(max(SIZE) / 2 / np.tan(np.radians(30)))
+    assert [focal for _, focal in calls[:3]] == [FOCAL] * 3
+    assert calls[3][1] == pytest.approx(max(SIZE) / 2 / np.tan(np.radians(30)))
     assert (clean.fps, clean.size, clean.skeleton) == (FPS, SIZE, H36M)
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_evaluate_open_with_a_real_lifter(tmp_path: Path, lifter: Lifter) -> None:

@@ -47,7 +47,7 @@ class Sequence:
     size: tuple[int, int]
     confidence: Float[np.ndarray, "t j"] | None = None
     focal: float | None = None
-    subject: str = "somebody"
+    subject: str = "unknown"
     split: str = "train"
 
     def __post_init__(self) -> None:

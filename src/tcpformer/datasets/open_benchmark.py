@@ -43,7 +43,7 @@ def make_open_benchmark(
     cameras: int = 2,
     seed: int = 2026,
 ) -> None:
-    """Film every sequence of a split and write the benchmark.
+    """Generate views of every sequence of a split and write the benchmark.
 
     Args:
         source: Motion capture, as `tcpformer data mocap` writes it, with activities.

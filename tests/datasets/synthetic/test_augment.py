@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from motions import walk
 
-from tcpformer.datasets.synthetic.augment import mirror_bodies, tilt_bodies, vary_proportions
+from tcpformer.datasets.clip_batch import mirror_joints
+from tcpformer.datasets.synthetic.augment import tilt_bodies, vary_proportions
 from tcpformer.skeleton import H36M
 
 MIRROR, JOINT = list(H36M.mirror), H36M.index
@@ -17,14 +18,14 @@ def walks() -> np.ndarray:
     return np.stack([xyz, xyz * [-1, -1, 1], xyz[..., [1, 0, 2]] * [1, -1, 1]]).repeat(20, axis=0)
 
 
-def test_mirror_bodies_exchanges_sides_and_is_its_own_inverse(
+def test_mirror_joints_exchanges_sides_and_is_its_own_inverse(
     walks: np.ndarray,
 ) -> None:
-    once = mirror_bodies(walks)
-    np.testing.assert_array_equal(mirror_bodies(once), walks)
+    once = mirror_joints(walks, H36M)
+    np.testing.assert_array_equal(mirror_joints(once, H36M), walks)
     np.testing.assert_array_equal(once[:, :, JOINT["LWrist"], 1:], walks[:, :, JOINT["RWrist"], 1:])
     np.testing.assert_array_equal(once[:, :, JOINT["LWrist"], 0], -walks[:, :, JOINT["RWrist"], 0])
-    assert mirror_bodies(walks.astype(np.float32)).dtype == np.float32
+    assert mirror_joints(walks.astype(np.float32), H36M).dtype == np.float32
 
 
 def bone_lengths(xyz: np.ndarray) -> dict[str, np.ndarray]:
@@ -64,11 +65,11 @@ def test_vary_proportions_keeps_root_and_bone_directions(
             assert ((one * other).sum(axis=-1) > 0).all()
 
 
-def test_vary_proportions_commutes_with_mirror_bodies(
+def test_vary_proportions_commutes_with_mirror_joints(
     walks: np.ndarray,
 ) -> None:
-    there = vary_proportions(mirror_bodies(walks), np.random.default_rng(3))
-    back = mirror_bodies(vary_proportions(walks, np.random.default_rng(3)))
+    there = vary_proportions(mirror_joints(walks, H36M), np.random.default_rng(3))
+    back = mirror_joints(vary_proportions(walks, np.random.default_rng(3)), H36M)
     np.testing.assert_allclose(there, back, rtol=0, atol=1e-12)
 
 

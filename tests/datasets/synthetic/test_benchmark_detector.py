@@ -56,9 +56,9 @@ def test_add_benchmark_noise_is_repeatable() -> None:
 
 def test_add_benchmark_noise_scales_with_the_person() -> None:
     xy, one, confidence = noisy(30)
-    _, other, likewise = noisy(30, size=1000.0)
+    _, other, same = noisy(30, size=1000.0)
     np.testing.assert_allclose(other / 1000, one, rtol=0, atol=1e-4)
-    np.testing.assert_allclose(likewise, confidence, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(same, confidence, rtol=0, atol=1e-3)
     np.testing.assert_array_equal(xy, noisy(30)[0])
 
 

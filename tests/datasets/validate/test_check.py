@@ -51,7 +51,7 @@ def test_check_sequence_finds_nothing_in_clean_data(sequences: list[Sequence], k
 @pytest.mark.parametrize("name", MISTAKES)
 def test_check_sequence_names_mistakes(name: str, rng: np.random.Generator) -> None:
     make, fault, detail = MISTAKES[name]
-    # Somebody who hardly moves can be late unseen behind a detector's errors.
+    # The lag of a person who hardly moves is hidden by a detector's errors.
     sequences = LONG if fault == "time shift" else NOISY
     hits = [BENCHMARK["named"](check_sequence(make(s, rng)), fault, detail) for s in sequences]
     assert np.mean(hits) >= 0.95

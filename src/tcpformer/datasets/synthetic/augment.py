@@ -12,22 +12,15 @@ from ..clip_batch import mirror_joints
 
 _JOINT = H36M.index
 
-
-def mirror_bodies(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 17 3"]:
-    """Mirror clips: negate x, exchange left and right."""
-    return mirror_joints(clips, H36M)
+Clips3D = Float[np.ndarray, "b t 17 3"]
 
 
-def mirror_half(
-    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
-) -> Float[np.ndarray, "b t 17 3"]:
+def mirror_half(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
     """Mirror each clip with probability 1/2."""
-    return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirror_bodies(clips), clips)
+    return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirror_joints(clips, H36M), clips)
 
 
-def vary_proportions(
-    clips: Float[np.ndarray, "b t 17 3"], rng: np.random.Generator
-) -> Float[np.ndarray, "b t 17 3"]:
+def vary_proportions(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
     """Scale the bones of each clip by random factors: within 10 %, equal on both sides.
 
     Hips get wider and shoulders narrower in half of the clips, and the base of the skull moves
@@ -52,11 +45,11 @@ def vary_proportions(
 
 
 def tilt_bodies(
-    clips: Float[np.ndarray, "b t 17 3"],
+    clips: Clips3D,
     seconds: Float[np.ndarray, "b t"],
     prob: float,
     rng: np.random.Generator,
-) -> Float[np.ndarray, "b t 17 3"]:
+) -> Clips3D:
     """Rotate some people about the pelvis and a horizontal axis: cartwheels, handstands.
 
     Args:
@@ -78,7 +71,7 @@ def tilt_bodies(
     return pelvis + around
 
 
-def _facing(clips: Float[np.ndarray, "b t 17 3"]) -> Float[np.ndarray, "b t 3"]:
+def _facing(clips: Clips3D) -> Float[np.ndarray, "b t 3"]:
     """Return the unit vector out of the chest."""
     right = clips[:, :, _JOINT["RShoulder"]] - clips[:, :, _JOINT["LShoulder"]]
     up = clips[:, :, _JOINT["Thorax"]] - clips[:, :, _JOINT["Hip"]]

@@ -13,7 +13,7 @@ from ..mocap import Mocap
 from ..open_benchmark import simulate_view
 from .augment import mirror_half, tilt_bodies, vary_proportions
 from .benchmark_detector import add_benchmark_noise
-from .cameras import sample_benchmark_views
+from .cameras import Clips3D, sample_benchmark_views
 from .limb_swap import choose_limbs, swap_limbs
 from .motions import SyntheticMotion
 
@@ -55,7 +55,7 @@ def generate_benchmark_clips(
 
 
 def simulate_benchmark_view(
-    camera: Float[np.ndarray, "b t 17 3"],
+    camera: Clips3D,
     seconds: Float[np.ndarray, " b"],
     rng: np.random.Generator,
 ) -> ClipBatch:

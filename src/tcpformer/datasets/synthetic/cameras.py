@@ -106,7 +106,7 @@ def sample_filmed_views(
     rng: np.random.Generator,
     config: FramingConfig = FramingConfig(),
 ) -> Views:
-    """Film each clip with a camera of its own.
+    """Put each clip into the axes of a camera of its own.
 
     Mostly phones, from wide to tele, in portrait or landscape, held at any height from the floor to
     overhead, some far above or below; tilted toward the person, who is anywhere in the picture.

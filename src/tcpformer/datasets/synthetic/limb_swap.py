@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from ...skeleton import H36M, stature
 
 _J = H36M.index
+Clips3D = Float[np.ndarray, "b t 17 3"]
 _LIMBS = {
     "arms": (("Shoulder", "Elbow", "Wrist"), ("Spine", "Thorax")),
     "legs": (("Hip", "Knee", "Ankle"), ("Hip", "Spine")),
@@ -26,10 +27,10 @@ def choose_limbs(prob: float, count: int, rng: np.random.Generator) -> Int[np.nd
 
 
 def swap_limbs(
-    bodies: Float[np.ndarray, "b t 17 3"],
-    donors: Float[np.ndarray, "b t 17 3"],
+    bodies: Clips3D,
+    donors: Clips3D,
     kind: Int[np.ndarray, " b"],
-) -> Float[np.ndarray, "b t 17 3"]:
+) -> Clips3D:
     """Return bodies with some limbs moved as their donors move them.
 
     Args:
@@ -46,11 +47,11 @@ def swap_limbs(
 
 
 def _swap(
-    bodies: Float[np.ndarray, "b t 17 3"],
-    donors: Float[np.ndarray, "b t 17 3"],
+    bodies: Clips3D,
+    donors: Clips3D,
     joints: tuple[str, ...],
     up: tuple[str, str],
-) -> Float[np.ndarray, "b t 17 3"]:
+) -> Clips3D:
     size = (stature(bodies).mean(axis=1) / stature(donors).mean(axis=1))[:, None, None]
     back = np.swapaxes(_trunk_axes(bodies, joints[0], up), -1, -2)
     turn = _trunk_axes(donors, joints[0], up) @ back
@@ -63,9 +64,7 @@ def _swap(
     return out
 
 
-def _trunk_axes(
-    bodies: Float[np.ndarray, "b t 17 3"], joint: str, up: tuple[str, str]
-) -> Float[np.ndarray, "b t 3 3"]:
+def _trunk_axes(bodies: Clips3D, joint: str, up: tuple[str, str]) -> Float[np.ndarray, "b t 3 3"]:
     """Return the axes of the trunk where limbs begin, as columns: right, up, and forward."""
     right = _unit(bodies[:, :, _J["R" + joint]] - bodies[:, :, _J["L" + joint]])
     above = bodies[:, :, _J[up[1]]] - bodies[:, :, _J[up[0]]]

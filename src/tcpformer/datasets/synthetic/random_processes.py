@@ -30,8 +30,8 @@ def ornstein_uhlenbeck(
         seconds: Time from one frame to the next, per clip.
         shape: Shape of a clip, time first.
         time_constant: Seconds after which the correlation has fallen to 1/e.
-        rng: Source of randomness.
         dtype: Precision of the noise and of the filter.
+        rng: Source of randomness.
     """
     return autoregressive(np.exp(-seconds / time_constant), shape, rng, dtype)
 

@@ -1,7 +1,7 @@
 """Checks of own data for common mistakes, with the most probable cause of each.
 
-What the numbers of a sequence ought to be follows from what people are: their bones, their knees,
-their speed; and from 2D and 3D being the same motion. One mistake can look like several: the checks
+The numbers of a sequence are compared with what people are (their bones, their knees, their speed)
+and 2D with 3D, which are the same motion. One mistake can look like several: the checks
 run from the plainest to the subtlest, and a check that an earlier finding would mislead is skipped.
 """
 
@@ -276,8 +276,8 @@ def _check_agreement(
         pose: Root-relative, of a person of standard height.
         rays: The 2D.
         max_lag: Frames.
-        config: Thresholds.
         behind: Whether the 3D lies behind the camera.
+        config: Thresholds.
     """
     few = _spread_frames(len(pose), config)
     some, some_rays = pose[few], rays[few]

@@ -94,6 +94,6 @@ def log_speed_ratio(
 
 
 def speed_ratio_limit(sequences: int, config: TempoConfig = TempoConfig()) -> float:
-    """Return the largest mean `log_speed_ratio` of so many sequences that chance explains."""
+    """Return the largest mean `log_speed_ratio` of n sequences that chance explains."""
     variance = config.folder_spread**2 + config.spread**2 / sequences
     return config.significance * float(np.sqrt(variance))

@@ -17,17 +17,17 @@ BASE = Config(frames=27, depth=1, width=8, heads=1, representation=8)
 
 
 @pytest.fixture
-def plans(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
     """Instead of training, note what would be trained; the score is the number of steps."""
     seen: list[TrainConfig] = []
 
-    def scores(plan: TrainConfig, budget: Budget, out: Path) -> dict[str, float]:
-        seen.append(plan)
-        return {key: float(plan.steps + plan.seed) for key in module.COLUMNS}
+    def scores(config: TrainConfig, budget: Budget, out: Path) -> dict[str, float]:
+        seen.append(config)
+        return {key: float(config.steps + config.seed) for key in module.COLUMNS}
 
     monkeypatch.setattr(module, "_scores", scores)
     paces = {"tcpformer": 0.4, "poseformerv2": 0.1, "strided-transformer": 0.8}
-    monkeypatch.setattr(module, "pace", lambda plan, data, out: paces[module.name_of(plan.network)])
+    monkeypatch.setattr(module, "pace", lambda config, data, out: paces[module.name_of(config.network)])
     return seen
 
 
@@ -37,18 +37,18 @@ def budget(tmp_path: Path, **changes: int) -> Budget:
 
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_networks_of_a_table_differ_in_what_it_is_about_alone(
-    table: str, tmp_path: Path, plans: list[TrainConfig]
+    table: str, tmp_path: Path, configs: list[TrainConfig]
 ) -> None:
     result = ablate(table, BASE, tmp_path, budget(tmp_path, seeds=2))
     assert list(result.rows) == list(TABLES[table])
-    assert len({(str(plan.network), plan.variant) for plan in plans}) == len(TABLES[table])
-    rest = {(p.batch, p.steps, p.rate, p.spacing, p.average) for p in plans}
+    assert len({(str(config.network), config.variant) for config in configs}) == len(TABLES[table])
+    rest = {(p.batch_size, p.steps, p.lr, p.frame_step, p.ema_decay) for p in configs}
     assert len(rest) == 1
-    assert [plan.seed for plan in plans] == [0, 1] * len(TABLES[table])
+    assert [config.seed for config in configs] == [0, 1] * len(TABLES[table])
 
 
 def test_systems_get_equally_many_frames_then_equal_time(
-    tmp_path: Path, plans: list[TrainConfig]
+    tmp_path: Path, configs: list[TrainConfig]
 ) -> None:
     """A network four times as fast takes four times the steps of the first one, in its time."""
     frames, times = compare(small_systems(), tmp_path, budget(tmp_path, frames=43_200, seeds=1))
@@ -60,14 +60,14 @@ def test_systems_get_equally_many_frames_then_equal_time(
         "StridedTransformer": 50.0,
     }
     assert times.about["PoseFormerV2"]["frames"] == 400 * FRAMES_A_STEP
-    supervised = {p.batch * (1 if p.batch == FRAMES_A_STEP else 9) for p in plans}
+    supervised = {p.batch_size * (1 if p.batch_size == FRAMES_A_STEP else 9) for p in configs}
     assert supervised == {FRAMES_A_STEP}
 
 
-def test_a_run_never_goes_back(tmp_path: Path, plans: list[TrainConfig]) -> None:
+def test_a_run_never_goes_back(tmp_path: Path, configs: list[TrainConfig]) -> None:
     """The shorter of two budgets comes first: the longer one goes on from it."""
     compare(small_systems(), tmp_path, budget(tmp_path, frames=43_200, seeds=1))
-    steps = [plan.steps for plan in plans]
+    steps = [config.steps for config in configs]
     assert steps == [100, 100, 100, 400, 50, 100]
 
 

@@ -32,36 +32,36 @@ def test_the_published_ones_are_of_the_packaged_size_and_all_see_the_same() -> N
 def test_each_gets_the_time_and_stages_share_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plans: list[TrainConfig] = []
+    configs: list[TrainConfig] = []
 
-    def note(plan: TrainConfig, data: Path, out: Path, machine: HardwareConfig) -> None:
+    def note(config: TrainConfig, data: Path, out: Path, hardware: HardwareConfig) -> None:
         out.mkdir(parents=True)
-        plans.append(plan)
+        configs.append(config)
 
     scores = {"frames": 10.0, "mpjpe": 50.0}
-    monkeypatch.setattr(module, "pace", lambda plan, *rest: 0.5 if plan.init is None else 2.0)
+    monkeypatch.setattr(module, "pace", lambda config, *rest: 0.5 if config.init_from is None else 2.0)
     monkeypatch.setattr(module, "train", note)
     monkeypatch.setattr(module, "_score", lambda *rest: {"clean": scores, "noisy": scores})
-    first, then = Stage(network=POSES, share=0.75), Stage(network=BOTH, share=0.25, batch=4)
+    first, then = Stage(network=POSES, share=0.75), Stage(network=BOTH, share=0.25, batch_size=4)
     systems = {"one": [Stage(network=POSES)], "two": [first, then]}
     rules = Rules(data=tmp_path, benchmark=tmp_path, minutes=10.0)
     table = contest(systems, tmp_path, rules)
-    assert [plan.steps for plan in plans] == [1200, 900, 75]
-    assert [plan.init for plan in plans] == [None, None, str(tmp_path / "two/stage_0_900/weights")]
+    assert [config.steps for config in configs] == [1200, 900, 75]
+    assert [config.init_from for config in configs] == [None, None, str(tmp_path / "two/stage_0_900/weights")]
     assert f"| {1200 * 64 * 3:,} | 50.0 |" in table
     assert f"| {900 * 64 * 3 + 75 * 4 * 3:,} | 50.0 |" in table
     contest(systems, tmp_path, rules)
-    assert len(plans) == 3, "what is done is not done again"
+    assert len(configs) == 3, "what is done is not done again"
     contest({"one": systems["one"]}, tmp_path, replace(rules, minutes=5.0))
-    assert plans[3:] == [replace(plans[0], steps=600)], "in another time it is another run"
+    assert configs[3:] == [replace(configs[0], steps=600)], "in another time it is another run"
 
 
 def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mocap_file(tmp_path / "m.npz")
     monkeypatch.setattr(module, "pace", lambda *rest: 30.0)
     stages = [
-        Stage(network=POSES, share=0.5, batch=2),
-        Stage(network=BOTH, share=0.5, batch=2),
+        Stage(network=POSES, share=0.5, batch_size=2),
+        Stage(network=BOTH, share=0.5, batch_size=2),
     ]
     rules = Rules(data=tmp_path / "m.npz", benchmark=EXCERPT, minutes=2.0, every=16)
     table = contest({"tiny": stages}, tmp_path, rules)

@@ -12,20 +12,20 @@ from trainings import MOCAP, OWN, data_of, shrunk
 from tcpformer.skeleton import H36M
 from tcpformer.training import data as sources
 from tcpformer.training.config import Data, TrainConfig
-from tcpformer.training.data import Cut, open_source
+from tcpformer.training.data import VideoSource, open_source
 
 SH, CPN, THREED = (
     shrunk("h36m-81"),
     replace(shrunk("h36m-81"), data="h36m-cpn"),
     shrunk("3dhp-9"),
 )
-FILMED = replace(MOCAP, footage="as-filmed")
-PLANS = {"mocap": MOCAP, "own": OWN, "h36m-sh": SH, "h36m-cpn": CPN, "3dhp": THREED}
+FILMED = replace(MOCAP, camera_domain="as-filmed")
+CONFIGS = {"mocap": MOCAP, "own": OWN, "h36m-sh": SH, "h36m-cpn": CPN, "3dhp": THREED}
 
 
 @pytest.fixture(autouse=True)
 def _few_clips_to_judge_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "JUDGED_CLIPS", 64)
+    monkeypatch.setattr(sources, "VALIDATION_CLIPS", 64)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
-def opened(plan: TrainConfig, folder: Path) -> Cut:
-    source = open_source(plan, data_of(plan.data, folder / plan.data))
-    assert isinstance(source, Cut)
+def opened(config: TrainConfig, folder: Path) -> VideoSource:
+    source = open_source(config, data_of(config.data, folder / config.data))
+    assert isinstance(source, VideoSource)
     return source
 
 
@@ -45,20 +45,20 @@ def arrays(clips: ClipBatch) -> tuple[np.ndarray, ...]:
 
 @pytest.mark.parametrize("kind", get_args(Data))
 def test_a_batch_depends_on_its_number_and_the_seed_alone(kind: Data, folder: Path) -> None:
-    plan, data = PLANS[kind], data_of(kind, folder / kind)
-    one, other = open_source(plan, data), open_source(plan, data)
+    config, data = CONFIGS[kind], data_of(kind, folder / kind)
+    one, other = open_source(config, data), open_source(config, data)
     first, again = one.batch(3, 4), (other.batch(2, 4), other.batch(3, 4))[1]
     for a, b in zip(arrays(first), arrays(again), strict=True):
         assert a.shape == (4, 9, 17, 3)
         np.testing.assert_array_equal(a, b)
-    reseeded = open_source(replace(plan, seed=plan.seed + 1), data).batch(3, 4)
+    reseeded = open_source(replace(config, seed=config.seed + 1), data).batch(3, 4)
     assert (reseeded.xyc != first.xyc).any()
     assert (one.batch(4, 4).xyc != first.xyc).any()
 
 
 def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
-    plain, filmed = (open_source(plan, data).batch(3, 4) for plan in (MOCAP, FILMED))
+    plain, filmed = (open_source(config, data).batch(3, 4) for config in (MOCAP, FILMED))
     assert (plain.xyc != filmed.xyc).any()
     assert filmed.xyc.shape == (4, 9, 17, 3)
     for a, b in zip(arrays(open_source(FILMED, data).batch(3, 4)), arrays(filmed), strict=True):
@@ -69,12 +69,12 @@ def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
 
 def test_mixed_footage_is_half_of_each(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
-    mixed = open_source(replace(MOCAP, footage="mixed"), data)
+    mixed = open_source(replace(MOCAP, camera_domain="mixed"), data)
     plain, filmed = open_source(MOCAP, data).batch(3, 3), open_source(FILMED, data).batch(3, 2)
     for a, b, both in zip(*map(arrays, (plain, filmed, mixed.batch(3, 5))), strict=True):
         np.testing.assert_array_equal(both, np.concatenate([a, b]))
     assert len(mixed.batch(0, 1).xyc) == 1
-    assert set(mixed.judges) == {"clean", "noisy", "filmed"}
+    assert set(mixed.val_clips) == {"clean", "noisy", "filmed"}
 
 
 @pytest.mark.parametrize("footage", ["benchmark-like", "as-filmed"])
@@ -83,18 +83,18 @@ def test_new_poses_are_for_training_and_not_for_judging(
     footage: Literal["benchmark-like", "as-filmed"], field: str, folder: Path
 ) -> None:
     data = data_of("mocap", folder / "mocap")
-    plan = replace(MOCAP, footage=footage)
-    plain, new = (open_source(replace(plan, **{field: share}), data) for share in (0.0, 1.0))
+    config = replace(MOCAP, camera_domain=footage)
+    plain, new = (open_source(replace(config, **{field: share}), data) for share in (0.0, 1.0))
     assert (plain.batch(0, 8).xyz != new.batch(0, 8).xyz).any()
     for a, b in zip(arrays(new.batch(0, 8)), arrays(new.batch(0, 8)), strict=True):
         np.testing.assert_array_equal(a, b)
-    for kind, judge in plain.judges.items():
-        np.testing.assert_array_equal(judge.xyz, new.judges[kind].xyz)
+    for kind, judge in plain.val_clips.items():
+        np.testing.assert_array_equal(judge.xyz, new.val_clips[kind].xyz)
 
 
 def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
-    one, other = (open_source(plan, data).judges for plan in (MOCAP, FILMED))
+    one, other = (open_source(config, data).val_clips for config in (MOCAP, FILMED))
     for kind in ("clean", "noisy"):
         np.testing.assert_array_equal(one[kind].xyc, other[kind].xyc)
     assert (other["filmed"].xyc[..., 2] == 0).any()
@@ -103,7 +103,7 @@ def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Pa
 def test_every_pass_holds_every_clip_once(folder: Path) -> None:
     """Whatever the size of the batches, also where it does not divide the pass."""
     source = opened(OWN, folder)
-    known = source.footage.cut_clips(source.cuts, 9, "aimed").xyz
+    known = source.footage.cut_clips(source.cuts, 9, "centered-camera").xyz
     for turn in range(2):
         rows = [source.batch(n, 1) for n in range(turn * source.epoch, (turn + 1) * source.epoch)]
         seen = [unmirrored(clips.xyz[0], known) for clips in rows]
@@ -127,7 +127,7 @@ def test_half_of_the_clips_are_mirrored(folder: Path) -> None:
     turned = np.concatenate([source._pass(turn)[:, 2] for turn in range(40)])
     assert 0.4 < turned.mean() < 0.6
     rows = source._pass(0)
-    plain = source.footage.cut_clips(rows[:, :2], 9, "aimed").xyz
+    plain = source.footage.cut_clips(rows[:, :2], 9, "centered-camera").xyz
     batch = source.batch(0, source.epoch).xyz
     same = [np.array_equal(a, b) for a, b in zip(batch, plain, strict=True)]
     np.testing.assert_array_equal(same, rows[:, 2] == 0)
@@ -136,13 +136,13 @@ def test_half_of_the_clips_are_mirrored(folder: Path) -> None:
 def test_clips_begin_a_third_of_a_clip_apart_or_as_asked(folder: Path) -> None:
     starts = opened(OWN, folder).cuts[:, 1]
     assert set(np.diff(starts[:6])) == {3}
-    starts = opened(replace(OWN, stride=5), folder).cuts[:, 1]
+    starts = opened(replace(OWN, hop=5), folder).cuts[:, 1]
     assert set(np.diff(starts[:6])) == {5}
 
 
 def test_wide_spacings_stay_within_a_sequence(folder: Path) -> None:
     """No frame is repeated to fill a clip, even at the widest spacing."""
-    source = opened(replace(OWN, spacing=(1, 3)), folder)
+    source = opened(replace(OWN, frame_step=(1, 3)), folder)
     lengths = source.footage.lengths[source.cuts[:, 0]]
     assert (source.cuts[:, 1] + 3 * 8 < lengths).all()
     spans = {
@@ -151,39 +151,39 @@ def test_wide_spacings_stay_within_a_sequence(folder: Path) -> None:
     assert len(spans) > 3
 
 
-@pytest.mark.parametrize("plan", [SH, CPN, THREED], ids=lambda plan: plan.data)
-def test_whoever_is_held_out_is_not_trained_on(plan: TrainConfig, folder: Path) -> None:
-    source = opened(plan, folder)
+@pytest.mark.parametrize("config", [SH, CPN, THREED], ids=lambda config: config.data)
+def test_whoever_is_held_out_is_not_trained_on(config: TrainConfig, folder: Path) -> None:
+    source = opened(config, folder)
     assert "S8" not in source.footage.subjects
-    assert list(source.judges) == ["val"]
+    assert list(source.val_clips) == ["val"]
     for select in ("test", "last"):
-        without = opened(replace(plan, select=select), folder)
+        without = opened(replace(config, checkpoint_selection=select), folder)
         assert without.footage.subjects == source.footage.subjects
-        assert without.judges == {}
-        whole = opened(replace(plan, select=select, holdout=()), folder)
+        assert without.val_clips == {}
+        whole = opened(replace(config, checkpoint_selection=select, val_subjects=()), folder)
         assert "S8" in whole.footage.subjects
-        assert whole.epoch > source.epoch
+        assert whole.epoch > source.clips_per_epoch
     with pytest.raises(ValueError, match=r"expected subjects among .*'S8'.*got \['S2'\]"):
-        opened(replace(plan, holdout=("S2",)), folder)
+        opened(replace(config, val_subjects=("S2",)), folder)
 
 
 @pytest.mark.parametrize(
-    ("plan", "judges"),
+    ("config", "judges"),
     [
-        (replace(OWN, select="validation"), ["val"]),
-        (replace(OWN, select="test"), ["test"]),
+        (replace(OWN, checkpoint_selection="validation"), ["val"]),
+        (replace(OWN, checkpoint_selection="test"), ["test"]),
         (OWN, []),
         (MOCAP, ["clean", "noisy"]),
         (FILMED, ["clean", "noisy", "filmed"]),
-        (replace(MOCAP, select="last"), []),
+        (replace(MOCAP, checkpoint_selection="last"), []),
     ],
 )
 def test_one_judges_by_the_split_that_is_asked_for(
-    plan: TrainConfig, judges: list[str], folder: Path
+    config: TrainConfig, judges: list[str], folder: Path
 ) -> None:
-    source = open_source(plan, data_of(plan.data, folder / plan.data))
-    assert list(source.judges) == judges
-    for clips in source.judges.values():
+    source = open_source(config, data_of(config.data, folder / config.data))
+    assert list(source.val_clips) == judges
+    for clips in source.val_clips.values():
         assert len(clips.xyc) > 0
 
 
@@ -195,10 +195,10 @@ def test_the_unit_is_that_of_the_data(folder: Path) -> None:
 
 
 def test_the_convention_says_what_was_trained_on(folder: Path) -> None:
-    assert opened(SH, folder).convention.unit == "screen"
-    assert opened(THREED, folder).convention.skeleton == "mpi-inf-3dhp"
-    assert opened(replace(OWN, rule="screen"), folder).convention.rule == "screen"
-    assert opened(replace(OWN, spacing=(2, 4)), folder).convention.spacing == 3
+    assert opened(SH, folder).spec.unit == "screen"
+    assert opened(THREED, folder).spec.skeleton == "mpi-inf-3dhp"
+    assert opened(replace(OWN, normalization="screen"), folder).spec.normalization == "screen"
+    assert opened(replace(OWN, frame_step=(2, 4)), folder).spec.frame_step == 3
 
 
 def test_exact_2d_has_no_doubt(folder: Path) -> None:
@@ -207,6 +207,6 @@ def test_exact_2d_has_no_doubt(folder: Path) -> None:
 
 
 def test_data_that_are_not_there_are_missed(tmp_path: Path) -> None:
-    for plan in (MOCAP, SH, CPN, THREED):
+    for config in (MOCAP, SH, CPN, THREED):
         with pytest.raises((FileNotFoundError, ValueError), match="nowhere"):
-            open_source(plan, tmp_path / "nowhere")
+            open_source(config, tmp_path / "nowhere")

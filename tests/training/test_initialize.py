@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from trainings import MACHINE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
+from trainings import HARDWARE, NETWORKS, OWN, STRIDED, TINY, own_folder, run, same
 
 from research.variants import Variant
 from tcpformer.models import build
@@ -15,9 +15,9 @@ from tcpformer.models.checkpoint import load_model, save_model
 from tcpformer.models.pose_transformer import Config as PosesConfig
 from tcpformer.models.pose_transformer import PoseTransformer
 from tcpformer.models.tcpformer import Config, TCPFormer
-from tcpformer.training import hardware as machine
+from tcpformer.training import hardware as hardware
 from tcpformer.training import initialize as begin
-from tcpformer.training.config import PRESETS, TrainConfig
+from tcpformer.training.config import TrainConfig
 from tcpformer.training.initialize import beside, build_or_load_model, grown, with_joints
 
 pytestmark = pytest.mark.usefixtures("quick_training")
@@ -36,7 +36,7 @@ def test_recomputing_and_compiling_are_by_layer(
     compiled: list[nn.Module] = []
     monkeypatch.setattr(nn.Module, "compile", lambda layer: compiled.append(layer))
     model = build(replace(NETWORKS[network], depth=2))
-    machine.wrap_layers(model, replace(MACHINE, compile=True, recompute=True))
+    hardware.wrap_layers(model, replace(HARDWARE, compile=True, activation_checkpointing=True))
     assert len(compiled) == 4
     wrapped = [layer for layer in model.modules() if "forward" in vars(layer)]
     assert wrapped == compiled
@@ -65,8 +65,8 @@ def test_the_optimizer_is_the_planned_one(preset: str, kind: str, decays: list[f
 def test_packaged_weights_are_gone_on_with(name: str) -> None:
     """They have a second head, which is not trained along; the pose starts as it was."""
     packed = load_model(name)
-    network = replace(packed.config, spread=False)
-    model = build_or_load_model(replace(PRESETS["open"], network=network, init=name)).eval()
+    network = replace(packed.config, uncertainty=False)
+    model = build_or_load_model(replace(PRESETS["open"], network=network, init_from=name)).eval()
     assert not [key for key in model.state_dict() if key.startswith("spread.")]
     x = torch.randn(2, network.frames, 17, 3)
     with torch.inference_mode():
@@ -79,9 +79,9 @@ def test_a_variant_is_trained_and_never_loaded_as_another_network(
 ) -> None:
     variant = Variant(pum="mlp") if pum == "mlp" else Variant(mixing="0 fixed")
     modules = "pum+pim" if pum == "mlp" else "all"
-    plan = replace(OWN, network=replace(TINY, modules=modules), variant=variant)
-    mean, _ = run(plan, data, tmp_path)
-    again, _ = run(plan, data, tmp_path)
+    config = replace(OWN, network=replace(TINY, modules=modules), variant=variant)
+    mean, _ = run(config, data, tmp_path)
+    again, _ = run(config, data, tmp_path)
     assert same(mean, again)
     if pum == "mlp":
         with pytest.raises(ValueError, match=r"the keys are not those of .*missing: .*pum"):
@@ -197,7 +197,7 @@ def test_whole_poses_alone_go_on_in_a_network_of_joints(tmp_path: Path, rotary: 
     save_model(poses, tmp_path / "poses")
     config = replace(_lively(9).config, pose_layers=2, rotary_poses=rotary)
     begun = build_or_load_model(
-        TrainConfig(steps=1, network=config, init=str(tmp_path / "poses"))
+        TrainConfig(steps=1, network=config, init_from=str(tmp_path / "poses"))
     ).eval()
     torch.testing.assert_close(begun(x), poses(x), atol=1e-5, rtol=0)
     assert begun.config == config
@@ -257,7 +257,7 @@ def test_of_rotary_layers_what_a_frame_says_of_itself_stays(tmp_path: Path) -> N
     save_model(short, tmp_path / "short")
     config = replace(short.config, frames=27)
     long = build_or_load_model(
-        TrainConfig(network=config, init=str(tmp_path / "short"), steps=1)
+        TrainConfig(network=config, init_from=str(tmp_path / "short"), steps=1)
     ).eval()
     torch.testing.assert_close(long(x)[:, 9:18], short(x[:, 9:18]), atol=1e-6, rtol=0)
     both = _lively(9, pose_layers=2, rotary_poses=True)
@@ -296,10 +296,10 @@ def test_longer_refuses_anything_else(change: dict[str, int]) -> None:
 def test_a_run_may_start_from_shorter_weights(data: Path, tmp_path: Path) -> None:
     first, _ = run(OWN, data, tmp_path / "short")
     init = str(tmp_path / "short" / "weights")
-    plan = replace(OWN, network=replace(TINY, frames=27), init=init, rate=0.0, steps=1)
-    second, _ = run(plan, data, tmp_path / "long")
+    config = replace(OWN, network=replace(TINY, frames=27), init_from=init, lr=0.0, steps=1)
+    second, _ = run(config, data, tmp_path / "long")
     x = torch.randn(1, 9, 17, 3)
     with torch.inference_mode():
         torch.testing.assert_close(second(x.repeat(1, 3, 1, 1))[:, :9], first(x), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="cannot start"):
-        run(replace(OWN, network=STRIDED, init=init), data, tmp_path / "other")
+        run(replace(OWN, network=STRIDED, init_from=init), data, tmp_path / "other")

@@ -13,7 +13,7 @@ from tcpformer.models.checkpoint import load_model
 from tcpformer.training import train as training
 from tcpformer.training.config import TrainConfig
 from tcpformer.training.run_dir import RunDir
-from tcpformer.training.train import rate_at
+from tcpformer.training.train import lr_factor
 
 pytestmark = pytest.mark.usefixtures("quick_training")
 
@@ -27,58 +27,58 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Interrupted(Exception):
-    """Someone pulled the plug."""
+    """Raised in the middle of a run."""
 
 
-def interrupted(plan: TrainConfig, data: Path, out: Path, at: int, **machine: Any) -> None:
-    """Run until the plug is pulled, with a checkpoint at every step."""
+def interrupted(config: TrainConfig, data: Path, out: Path, at: int, **hardware: Any) -> None:
+    """Run until a step, with a checkpoint at every step."""
 
     def rate(step: int, *rest: Any) -> float:
         if step == at:
             raise Interrupted
-        return rate_at(step, *rest)
+        return lr_factor(step, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "rate_at", rate)
+        patch.setattr(training, "lr_factor", rate)
         with pytest.raises(Interrupted):
-            run(plan, data, out, save_seconds=0.0, **machine)
+            run(config, data, out, checkpoint_seconds=0.0, **hardware)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_a_run_goes_on_bit_for_bit(
+def test_train_resumes_bit_for_bit(
     network: str, accumulate: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "LOG_EVERY", 3)
-    plan = replace(
+    config = replace(
         OWN,
         network=NETWORKS[network],
-        accumulate=accumulate,
-        select="validation",
-        clip_gradient=1.0,
+        grad_accum_steps=accumulate,
+        checkpoint_selection="validation",
+        grad_clip_norm=1.0,
     )
-    whole, _ = run(plan, data, tmp_path / "whole", score_every=2)
+    whole, _ = run(config, data, tmp_path / "whole", validate_every=2)
     for at in (2, 5):
-        interrupted(plan, data, tmp_path / "a", at=at, score_every=2)
-    again, _ = run(plan, data, tmp_path / "a", score_every=2)
+        interrupted(config, data, tmp_path / "a", at=at, validate_every=2)
+    again, _ = run(config, data, tmp_path / "a", validate_every=2)
     assert same(again, whole)
     assert logged(tmp_path / "a") == logged(tmp_path / "whole")
     assert same(load_model(tmp_path / "a" / "best"), load_model(tmp_path / "whole" / "best"))
 
 
-def test_a_run_killed_between_weights_and_checkpoint_goes_on(
+def test_train_resumes_after_kill_between_weights_and_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = run(OWN, data, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(RunDir, "save", lambda *what: (_ for _ in ()).throw(Interrupted))
+        patch.setattr(RunDir, "save_checkpoint", lambda *what: (_ for _ in ()).throw(Interrupted))
         with pytest.raises(Interrupted):
             run(OWN, data, tmp_path / "a")
     run(OWN, data, tmp_path / "a")
     assert same(load_model(tmp_path / "a" / "weights"), whole)
 
 
-def test_a_finished_run_is_only_read_and_may_go_on_for_longer(data: Path, tmp_path: Path) -> None:
+def test_train_reads_finished_run_and_extends_it(data: Path, tmp_path: Path) -> None:
     mean, _ = run(OWN, data, tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     again, rows = run(OWN, data, tmp_path)
@@ -91,23 +91,23 @@ def test_a_finished_run_is_only_read_and_may_go_on_for_longer(data: Path, tmp_pa
     assert same(more, whole)  # the rate is level: what comes later does not matter
 
 
-def test_another_plan_is_refused_before_anything_is_written(data: Path, tmp_path: Path) -> None:
+def test_train_refuses_other_config_before_writing(data: Path, tmp_path: Path) -> None:
     run(OWN, data, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    with pytest.raises(ValueError, match="holds a run with other seed; give its plan or another"):
+    with pytest.raises(ValueError, match="holds a run with other seed; give its configuration or another"):
         run(replace(OWN, seed=3), data, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_fewer_steps_than_are_done_are_refused(data: Path, tmp_path: Path) -> None:
+def test_train_refuses_fewer_steps_than_done(data: Path, tmp_path: Path) -> None:
     run(OWN, data, tmp_path)
     about = (tmp_path / "run.json").read_text()
-    with pytest.raises(ValueError, match="holds a run of 6 steps already, 2 were asked for"):
+    with pytest.raises(ValueError, match="holds a run of 6 steps already, expected at most 2"):
         run(replace(OWN, steps=2), data, tmp_path)
     assert (tmp_path / "run.json").read_text() == about
 
 
-def test_other_data_are_refused_and_moved_ones_are_not(data: Path, tmp_path: Path) -> None:
+def test_train_refuses_other_data_but_not_moved_data(data: Path, tmp_path: Path) -> None:
     run(OWN, data, tmp_path / "run")
     moved = tmp_path / "elsewhere"
     shutil.copytree(data, moved)

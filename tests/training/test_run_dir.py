@@ -6,104 +6,104 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainings import MACHINE, MOCAP, OWN
+from trainings import HARDWARE, MOCAP, OWN
 
 from tcpformer.training import run_dir as module
-from tcpformer.training.config import config_to_dict
+from tcpformer.training.presets import config_to_dict
 from tcpformer.training.run_dir import RunDir
 
 
 def kept(plan_step: int = 4) -> dict[str, object]:
-    return {"plan": config_to_dict(OWN), "processes": 1, "step": plan_step}
+    return {"config": config_to_dict(OWN), "processes": 1, "step": plan_step}
 
 
 def test_a_new_folder_has_nothing_to_go_on_from(tmp_path: Path) -> None:
-    assert RunDir(tmp_path / "a" / "b").left(OWN, 1) is None
+    assert RunDir(tmp_path / "a" / "b").load_checkpoint(OWN, 1) is None
     assert not (tmp_path / "a").exists(), "it is made when something begins"
 
 
 def test_what_is_kept_is_found(tmp_path: Path) -> None:
-    record = RunDir(tmp_path)
-    record.save(kept() | {"weights": torch.arange(3)})
-    left = record.left(OWN, 1)
+    folder = RunDir(tmp_path)
+    folder.save(kept() | {"weights": torch.arange(3)})
+    left = folder.load_checkpoint(OWN, 1)
     assert left is not None
     assert left["step"] == 4
     torch.testing.assert_close(left["weights"], torch.arange(3))
-    assert record.left(replace(OWN, steps=100), 1) is not None
-    assert record.left(replace(OWN, steps=0, epochs=9), 1) is not None
-    assert record.left(replace(OWN, steps=100, cooldown=0.4), 1) is not None
+    assert folder.load_checkpoint(replace(OWN, steps=100), 1) is not None
+    assert folder.load_checkpoint(replace(OWN, steps=0, epochs=9), 1) is not None
+    assert folder.load_checkpoint(replace(OWN, steps=100, cooldown=0.4), 1) is not None
 
 
 def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
-    record = RunDir(tmp_path)
-    record.save(kept())
+    folder = RunDir(tmp_path)
+    folder.save(kept())
     network = replace(OWN.network, width=16)
-    for plan, words in (
-        (replace(OWN, rate=0.1, seed=3), "other rate, seed; give its plan or another folder"),
+    for config, words in (
+        (replace(OWN, lr=0.1, seed=3), "other rate, seed; give its config or another folder"),
         (replace(OWN, network=network), "other network"),
         (MOCAP, "other data, select, spacing"),
     ):
         with pytest.raises(ValueError, match=words):
-            record.left(plan, 1)
+            folder.load_checkpoint(config, 1)
     with pytest.raises(ValueError, match="other processes"):
-        record.left(OWN, 2)
+        folder.load_checkpoint(OWN, 2)
 
 
 def test_a_run_from_before_a_field_was_there_is_gone_on_with(tmp_path: Path) -> None:
-    """If the plan says what was done then, which is what a plan says without the field."""
-    record = RunDir(tmp_path)
+    """If the config says what was done then, which is what a config says without the field."""
+    folder = RunDir(tmp_path)
     before = {key: value for key, value in config_to_dict(MOCAP).items() if key != "footage"}
-    record.save(kept() | {"plan": before})
-    assert record.left(MOCAP, 1) is not None
+    folder.save(kept() | {"config": before})
+    assert folder.load_checkpoint(MOCAP, 1) is not None
     with pytest.raises(ValueError, match="other footage"):
-        record.left(replace(MOCAP, footage="as-filmed"), 1)
+        folder.load_checkpoint(replace(MOCAP, camera_domain="as-filmed"), 1)
     network = {key: value for key, value in before["network"].items() if key != "rotary_poses"}
-    record.save(kept() | {"plan": before | {"network": network}})
-    assert record.left(MOCAP, 1) is not None
-    record.save(kept() | {"plan": before | {"gone": 1}})
-    with pytest.raises(ValueError, match=r"a plan of another version of this package .*gone"):
-        record.left(MOCAP, 1)
-    record.save(kept() | {"plan": before | {"network": network}})
+    folder.save(kept() | {"config": before | {"network": network}})
+    assert folder.load_checkpoint(MOCAP, 1) is not None
+    folder.save(kept() | {"config": before | {"gone": 1}})
+    with pytest.raises(ValueError, match=r"a config of another version of this package .*gone"):
+        folder.load_checkpoint(MOCAP, 1)
+    folder.save(kept() | {"config": before | {"network": network}})
     poses = replace(MOCAP.network, pose_layers=1, rotary_poses=True)
     with pytest.raises(ValueError, match="other network"):
-        record.left(replace(MOCAP, network=poses), 1)
+        folder.load_checkpoint(replace(MOCAP, network=poses), 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"half"])
 def test_a_broken_checkpoint_is_said_to_be(content: bytes, tmp_path: Path) -> None:
-    record = RunDir(tmp_path)
-    record.save(kept())
+    folder = RunDir(tmp_path)
+    folder.save(kept())
     file = tmp_path / "checkpoint.pt"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2] if content == b"half" else content)
     with pytest.raises(ValueError, match=r"checkpoint.pt is broken; delete it"):
-        record.left(OWN, 1)
+        folder.load_checkpoint(OWN, 1)
 
 
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     torch.save(kept() | {"more": Path("a")}, tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="is broken"):
-        RunDir(tmp_path).left(OWN, 1)
+        RunDir(tmp_path).load_checkpoint(OWN, 1)
 
 
 def test_what_came_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
     """A line that was cut off, too."""
-    record = RunDir(tmp_path)
+    folder = RunDir(tmp_path)
     for step in (2, 4, 6):
-        record.log({"step": step, "loss": 0.1 + 0.2})
+        folder.log({"step": step, "loss": 0.1 + 0.2})
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 8, "lo')
-    assert [row["step"] for row in record.rows()] == [2, 4, 6]
-    record.begin(OWN, MACHINE, 4)
-    assert record.rows() == [{"step": 2, "loss": 0.1 + 0.2}, {"step": 4, "loss": 0.1 + 0.2}]
+    assert [row["step"] for row in folder.read_log()] == [2, 4, 6]
+    folder.start(OWN, HARDWARE, 4)
+    assert folder.read_log() == [{"step": 2, "loss": 0.1 + 0.2}, {"step": 4, "loss": 0.1 + 0.2}]
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
 
 
 def test_the_folder_says_what_the_run_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    RunDir(tmp_path).begin(OWN, MACHINE, 0, data="here", processes=1)
+    RunDir(tmp_path).start(OWN, HARDWARE, 0, data="here", processes=1)
     about = json.loads((tmp_path / "run.json").read_text())
-    assert about["plan"] == json.loads(json.dumps(config_to_dict(OWN)))
-    assert about["machine"]["device"] == "cpu"
+    assert about["config"] == json.loads(json.dumps(config_to_dict(OWN)))
+    assert about["hardware"]["device"] == "cpu"
     assert (about["data"], about["processes"]) == ("here", 1)
     assert about["versions"]["torch"] == torch.__version__
     assert {"command", "git"} <= about.keys()
@@ -114,17 +114,17 @@ def test_the_folder_says_what_the_run_was(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_revision_is_of_the_code_and_not_of_what_lies_around(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "record.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "folder.py"))
     assert module._revision() is None
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:
-    record = RunDir(tmp_path)
-    record.log({"step": 1, "loss": 2.0})
-    record.draw()
+    folder = RunDir(tmp_path)
+    folder.log({"step": 1, "loss": 2.0})
+    folder.draw_curves()
     without = (tmp_path / "curves.png").read_bytes()
-    record.log({"step": 2, "loss": 1.0, "val_mpjpe": 50.0, "val_p_mpjpe": 40.0})
-    record.draw()
+    folder.log({"step": 2, "loss": 1.0, "val_mpjpe": 50.0, "val_p_mpjpe": 40.0})
+    folder.draw_curves()
     assert (tmp_path / "curves.png").read_bytes() != without
     assert without.startswith(b"\x89PNG")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import importlib.util
 import inspect
 import io
@@ -27,8 +28,8 @@ from tcpformer.io.video import write_video
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SLOW = {"export.md"}
 """Pages whose blocks take more than 5 s."""
-FOREIGN_OPTIONS = {"--shm-size"}
-"""Options in inline code that belong to other programs."""
+FOREIGN_OPTIONS = {"--index-url", "--shm-size", "--config", "--hardware"}
+"""Options in inline code of other programs, and groups of options."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,14 @@ def test_table_of_keys_is_what_a_motion_file_holds(folder: Path) -> None:
     rows = re.findall(r"^\| (`.+?) \|", section, flags=re.MULTILINE)
     with np.load(folder / "out/person_0/motion.npz") as file:
         assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(file.files)
+
+
+@pytest.mark.parametrize("weights", ["default", "fast"])
+def test_model_card_has_sha256_of_weights(weights: str) -> None:
+    file = ROOT / "src/tcpformer/packaged" / weights / "model.safetensors"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    card = (ROOT / "docs/model-card.md").read_text(encoding="utf-8")
+    assert f"| sha256 `{weights}` | `{digest}` |" in card
 
 
 def test_drawing_names_every_joint_in_order() -> None:

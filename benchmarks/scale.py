@@ -32,7 +32,7 @@ def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
         for a, b in BONES:
             span = true[:, H36M.index[a]] - true[:, H36M.index[b]]
             length = float(np.median(np.linalg.norm(span, axis=-1)))
-            known[f"{a}-{b}"] = Scale(length=(a, b, length))
+            known[f"{a}-{b}"] = Scale(bone_length=(a, b, length))
         for name, scale in known.items():
             try:
                 found = median_height(apply_scale([lifted], scale)[0])

@@ -13,8 +13,7 @@ from typing import Literal
 
 from .detect import detect_people
 from .files import check_writable
-from .io import save
-from .io.keypoints import SUFFIXES, read_people
+from .io import READERS, read_detections, save
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D
 from .tracking.assemble import assemble_people
@@ -118,7 +117,7 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
     def scale(self) -> Scale:
         """Where the metres come from."""
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
-        return Scale(height=self.height, camera_height=self.camera_height, length=bone)
+        return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
 
 
 def lift_file(
@@ -230,7 +229,7 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     """
     if not source.exists():
         raise FileNotFoundError(f"no such file: {source}")
-    if source.suffix.lower() not in SUFFIXES and not source.is_dir():
+    if source.suffix.lower() not in READERS and not source.is_dir():
         given = {"--fps": options.fps, "--size": options.size, "--video": options.video}
         unfit = [option for option, value in given.items() if value is not None]
         if unfit:
@@ -241,8 +240,8 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
         return open_video(source), None
     video = None if options.video is None else open_video(options.video)
     fallback = None if video is None else (video.fps, video.size)
-    how = {"person": options.person, "fps": options.fps, "size": options.size}
-    people = read_people(source, **how, otherwise=fallback)
+    detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
+    people = assemble_people(detections, options.person)
     if video is not None and getattr(options, "overlay", True):
         _compare_lengths(video, people)
     return video, people

@@ -1,4 +1,4 @@
-"""Errors: what they do not depend on, then closed forms, then the released numbers."""
+"""Metrics: invariances, closed forms, and the numbers of the released code."""
 
 from collections.abc import Callable
 
@@ -19,6 +19,7 @@ from tcpformer.analysis.metrics import (
     mpjpe,
     mpjve,
     n_mpjpe,
+    nearest_rotation,
     p_mpjpe,
     pck,
 )
@@ -29,7 +30,7 @@ TURN = Rotation.from_rotvec([0.4, -2.0, 1.1]).as_matrix()
 
 @pytest.fixture
 def poses(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two clips of true poses, and something not quite like them."""
+    """Return two clips of predicted poses, and of true ones."""
     true = rng.normal(0, 0.4, (2, 9, 17, 3))
     return true + rng.normal(0, 0.05, true.shape), true
 
@@ -37,7 +38,7 @@ def poses(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 # laws
 
 
-def test_no_error_where_nothing_differs(poses: tuple[np.ndarray, np.ndarray]) -> None:
+def test_metrics_of_equal_poses_are_zero(poses: tuple[np.ndarray, np.ndarray]) -> None:
     _, true = poses
     for metric in (mpjpe, n_mpjpe, p_mpjpe):
         np.testing.assert_allclose(metric(true, true), np.zeros((2, 9)), atol=1e-14)
@@ -48,7 +49,7 @@ def test_no_error_where_nothing_differs(poses: tuple[np.ndarray, np.ndarray]) ->
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_no_other_similarity_fits_better(side: float, poses: tuple[np.ndarray, np.ndarray]) -> None:
+def test_align_is_the_best_similarity(side: float, poses: tuple[np.ndarray, np.ndarray]) -> None:
     pred, true = poses[0] * np.array([side, 1.0, 1.0]), poses[1]
 
     def squares(x: np.ndarray) -> np.ndarray:
@@ -64,7 +65,15 @@ def test_no_other_similarity_fits_better(side: float, poses: tuple[np.ndarray, n
         assert (best <= squares(align(pred, true) * rng.uniform(0.98, 1.02)) + 1e-12).all()
 
 
-def test_p_mpjpe_does_not_depend_on_a_similarity_of_each_frame(
+def test_nearest_rotation_of_a_rotation_and_of_a_reflection() -> None:
+    rotation, singular = nearest_rotation(2.0 * TURN)
+    np.testing.assert_allclose(rotation, TURN, atol=1e-12)
+    np.testing.assert_allclose(singular, 2.0)
+    found, _ = nearest_rotation(np.stack([TURN, -TURN]) @ np.diag([3.0, 2.0, 1.0]))
+    np.testing.assert_allclose(np.linalg.det(found), 1.0)
+
+
+def test_p_mpjpe_is_invariant_to_similarity_transforms(
     poses: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> None:
     pred, true = poses
@@ -75,7 +84,7 @@ def test_p_mpjpe_does_not_depend_on_a_similarity_of_each_frame(
     np.testing.assert_allclose(p_mpjpe(moved, pred), 0, atol=1e-12)
 
 
-def test_a_mirror_image_is_not_aligned_away(poses: tuple[np.ndarray, np.ndarray]) -> None:
+def test_p_mpjpe_of_a_mirror_image(poses: tuple[np.ndarray, np.ndarray]) -> None:
     _, true = poses
     for flip in ([-1.0, 1, 1], [1.0, 1, -1], [-1.0, -1, -1]):
         assert p_mpjpe(true * np.array(flip), true).min() > 0.1
@@ -96,7 +105,7 @@ def degenerate(kind: str) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["point", "origin", "line", "plane"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_degenerate_poses_give_finite_numbers(
+def test_aligned_metrics_of_degenerate_poses_are_finite(
     kind: str, dtype: type, poses: tuple[np.ndarray, np.ndarray]
 ) -> None:
     odd, true = np.broadcast_to(degenerate(kind), (9, 17, 3)).astype(dtype), poses[1][0]
@@ -106,7 +115,7 @@ def test_degenerate_poses_give_finite_numbers(
     np.testing.assert_allclose(p_mpjpe(odd, odd), 0, atol=1e-5)
 
 
-def test_a_point_is_moved_onto_the_mean() -> None:
+def test_align_moves_a_point_to_the_mean() -> None:
     true = np.arange(51.0).reshape(17, 3) ** 1.5
     moved = align(np.full((17, 3), 9.0), true)
     np.testing.assert_allclose(moved, np.broadcast_to(true.mean(axis=0), (17, 3)))
@@ -124,7 +133,7 @@ def test_n_mpjpe_does_not_depend_on_one_scale_but_on_one_a_frame(
     np.testing.assert_allclose(n_mpjpe(pred, true)[1], n_mpjpe(pred[1], true[1]), rtol=1e-12)
 
 
-def test_rates_do_not_see_a_constant_offset_nor_acceleration_a_drift(
+def test_rates_are_invariant_to_offset_and_drift(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
     pred, true = poses
@@ -135,7 +144,7 @@ def test_rates_do_not_see_a_constant_offset_nor_acceleration_a_drift(
     )
 
 
-def test_jitter_does_not_see_a_parabola_nor_bones_a_rigid_motion(
+def test_jitter_of_a_parabola_and_bone_deviation_of_a_rigid_motion_are_zero(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
     _, true = poses
@@ -148,7 +157,7 @@ def test_jitter_does_not_see_a_parabola_nor_bones_a_rigid_motion(
     assert bone_deviation(true, H36M.bones).min() > 0.01
 
 
-def test_jitter_is_per_second_cubed_and_bones_scale_with_the_unit(
+def test_jitter_and_bone_deviation_have_units(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
     pred, true = poses
@@ -157,7 +166,7 @@ def test_jitter_is_per_second_cubed_and_bones_scale_with_the_unit(
     np.testing.assert_allclose(mm, 1000 * bone_deviation(pred, H36M.bones))
 
 
-def test_every_metric_is_the_same_in_another_frame_of_reference(
+def test_metrics_are_invariant_to_the_frame_of_reference(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
     pred, true = poses
@@ -189,7 +198,7 @@ SCORED: dict[str, Scored] = {
 @pytest.mark.parametrize("name", SCORED)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", [0, 1])
-def test_what_is_not_finite_is_refused(
+def test_metrics_refuse_positions_that_are_not_finite(
     name: str, bad: float, side: int, poses: tuple[np.ndarray, np.ndarray]
 ) -> None:
     poses[side][1, 3, 16, 1] = bad
@@ -198,7 +207,7 @@ def test_what_is_not_finite_is_refused(
 
 
 @pytest.mark.parametrize("name", SCORED)
-def test_no_poses_at_all_are_refused(name: str) -> None:
+def test_metrics_refuse_empty_arrays(name: str) -> None:
     nothing = np.zeros((2, 5, 0, 3)) if name != "bone_deviation" else np.zeros((0, 5, 17, 3))
     with pytest.raises(ValueError, match="at least one joint and frame"):
         SCORED[name](nothing, nothing)
@@ -208,7 +217,7 @@ def test_no_poses_at_all_are_refused(name: str) -> None:
     ("name", "needed"),
     [("mpjve", 2), ("acceleration_error", 3), ("acceleration_error_released", 3), ("jitter", 4)],
 )
-def test_rates_need_frames_enough(
+def test_rates_refuse_too_few_frames(
     name: str, needed: int, poses: tuple[np.ndarray, np.ndarray]
 ) -> None:
     pred, true = poses
@@ -218,7 +227,7 @@ def test_rates_need_frames_enough(
             SCORED[name](pred[:, :frames], true[:, :frames])
 
 
-def test_a_single_frame_is_scored_where_no_rate_is_asked(
+def test_metrics_of_a_single_frame(
     poses: tuple[np.ndarray, np.ndarray],
 ) -> None:
     one = (poses[0][:, :1], poses[1][:, :1])
@@ -235,7 +244,7 @@ def test_mpjpe_of_one_joint_three_four_five() -> None:
     np.testing.assert_allclose(mpjpe(pred, np.zeros_like(pred)), [0, 5 / 17])
 
 
-def test_errors_of_joints_are_the_parts_of_mpjpe() -> None:
+def test_joint_errors_of_known_distances() -> None:
     pred = np.zeros((2, 17, 3))
     pred[1, 4], pred[0, 2] = [3.0, 0.0, 4.0], [0.0, -2.0, 0.0]
     errors = np.zeros((2, 17))
@@ -243,7 +252,7 @@ def test_errors_of_joints_are_the_parts_of_mpjpe() -> None:
     np.testing.assert_allclose(joint_errors(pred, np.zeros_like(pred)), errors)
 
 
-def test_jitter_of_a_cubic_and_deviation_of_a_breathing_bone() -> None:
+def test_jitter_of_a_cubic_and_bone_deviation_of_a_changing_bone() -> None:
     fps, time = 50.0, np.arange(11) / 50.0
     cubic = np.zeros((11, 17, 3))
     cubic[..., 2] = 2.0 * time[:, None] ** 3
@@ -255,7 +264,7 @@ def test_jitter_of_a_cubic_and_deviation_of_a_breathing_bone() -> None:
     np.testing.assert_allclose(deviation, np.full(4, 0.5))
 
 
-def test_rates_of_uniform_and_falling_motion_are_in_metres_and_seconds() -> None:
+def test_rates_of_uniform_and_falling_motion() -> None:
     fps, time = 50.0, np.arange(11) / 50.0
     still, moving = np.zeros((11, 17, 3)), np.zeros((11, 17, 3))
     moving[..., 1] = 2.0 * time[:, None]
@@ -284,7 +293,7 @@ def test_pck_in_millimetres_over_chosen_joints() -> None:
     np.testing.assert_array_equal(auc(pred, zero, AUC_MILLIMETRES, joints=[2]), [0.0, 30 / 31])
 
 
-def test_auc_of_errors_on_the_thresholds_counts_none_of_them() -> None:
+def test_auc_is_strictly_below_thresholds() -> None:
     """An error of 5 k mm is below the thresholds k + 1 to 30 only."""
     pred = np.zeros((1, 31, 3))
     pred[0, :, 0] = AUC_MILLIMETRES
@@ -294,7 +303,7 @@ def test_auc_of_errors_on_the_thresholds_counts_none_of_them() -> None:
     assert pck(pred, zero, 150.0) == pytest.approx([30 / 31])
 
 
-def test_auc_has_31_thresholds_the_first_of_which_nobody_passes() -> None:
+def test_auc_of_known_errors() -> None:
     pred, true = np.zeros((3, 17, 3)), np.zeros((3, 17, 3))
     pred[1, :, 0], pred[2, :, 0] = 0.0725, 1.0
     np.testing.assert_allclose(auc(pred, true), [30 / 31, 16 / 31, 0])
@@ -303,7 +312,7 @@ def test_auc_has_31_thresholds_the_first_of_which_nobody_passes() -> None:
 # the released code
 
 
-def test_released_numbers_per_frame() -> None:
+def test_metrics_match_the_released_code() -> None:
     golden = np.load(GOLDEN / "losses.npz")
     pred, true = golden["predicted"] * 1000.0, golden["target"] * 1000.0
     np.testing.assert_allclose(mpjpe(pred, true), golden["mpjpe_per_frame"], rtol=0, atol=1e-2)
@@ -314,7 +323,7 @@ def test_released_numbers_per_frame() -> None:
     )
 
 
-def test_n_mpjpe_of_single_frames_is_the_released_loss() -> None:
+def test_n_mpjpe_of_single_frames_matches_the_released_loss() -> None:
     golden = np.load(GOLDEN / "losses.npz")
     pred, true = (golden[k].astype(float)[:, :, None] for k in ("predicted", "target"))
     assert n_mpjpe(pred, true).mean() == pytest.approx(float(golden["loss/n_mpjpe"]), abs=1e-6)

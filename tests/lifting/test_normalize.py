@@ -83,12 +83,6 @@ def test_to_screen_of_mirrored_image_negates_x(rng: np.random.Generator) -> None
 # rays
 
 
-def test_to_rays_divides_by_depth() -> None:
-    motion = walk(5)
-    expected = rays(motion.camera_xyz)
-    np.testing.assert_allclose(to_rays(motion.xy, SIZE, FOCAL), expected, rtol=0, atol=1e-12)
-
-
 # aim
 
 

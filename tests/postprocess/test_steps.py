@@ -1,143 +1,176 @@
-"""Each link improves what it is for, on motion whose truth is known."""
+"""Every step improves what it is for, on motion whose truth is known, and can be left out."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from motions import motion3d, walk
+from motions import detected, rough, stand, walk, walk2d
 
-from tcpformer.analysis.metrics import acceleration_error, bone_deviation, mpjpe
-from tcpformer.analysis.quality import compare_quality, measure_quality
+from tcpformer.analysis.metrics import acceleration_error, bone_deviation, jitter, mpjpe, mpjve
+from tcpformer.analysis.quality import compare_quality
 from tcpformer.motion import Motion2D, Motion3D
-from tcpformer.postprocess import bones
-from tcpformer.postprocess.bones import Observations, fit_bones
-from tcpformer.postprocess.contacts import find_contacts, lock_feet
-from tcpformer.postprocess.outliers import find_outliers
-from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
-from tcpformer.postprocess.swaps import fix_left_right_swaps
-from tcpformer.skeleton import FEET, H36M
+from tcpformer.postprocess.steps import (
+    PostprocessConfig,
+    clean_keypoints,
+    postprocess,
+    smooth_joints,
+)
+from tcpformer.skeleton import H36M
 
-MIRROR = list(H36M.mirror)
-OFF = PostprocessConfig(
-    fix_swaps=False,
-    reject_outliers=False,
-    smooth_uncertain=False,
-    filter="none",
-    bones=False,
-    ground=False,
-    foot_lock=0.0,
-)  # every link left out
-
-
-def flat(motion: Motion3D) -> Motion2D:
-    return Motion2D(motion.xy, motion.confidence, motion.size, motion.fps, H36M)
+CLEAN_OFF: dict[str, Any] = {
+    "fix_swaps": False,
+    "reject_outliers": False,
+    "smooth_uncertain": False,
+}
+FILTER_ALONE: dict[str, Any] = {"bones": False, "ground": False, "foot_lock": 0.0}
+OFF = PostprocessConfig(filter="none", **CLEAN_OFF, **FILTER_ALONE)
+WRIST = H36M.index["LWrist"]
 
 
 def relative(motion: Motion3D) -> np.ndarray:
     return motion.camera_xyz - motion.camera_xyz[:, :1]
 
 
-def rough(motion: Motion3D, rng: np.random.Generator) -> Motion3D:
-    """The same as a network says it: joints tremble, each for itself."""
-    camera = motion.camera_xyz + rng.normal(0, 0.02, motion.camera_xyz.shape)
-    return replace(motion, camera_xyz=camera, xyz=camera[..., [0, 2, 1]] * [1.0, 1.0, -1.0])
+def finish(motion: Motion3D, **options: Any) -> Motion3D:
+    return postprocess([motion], PostprocessConfig(**options))[0]
 
 
-def standing(frames: int = 90) -> Motion3D:
-    """Somebody who stands still and moves the arms."""
-    xyz = np.repeat(walk(1).xyz, frames, axis=0)
-    xyz[:, H36M.index["LWrist"], 2] += 0.2 * np.sin(np.arange(frames) / 5)
-    return motion3d(xyz)
-
-
-# in the picture
-
-
-def test_exchanged_legs_are_found_and_put_right() -> None:
-    true = flat(walk(120))
-    legs = [H36M.index[side + j] for side in "LR" for j in ("Hip", "Knee", "Ankle")]
-    xy = true.xy.copy()
-    xy[40:46, legs] = true.xy[40:46][:, [MIRROR[j] for j in legs]]
-    right, wrong = fix_left_right_swaps(replace(true, xy=xy))
-    assert np.abs(right.xy - true.xy).mean() < 0.2 * np.abs(xy - true.xy).mean()
-    assert not wrong[:, 1].any()
-
-
-def test_a_motion_without_mistakes_stays() -> None:
-    true = flat(walk(120))
-    right, wrong = fix_left_right_swaps(true)
-    assert not wrong.any()
-    np.testing.assert_array_equal(right.xy, true.xy)
-    assert not find_outliers(true).any()
-
-
-def test_a_joint_that_jumps_away_is_bridged() -> None:
-    true = flat(walk(120))
+def doubtful() -> tuple[Motion2D, Motion2D]:
+    """Return a walk, and the same with some frames of a wrist off, at low confidence."""
+    true = walk2d(90)
+    true = replace(true, confidence=np.full_like(true.confidence, 0.9))
     xy, confidence = true.xy.copy(), true.confidence.copy()
-    xy[50:54, H36M.index["LWrist"]] += 120.0
-    confidence[50:54, H36M.index["LWrist"]] = 0.2
-    motion = replace(true, xy=xy, confidence=confidence)
-    assert find_outliers(motion)[50:54, H36M.index["LWrist"]].all()
-    assert np.abs(clean_keypoints(motion, PostprocessConfig()).xy - true.xy).max() < 0.3 * 120
-    np.testing.assert_array_equal(clean_keypoints(motion, OFF).xy, xy)
+    xy[40:46, WRIST] += 20.0
+    confidence[40:46, WRIST] = 0.3
+    return true, replace(true, xy=xy, confidence=confidence)
 
 
-# in space
+@pytest.mark.parametrize(
+    "numbers", [{"cutoff": (0.0, 1.0, 1.0)}, {"speed_gain": -1.0}, {"foot_lock": 2.0}]
+)
+def test_config_refuses_numbers_out_of_range(numbers: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected cutoffs above 0 Hz"):
+        PostprocessConfig(**numbers)
 
 
-def test_fitted_bones_are_constant_and_nearer_the_truth(rng: np.random.Generator) -> None:
-    true = relative(walk(60))
-    said = true + rng.normal(0, 0.02, true.shape)
-    said -= said[:, :1]
-    fitted = fit_bones(said, np.ones(60))
-    assert bone_deviation(fitted, H36M.bones).max() < 1e-9
-    assert mpjpe(fitted, true).mean() < mpjpe(said, true).mean()
-    np.testing.assert_allclose(fit_bones(true, np.ones(60)), true, atol=1e-6)
-    with pytest.raises(ValueError, match="at least one frame"):
-        fit_bones(said, np.zeros(60))
-
-
-@pytest.mark.parametrize("at_once", [1, 7])
-def test_bones_are_fitted_alike_some_frames_at_a_time(
-    at_once: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    motion = rough(walk(40), rng)
-    rays = motion.camera_xyz[..., :2] / motion.camera_xyz[..., 2:]
-    seen = Observations(rays, motion.camera_xyz[:, 0], rng.uniform(0, 2, (40, 17)))
-    weight = rng.uniform(size=40)
-    whole = fit_bones(relative(motion), weight, seen)
-    monkeypatch.setattr(bones, "FRAMES_AT_ONCE", at_once)
-    np.testing.assert_allclose(fit_bones(relative(motion), weight, seen), whole, atol=1e-9)
-
-
-def test_standing_feet_stay_and_bones_keep_their_lengths() -> None:
-    motion = standing()
-    slid = motion.xyz.copy()
-    slid[..., 0] += 0.03 * np.sin(2 * np.pi * 0.5 * motion.times)[:, None]
-    contact = find_contacts(slid, motion.times, motion.valid)
-    assert contact.any(axis=1).mean() > 0.9
-    held = lock_feet(slid, motion.times, contact)
-    foot = FEET[int(contact.sum(axis=0).argmax())]
-    assert np.ptp(held[:, foot, 0]) < 0.2 * np.ptp(slid[:, foot, 0])
-    assert mpjpe(held, motion.xyz).mean() < mpjpe(slid, motion.xyz).mean()
-    assert bone_deviation(held, H36M.bones).max() < 1e-9 + bone_deviation(slid, H36M.bones).max()
-
-
-# the whole
-
-
-def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generator) -> None:
-    true = standing(150)
-    raw = rough(true, rng)
-    done = postprocess([raw], PostprocessConfig())[0]
-    before, after = compare_quality(raw, done)
-    other = replace(raw, xy=raw.xy + 0.1 * max(raw.size))
-    with pytest.raises(ValueError, match="one motion before and after, got motions of two people"):
-        compare_quality(other, done)
-    assert (
-        mpjpe(relative(done), relative(true)).mean() < mpjpe(relative(raw), relative(true)).mean()
+def test_describe_names_the_steps() -> None:
+    assert OFF.describe() == "nothing"
+    assert PostprocessConfig().describe() == (
+        "left-right swaps fixed; outliers bridged; joints weighted by confidence; filter adaptive, "
+        "1.5/2/2.5 Hz + 2.5 Hz per m/s at a noise of 3 mm; bones fitted, reprojection 1.2; floor "
+        "from feet and bodies; standing feet locked, 0.3"
     )
+
+
+def test_clean_keypoints_fixes_swaps() -> None:
+    true = walk2d(120)
+    xy = true.xy.copy()
+    xy[40:46] = true.xy[40:46][:, H36M.mirror]
+    motion = replace(true, xy=xy)
+    for fix, share in ((True, 0.2), (False, 1.0)):
+        config = PostprocessConfig(**{**CLEAN_OFF, "fix_swaps": fix})
+        off = np.abs(clean_keypoints(motion, config).xy - true.xy).mean()
+        assert off <= share * np.abs(xy - true.xy).mean()
+
+
+def test_clean_keypoints_bridges_outliers() -> None:
+    true = walk2d(120)
+    xy, confidence = true.xy.copy(), true.confidence.copy()
+    xy[50:54, WRIST] += 120.0
+    confidence[50:54, WRIST] = 0.2
+    motion = replace(true, xy=xy, confidence=confidence)
+    cleaned = clean_keypoints(motion, PostprocessConfig())
+    assert np.abs(cleaned.xy - true.xy).max() < 0.3 * 120
+    assert (cleaned.confidence[50:54, WRIST] == 0).all()
+    np.testing.assert_array_equal(clean_keypoints(motion, OFF).xy, xy)
+    assert clean_keypoints(motion, None) is motion
+
+
+def test_clean_keypoints_draws_uncertain_joints_to_their_path() -> None:
+    true, motion = doubtful()
+    config = PostprocessConfig(**{**CLEAN_OFF, "smooth_uncertain": True})
+    cleaned = clean_keypoints(motion, config)
+    off = np.linalg.norm(cleaned.xy - true.xy, axis=-1)
+    assert off[40:46, WRIST].max() < 0.5 * np.linalg.norm([20.0, 20.0])
+    off[40:46, WRIST] = 0
+    assert off.max() == 0  # joints as certain as usual stay
+    np.testing.assert_array_equal(cleaned.confidence, motion.confidence)
+
+
+def test_clean_keypoints_bridges_gaps_between_confident_frames() -> None:
+    true, _ = doubtful()
+    xy, confidence = true.xy.copy(), true.confidence.copy()
+    xy[39, WRIST] += 30.0  # the last detection before a gap is a doubtful one
+    confidence[39, WRIST], confidence[40:43, WRIST] = 0.1, 0.0
+    motion = replace(true, xy=xy, confidence=confidence)
+    configs = [PostprocessConfig(**{**CLEAN_OFF, "smooth_uncertain": on}) for on in (False, True)]
+    plain, smooth = (clean_keypoints(motion, config) for config in configs)
+    errors = [np.linalg.norm(m.xy - true.xy, axis=-1)[39:43, WRIST].mean() for m in (plain, smooth)]
+    assert errors[1] < 0.7 * errors[0]
+    np.testing.assert_array_equal(smooth.confidence == 0, confidence == 0)
+
+
+@pytest.mark.parametrize("name", ["adaptive", "butterworth", "gaussian"])
+def test_filter_without_delay_is_smoother_and_nearer_the_truth(
+    name: Any, rng: np.random.Generator
+) -> None:
+    true = walk(60)
+    raw = detected(true, rng)
+    # One cutoff for all joints has to let the swing of a walk through.
+    cutoff = PostprocessConfig().cutoff if name == "adaptive" else (5.0, 5.0, 5.0)
+    done = finish(raw, filter=name, cutoff=cutoff, **FILTER_ALONE)
+    for measure in (mpjve, acceleration_error):
+        before, after = (measure(relative(m), relative(true), 30.0).mean() for m in (raw, done))
+        assert after < 0.8 * before
+    before, after = (mpjpe(relative(m), relative(true)).mean() for m in (raw, done))
+    assert after < before
+
+
+def test_filter_for_live_use_is_smoother_and_hardly_lags(rng: np.random.Generator) -> None:
+    true = walk(60)
+    raw = detected(true, rng)
+    live: dict[str, Any] = {"filter": "one-euro", "cutoff": (6.0, 6.0, 6.0), "speed_gain": 20.0}
+    done = finish(raw, **live, **FILTER_ALONE)
+    before, after = (jitter(relative(m), 30.0).mean() for m in (raw, done))
+    assert after < 0.7 * before
+    before, after = (mpjpe(relative(m), relative(true)).mean() for m in (raw, done))
+    assert after < before
+
+
+def test_smooth_joints_does_not_take_a_long_bridge_for_fast() -> None:
+    times = np.arange(60) / 30
+    x, confidence = np.zeros((60, 1, 3)), np.ones((60, 1))
+    x[30:, 0, 0] = 1.5
+    x[27:33, 0, 0] = np.linspace(0, 1.5, 6)  # straight, at 9 m/s, and not detected
+    confidence[27:33] = 0.0
+    config = PostprocessConfig(cutoff=(1.5, 1.5, 1.5), speed_gain=3.0, noise_floor=0.0)
+    faster = [
+        np.abs(np.diff(smooth_joints(x, times, each, config)[:, 0, 0], n=2)).max()
+        for each in (np.ones((60, 1)), confidence)
+    ]
+    assert faster[1] < 0.5 * faster[0]
+
+
+def test_bones_are_constant_and_nearer_the_truth(rng: np.random.Generator) -> None:
+    true = walk(60)
+    raw = detected(true, rng)
+    free, fitted = (
+        finish(raw, filter="none", **{**FILTER_ALONE, "bones": bones}) for bones in (False, True)
+    )
+    deviation = [bone_deviation(relative(m), H36M.bones).mean() for m in (free, fitted)]
+    assert deviation[1] < 1e-9 < deviation[0]
+    errors = [mpjpe(relative(m), relative(true)).mean() for m in (free, fitted)]
+    assert errors[1] < errors[0]
+
+
+def test_postprocess_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generator) -> None:
+    true = stand(150)
+    raw = rough(true, rng)
+    done = finish(raw)
+    before, after = compare_quality(raw, done)
+    errors = [mpjpe(relative(m), relative(true)).mean() for m in (raw, done)]
+    assert errors[1] < errors[0]
     errors = [acceleration_error(relative(m), relative(true), 30.0).mean() for m in (raw, done)]
     assert errors[1] < 0.3 * errors[0]
     assert after.jitter < 0.5 * before.jitter
@@ -146,41 +179,36 @@ def test_the_chain_brings_a_rough_motion_nearer_the_truth(rng: np.random.Generat
     assert done.provenance["postprocess"] == PostprocessConfig().describe()
 
 
-def test_every_link_changes_the_result_and_all_can_be_left_out(rng: np.random.Generator) -> None:
-    raw = rough(walk(60), rng)
-    default = postprocess([raw], PostprocessConfig())[0].camera_xyz
-    links = {"filter": "gaussian", "speed_gain": 1.0, "bones": False, "reprojection_weight": 0.5}
-    for name, value in {**links, "cutoff": (3.0, 3.0, 3.0)}.items():
-        other = postprocess([raw], PostprocessConfig(**{name: value}))[0].camera_xyz
-        assert np.abs(other - default).max() > 1e-6, name
-    raw = rough(standing(), rng)
-    feet = [
-        postprocess([raw], PostprocessConfig(foot_lock=share))[0].camera_xyz
-        for share in (0.0, 0.3, 0.6)
-    ]
+def test_postprocess_takes_a_known_direction_of_gravity() -> None:
+    done = postprocess([walk(30)], OFF, up=np.array([0.0, -2.0, 0.0]))[0]
+    assert done.provenance["ground"] == "up: given"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"filter": "gaussian"},
+        {"speed_gain": 1.0},
+        {"bones": False},
+        {"reprojection_weight": 0.5},
+        {"cutoff": (3.0, 3.0, 3.0)},
+        {"noise_floor": 0.1},
+    ],
+    ids=lambda option: next(iter(option)),
+)
+def test_option_changes_the_result(option: dict[str, Any], rng: np.random.Generator) -> None:
+    raw = rough(walk(40), rng)
+    assert np.abs(finish(raw, **option).camera_xyz - finish(raw).camera_xyz).max() > 1e-6
+
+
+def test_foot_lock_changes_the_result(rng: np.random.Generator) -> None:
+    raw = rough(stand(40), rng)
+    feet = [finish(raw, foot_lock=share).camera_xyz for share in (0.0, 0.3, 0.6)]
     assert min(np.abs(np.diff(feet, axis=0)).max(axis=(1, 2, 3))) > 1e-6
+
+
+def test_postprocess_without_steps_keeps_the_pose(rng: np.random.Generator) -> None:
+    raw = rough(walk(30), rng)
     nothing = postprocess([raw], OFF)[0]
     np.testing.assert_allclose(relative(nothing), relative(raw), atol=1e-9)
     assert nothing.provenance["postprocess"] == "nothing"
-
-
-def test_what_a_chain_cannot_be_is_refused() -> None:
-    many: list[dict[str, Any]] = [
-        {"cutoff": (0.0, 1.0, 1.0)},
-        {"speed_gain": -1.0},
-        {"foot_lock": 2.0},
-    ]
-    for wrong in many:
-        with pytest.raises(ValueError, match="expected cutoffs above 0 Hz"):
-            PostprocessConfig(**wrong)
-
-
-def test_a_perfect_walk_measures_as_such() -> None:
-    found = measure_quality(walk(60))
-    assert found.bones == pytest.approx(0, abs=1e-6)
-    assert found.reprojection == pytest.approx(0, abs=1e-6)
-    assert found.bridged == 0
-    with pytest.raises(ValueError, match="at least 4 frames"):
-        measure_quality(walk(3))
-    with pytest.raises(ValueError, match="same frames"):
-        compare_quality(walk(20), walk(30))

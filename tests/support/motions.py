@@ -1,10 +1,10 @@
-"""Motions in closed form, for tests: no files, no chance unless a generator is given."""
+"""Motions in closed form, for tests: without files, and random only with a generator."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from tcpformer.motion import Motion3D
+from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import H36M
 
 FOCAL, SIZE, CAMERA = 1000.0, (1280, 720), np.array([0.0, -5.0, 1.0])
@@ -12,7 +12,7 @@ FORWARD, LEFT, UP = np.array([0.0, -1, 0]), np.array([1.0, 0, 0]), np.array([0.0
 
 
 def motion3d(xyz: np.ndarray, fps: float = 30.0) -> Motion3D:
-    """Any joints in the world, seen by a level camera 5 m before the origin, 1 m high."""
+    """Return joints in the world as seen by a level camera 5 m before the origin, 1 m high."""
     seen = xyz - CAMERA
     camera_xyz = np.stack([seen[..., 0], -seen[..., 2], seen[..., 1]], axis=-1)
     xy = FOCAL * camera_xyz[..., :2] / camera_xyz[..., 2:] + np.array(SIZE) / 2
@@ -33,7 +33,7 @@ def motion3d(xyz: np.ndarray, fps: float = 30.0) -> Motion3D:
 
 
 def walk(frames: int = 90, fps: float = 30.0, speed: float = 1.2) -> Motion3D:
-    """A figure that walks towards the camera at a constant speed, in metres a second.
+    """Return a figure that walks towards the camera at a constant speed, in metres a second.
 
     Bones keep their lengths, pelvis and chest their shapes. One stride a second; knees and elbows
     bend; pelvis and chest turn against each other.
@@ -64,12 +64,12 @@ def walk(frames: int = 90, fps: float = 30.0, speed: float = 1.2) -> Motion3D:
 
 
 def _nod(angle: np.ndarray) -> np.ndarray:
-    """Upright, leaning forward by an angle."""
+    """Return the upright direction, leaning forward by an angle."""
     return np.cos(angle)[:, None] * UP + np.sin(angle)[:, None] * FORWARD
 
 
 def _body(turn: np.ndarray, left: float, forward: float, up: float) -> np.ndarray:
-    """A place on a rigid body that turns about the upright axis, to the right if positive."""
+    """Return a place on a rigid body that turns about the upright axis, positive to the right."""
     cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
     ahead, aside = cosine * FORWARD - sine * LEFT, cosine * LEFT + sine * FORWARD
     return left * aside + forward * ahead + up * UP
@@ -81,7 +81,7 @@ def kick(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D
     Args:
         fps: Frames per second.
         turn: Radians that the person is turned away from looking at the camera.
-        seconds: How long.
+        seconds: Duration.
     """
     t = np.arange(round(seconds * fps)) / fps
     xyz = np.repeat(walk(1).xyz, len(t), axis=0)
@@ -118,7 +118,7 @@ def clap(fps: float = 30.0, turn: float = 0.0, seconds: float = 2.0) -> Motion3D
 
 
 def _ease(share: np.ndarray) -> np.ndarray:
-    """From 0 to 1 in unit time with the least jerk (Flash and Hogan, 1985)."""
+    """Move from 0 to 1 in unit time with the least jerk (Flash and Hogan, 1985)."""
     s = np.clip(share, 0.0, 1.0)
     return 10 * s**3 - 15 * s**4 + 6 * s**5
 
@@ -129,7 +129,7 @@ def _turned(xyz: np.ndarray, angle: float) -> np.ndarray:
 
 
 def detected(motion: Motion3D, rng: np.random.Generator, error: float = 0.02) -> Motion3D:
-    """The same as a network says it of what a detector saw.
+    """Return the motion as a network predicts it from detections.
 
     Joints drift by ``error`` metres (one sigma, forgotten after 0.7 s), tremble by a tenth of
     that, half as much again in depth, and confidence falls with what the picture shows of it.
@@ -142,3 +142,22 @@ def detected(motion: Motion3D, rng: np.random.Generator, error: float = 0.02) ->
     off = error * (drift + 0.1 * rng.normal(size=drift.shape)) * np.array([1.0, 1.5, 1.0])
     confidence = np.exp(-np.linalg.norm(off[..., [0, 2]], axis=-1) / 0.12)
     return replace(motion3d(motion.xyz + off, motion.fps), confidence=confidence)
+
+
+def rough(motion: Motion3D, rng: np.random.Generator) -> Motion3D:
+    """Return the motion as a network predicts it, with independent noise of 2 cm."""
+    camera = motion.camera_xyz + rng.normal(0, 0.02, motion.camera_xyz.shape)
+    return replace(motion, camera_xyz=camera, xyz=camera[..., [0, 2, 1]] * [1.0, 1.0, -1.0])
+
+
+def stand(frames: int = 90) -> Motion3D:
+    """Return a person who stands still and moves the arms."""
+    xyz = np.repeat(walk(1).xyz, frames, axis=0)
+    xyz[:, H36M.index["LWrist"], 2] += 0.2 * np.sin(np.arange(frames) / 5)
+    return motion3d(xyz)
+
+
+def walk2d(frames: int = 90) -> Motion2D:
+    """Return the walk in the image."""
+    motion = walk(frames)
+    return Motion2D(motion.xy, motion.confidence, motion.size, motion.fps, H36M)

@@ -1,16 +1,17 @@
-"""Which way is up, and where the floor is: known cameras and floors come back."""
+"""The floor: known floors are recovered, people share one where they agree."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from motions import motion3d, walk
-from scipy.spatial.transform import Rotation
+from motions import walk
+from standing import motion as standing
 
 from tcpformer.analysis.metrics import mpjpe
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import FEET, H36M
 from tcpformer.world.ground import (
+    check_same_camera,
     find_ground,
     find_grounds,
     ground_of,
@@ -21,37 +22,37 @@ from tcpformer.world.ground import (
 UP = np.array([0.0, -1.0, 0.0])
 
 
-def turned(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, np.ndarray]:
-    """The same, seen by a camera that is turned; and up in its frame."""
-    turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
-    return replace(motion, camera_xyz=motion.camera_xyz @ turn.T), turn @ UP
-
-
 def seen_from(motion: Motion3D, shift: list[float]) -> Motion3D:
-    """The same somewhere else: metres to the right, down and away."""
+    """Return the motion somewhere else: metres to the right, down and away."""
     return replace(motion, camera_xyz=motion.camera_xyz + np.array(shift))
 
 
-def off(motion: Motion3D, up: np.ndarray) -> float:
-    """Degrees."""
-    return float(np.degrees(np.arccos(np.clip(find_ground([motion]).up @ up, -1, 1))))
+def test_find_ground_puts_a_walk_upright() -> None:
+    motion = walk(100)
+    world = find_ground([motion]).to_world(motion.camera_xyz)
+    relative, true = (xyz - xyz[:, H36M.root, None] for xyz in (world, motion.xyz))
+    assert mpjpe(relative, true).mean() < 0.03
 
 
-@pytest.mark.parametrize(("axis", "degrees"), [("x", 0.0), ("x", 25.0), ("x", -10.0), ("z", 3.0)])
-def test_gravity_is_found_whichever_way_the_camera_looks(axis: str, degrees: float) -> None:
-    motion, up = turned(walk(100), axis, degrees)
-    assert off(motion, up) < 3
-    np.testing.assert_allclose(find_ground([motion], 2 * up).up, up)
-    pelvis = H36M.root
-    true = motion.xyz - motion.xyz[:, pelvis, None]
-    errors = []
-    for ground in (find_ground([motion]), level_ground(motion)):
-        world = ground.to_world(motion.camera_xyz)
-        errors.append(mpjpe(world - world[:, pelvis, None], true).mean())
-    assert errors[0] < max(errors[1], 0.03)
+def test_find_ground_normalizes_a_known_direction() -> None:
+    np.testing.assert_allclose(find_ground([walk(20)], 2 * UP).up, UP)
+    with pytest.raises(ValueError, match="expected a direction for up"):
+        find_ground([walk(20)], 0 * UP)
 
 
-def test_the_world_of_a_level_camera_is_turned_and_moved_only_up_or_down() -> None:
+def test_find_ground_refuses_no_motions() -> None:
+    with pytest.raises(ValueError, match="at least one motion"):
+        find_ground([])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_find_ground_of_few_frames(frames: int) -> None:
+    ground = find_ground([walk(frames)])
+    assert np.linalg.norm(ground.up) == pytest.approx(1)
+    assert np.isfinite(ground.level)
+
+
+def test_to_world_of_a_level_camera_exchanges_axes() -> None:
     camera = walk(20).camera_xyz
     world = level_ground(walk(20)).to_world(camera)
     span = world - world[:, :1]
@@ -61,63 +62,7 @@ def test_the_world_of_a_level_camera_is_turned_and_moved_only_up_or_down() -> No
     np.testing.assert_array_equal([right, down, forward], [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
-def test_the_closed_form_walk_comes_back_but_for_where_the_camera_stands() -> None:
-    motion = walk(60)
-    world = on_shared_floor([motion])[0].xyz
-    np.testing.assert_allclose(world, motion.xyz - np.array([0, -5.0, 0]), rtol=0, atol=1e-12)
-
-
-def test_the_lowest_foot_of_the_valid_frames_is_on_the_level_floor() -> None:
-    camera = walk(30).camera_xyz.copy()
-    camera[10] += [0.0, 2.0, 0.0]  # an invalid frame far too low
-    valid = np.arange(30) != 10
-    feet = on_shared_floor([replace(walk(30), camera_xyz=camera, valid=valid)])[0].xyz[:, FEET, 2]
-    assert feet[valid].min() == pytest.approx(0, abs=1e-12)
-    assert feet[10].min() < -1
-
-
-def test_the_way_of_somebody_who_leans_says_what_is_level() -> None:
-    """The same lean, on the way and on the spot."""
-    lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
-    walking, standing = walk(100), motion3d(np.repeat(walk(1).xyz, 100, axis=0))
-    errors = []
-    for motion in (walking, standing):
-        pelvis = motion.camera_xyz[:, :1]
-        posed = (motion.camera_xyz - pelvis) @ lean.T + pelvis
-        errors.append(off(replace(motion, camera_xyz=posed), UP))
-    assert errors[0] < 0.5 * errors[1]
-
-
-def test_stairs_are_not_taken_for_the_floor() -> None:
-    """Upright people who rise by 30 degrees on their way, 3.6 m of it."""
-    motion = walk(90)
-    rising = motion.xyz + np.linspace(0, 3.6 * np.tan(np.radians(30)), 90)[:, None, None] * [
-        0,
-        0,
-        1,
-    ]
-    assert off(motion3d(rising), UP) < 15
-
-
-def test_who_crouches_tells_no_height() -> None:
-    """The pelvis sinks by half a metre for half of the way; the other half tells."""
-    motion = walk(120)
-    low = motion.xyz.copy()
-    trunk = [H36M.index[j] for j in H36M.joints if not j.endswith(("Knee", "Ankle"))]
-    low[60:, trunk, 2] -= 0.5
-    assert off(motion3d(low), UP) < 6
-
-
-@pytest.mark.parametrize("frames", [1, 2, 5])
-def test_few_frames_have_a_floor_too(frames: int) -> None:
-    ground = find_ground([walk(frames)])
-    assert np.linalg.norm(ground.up) == pytest.approx(1)
-    assert np.isfinite(ground.level)
-    unseen = replace(walk(frames), valid=np.zeros(frames, dtype=bool))
-    np.testing.assert_allclose(find_ground([unseen]).up, UP, atol=1e-6)
-
-
-def test_ground_to_world_and_back() -> None:
+def test_to_camera_inverts_to_world() -> None:
     motion = walk(30)
     ground = find_ground([motion, motion])
     world = ground.to_world(motion.camera_xyz)
@@ -128,7 +73,7 @@ def test_ground_to_world_and_back() -> None:
         find_ground([])
 
 
-def test_people_who_agree_share_one_floor() -> None:
+def test_find_grounds_shares_the_floor_of_people_who_agree() -> None:
     first, second = walk(100), seen_from(walk(100), [1.0, 0.05, 1.0])
     grounds = find_grounds([first, second])
     assert grounds[0].level == grounds[1].level
@@ -137,10 +82,9 @@ def test_people_who_agree_share_one_floor() -> None:
 
 
 @pytest.mark.parametrize(("deeper", "own"), [(0.3, True), (-0.3, True), (-2.0, False)])
-def test_whose_feet_are_a_little_off_the_floor_of_all_has_an_own_one(
+def test_find_grounds_gives_a_misplaced_person_a_level_of_their_own(
     deeper: float, own: bool
 ) -> None:
-    """Misplaced by as much as a distance may be wrong; who is on a roof is on a roof."""
     motions = [walk(100), seen_from(walk(100), [1.0, 0.0, 0.5]), walk(100)]
     motions[2] = seen_from(motions[2], [-1.0, deeper, 1.0])
     grounds = find_grounds(motions, UP)
@@ -150,8 +94,43 @@ def test_whose_feet_are_a_little_off_the_floor_of_all_has_an_own_one(
         for ground, motion in zip(grounds, motions, strict=True)
     ]
     np.testing.assert_allclose(heights, [0.0, 0.0, 0.0 if own else -deeper], atol=0.06)
-    said = f"level of their own, {abs(deeper):.1f}", f"m {'below' if deeper > 0 else 'above'} it"
-    assert all((words in grounds[2].source) == own for words in said)
+    words = f"level of their own, {abs(deeper):.1f}", f"m {'below' if deeper > 0 else 'above'} it"
+    assert all((each in grounds[2].source) == own for each in words)
     shared = "floor of 2 of 3 people" if own else "floor of 3 people"
     assert [ground.source.startswith(shared) for ground in grounds] == [True] * 3
     assert "their own" not in grounds[0].source + grounds[1].source
+
+
+def test_on_shared_floor_of_the_closed_form_walk() -> None:
+    motion = walk(60)
+    world = on_shared_floor([motion])[0].xyz
+    np.testing.assert_allclose(world, motion.xyz - np.array([0, -5.0, 0]), rtol=0, atol=1e-12)
+
+
+def test_on_shared_floor_ignores_invalid_frames() -> None:
+    camera = walk(30).camera_xyz.copy()
+    camera[10] += [0.0, 2.0, 0.0]  # an invalid frame far too low
+    valid = np.arange(30) != 10
+    feet = on_shared_floor([replace(walk(30), camera_xyz=camera, valid=valid)])[0].xyz[:, FEET, 2]
+    assert feet[valid].min() == pytest.approx(0, abs=1e-12)
+    assert feet[10].min() < -1
+
+
+def test_on_shared_floor_takes_the_lowest_floor() -> None:
+    first, second = standing(x=-1.0), standing(x=1.0, depth=6.0)
+    lower = replace(second, camera_xyz=second.camera_xyz + np.array([0, 0.4, 0]))  # in a hole
+    for hole, motions in ((0.0, [first, second]), (0.4, [first, lower])):
+        world = on_shared_floor(motions)
+        feet = [m.xyz[:, FEET, 2].min() for m in world]
+        np.testing.assert_allclose(feet, [hole, 0.0], atol=1e-9)
+        apart = world[1].xyz - world[0].xyz
+        seen = motions[1].camera_xyz - motions[0].camera_xyz
+        np.testing.assert_allclose(apart, seen[..., [0, 2, 1]] * [1, 1, -1], atol=1e-9)
+
+
+def test_check_same_camera_refuses_another_focal_length() -> None:
+    first = standing()
+    assert on_shared_floor([]) == []
+    check_same_camera([first, first])
+    with pytest.raises(ValueError, match="one focal length"):
+        check_same_camera([first, replace(first, focal=99.0)])

@@ -1,27 +1,32 @@
-"""Into the world: paths known in closed form come back from their exact projections."""
+"""The root trajectory: paths known in closed form are recovered from their exact projections."""
 
 import numpy as np
 import pytest
 from motions import FOCAL, SIZE, walk
 from scipy.spatial.transform import Rotation
 
-from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
-from tcpformer.world.camera import choose_focal, to_rays
-from tcpformer.world.scale import choose_height, scale_to_height
-from tcpformer.world.trajectory import TRAJECTORY, median_bone_lengths, solve_root_trajectory
+from tcpformer.skeleton import FEET, H36M, stature
+from tcpformer.world.camera import to_rays
+from tcpformer.world.scale import scale_to_height
+from tcpformer.world.trajectory import (
+    TRAJECTORY,
+    median_bone_lengths,
+    solve_depth_on_contacts,
+    solve_root_trajectory,
+)
 
 MIRROR = list(H36M.mirror)
 FPS = 30.0
 
 
 def pose(frames: int) -> np.ndarray:
-    """A moving body, pelvis at the origin, camera axes."""
+    """Return a moving body, pelvis at the origin, camera axes."""
     camera = walk(frames, FPS, speed=0.0).camera_xyz
     return camera - camera[:, :1]
 
 
 def path(frames: int) -> np.ndarray:
-    """Straight and even, off the axis: x right, y down, z forward."""
+    """Return a straight, even path off the axis: x right, y down, z forward."""
     time = np.arange(frames)[:, None] / FPS
     return np.array([-1.0, 0.3, 4.0]) + time * np.array([0.5, -0.1, 0.8])
 
@@ -42,22 +47,30 @@ def solved(
     return solve_root_trajectory(relative, project(relative, root), seen, times(len(root)))
 
 
-# path
+def uneven(frames: int, seed: int = 5) -> np.ndarray:
+    """Return times of a camera whose rate varies from 12 to 60 Hz, with two halts."""
+    gap = np.random.default_rng(seed).uniform(1 / 60, 1 / 12, frames)
+    gap[[frames // 3, frames // 2]] = 0.4
+    return np.cumsum(gap)
+
+
+def lengths(xyz: np.ndarray) -> np.ndarray:
+    return np.stack([np.linalg.norm(xyz[:, c] - xyz[:, p], axis=-1) for p, c in H36M.bones], axis=1)
 
 
 @pytest.mark.parametrize("frames", [3, 4, 10, 300])
-def test_an_even_path_is_recovered_exactly(frames: int) -> None:
+def test_root_trajectory_of_an_even_path_is_exact(frames: int) -> None:
     root = path(frames)
     np.testing.assert_allclose(solved(pose(frames), root), root, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("frames", [1, 2])
-def test_one_or_two_frames_are_enough_for_somebody_at_rest(frames: int) -> None:
+def test_root_trajectory_of_one_or_two_frames(frames: int) -> None:
     root = np.repeat(path(1), frames, axis=0)
     np.testing.assert_allclose(solved(pose(frames), root), root, rtol=0, atol=1e-9)
 
 
-def test_a_slowly_curved_path_is_recovered_but_for_smoothing() -> None:
+def test_root_trajectory_of_a_slowly_curved_path() -> None:
     time = np.arange(240) / FPS
     root = path(1) + np.stack(
         [np.sin(time), 0.1 * np.cos(time), 0.5 * np.cos(0.3 * 2 * np.pi * time / 2)], axis=1
@@ -69,7 +82,7 @@ def test_a_slowly_curved_path_is_recovered_but_for_smoothing() -> None:
     )
 
 
-def test_confidence_says_which_joints_to_believe(rng: np.random.Generator) -> None:
+def test_root_trajectory_ignores_joints_of_confidence_0(rng: np.random.Generator) -> None:
     relative, root = pose(60), path(60)
     rays, confidence = project(relative, root), np.ones((60, 17))
     for joint in (3, 9, 16):
@@ -79,8 +92,8 @@ def test_confidence_says_which_joints_to_believe(rng: np.random.Generator) -> No
     np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
 
 
-def test_a_gap_in_an_even_path_is_bridged_exactly_whatever_stands_there() -> None:
-    # the image moves unevenly when somebody comes nearer, but x and y in metres do not
+def test_root_trajectory_bridges_a_gap_in_an_even_path() -> None:
+    # the image moves unevenly when a person comes nearer, but x and y in metres do not
     relative, root = pose(90), path(90)
     rays, confidence = project(relative, root), np.ones((90, 17))
     rays[30:70], confidence[30:70] = 7.0, 0.0
@@ -88,7 +101,7 @@ def test_a_gap_in_an_even_path_is_bridged_exactly_whatever_stands_there() -> Non
     np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
 
 
-def test_before_and_after_all_sightings_the_root_stays_where_it_was() -> None:
+def test_root_trajectory_is_constant_outside_the_detections() -> None:
     relative, root, confidence = pose(90), path(90), np.ones((90, 17))
     confidence[:20], confidence[-30:] = 0.0, 0.0
     found = solved(relative, root, confidence)
@@ -97,7 +110,7 @@ def test_before_and_after_all_sightings_the_root_stays_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("fps", [10.0, 60.0, 240.0, 1000.0])
-def test_a_single_sighting_in_a_long_clip_is_enough(fps: float) -> None:
+def test_root_trajectory_of_a_single_detection(fps: float) -> None:
     relative, root, confidence = pose(600), path(600), np.zeros((600, 17))
     confidence[400] = 1
     found = solve_root_trajectory(
@@ -107,7 +120,7 @@ def test_a_single_sighting_in_a_long_clip_is_enough(fps: float) -> None:
 
 
 @pytest.mark.parametrize("size", [0.25, 0.5, 1.3, 2.0, 4.0])
-def test_a_frame_of_the_wrong_size_does_not_pull_its_neighbours(size: float) -> None:
+def test_root_trajectory_ignores_a_frame_of_the_wrong_size(size: float) -> None:
     relative, root = pose(90), path(90)
     rays = project(relative, root)
     rays[45] = rays[45].mean(axis=0) + size * (rays[45] - rays[45].mean(axis=0))
@@ -117,14 +130,7 @@ def test_a_frame_of_the_wrong_size_does_not_pull_its_neighbours(size: float) -> 
     assert abs(found[45, 2] - root[45, 2]) < 0.005  # its depth is that of the frames around it
 
 
-def uneven(frames: int, seed: int = 5) -> np.ndarray:
-    """Times of a camera whose rate varies between 12 and 60 frames a second, with two halts."""
-    gap = np.random.default_rng(seed).uniform(1 / 60, 1 / 12, frames)
-    gap[[frames // 3, frames // 2]] = 0.4
-    return np.cumsum(gap)
-
-
-def test_uneven_times_do_not_bend_an_even_path_nor_a_bridge_in_it() -> None:
+def test_root_trajectory_at_uneven_times() -> None:
     relative, at = pose(120), uneven(120)
     root = np.array([-1.0, 0.3, 4.0]) + (at[:, None] - at[0]) * np.array([0.3, -0.1, 0.5])
     rays, confidence = project(relative, root), np.ones((120, 17))
@@ -133,7 +139,7 @@ def test_uneven_times_do_not_bend_an_even_path_nor_a_bridge_in_it() -> None:
     np.testing.assert_allclose(found, root, rtol=0, atol=1e-6)
 
 
-def test_smoothing_is_by_time_not_by_frame() -> None:
+def test_root_trajectory_is_smoothed_by_time_not_by_frame() -> None:
     # Every movement in depth is damped as much as an even 30 frames a second damp it.
     def swaying(at: np.ndarray) -> np.ndarray:
         still = np.repeat(pose(1), len(at), axis=0)
@@ -149,7 +155,7 @@ def test_smoothing_is_by_time_not_by_frame() -> None:
     )
 
 
-def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
+def test_root_trajectory_scales_with_the_body_and_mirrors() -> None:
     relative, flip = pose(40), np.array([-1.0, 1.0, 1.0])
     rng = np.random.default_rng(2)
     rays = project(relative, path(40)) + rng.normal(0, 0.003, (40, 17, 2))
@@ -164,7 +170,7 @@ def test_path_scales_with_the_body_and_commutes_with_mirroring() -> None:
     np.testing.assert_allclose(mirrored, found * flip, rtol=1e-9)
 
 
-def test_nobody_stands_in_or_behind_the_camera() -> None:
+def test_root_trajectory_stays_in_front_of_the_camera() -> None:
     relative = pose(20)
     rays = -project(relative, path(20))  # as if seen upside down: the best depth is negative
     found = solve_root_trajectory(relative, rays, np.ones((20, 17)), times(20))
@@ -172,67 +178,25 @@ def test_nobody_stands_in_or_behind_the_camera() -> None:
     assert np.isfinite(found).all()
 
 
-def test_a_path_that_cannot_be_solved_is_refused() -> None:
+def test_root_trajectory_refuses_a_path_that_cannot_be_solved() -> None:
     relative = pose(5)
     for rays, seen in ((np.full((5, 17, 2), 0.2), 1.0), (project(relative, path(5)), 0.0)):
         with pytest.raises(ValueError, match="no frame shows joints apart"):
             solve_root_trajectory(relative, rays, np.full((5, 17), seen), times(5))
 
 
-# size
+def test_solve_depth_on_contacts_reduces_sliding() -> None:
+    relative, root = np.repeat(pose(1), 60, axis=0), np.tile([0.0, 0.5, 4.0], (60, 1))
+    depth = root[:, 2] + 0.1 * np.sin(2 * np.pi * times(60))
+    ray = root / root[:, 2:]
+    feet, contact = relative[:, FEET], np.ones((60, 2), dtype=bool)
+    solved = solve_depth_on_contacts(depth, ray, feet, times(60), contact)
+    assert np.ptp(solved) < 0.2 * np.ptp(depth)
+    free = solve_depth_on_contacts(depth, ray, feet, times(60), ~contact)
+    np.testing.assert_allclose(free, depth, atol=1e-9)
 
 
-def test_height_is_that_of_the_bones_and_poses_keep_their_shape() -> None:
-    relative = 123.0 * pose(50)
-    valid = np.arange(50) % 2 == 0
-    for at in (None, times(50)):
-        scaled = scale_to_height(relative, 1.80, valid=valid, times=at)
-        np.testing.assert_allclose(stature(scaled), 1.80, rtol=1e-9)
-        ratio = scaled[:, 3, 1] / relative[:, 3, 1]
-        np.testing.assert_allclose(scaled, relative * ratio[:, None, None], rtol=1e-9)
-        again = scale_to_height(scaled, 1.80, valid=valid, times=at)
-        np.testing.assert_allclose(again, scaled, rtol=1e-9)
-
-
-def test_invalid_frames_do_not_tell_the_size() -> None:
-    relative, valid = pose(40), np.arange(40) < 15
-    wrong = np.where(valid[:, None, None], relative, 9 * relative)
-    for at in (None, times(40)):
-        scaled = scale_to_height(wrong, 1.70, valid=valid, times=at)
-        np.testing.assert_allclose(stature(scaled[:15]), 1.70, rtol=1e-9)
-
-
-def test_a_unit_that_changes_slowly_is_followed_and_a_jitter_is_not() -> None:
-    grows = np.linspace(1, 3, 300)[:, None, None]
-    rng = np.random.default_rng(4)
-    jitter = np.exp(rng.normal(0, 0.05, (300, 1, 1)))
-    body = pose(300) * grows * jitter
-    found = stature(scale_to_height(body, 1.70, valid=np.ones(300, bool), times=times(300)))
-    np.testing.assert_allclose(found[40:-40] / jitter[40:-40, 0, 0], 1.70, rtol=0.04)
-    assert np.abs(found / jitter[:, 0, 0] - 1.70).max() < 0.2
-
-
-def test_a_long_gap_does_not_blow_anybody_up() -> None:
-    valid = (np.arange(600) < 40) | (np.arange(600) > 560)
-    scaled = scale_to_height(pose(600), 1.70, valid=valid, times=times(600))
-    np.testing.assert_allclose(stature(scaled), 1.70, rtol=1e-9)
-
-
-def test_a_pose_without_extent_stays_finite() -> None:
-    nothing = np.zeros((5, 17, 3))
-    for at in (None, times(5)):
-        assert np.isfinite(scale_to_height(nothing, 1.7, valid=np.ones(5, bool), times=at)).all()
-    np.testing.assert_array_equal(median_bone_lengths(nothing, np.ones(5, bool)), nothing)
-
-
-# bones
-
-
-def lengths(xyz: np.ndarray) -> np.ndarray:
-    return np.stack([np.linalg.norm(xyz[:, c] - xyz[:, p], axis=-1) for p, c in H36M.bones], axis=1)
-
-
-def test_bones_that_are_constant_and_even_sided_stay(rng: np.random.Generator) -> None:
+def test_median_bone_lengths_keeps_constant_bones(rng: np.random.Generator) -> None:
     relative, valid = pose(30), np.ones(30, dtype=bool)
     np.testing.assert_allclose(median_bone_lengths(relative, valid), relative, rtol=0, atol=1e-12)
     rough = relative + rng.normal(0, 0.02, relative.shape)
@@ -246,7 +210,7 @@ def test_bones_that_are_constant_and_even_sided_stay(rng: np.random.Generator) -
     np.testing.assert_array_equal(once[:, 0], 0)
 
 
-def test_constant_bones_keep_directions_and_commute_with_turning_and_mirroring(
+def test_median_bone_lengths_keeps_directions_and_commutes_with_turning(
     rng: np.random.Generator,
 ) -> None:
     rough = pose(30) + rng.normal(0, 0.02, (30, 17, 3))
@@ -265,54 +229,18 @@ def test_constant_bones_keep_directions_and_commute_with_turning_and_mirroring(
     np.testing.assert_allclose(median_bone_lengths(3 * rough, valid), 3 * once, rtol=0, atol=1e-12)
 
 
-def test_bones_of_invalid_frames_do_not_count() -> None:
+def test_median_bone_lengths_ignores_invalid_frames() -> None:
     relative, valid = pose(9), np.arange(9) < 4
     wrong = np.where(valid[:, None, None], relative, 5 * relative)
     np.testing.assert_allclose(median_bone_lengths(wrong, valid), relative, rtol=0, atol=1e-12)
 
 
-# what the caller says
+def test_median_bone_lengths_of_a_pose_without_extent() -> None:
+    nothing = np.zeros((5, 17, 3))
+    np.testing.assert_array_equal(median_bone_lengths(nothing, np.ones(5, bool)), nothing)
 
 
-def test_focal_given_beats_known_beats_assumed() -> None:
-    assert choose_focal(900.0, 800.0, SIZE) == (900.0, "given")
-    assert choose_focal(None, 800.0, SIZE) == (800.0, "metadata of the video")
-    assert choose_focal(None, 800.0, SIZE, "given in a.npz") == (800.0, "given in a.npz")
-    assert choose_focal(900.0, 800.0, SIZE, "given in a.npz") == (900.0, "given")
-    for size in ((1280, 720), (720, 1280)):
-        focal, words = choose_focal(None, None, size)
-        assert 2 * np.degrees(np.arctan(640 / focal)) == pytest.approx(60.0)
-        assert "60 degrees" in words
-    with pytest.raises(ValueError, match="focal length must be positive"):
-        choose_focal(0.0, None, SIZE)
-
-
-@pytest.mark.parametrize("focal", [-1.0, float("nan"), float("inf")])
-def test_a_focal_length_that_is_none_is_refused(focal: float) -> None:
-    with pytest.raises(ValueError, match="focal length must be positive"):
-        choose_focal(focal, None, SIZE)
-
-
-@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
-def test_a_focal_length_that_no_camera_has_is_refused(size: tuple[int, int]) -> None:
-    for focal in (128.0, 128_000.0):  # a tenth of the longer side, and a hundred times that
-        assert choose_focal(focal, None, size)[0] == focal
-    for focal in (0.5, 26.0, 127.0, 129_000.0):
-        with pytest.raises(ValueError, match=r"must be 128 to 128000 pixels.*\(given\)"):
-            choose_focal(focal, None, size)
-        with pytest.raises(ValueError, match=r"must be 128 to .*\(given in a\.npz\).*--focal"):
-            choose_focal(None, focal, size, "given in a.npz")
-
-
-def test_height_given_or_assumed() -> None:
-    assert choose_height(None)[0] == STANDARD_HEIGHT
-    assert choose_height(1.85) == (1.85, "body height, given: 1.85 m")
-    for height in (0.0, 185.0, float("nan")):
-        with pytest.raises(ValueError, match=r"metres, from 0\.3 to 3\.0"):
-            choose_height(height)
-
-
-def test_the_whole_way_from_pixels_to_the_walk() -> None:
+def test_scale_and_root_trajectory_recover_the_walk_from_pixels() -> None:
     motion = walk(60)
     rays = to_rays(motion.xy, SIZE, FOCAL)
     relative = scale_to_height(pose(60) / 7.0, float(stature(motion.xyz)[0]), valid=motion.valid)

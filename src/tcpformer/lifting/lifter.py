@@ -171,7 +171,7 @@ class Lifter:
         """
         return self.lift_with_raw(
             motions,
-            scale=Scale(height=height, camera_height=camera_height, length=bone_length),
+            scale=Scale(height=height, camera_height=camera_height, bone_length=bone_length),
             focal=focal,
             config=postprocess,
         )[0]

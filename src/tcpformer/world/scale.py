@@ -32,7 +32,7 @@ class Scale:
     Attributes:
         height: Of every person, in metres.
         camera_height: Of the camera above the floor, in metres.
-        length: A bone of the first person: the joints at its ends, and metres between them.
+        bone_length: A bone of the first person: the joints at its ends, and metres between them.
 
     Raises:
         ValueError: If more than one is given, or one is out of range.
@@ -40,7 +40,7 @@ class Scale:
 
     height: float | None = None
     camera_height: float | None = None
-    length: tuple[str, str, float] | None = None
+    bone_length: tuple[str, str, float] | None = None
 
     def __post_init__(self) -> None:
         known = {name: value for name, value in vars(self).items() if value is not None}
@@ -53,8 +53,8 @@ class Scale:
             raise ValueError(
                 f"the camera height must be metres above the floor, got {self.camera_height:g}."
             )
-        if self.length is not None:
-            _bone_joints(self.length)
+        if self.bone_length is not None:
+            _bone_joints(self.bone_length)
 
     def check_floor(self, *, found: bool) -> None:
         """Check that the floor, which a camera height is measured from, is looked for.
@@ -140,16 +140,16 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
         ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
             taller than 3 m.
     """
-    if not motions or (scale.camera_height is None and scale.length is None):
+    if not motions or (scale.camera_height is None and scale.bone_length is None):
         return list(motions)
     if scale.camera_height is not None:
         factor = scale.camera_height / _height_above_floor(motions)
         source = f"camera height, given: {scale.camera_height:.2f} m above the floor"
     else:
-        assert scale.length is not None
-        first, second, metres = scale.length
-        factor = metres / _bone_length(motions[0], *_bone_joints(scale.length))
-        source = f"length, given: {first} to {second} {metres:.3f} m"
+        assert scale.bone_length is not None
+        first, second, metres = scale.bone_length
+        factor = metres / _bone_length(motions[0], *_bone_joints(scale.bone_length))
+        source = f"bone length, given: {first} to {second} {metres:.3f} m"
     return [_scale_motion(motion, factor, source) for motion in motions]
 
 

@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from tcpformer.models.checkpoint import Weights  # noqa: E402
-from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
+from tcpformer.models.layers import JOINTS  # noqa: E402
+from tcpformer.models.tcpformer import Config, TCPFormer  # noqa: E402
 
 ROWS = {
     "a": "textbook, float32",

@@ -29,7 +29,8 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
 from model import gflop, held, limits, machine  # noqa: E402
 
-from tcpformer.models.tcpformer import JOINTS, Config, TCPFormer  # noqa: E402
+from tcpformer.models.layers import JOINTS  # noqa: E402
+from tcpformer.models.tcpformer import Config, TCPFormer  # noqa: E402
 from tcpformer.runtime.memory import keep_freed_memory  # noqa: E402
 from tcpformer.training.config import PRESETS  # noqa: E402
 from tcpformer.training.hardware import HardwareConfig, wrap_layers  # noqa: E402

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
-from tcpformer.models.tcpformer import JOINTS
+from tcpformer.models.layers import JOINTS
 from tcpformer.training.config import PRESETS
 from tcpformer.training.hardware import HardwareConfig, wrap_layers
 from tcpformer.training.initialize import build_or_load_model, optimizer_for

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tcpformer.detections import Detections, match_skeleton
-from tcpformer.skeleton import COCO, HALPE26
+from tcpformer.detections import Detections
+from tcpformer.skeleton import COCO
 
 
 def detections(**changes: object) -> Detections:
@@ -69,14 +69,3 @@ def test_from_frames_makes_one_row_a_person() -> None:
     np.testing.assert_array_equal(found.confidence, people[..., 2])
     assert found.frame.tolist() == [0, 0, 2]
     assert found.ids == ("a", None, "a")
-
-
-def test_match_skeleton_by_names_finds_the_order() -> None:
-    skeleton, order = match_skeleton(HALPE26.joints[::-1], 26)
-    assert skeleton == HALPE26
-    assert list(order) == list(range(26))[::-1]
-
-
-def test_match_skeleton_refuses_an_unknown_count() -> None:
-    with pytest.raises(ValueError, match="no joint names, got 16"):
-        match_skeleton(None, 16)

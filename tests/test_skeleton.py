@@ -9,9 +9,11 @@ from scipy.spatial.transform import Rotation
 
 from tcpformer.skeleton import (
     BLAZEPOSE,
+    BODY25,
     COCO,
     H36M,
     HALPE26,
+    JOINTS_BY_COUNT,
     KNOWN,
     MPI_INF_3DHP,
     STATURE_PER_BONE_SUM,
@@ -19,6 +21,7 @@ from tcpformer.skeleton import (
     canonical,
     conversion,
     identify,
+    match_skeleton,
     stature,
 )
 
@@ -65,7 +68,7 @@ def test_mirror_keeps_the_tree(skeleton: Skeleton) -> None:
     assert bones == set(skeleton.bones)
 
 
-def test_orders_of_the_data_sets() -> None:
+def test_skeletons_have_the_joint_order_of_their_data_sets() -> None:
     assert [H36M.index[f"R{j}"] for j in ("Hip", "Knee", "Ankle")] == [1, 2, 3]
     assert [H36M.index[f"L{j}"] for j in ("Shoulder", "Elbow", "Wrist")] == [11, 12, 13]
     assert MPI_INF_3DHP.root == 14
@@ -103,9 +106,7 @@ def test_conversion_commutes_with_mirroring(
 
 
 @pairs
-def test_joints_that_both_name_alike_on_the_limbs_carry_over(
-    source: Skeleton, target: Skeleton
-) -> None:
+def test_conversion_keeps_limb_joints_with_a_namesake(source: Skeleton, target: Skeleton) -> None:
     weights = conversion(source, target)
     for joint in target.joints:
         if joint[0] in "LR":
@@ -115,17 +116,17 @@ def test_joints_that_both_name_alike_on_the_limbs_carry_over(
 
 
 @every
-def test_conversion_to_itself_changes_nothing(skeleton: Skeleton) -> None:
+def test_conversion_to_itself_is_identity(skeleton: Skeleton) -> None:
     np.testing.assert_array_equal(conversion(skeleton, skeleton), np.eye(len(skeleton.joints)))
 
 
-def test_h36m_survives_3dhp_and_back_exactly() -> None:
+def test_conversion_of_h36m_to_3dhp_and_back_is_identity() -> None:
     there, back = conversion(H36M, MPI_INF_3DHP), conversion(MPI_INF_3DHP, H36M)
     np.testing.assert_array_equal(back @ there, np.eye(17))
     np.testing.assert_array_equal(there @ back, np.eye(17))
 
 
-def test_skull_of_a_detector_lies_where_the_recipe_says() -> None:
+def test_conversion_of_coco_places_the_midline_joints() -> None:
     x = np.zeros((17, 2))
     x[[COCO.index["LShoulder"], COCO.index["RShoulder"]]] = [[20, 100], [-20, 100]]
     x[[COCO.index["LHip"], COCO.index["RHip"]]] = [[10, 200], [-10, 200]]
@@ -136,8 +137,16 @@ def test_skull_of_a_detector_lies_where_the_recipe_says() -> None:
         np.testing.assert_allclose(y[H36M.index[joint]], [0, height], atol=1e-12)
 
 
+def test_conversion_of_body25_is_that_of_halpe26_but_for_the_head() -> None:
+    shared = [joint for joint in BODY25.joints if joint in HALPE26.index]
+    body, halpe = conversion(BODY25, H36M), conversion(HALPE26, H36M)
+    same = [i for i, joint in enumerate(H36M.joints) if joint != "Head"]
+    columns = BODY25.indices(*shared), HALPE26.indices(*shared)
+    np.testing.assert_array_equal(body[same][:, columns[0]], halpe[same][:, columns[1]])
+
+
 @pytest.mark.parametrize("target", [COCO, BLAZEPOSE, HALPE26], ids=lambda s: s.name)
-def test_unknown_conversion_names_both(target: Skeleton) -> None:
+def test_conversion_unknown_names_both_skeletons(target: Skeleton) -> None:
     with pytest.raises(ValueError, match=f"'h36m' to '{target.name}'"):
         conversion(H36M, target)
 
@@ -165,12 +174,12 @@ def test_unknown_conversion_names_both(target: Skeleton) -> None:
         ("nose", "Nose"),
     ],
 )
-def test_names_that_others_write(written: str, name: str) -> None:
+def test_canonical_of_foreign_names(written: str, name: str) -> None:
     assert canonical(written) == name
 
 
 @every
-def test_own_names_are_canonical_and_identified(
+def test_identify_finds_every_skeleton_in_any_order(
     skeleton: Skeleton, rng: np.random.Generator
 ) -> None:
     assert tuple(canonical(joint) for joint in skeleton.joints) == skeleton.joints
@@ -180,7 +189,7 @@ def test_own_names_are_canonical_and_identified(
     np.testing.assert_array_equal(shuffled[list(order)], np.arange(len(skeleton.joints)))
 
 
-def test_the_largest_complete_skeleton_wins_and_rest_is_left_out() -> None:
+def test_identify_takes_the_largest_complete_skeleton() -> None:
     assert identify(BLAZEPOSE.joints)[0] == BLAZEPOSE  # though all of COCO is in it
     found, order = identify(["neck", *(f"{j}" for j in COCO.joints)])
     assert found == COCO
@@ -196,15 +205,33 @@ def test_the_largest_complete_skeleton_wins_and_rest_is_left_out() -> None:
         ([], "no known skeleton is complete"),
     ],
 )
-def test_bad_names_say_what_is_wrong(names: list[str], message: str) -> None:
+def test_identify_refuses_bad_names(names: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         identify(names)
+
+
+@pytest.mark.parametrize("count", JOINTS_BY_COUNT)
+def test_match_skeleton_goes_by_the_count_without_names(count: int) -> None:
+    skeleton, order = match_skeleton(None, count)
+    assert len(order) == len(skeleton.joints) <= count
+    assert [JOINTS_BY_COUNT[count][i] for i in order] == list(skeleton.joints)
+
+
+def test_match_skeleton_by_names_finds_the_order() -> None:
+    skeleton, order = match_skeleton(HALPE26.joints[::-1], 26)
+    assert skeleton == HALPE26
+    assert order == tuple(range(26))[::-1]
+
+
+def test_match_skeleton_refuses_an_unknown_count() -> None:
+    with pytest.raises(ValueError, match=r"expected 17, 18, 25, 26, 133 joints.*got 16"):
+        match_skeleton(None, 16)
 
 
 # stature
 
 
-def test_stature_is_the_same_however_bent(rng: np.random.Generator) -> None:
+def test_stature_does_not_depend_on_the_pose(rng: np.random.Generator) -> None:
     pose = walk(1).xyz[0]
     bent = np.zeros((50, 17, 3))
     turns = Rotation.from_quat(rng.normal(size=(50 * 17, 4))).as_matrix().reshape(50, 17, 3, 3)
@@ -213,7 +240,7 @@ def test_stature_is_the_same_however_bent(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(stature(bent), stature(pose), rtol=1e-12)
 
 
-def test_stature_is_linear_in_size_symmetric_and_in_closed_form() -> None:
+def test_stature_is_linear_symmetric_and_equals_the_sum_of_bones() -> None:
     xyz = walk(7).xyz
     np.testing.assert_allclose(stature(2.5 * xyz + 4.0), 2.5 * stature(xyz), rtol=1e-12)
     np.testing.assert_allclose(stature(mirrored(H36M, xyz)), stature(xyz), rtol=1e-12)
@@ -222,7 +249,7 @@ def test_stature_is_linear_in_size_symmetric_and_in_closed_form() -> None:
     assert stature(xyz[None, :3]).shape == (1, 3)
 
 
-def test_stature_of_legs_of_two_lengths_takes_their_mean() -> None:
+def test_stature_takes_the_mean_of_both_legs() -> None:
     pose = walk(1).xyz[0]
     longer = pose.copy()
     longer[H36M.index["RAnkle"]] += 0.10 * (

@@ -13,16 +13,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from .skeleton import BODY25, COCO, HALPE26, Skeleton, identify
-
-JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
-    17: COCO.joints,
-    18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
-    25: BODY25.joints,
-    26: HALPE26.joints,
-    133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
-}
-"""Joint names of sources without names: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody."""
+from .skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class Detections:
         ids: Identity of the person of each row where the source knows it, the same text in every
             frame; None for a row whose identity is unknown. None as a whole if no row has one.
         tracked: True if the source has tracked and numbered the people itself: every id is the
-            number of a person, and every row counts.
+            number of a person, and rows without a visible trunk count, too.
         focal: Focal length of the camera in pixels, where it is known.
         focal_source: Where the focal length comes from, in words.
 
@@ -124,23 +115,3 @@ class Detections:
         starts = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
         for first, last in pairwise(starts):
             yield slice(int(first), int(last))
-
-
-def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, tuple[int, ...]]:
-    """Return the skeleton that some joints make up, and the place of each of its joints.
-
-    Args:
-        names: Names of the joints; None if the source has none and the count decides.
-        count: Number of joints.
-
-    Raises:
-        ValueError: If the joints make up no known skeleton.
-    """
-    if names is None:
-        if count not in JOINTS_BY_COUNT:
-            raise ValueError(
-                f"expected {', '.join(map(str, JOINTS_BY_COUNT))} joints where the source has no "
-                f"joint names, got {count}."
-            )
-        names = JOINTS_BY_COUNT[count]
-    return identify(names)

@@ -188,12 +188,12 @@ def _check_sigma(motion: Motion3D) -> None:
 
 
 def _check_camera(motion: Motion2D | Motion3D) -> None:
-    check_film(motion.size, motion.fps)
+    check_size_and_rate(motion.size, motion.fps)
     if motion.focal is not None and not _is_positive(motion.focal):
         raise ValueError(f"focal must be positive pixels, got {motion.focal}.")
 
 
-def check_film(size: object, fps: object) -> None:
+def check_size_and_rate(size: object, fps: object) -> None:
     """Refuse what is no size in pixels, or no rate, by a ValueError."""
     pair = np.asarray(size)
     whole = pair.shape == (2,) and all(_is_positive(x) and x % 1 == 0 for x in pair)

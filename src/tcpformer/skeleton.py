@@ -1,7 +1,7 @@
-"""Anatomy, written once: joint names and parents; mirror, bones and conversions follow from them.
+"""Skeletons: joint names and parents of each, joint groups, and the conversions between them.
 
-Left and right are the person's own. A name starts with L or R where the joint has a twin. Names
-written by others ("left_hip", "LHip", "hip.L") are brought to this form by `canonical`.
+Left and right are the person's. A name starts with L or R where the joint has a twin. `canonical`
+brings the names of other programs ("left_hip", "hip.L", "LeftHip") to this form.
 """
 
 import re
@@ -18,7 +18,7 @@ class Skeleton:
     """A set of joints in a fixed order.
 
     Attributes:
-        name: How messages and files call it.
+        name: Its name in messages and files.
         joints: Joint names, in the order of axis ``j`` of every array.
         parents: For each joint the index of its parent, -1 for the root.
     """
@@ -29,27 +29,31 @@ class Skeleton:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The place of each joint, by name."""
+        """Index of each joint, by name."""
         return {joint: i for i, joint in enumerate(self.joints)}
 
     @cached_property
     def mirror(self) -> tuple[int, ...]:
-        """For each joint, the index of its left-right twin (itself if it lies on the midline)."""
+        """For each joint, the index of its left-right twin (itself on the midline)."""
         return tuple(self.index.get(_twin(joint), i) for i, joint in enumerate(self.joints))
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """(parent, child) for every joint but the root."""
+        """(parent, child) of every joint but the root."""
         return tuple((p, i) for i, p in enumerate(self.parents) if p >= 0)
 
     @cached_property
     def root(self) -> int:
-        """The joint without a parent."""
+        """Index of the joint without a parent."""
         return self.parents.index(-1)
+
+    def indices(self, *joints: str) -> list[int]:
+        """Return the indices of some joints, by name."""
+        return [self.index[joint] for joint in joints]
 
 
 def _tree(name: str, *links: tuple[str, str]) -> Skeleton:
-    """A skeleton from (joint, parent) pairs; the root names no parent."""
+    """Make a skeleton of (joint, parent) pairs; the parent of the root is empty."""
     joints = tuple(joint for joint, _ in links)
     return Skeleton(name, joints, tuple(joints.index(p) if p else -1 for _, p in links))
 
@@ -122,8 +126,21 @@ BLAZEPOSE = _tree(
 )
 # fmt: on
 KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
-FEET = [H36M.index["RAnkle"], H36M.index["LAnkle"]]
-"""Ankles of the Human3.6M joints, the right one first."""
+"""Skeletons that names of joints can identify."""
+JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
+    17: COCO.joints,
+    18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
+    25: BODY25.joints,
+    26: HALPE26.joints,
+    133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
+}
+"""Joint names of sources without names: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody."""
+
+FEET = H36M.indices("RAnkle", "LAnkle")
+KNEES = H36M.indices("RKnee", "LKnee")
+HIPS = H36M.indices("RHip", "LHip")
+TRUNK = H36M.indices("Hip", "LHip", "RHip", "Spine", "Thorax")
+"""Groups of the Human3.6M joints; of the pairs, the right one is first."""
 
 _MID_HIP = {"LHip": 0.5, "RHip": 0.5}
 _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
@@ -166,24 +183,24 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "HeadTop": {"Head": 1.0},
     },
 }
-"""(from, to): how to make the joints that do not carry over by name, as weights that sum to 1.
+"""(source, target): the joints of the target that have no namesake, as weights that sum to 1.
 
 The Human3.6M joint 9 ("Neck") is the base of the skull: a fifth of the way from the ears to the
 shoulders. "Head" is the top of the head, two fifths of that way up from the ears. Both fractions
-are ours, from the mean neck and head of the motion capture that the packaged weights saw. The
-spine joint lies halfway up the trunk.
+are the means of the motion capture that the packaged weights are trained on. The spine joint lies
+halfway up the trunk.
 
-"h36m-nose" is Human3.6M as the released checkpoints met it, with the names that MotionBERT gives
-its joints: number 9 is the nose, number 8 the neck, and from a detector without the top of the head
-the middle of the eyes stands for it, as in MotionBERT.
+"h36m-nose" is Human3.6M as the released checkpoints were trained, with MotionBERT's names: number 9
+is the nose, number 8 the neck, and the middle of the eyes stands for the top of the head where a
+detector has none, as in MotionBERT.
 """
 
 
 def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target source"]:
-    """The linear map from joints of one skeleton to those of another; rows sum to 1.
+    """Return the linear map from the joints of one skeleton to another's; rows sum to 1.
 
     Raises:
-        ValueError: If no recipe says how to make some joint of ``target``.
+        ValueError: If there is no recipe for some joint of ``target``.
     """
     if source == target:
         return np.eye(len(source.joints))
@@ -196,14 +213,15 @@ def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target 
 
 
 def _recipe(source: Skeleton, target: Skeleton) -> dict[str, dict[str, float]]:
-    """The joints of ``target`` that need making; by way of Human3.6M where no direct recipe is."""
+    """Return how to make the joints of ``target`` without namesake; at need by way of Human3.6M."""
     recipe = RECIPES.get((source.name, target.name))
     if recipe is not None:
         return recipe
     first, second = RECIPES.get((source.name, "h36m")), RECIPES.get(("h36m", target.name))
     if first is None or second is None:
         raise ValueError(
-            f"no conversion from skeleton {source.name!r} to {target.name!r} is known."
+            f"no conversion from skeleton {source.name!r} to {target.name!r}; its recipe belongs "
+            "into `skeleton.RECIPES`."
         )
     result: dict[str, dict[str, float]] = {}
     for joint in target.joints:
@@ -216,11 +234,11 @@ def _recipe(source: Skeleton, target: Skeleton) -> dict[str, dict[str, float]]:
 
 
 def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
-    """Find the known skeleton that a list of joint names describes.
+    """Return the known skeleton that a list of joint names describes.
 
     Returns:
-        The largest known skeleton all of whose joints are named, and the place of each of its
-        joints in ``names``.
+        The largest known skeleton whose joints are all in ``names``, and the index in ``names`` of
+        each of its joints.
 
     Raises:
         ValueError: If a name is unknown or given twice, or no known skeleton is complete.
@@ -247,8 +265,26 @@ def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
     return best, tuple(canon.index(joint) for joint in best.joints)
 
 
+def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, tuple[int, ...]]:
+    """Return the skeleton of some joints, and the index of each of its joints among them.
+
+    Args:
+        names: Names of the joints; None if the source has none and the count decides.
+        count: Number of joints.
+
+    Raises:
+        ValueError: If the joints make up no known skeleton.
+    """
+    if names is None and count not in JOINTS_BY_COUNT:
+        raise ValueError(
+            f"expected {', '.join(map(str, JOINTS_BY_COUNT))} joints where the source has no "
+            f"joint names, got {count}."
+        )
+    return identify(JOINTS_BY_COUNT[count] if names is None else names)
+
+
 def canonical(name: str) -> str:
-    """Bring a joint name to the form used here: "left_hip", "hip.L", "LeftHip" become "LHip"."""
+    """Return a joint name in the form used here: "LHip" for "left_hip", "hip.L" or "LeftHip"."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
     sides = {"left": "L", "l": "L", "right": "R", "r": "R"}
     side = "".join(sides[w.lower()] for w in words if w.lower() in sides)
@@ -267,18 +303,15 @@ _ALIASES = {
 
 
 STANDARD_HEIGHT = 1.70
-"""Metres. A picture does not tell how tall somebody is: weights are trained on people of this
-height, and it is what is assumed of a person of whom nothing is known."""
+"""Metres. An image does not show a person's height: weights are trained on people of this height,
+and it is assumed where nothing sets the scale."""
 _STATURE_BONES = ("LKnee", "RKnee", "LAnkle", "RAnkle", "Spine", "Thorax", "Neck", "Head")
 STATURE_PER_BONE_SUM = 1.07
-"""Body height over leg + trunk + neck + head: what is below the ankle and above the head joint."""
+"""Body height over leg + trunk + neck + head: our estimate of the foot's height and the crown."""
 
 
 def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"]:
-    """Body height that a pose of the Human3.6M joints implies, in its own unit, however bent.
-
-    Seven hundredths are added to the bones' sum, our estimate for the foot's height and the crown.
-    """
+    """Estimate the body height of a pose of the Human3.6M joints, however bent, in its unit."""
     total = 0.0
     for joint in _STATURE_BONES:
         child = H36M.index[joint]
@@ -289,6 +322,6 @@ def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"
 
 
 def _twin(joint: str) -> str:
-    """The name on the other side, or the name itself on the midline."""
+    """Return the joint on the other side; on the midline the joint itself."""
     other = {"L": "R", "R": "L"}.get(joint[0])
     return other + joint[1:] if other and joint[1:2].isupper() else joint

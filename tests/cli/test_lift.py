@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import refused, run, written
+from keypoint_files import openpose, people
 from motions import walk
 from paths import SAMPLE
 
 from tcpformer import load_motion, open_video
 from tcpformer.io.video import Frame, write_video
 from tcpformer.lifting import lifter as lift
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY25, H36M
 from tcpformer.world.scale import median_height
 
 # Kind of number (floating, boolean, integer, text) and axes, as docs/formats-and-axes.md lists them.
@@ -209,3 +210,20 @@ def test_lift_sample_clip_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def _half(frame: Frame) -> Frame:
     return Frame(frame.index, frame.time, np.ascontiguousarray(frame.image[::2, ::2]))
+
+
+def test_lift_takes_the_people_of_a_foreign_keypoint_file(
+    tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25))
+    given = ("--fps", 30, "--size", 1280, 720, "--weights", tiny, "--device", "cpu")
+    run("lift", folder, *given, "--out", tmp_path / "out")
+    expected = [f"person_{i}/motion.{s}" for i in (0, 1) for s in ("bvh", "npz")]
+    assert written(tmp_path / "out") == expected
+    run("lift", folder, *given, "--out", tmp_path / "one", "--person", 1)
+    assert written(tmp_path / "one") == ["person_1/motion.bvh", "person_1/motion.npz"]
+    capsys.readouterr()
+    message = refused(capsys, "lift", folder, *given, "--person", 7, "--out", tmp_path / "none")
+    assert "'longest' or a number from 0 to 1" in message
+    assert not (tmp_path / "none").exists()
+    assert "--fps and --size" in refused(capsys, "lift", folder, "--weights", tiny)

@@ -1,133 +1,122 @@
-"""Keypoints of other programs, written here as those programs write them."""
+"""What all keypoint formats share: rate and size, ids, pixels."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import keypoint_file, refused, run, tiny_weights, written
-from keypoint_files import COUNT, FPS, MMPOSE, SIZE, mmpose, openpose, people, rng, rtmlib, sports2d
+from commands import keypoint_file
+from keypoint_files import (
+    FPS,
+    MMPOSE,
+    SIZE,
+    mmpose,
+    openpose,
+    people,
+    read_motions,
+    rtmlib,
+    sports2d,
+)
 from motions import walk
 
-from tcpformer.detections import JOINTS_BY_COUNT, match_skeleton
-from tcpformer.io.keypoints import read_people
-from tcpformer.skeleton import BODY25, COCO, H36M, HALPE26, KNOWN, Skeleton, conversion
+from tcpformer.io import read_detections
+from tcpformer.io.keypoints import RateAndSize, person_keypoints
+from tcpformer.skeleton import COCO, HALPE26
 
 
-def check(found: list, two: np.ndarray, skeleton: Skeleton) -> None:
-    """Two motions, each of one of the two all the way."""
-    assert [motion.person for motion in found] == [0, 1]
-    for motion, true in zip(found, two, strict=True):
-        assert motion.skeleton == skeleton
-        assert (motion.size, motion.fps) == (SIZE, pytest.approx(FPS))
-        assert motion.valid.all()
-        np.testing.assert_allclose(motion.xy, true[..., :2], atol=1e-6)
-
-
-# each program
-
-
-@pytest.mark.parametrize("ids", [True, False])
-@pytest.mark.parametrize("skeleton", [BODY25, COCO, HALPE26], ids=lambda s: s.name)
-def test_openpose(skeleton: Skeleton, ids: bool, tmp_path: Path) -> None:
-    two = people(skeleton)
-    folder = openpose(tmp_path / "json", two, ids=ids)
-    check(read_people(folder, fps=FPS, size=SIZE), two, skeleton)
-
-
-def test_openpose_with_nobody_in_some_frames(tmp_path: Path) -> None:
-    two = people(BODY25)
-    folder = openpose(tmp_path / "json", two)
-    (folder / "clip_000000000004_keypoints.json").write_text('{"people": []}')
-    (folder / "clip_000000000005_keypoints.json").unlink()
-    for motion, true in zip(read_people(folder, fps=FPS, size=SIZE), two, strict=True):
-        assert np.flatnonzero(~motion.valid).tolist() == [4, 5]
-        assert (motion.confidence[4:6] == 0).all()
-        np.testing.assert_allclose(motion.xy[6:], true[6:, :, :2])
-
-
-@pytest.mark.parametrize("names", [MMPOSE, None], ids=["named", "by number"])
-def test_mmpose(names: tuple[str, ...] | None, tmp_path: Path) -> None:
-    two = people(COCO)
-    check(read_people(mmpose(tmp_path / "a.json", two, names), fps=FPS, size=SIZE), two, COCO)
-
-
-def test_names_count_and_not_places(tmp_path: Path) -> None:
-    two, order = people(COCO), rng.permutation(17)
-    names = tuple(MMPOSE[i] for i in order)
-    found = read_people(mmpose(tmp_path / "a.json", two[:, :, order], names), fps=FPS, size=SIZE)
-    check(found, two, COCO)
-
-
-def test_wholebody_keeps_its_body(tmp_path: Path) -> None:
-    two = people(COCO)
-    face = np.full((2, COUNT, 116, 3), 5.0)
-    whole = np.concatenate([two, face], axis=2)
-    names = (*MMPOSE, *(f"face-{i}" for i in range(116)))
-    for given in (names, None):
-        path = mmpose(tmp_path / "a.json", whole, given)
-        check(read_people(path, fps=FPS, size=SIZE), two, COCO)
-
-
-@pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name)
-def test_rtmlib(skeleton: Skeleton, tmp_path: Path) -> None:
-    two = people(skeleton)
-    check(read_people(rtmlib(tmp_path / "a.npz", two), fps=FPS, size=SIZE), two, skeleton)
-
-
-def test_sports2d(tmp_path: Path) -> None:
-    two = people(HALPE26)
-    two[1, 3:6, 9, 2] = 0  # an elbow or wrist that was not seen
-    names = HALPE26.joints
-    found = read_people(sports2d(tmp_path / "out", two, names), size=SIZE)
-    assert [m.skeleton for m in found] == [HALPE26, HALPE26]
-    assert found[0].fps == pytest.approx(FPS)
-    np.testing.assert_allclose(found[0].xy, two[0, ..., :2])
-    assert np.argwhere(found[1].confidence == 0).tolist() == [[3, 9], [4, 9], [5, 9]]
-    (one,) = read_people(tmp_path / "out/clip_Sports2D_px_person01.trc", size=SIZE)
-    np.testing.assert_allclose(one.xy[0], two[1, 0, :, :2])
-
-
-def test_our_own_npz_as_before(tmp_path: Path) -> None:
-    (motion,) = read_people(keypoint_file()(tmp_path))
-    assert motion.skeleton == H36M
-    np.testing.assert_allclose(motion.xy, walk(40).xy)
-
-
-# joints
-
-
-@pytest.mark.parametrize("count", JOINTS_BY_COUNT)
-def test_joints_without_names_are_known_by_their_number(count: int) -> None:
-    skeleton, order = match_skeleton(None, count)
-    assert len(order) == len(skeleton.joints) <= count
-    assert [JOINTS_BY_COUNT[count][i] for i in order] == list(skeleton.joints)
-
-
-def test_body25_becomes_human36m_as_halpe_does() -> None:
-    body, halpe = people(BODY25)[0, 0, :, :2], people(HALPE26)[0, 0, :, :2]
-    ours, theirs = conversion(BODY25, H36M) @ body, conversion(HALPE26, H36M) @ halpe
-    same = [i for i, joint in enumerate(H36M.joints) if joint != "Head"]
-    np.testing.assert_allclose(ours[same], theirs[same])
-    assert ours[H36M.index["Head"], 1] < body[BODY25.index["LEar"], 1]
-    assert BODY25 in KNOWN
-
-
-# the command line
-
-
-def test_people_of_a_file_on_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("fps", "size", "missing"),
+    [
+        (None, None, "fps and size; give --fps and --size WIDTH HEIGHT"),
+        (FPS, None, "size; give --size WIDTH HEIGHT"),
+        (None, SIZE, "fps; give --fps"),
+    ],
+)
+def test_resolve_names_what_is_missing(
+    fps: float | None, size: tuple[int, int] | None, missing: str, tmp_path: Path
 ) -> None:
-    folder = openpose(tmp_path / "json", people(BODY25))
-    weights, out = tiny_weights(tmp_path / "w"), tmp_path / "out"
-    given = ("--fps", 30, "--size", 1280, 720, "--weights", weights, "--device", "cpu")
-    run("lift", folder, *given, "--out", out)
-    assert written(out) == [f"person_{i}/motion.{s}" for i in (0, 1) for s in ("bvh", "npz")]
-    run("lift", folder, *given, "--out", tmp_path / "one", "--person", 1)
-    assert written(tmp_path / "one") == ["person_1/motion.bvh", "person_1/motion.npz"]
-    capsys.readouterr()
-    said = refused(capsys, "lift", folder, *given, "--person", 7, "--out", tmp_path / "none")
-    assert "'longest' or a number from 0 to 1" in said
-    assert not (tmp_path / "none").exists()
-    said = refused(capsys, "lift", folder, "--weights", weights)
-    assert "--fps and --size" in said
+    path = mmpose(tmp_path / "a.json", people(COCO), MMPOSE)
+    ours = keypoint_file(fps=None, size=None)(tmp_path)
+    for each in (path, ours):
+        with pytest.raises(ValueError, match=rf"has no {missing}, or the --video"):
+            read_detections(each, fps=fps, size=size)
+
+
+def test_resolve_prefers_the_file_then_the_user_then_the_fallback() -> None:
+    path, fallback = Path("a"), (25.0, (64, 48))
+    assert RateAndSize(30.1, SIZE, fallback).resolve(path, 30.0, None) == (30.0, SIZE)
+    assert RateAndSize(30.1, None, fallback).resolve(path, None, [8.0, 6.0]) == (30.1, (8, 6))
+    assert RateAndSize(fallback=fallback).resolve(path, None, None) == fallback
+
+
+def _file_with_rate(kind: str, folder: Path) -> Path:
+    """Write a file of 30 frames per second and, but for Sports2D, 1280 x 720 pixels."""
+    if kind == "ours":
+        return keypoint_file()(folder)
+    two = people(HALPE26)
+    if kind == "sports2d":
+        return sports2d(folder / "out", two, HALPE26.joints)
+    path = rtmlib(folder / "a.npz", two)
+    np.savez(path, **np.load(path), fps=30, size=[1280, 720])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["ours", "rtmlib", "sports2d"])
+def test_resolve_refuses_what_contradicts_the_file(kind: str, tmp_path: Path) -> None:
+    path = _file_with_rate(kind, tmp_path)
+    for fps in (60.0, 0.0, -30.0, 25.0, float("nan")):
+        with pytest.raises(ValueError, match=rf"has fps 30, but --fps is {fps:g}"):
+            read_detections(path, fps=fps, size=SIZE)
+    if kind != "sports2d":
+        with pytest.raises(ValueError, match=r"has size 1280 x 720, but --size is 1280 x 721"):
+            read_detections(path, size=(1280, 721))
+
+
+@pytest.mark.parametrize("kind", ["ours", "rtmlib", "sports2d"])
+def test_resolve_takes_a_rounded_rate_as_the_same(kind: str, tmp_path: Path) -> None:
+    path = _file_with_rate(kind, tmp_path)
+    for fps in (30.0, 29.97):
+        assert read_detections(path, fps=fps, size=SIZE).fps == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
+def test_resolve_refuses_a_rate_that_is_not_positive(fps: float, tmp_path: Path) -> None:
+    for path in (
+        mmpose(tmp_path / "a.json", people(COCO), MMPOSE),
+        keypoint_file(fps=None)(tmp_path),
+    ):
+        with pytest.raises(ValueError, match=rf"fps must be positive.* and {fps}"):
+            read_detections(path, fps=fps, size=SIZE)
+
+
+@pytest.mark.parametrize("size", [(0, 720), (-1280, 720)])
+def test_resolve_refuses_a_size_that_is_not_positive(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="size and fps must be positive"):
+        RateAndSize(FPS, size).resolve(Path("a"), None, None)
+
+
+def test_motions_refuse_fractions_of_the_picture_of_every_program(tmp_path: Path) -> None:
+    two = people(HALPE26) / [*SIZE, 1]
+    ours = keypoint_file(xy=walk(40).xy / SIZE)
+    for path in (
+        mmpose(tmp_path / "b.json", two, HALPE26.joints),
+        rtmlib(tmp_path / "b.npz", two),
+        openpose(tmp_path / "json", two),
+        sports2d(tmp_path / "trc", two, HALPE26.joints),
+        ours(tmp_path),
+    ):
+        with pytest.raises(ValueError, match="fractions of the picture"):
+            read_motions(path, fps=FPS, size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(None, None), (-1, None), ([-1], None), ([], None), (0, "0"), ([5], "5"), ("a", "a")],
+)
+def test_person_keypoints_reads_the_id(number: object, expected: str | None) -> None:
+    assert person_keypoints(np.ones((3, 2)), np.ones(3), number).id == expected
+
+
+def test_person_keypoints_clips_confidence_and_drops_what_is_not_finite() -> None:
+    xy, score = [[1, 2, 9], [np.nan, 2, 9], [3, 4, 9], [5, 6, 9]], [1.5, 0.5, np.inf, -1.0]
+    joints = person_keypoints(xy, score).joints
+    np.testing.assert_array_equal(joints, [[1, 2, 1], [0, 0, 0], [0, 0, 0], [5, 6, 0]])

@@ -1,23 +1,37 @@
-"""Keypoint files of two people, written here as other programs write them."""
+"""Keypoint files of two people, written as other programs write them, and how to read them."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tcpformer.io import read_detections
+from tcpformer.motion import Motion2D
 from tcpformer.skeleton import Skeleton
+from tcpformer.tracking.assemble import assemble_people
 
-FPS, SIZE = 30.0, (1280, 720)
-
-
+FPS, SIZE, COUNT = 30.0, (1280, 720), 20
 rng = np.random.default_rng(0)
 
 
-COUNT = 20
+def read_motions(path: Path, person: str | int = "all", **given: Any) -> list[Motion2D]:
+    """Read a keypoint file and make motions of its people."""
+    return assemble_people(read_detections(path, **given), person)
+
+
+def check_two_people(found: list[Motion2D], two: np.ndarray, skeleton: Skeleton) -> None:
+    """Check that two motions are those of two people, visible in every frame."""
+    assert [motion.person for motion in found] == [0, 1]
+    for motion, true in zip(found, two, strict=True):
+        assert motion.skeleton == skeleton
+        assert (motion.size, motion.fps) == (SIZE, FPS)
+        assert motion.valid.all()
+        np.testing.assert_allclose(motion.xy, true[..., :2], atol=1e-6)
 
 
 def people(skeleton: Skeleton, count: int = COUNT) -> np.ndarray:
-    """Two people (2, t, k, 3) who walk past each other."""
+    """Return two people (2, t, k, 3) who walk past each other."""
     figure = {
         "Nose": (0, -80), "LEye": (3, -84), "REye": (-3, -84), "LEar": (7, -82), "REar": (-7, -82),
         "Neck": (0, -58), "Head": (0, -95), "Hip": (0, 0),

@@ -67,7 +67,7 @@ def test_assemble_people_leaves_out_rows_without_trunk() -> None:
 
 def test_assemble_people_of_tracked_detections_keeps_numbers_and_all_rows() -> None:
     two = replace(walkers(2.0, 4.0), ids=("3", "1") * FRAMES, tracked=True)
-    two.confidence[:] = 0.0
+    two.confidence[:] = 0.01
     large, small = assemble_people(two)
     assert (large.person, small.person) == (1, 3)
     np.testing.assert_array_equal(small.xy, two.xy[::2])
@@ -110,3 +110,10 @@ def test_assemble_people_passes_on_the_camera() -> None:
     assert (motion.focal, motion.focal_source) == (800.0, "a calibration")
     assert (motion.size, motion.fps) == ((640, 480), 10.0)
     np.testing.assert_array_equal(motion.times, one.times)
+
+
+def test_assemble_people_of_tracked_detections_without_confidence_is_not_valid() -> None:
+    one = replace(walkers(2.0), ids=("0",) * FRAMES, tracked=True)
+    one.confidence[2] = 0.0
+    (motion,) = assemble_people(one)
+    assert np.flatnonzero(~motion.valid).tolist() == [2]

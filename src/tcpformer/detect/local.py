@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from ..detections import Detections, match_skeleton
+from ..detections import Detections
 from ..io.video import Video
+from ..skeleton import match_skeleton
 from .boxes import Boxes
 from .movenet import MoveNet
 from .onnx import open_local

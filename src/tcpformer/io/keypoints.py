@@ -1,349 +1,188 @@
-"""2D keypoints that other programs wrote: OpenPose, MMPose, rtmlib, Sports2D; and our own npz.
+"""What the readers of 2D keypoints share: one file a format turns its content into `Detections`.
 
-Joints are told by name where the file has names, else by their number. Frames are counted from the
-first one in the file.
+Frames are counted from the first one in the file. Joints go by their names where the file has
+names, else by their count.
 """
 
 import json
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
-from ..files import read_npz
-from ..detections import Detections, match_skeleton
-from ..motion import Motion2D, check_film
-from ..skeleton import KNOWN, canonical
-from ..tracking.assemble import assemble_people
-from .npz import load_keypoints
+from ..detections import Detections
+from ..motion import check_size_and_rate
+from ..skeleton import KNOWN, canonical, match_skeleton
 
-SUFFIXES = (".npz", ".json", ".trc")
-"""Of files to read, in small letters; a file may have capital ones."""
-_READ = (
+READABLE = (
     "what can be read: a folder of OpenPose's .json, one a frame; MMPose's .json of predictions; "
     "rtmlib's .npz of keypoints and scores; Sports2D's .trc in pixels, or its folder; our own .npz"
 )
-_SAID = 8
-"""Keys of unknown JSON that an error names."""
-_SLACK = 0.01
-"""Share by which two frame rates may differ and be the same: files round them."""
-# What it raises to read a file that is not as its program writes it.
-_STRANGE = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
-_JOINTS = {joint for skeleton in KNOWN for joint in skeleton.joints}
+MALFORMED = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
+"""What a reader raises where a file is not as its program writes it."""
+FPS_TOLERANCE = 0.01
+"""Relative difference within which two frame rates count as one: files round them."""
+_SHOWN_KEYS = 8
+"""Keys of unknown JSON that an error shows."""
+_JOINT_NAMES = {joint for skeleton in KNOWN for joint in skeleton.joints}
 
 
 @dataclass(frozen=True)
-class PersonKeypoints:
-    """One person in a frame.
+class RateAndSize:
+    """Frame rate and image size of the video behind a keypoint file, which may not hold them.
 
     Attributes:
-        joints: (k, 3): x, y in pixels, confidence 0 to 1; 0 where a joint is not seen.
-        name: The same in every frame for one person; None where that is not known.
+        fps: Frames per second as the user gives it; must agree with the file.
+        size: Image (width, height) in pixels as the user gives it; must agree with the file.
+        fallback: Rate and size where neither the file nor the user has them, as of a video.
     """
 
-    joints: np.ndarray
-    name: str | None = None
+    fps: float | None = None
+    size: tuple[int, int] | None = None
+    fallback: tuple[float, tuple[int, int]] | None = None
+
+    def resolve(self, path: Path, fps: Any, size: Any) -> tuple[float, tuple[int, int]]:
+        """Return rate and size: the file's, else the user's, else the fallback.
+
+        Args:
+            path: The file, for messages.
+            fps: Frames per second in the file, unchecked; None if it has none.
+            size: Width and height in the file, unchecked; None if it has none.
+
+        Raises:
+            ValueError: If one is missing or not positive, or file and user contradict each other.
+        """
+        stored, user = {"fps": fps, "size": size}, {"fps": self.fps, "size": self.size}
+        fallback = dict(zip(stored, self.fallback or (None, None), strict=True))
+        for name, tolerance in (("fps", FPS_TOLERANCE), ("size", 0.0)):
+            _check_agreement(path, name, stored[name], user[name], tolerance)
+        found: dict[str, Any] = {
+            name: next((x[name] for x in (stored, user, fallback) if x[name] is not None), None)
+            for name in stored
+        }
+        missing = [name for name, value in found.items() if value is None]
+        if missing:
+            options = {"fps": "--fps", "size": "--size WIDTH HEIGHT"}
+            raise ValueError(
+                f"{path} has no {' and '.join(missing)}; give "
+                f"{' and '.join(options[name] for name in missing)}, or the --video."
+            )
+        check_size_and_rate(found["size"], found["fps"])
+        width, height = found["size"]
+        return float(found["fps"]), (int(width), int(height))
+
+
+def _check_agreement(path: Path, name: str, stored: Any, user: Any, tolerance: float) -> None:
+    if stored is None or user is None:
+        return
+    same = np.shape(stored) == np.shape(user)
+    if not same or not np.allclose(stored, user, rtol=tolerance, atol=0.0):
+        file, option = (" x ".join(f"{x:g}" for x in np.ravel(each)) for each in (stored, user))
+        raise ValueError(
+            f"{path} has {name} {file}, but --{name} is {option}; leave that out, or correct the "
+            "file."
+        )
+
+
+class PersonKeypoints(NamedTuple):
+    """A person in a frame: x, y in pixels and confidence of the joints, and an id if known."""
+
+    joints: Float[np.ndarray, "k 3"]
+    id: str | None
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a file says.
+class KeypointRecord:
+    """Content of a keypoint file.
 
     Attributes:
         frames: For each frame, the people in it, with all joints of the file.
-        names: Of the joints; None where the file does not tell.
-        fps: Frames per second, where the file tells.
-        size: Width and height, where the file tells; not checked yet, as the rate is not.
-        times: Seconds of each frame, where the file tells.
+        names: Names of the joints; None if the file has none.
+        fps: Frames per second, unchecked; None if the file has none.
+        size: Width and height, unchecked; None if the file has none.
+        times: Seconds of each frame; by default even.
     """
 
     frames: list[list[PersonKeypoints]]
     names: Sequence[str] | None = None
-    fps: float | None = None
-    size: Sequence[float] | None = None
-    times: Sequence[float] | None = None
+    fps: Any = None
+    size: Any = None
+    times: Sequence[float] = field(default_factory=list)
+
+    def detections(self, path: Path, given: RateAndSize) -> Detections:
+        """Return the known joints of all people.
+
+        Raises:
+            ValueError: If no one is in any frame, the joints make up no known skeleton, or rate or
+                size are missing or contradict the file.
+        """
+        if not any(self.frames):
+            raise ValueError(f"{path}: no one is in any of its {len(self.frames)} frames.")
+        fps, size = given.resolve(path, self.fps, self.size)
+        count = max(len(person.joints) for people in self.frames for person in people)
+        known = [i for i, name in enumerate(self.names or ()) if canonical(name) in _JOINT_NAMES]
+        names = None if self.names is None else [self.names[i] for i in known]
+        skeleton, order = match_skeleton(names, count)
+        columns = [known[i] for i in order] if known else list(order)
+        return Detections.from_frames(
+            [[person.joints[columns] for person in people] for people in self.frames],
+            skeleton,
+            times=self.times or (np.arange(len(self.frames)) / fps).tolist(),
+            size=size,
+            fps=fps,
+            ids=[[person.id for person in people] for people in self.frames],
+        )
 
 
-def read_people(
-    path: str | Path,
-    *,
-    person: str | int = "all",
-    fps: float | None = None,
-    size: tuple[int, int] | None = None,
-    otherwise: tuple[float, tuple[int, int]] | None = None,
-) -> list[Motion2D]:
-    """Read everybody's 2D keypoints.
+def person_keypoints(xy: Any, score: Any, number: object = None) -> PersonKeypoints:
+    """Return a person with confidence 0 to 1, and 0 where a number is not finite.
 
     Args:
-        path: An .npz of `load_keypoints`; an .npz with ``keypoints`` (t, n, k, 2) and ``scores``
-            (t, n, k), as rtmlib gives them, NaN or score 0 where there are fewer people; a folder
-            of OpenPose's *_keypoints.json, one a frame; MMPose's .json of predictions; a .trc in
-            pixels of Sports2D, or its folder, one file a person.
-        person: Whom: "all", "largest", "longest" or a number, as in `choose`.
-        fps: Frames per second, where the file does not tell; must agree with it where it does.
-        size: Width and height of the pictures, likewise.
-        otherwise: Rate and size where neither tells them, as those of a video.
-
-    Returns:
-        One motion a person. Whoever has a number or a file of their own in the source is one
-        person; the others are told apart by where they go.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If it is none of these, fps or size are missing, cannot be, or contradict the
-            file, or there is no such person.
+        xy: Pixels of the joints, further columns are left out.
+        score: Confidence of each joint.
+        number: Identity in the file, perhaps in a list; -1, an empty list and None are none.
     """
-    path = Path(path)
-    if path.suffix.lower() == ".npz" and not _is_rtmlib(path):
-        return [_our_own(path, person, ((fps, size), otherwise or (None, None)))]
-    if not path.exists():
-        raise FileNotFoundError(f"no such file or folder: {path}")
-    try:
-        record = _reader(path)(path)
-    except _STRANGE as error:
-        raise ValueError(
-            f"{path}: not as OpenPose, MMPose, rtmlib or Sports2D write it ({error!r}); {_READ}."
-        ) from error
-    if not any(record.frames):
-        raise ValueError(f"{path}: nobody is in any of its {len(record.frames)} frames.")
-    given = ((fps, size), otherwise or (None, None))
-    fps, size = _settled(path, (record.fps, record.size), *given)
-    count = max(len(seen.joints) for people in record.frames for seen in people)
-    named = [i for i, n in enumerate(record.names or ()) if canonical(n) in _JOINTS]
-    names = None if record.names is None else [record.names[i] for i in named]
-    skeleton, order = match_skeleton(names, count)
-    columns = [named[i] for i in order] if named else list(order)
-    times = record.times or (np.arange(len(record.frames)) / fps).tolist()
-    detections = Detections.from_frames(
-        [[seen.joints[columns] for seen in people] for people in record.frames],
-        skeleton,
-        times=times,
-        size=size,
-        fps=fps,
-        ids=[[seen.name for seen in people] for people in record.frames],
-    )
-    return assemble_people(detections, person)
-
-
-def _our_own(
-    path: Path, person: str | int, given: tuple[tuple[Any, Any], tuple[Any, Any]]
-) -> Motion2D:
-    data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
-    if str(person) not in ("all", "largest", "longest", "0"):
-        raise ValueError(
-            f"{path} holds one person: person must be 'all', 'largest', 'longest' or 0, got "
-            f"{person!r}."
-        )
-    rate, picture = _told(data)
-    if rate is None and "times" in data:
-        rate = _rate(data["times"].ravel().tolist())
-    fps, size = _settled(path, (rate, picture), *given)
-    return load_keypoints(path, fps=fps, size=size)
-
-
-def _told(data: dict[str, np.ndarray]) -> tuple[Any, Any]:
-    """Rate and size as an .npz has them, whatever they are; None where it has none."""
-    keys = ("fps", "size")
-    fps, size = (data[key].astype(float).tolist() if key in data else None for key in keys)
-    return fps, size
-
-
-def _rate(times: Sequence[float]) -> float | None:
-    """Mean frames per second; None where times do not tell."""
-    span = times[-1] - times[0] if len(times) > 1 else 0.0
-    return (len(times) - 1) / span if span > 0 else None
-
-
-def _settled(
-    path: Path, told: tuple[Any, Any], given: tuple[Any, Any], otherwise: tuple[Any, Any]
-) -> tuple[float, tuple[int, int]]:
-    """Rate and size: what a file tells, else what is given, else a video's; None where not.
-
-    Raises:
-        ValueError: If one is missing, cannot be, or the two contradict each other.
-    """
-    found: dict[str, Any] = {}
-    for i, (name, slack) in enumerate((("fps", _SLACK), ("size", 0.0))):
-        one, other = told[i], given[i]
-        found[name] = next((x for x in (one, other, otherwise[i]) if x is not None), None)
-        if one is None or other is None:
-            continue
-        if np.shape(one) != np.shape(other) or not np.allclose(one, other, rtol=slack, atol=0.0):
-            here, there = (" x ".join(f"{x:g}" for x in np.ravel(each)) for each in (one, other))
-            raise ValueError(
-                f"{path} tells {name} {here}, but --{name} says {there}; leave that out, or "
-                "correct the file."
-            )
-    missing = [name for name in found if found[name] is None]
-    if missing:
-        how = {"fps": "--fps", "size": "--size WIDTH HEIGHT"}
-        raise ValueError(
-            f"{path} does not tell {' and '.join(missing)}; say it with "
-            f"{' and '.join(how[name] for name in missing)}, or give the --video."
-        )
-    fps, size = found["fps"], found["size"]
-    check_film(size, fps)
-    return float(fps), (int(size[0]), int(size[1]))
-
-
-def _reader(path: Path) -> Callable[[Path], Record]:
-    if path.is_dir():
-        found = sorted({file.suffix.lower() for file in path.iterdir()} & {".json", ".trc"})
-        if len(found) != 1:
-            raise ValueError(
-                f"{path} should hold either OpenPose's .json, one a frame, or Sports2D's .trc, one "
-                f"a person; found {found or 'neither'}."
-            )
-        return _openpose if found == [".json"] else _trc
-    readers = {".json": _mmpose, ".trc": _trc, ".npz": _rtmlib}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path}: expected a folder or one of {SUFFIXES}, got {path.suffix!r}.")
-    return readers[path.suffix.lower()]
-
-
-def _within(folder: Path, suffix: str) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() == suffix)
-
-
-def _seen(xy: Any, score: Any, name: object = None) -> PersonKeypoints:
-    """Somebody, with confidence 0 where the numbers are none."""
     xy = np.asarray(xy, dtype=np.float64)[:, :2]
     score = np.asarray(score, dtype=np.float64).reshape(len(xy))
     good = np.isfinite(xy).all(axis=1) & np.isfinite(score)
-    joints = np.column_stack([np.where(good[:, None], xy, 0.0), np.where(good, score, 0.0)])
-    return PersonKeypoints(
-        np.clip(joints, [-np.inf, -np.inf, 0.0], [np.inf, np.inf, 1.0]), _name(name)
-    )
-
-
-def _name(number: object) -> str | None:
-    """A number, perhaps in a list, as a name; -1 and nothing are none."""
+    xy, score = np.where(good[:, None], xy, 0.0), np.where(good, score, 0.0).clip(0.0, 1.0)
     text = str(number).strip("[]")
-    return None if number is None or text in ("-1", "") else text
+    known = number is not None and text not in ("-1", "")
+    return PersonKeypoints(np.column_stack([xy, score]), text if known else None)
 
 
-def _values(path: Path, entry: Any, *keys: str) -> list[Any]:
-    """What an object of JSON has under these keys.
+def fill_frames(frames: Mapping[int, list[PersonKeypoints]]) -> list[list[PersonKeypoints]]:
+    """Return the frames from the first to the last number, empty where one is missing."""
+    return [frames.get(i, []) for i in range(min(frames, default=0), max(frames, default=-1) + 1)]
+
+
+def get_values(path: Path, entry: Any, *keys: str) -> list[Any]:
+    """Return what an object of JSON has under some keys.
 
     Raises:
-        ValueError: If it is none, or one is missing.
+        ValueError: If it is no object, or a key is missing.
     """
     if isinstance(entry, dict) and all(key in entry for key in keys):
         return [entry[key] for key in keys]
-    found = f"keys {list(entry)[:_SAID]}" if isinstance(entry, dict) else repr(entry)[:40]
-    raise ValueError(f"{path}: expected keys {list(keys)}, found {found}; {_READ}.")
+    found = f"keys {list(entry)[:_SHOWN_KEYS]}" if isinstance(entry, dict) else repr(entry)[:40]
+    raise ValueError(f"{path}: expected keys {list(keys)}, found {found}; {READABLE}.")
 
 
-# OpenPose: <name>_<frame>_keypoints.json, {"people": [{"pose_keypoints_2d": [x, y, c, ..]}]}
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of a folder with a suffix, in any case, in order of their names."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() == suffix)
 
 
-def _openpose(folder: Path) -> Record:
-    frames: dict[int, list[PersonKeypoints]] = {}
-    for file in _within(folder, ".json"):
-        numbers = re.findall(r"\d+", file.stem.removesuffix("_keypoints"))
-        if not numbers:
-            raise ValueError(f"{file}: expected the number of the frame in the name.")
-        people = []
-        (entries,) = _values(file, json.loads(file.read_text()), "people")
-        for entry in entries:
-            (joints,) = _values(file, entry, "pose_keypoints_2d")
-            flat = np.array(joints, dtype=np.float64).reshape(-1, 3)
-            if len(flat):
-                people.append(_seen(flat[:, :2], flat[:, 2], entry.get("person_id")))
-        frames[int(numbers[-1])] = people
-    return Record(_filled(frames))
+def stored_rate_and_size(data: Mapping[str, np.ndarray]) -> tuple[Any, Any]:
+    """Return ``fps`` and ``size`` of an .npz, unchecked; None where it has none."""
+    fps, size = (data[k].astype(float).tolist() if k in data else None for k in ("fps", "size"))
+    return fps, size
 
 
-def _filled(frames: dict[int, list[PersonKeypoints]]) -> list[list[PersonKeypoints]]:
-    """Frames from the first to the last, empty where nothing was written."""
-    if not frames:
-        return []
-    return [frames.get(i, []) for i in range(min(frames), max(frames) + 1)]
-
-
-# MMPose: {"meta_info": {"keypoint_id2name": ..}, "instance_info": [{"frame_id", "instances": ..}]}
-# or the list alone
-
-
-def _mmpose(path: Path) -> Record:
-    content = json.loads(path.read_text())
-    names = None
-    if isinstance(content, dict):
-        by_number = content.get("meta_info", {}).get("keypoint_id2name")
-        if by_number:
-            names = [by_number[str(i)] for i in range(len(by_number))]
-    if not isinstance(content, list):
-        (content,) = _values(path, content, "instance_info")
-    frames: dict[int, list[PersonKeypoints]] = {}
-    for i, frame in enumerate(content):
-        (instances,) = _values(path, frame, "instances")
-        people = frames.setdefault(int(frame.get("frame_id", i)), [])
-        for one in instances:
-            xy, scores = _values(path, one, "keypoints", "keypoint_scores")
-            people.append(_seen(xy, scores, one.get("track_id")))
-    return Record(_filled(frames), names)
-
-
-# rtmlib: what its solutions return, stacked over frames
-
-
-def _is_rtmlib(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        read_npz(path, ("keypoints", "scores"))
-    except ValueError:
-        return False
-    return True
-
-
-def _rtmlib(path: Path) -> Record:
-    data = read_npz(path, ("keypoints", "scores"), optional=("fps", "size"))
-    xy, scores = data["keypoints"], data["scores"]
-    if xy.ndim != 4 or xy.shape[-1] != 2 or scores.shape != xy.shape[:-1]:
-        raise ValueError(
-            f"{path}: expected keypoints (t, n, k, 2) and scores (t, n, k), got {xy.shape} and "
-            f"{scores.shape}."
-        )
-    frames = [
-        [_seen(*one) for one in zip(x, s, strict=True)] for x, s in zip(xy, scores, strict=True)
-    ]
-    return Record(frames, None, *_told(data))
-
-
-# Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers with pixels instead of metres
-
-
-def _trc(path: Path) -> Record:
-    files = [path]
-    if path.is_dir():
-        files = _within(path, ".trc")
-        files = [file for file in files if "_px_" in file.name.lower()] or files
-    tables = [_table(file) for file in files]
-    names, times = tables[0][0], tables[0][1]
-    if any(other != names or len(at) != len(times) for other, at, _ in tables):
-        raise ValueError(f"{path}: the people have different joints or numbers of frames.")
-    frames: list[list[PersonKeypoints]] = [[] for _ in times]
-    for file, (_, _, places) in zip(files, tables, strict=True):
-        there = np.isfinite(places).all(axis=-1) & (places != 0).any(axis=-1)
-        for frame, seen in enumerate(there):
-            if seen.any():
-                frames[frame].append(_seen(places[frame], seen.astype(float), file.stem))
-    return Record(frames, names, _rate(times), None, [time - times[0] for time in times])
-
-
-def _table(file: Path) -> tuple[list[str], list[float], np.ndarray]:
-    """Joint names, times, and (t, k, 2) pixels of a .trc."""
-    lines = file.read_text().splitlines()
-    names = lines[3].rstrip("\t").split("\t")[2::3]
-    rows = []
-    for line in lines[5:]:
-        if line.strip():
-            cells = [float(cell) if cell.strip() else np.nan for cell in line.split("\t")]
-            cells += [np.nan] * (2 + 3 * len(names) - len(cells))
-            rows.append(cells[: 2 + 3 * len(names)])
-    numbers = np.array(rows)
-    return names, numbers[:, 1].tolist(), numbers[:, 2:].reshape(len(rows), -1, 3)[..., :2]
+def mean_rate(times: Sequence[float]) -> float | None:
+    """Return the mean frames per second of some times; None if they do not show it."""
+    span = times[-1] - times[0] if len(times) > 1 else 0.0
+    return (len(times) - 1) / span if span > 0 else None

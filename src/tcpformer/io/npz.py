@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..detections import Detections
 from ..files import atomic_write, read_npz
-from ..motion import CAMERA_AXES, REGION_SCALE, WORLD_AXES, Motion2D, Motion3D, check_film
+from ..motion import CAMERA_AXES, REGION_SCALE, WORLD_AXES, Motion2D, Motion3D, check_size_and_rate
 from ..skeleton import identify
+from .keypoints import RateAndSize, mean_rate, stored_rate_and_size
 
 _BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")
 _BY_FRAME = ("valid", "times")
@@ -26,24 +28,24 @@ _LEGACY = {
 def load_keypoints(
     path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None
 ) -> Motion2D:
-    """Read 2D keypoints from an npz file; a motion.npz is one too.
+    """Read 2D keypoints of one person from an npz file; a motion.npz is one too.
 
     Keys: ``xy`` (t, k, 2) pixels, ``confidence`` (t, k), ``joints`` (k,) names in any order,
-    ``fps``, ``size`` (width, height); and, where they are known, ``times`` (t,) seconds, ``focal``
-    pixels and ``focal_source``, in words. Joints must make up one of the known skeletons.
+    ``fps``, ``size`` (width, height); and, if known, ``times`` (t,) seconds, ``focal`` pixels and
+    ``focal_source``, in words. The joints must make up one of the known skeletons.
 
     Args:
         path: The file.
-        fps: Frames per second, in the place of what the file tells, if it does.
-        size: Width and height of the pictures, likewise.
+        fps: Frames per second, instead of those in the file.
+        size: Image (width, height) in pixels, instead of that in the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
     given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
-    told = [key for key in ("fps", "size") if key not in given]
-    numbers, texts, maybe = ("xy", "confidence", *told), ("joints",), ("times", "focal")
+    needed = [key for key in ("fps", "size") if key not in given]
+    numbers, texts, maybe = ("xy", "confidence", *needed), ("joints",), ("times", "focal")
     data = given | read_npz(path, numbers, texts, maybe, ("provenance", "focal_source"))
     xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
     if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
@@ -51,7 +53,7 @@ def load_keypoints(
             f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
             f"{xy.shape} and {confidence.shape}."
         )
-    check_film(data["size"], data["fps"])
+    check_size_and_rate(data["size"], data["fps"])
     skeleton, order = identify([str(joint) for joint in data["joints"].flat])
     return Motion2D(
         xy=xy[:, order].astype(np.float64),
@@ -62,6 +64,37 @@ def load_keypoints(
         focal=float(data["focal"]) if "focal" in data else None,
         focal_source=_provenance(path, data).get("focal", f"given in {path}"),
         **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
+    )
+
+
+def read_keypoints_npz(path: Path, given: RateAndSize) -> Detections:
+    """Read the file of `load_keypoints` as detections of one person, number 0.
+
+    Args:
+        path: The file.
+        given: Rate and size, if the file does not hold them; its times show the rate, too.
+
+    Raises:
+        ValueError: As `load_keypoints`, or if rate and size contradict the file.
+    """
+    data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
+    fps, size = stored_rate_and_size(data)
+    if fps is None and "times" in data:
+        fps = mean_rate(data["times"].ravel().tolist())
+    fps, size = given.resolve(path, fps, size)
+    motion = load_keypoints(path, fps=fps, size=size)
+    return Detections(
+        xy=motion.xy,
+        confidence=motion.confidence,
+        frame=np.arange(len(motion)),
+        times=motion.times,
+        size=motion.size,
+        fps=motion.fps,
+        skeleton=motion.skeleton,
+        ids=("0",) * len(motion),
+        tracked=True,
+        focal=motion.focal,
+        focal_source=motion.focal_source,
     )
 
 

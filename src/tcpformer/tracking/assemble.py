@@ -51,7 +51,7 @@ def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2
         rows = np.flatnonzero(numbers == number)
         frame = detections.frame[rows]
         valid = np.zeros(len(detections.times), dtype=bool)
-        valid[frame] = True
+        valid[frame] = detections.confidence[rows].max(axis=1) > 0
         xy, confidence = detections.xy, detections.confidence
         if not len(rows) == len(xy) == len(valid):  # an hour of one person is not copied
             xy, confidence = (np.zeros((len(valid), *a.shape[1:])) for a in (xy, confidence))

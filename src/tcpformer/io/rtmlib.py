@@ -1,0 +1,43 @@
+"""rtmlib: an .npz of what its solutions return, stacked over frames.
+
+``keypoints`` (t, n, k, 2) in pixels and ``scores`` (t, n, k); NaN or score 0 where a frame shows
+fewer than n people; ``fps`` and ``size`` if known.
+"""
+
+from pathlib import Path
+
+from ..detections import Detections
+from ..files import read_npz
+from .keypoints import KeypointRecord, RateAndSize, person_keypoints, stored_rate_and_size
+
+_KEYS = ("keypoints", "scores")
+
+
+def is_rtmlib(path: Path) -> bool:
+    """Return whether an .npz holds keypoints as rtmlib names them."""
+    try:
+        return bool(read_npz(path, _KEYS))
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def read_rtmlib(path: Path, given: RateAndSize) -> Detections:
+    """Read stacked results of rtmlib.
+
+    Args:
+        path: The .npz file.
+        given: Rate and size, if the file does not hold them.
+
+    Raises:
+        ValueError: If shapes disagree, or as `KeypointRecord.detections`.
+    """
+    data = read_npz(path, _KEYS, optional=("fps", "size"))
+    xy, scores = data["keypoints"], data["scores"]
+    if xy.ndim != 4 or xy.shape[-1] != 2 or scores.shape != xy.shape[:-1]:
+        raise ValueError(
+            f"{path}: expected keypoints (t, n, k, 2) and scores (t, n, k), got {xy.shape} and "
+            f"{scores.shape}."
+        )
+    frames = [list(map(person_keypoints, *frame)) for frame in zip(xy, scores, strict=True)]
+    fps, size = stored_rate_and_size(data)
+    return KeypointRecord(frames, fps=fps, size=size).detections(path, given)

@@ -1,0 +1,55 @@
+"""Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers in pixels instead of metres."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from ..detections import Detections
+from .keypoints import (
+    KeypointRecord,
+    PersonKeypoints,
+    RateAndSize,
+    files_in,
+    mean_rate,
+    person_keypoints,
+)
+
+
+def read_trc(path: Path, given: RateAndSize) -> Detections:
+    """Read Sports2D's tables, one person a file.
+
+    Args:
+        path: One table, or their folder; of a folder with tables in pixels (``_px_``) only those.
+        given: Size, which the tables do not hold.
+
+    Raises:
+        ValueError: If people differ in joints or frames, or as `KeypointRecord.detections`.
+    """
+    files = files_in(path, ".trc") if path.is_dir() else [path]
+    files = [file for file in files if "_px_" in file.name.lower()] or files
+    tables = [_read_table(file) for file in files]
+    names, times = tables[0][:2]
+    if any(other != names or len(at) != len(times) for other, at, _ in tables):
+        raise ValueError(f"{path}: the people have different joints or numbers of frames.")
+    frames: list[list[PersonKeypoints]] = [[] for _ in times]
+    for file, (_, _, xy) in zip(files, tables, strict=True):
+        visible = np.isfinite(xy).all(axis=-1) & (xy != 0).any(axis=-1)
+        for frame in np.flatnonzero(visible.any(axis=1)):
+            frames[frame].append(person_keypoints(xy[frame], visible[frame], file.stem))
+    since_first = [time - times[0] for time in times]
+    record = KeypointRecord(frames, names, fps=mean_rate(times), times=since_first)
+    return record.detections(path, given)
+
+
+def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "t k 2"]]:
+    """Read joint names, times in seconds, and pixels of a table; empty cells become NaN."""
+    lines = file.read_text("utf-8").splitlines()
+    names = lines[3].rstrip("\t").split("\t")[2::3]
+    width = 2 + 3 * len(names)
+    rows = []
+    for line in filter(str.strip, lines[5:]):
+        cells = [float(cell) if cell.strip() else np.nan for cell in line.split("\t")]
+        rows.append([*cells, *[np.nan] * (width - len(cells))][:width])
+    numbers = np.array(rows)
+    return names, numbers[:, 1].tolist(), numbers[:, 2:].reshape(len(rows), -1, 3)[..., :2]

@@ -21,7 +21,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -117,25 +117,9 @@ class Lifter:
         """Half-axes, in sigma, of the ellipsoid that holds a joint with probability 0.9."""
         return REGION_SCALE if self.uncertainty is None else float(self.uncertainty.region_scale)
 
-    def __call__(
-        self,
-        motion: Motion2D,
-        *,
-        height: float | None = None,
-        camera_height: float | None = None,
-        bone_length: tuple[str, str, float] | None = None,
-        focal: float | Literal["motion"] | None = None,
-        postprocess: PostprocessConfig | None = DEFAULT_POSTPROCESS,
-    ) -> Motion3D:
-        """Lift one person; arguments, result and errors are those of `lift_many`."""
-        return self.lift_many(
-            [motion],
-            height=height,
-            camera_height=camera_height,
-            bone_length=bone_length,
-            focal=focal,
-            postprocess=postprocess,
-        )[0]
+    def __call__(self, motion: Motion2D, **options: Any) -> Motion3D:
+        """Lift one person; options, result and errors are those of `lift_many`."""
+        return self.lift_many([motion], **options)[0]
 
     def lift_many(
         self,
@@ -185,21 +169,10 @@ class Lifter:
         config: PostprocessConfig | None = DEFAULT_POSTPROCESS,
         keep_raw: bool = False,
     ) -> tuple[list[Motion3D], list[Motion3D]]:
-        """Lift as `lift_many` does, and keep the motions before `postprocess` from the same pass.
+        """Lift as `lift_many` does; with ``keep_raw``, return the raw motions of the same pass too.
 
-        Args:
-            motions: People seen by one camera.
-            scale: Where the metres come from.
-            focal: Focal length, as in `lift_many`.
-            config: Post-processing, as in `lift_many`.
-            keep_raw: Whether to return the raw motions.
-
-        Returns:
-            The finished motions, and the raw ones: the network's answer to the cleaned keypoints,
-            at the scale of the finished motions, on a level floor. Empty without ``keep_raw``.
-
-        Raises:
-            ValueError: As `lift_many`.
+        A raw motion is the network's answer to the cleaned keypoints, at the scale of the finished
+        motion, on a level floor.
         """
         scale.check_floor(found=config is not None and config.ground)
         check_same_camera(motions)
@@ -218,30 +191,19 @@ class Lifter:
         lifted = map(lift, motions)  # one at a time, to save memory
         finished = on_shared_floor(list(lifted)) if config is None else postprocess(lifted, config)
         scaled = apply_scale(finished, scale)
-        return scaled, [
-            _rescale_like(*motions)
-            for motions in zip(on_shared_floor(raw), finished, scaled, strict=False)
-        ]
+        if not keep_raw:
+            return scaled, []
+        level = on_shared_floor(raw)
+        return scaled, list(map(_rescale_like, level, finished, scaled))
 
     def predict(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
-        """Predict Human3.6M joints relative to the pelvis, camera axes, in the weights' unit.
-
-        Args:
-            motion: One person in the image.
-            focal: Focal length in pixels.
-        """
+        """Predict joints relative to the pelvis, camera axes, weights' unit; focal in pixels."""
         return self._predict(self._prepare(motion), focal).pose
 
     def predict_metric(
         self, motion: Motion2D, *, height: float, focal: float
     ) -> Float[np.ndarray, "t 17 3"]:
-        """Predict Human3.6M joints relative to the pelvis, camera axes, in metres.
-
-        Args:
-            motion: One person in the image.
-            height: Height of the person in metres.
-            focal: Focal length in pixels.
-        """
+        """Predict joints relative to the pelvis, camera axes, metres; height in metres."""
         return self._predict_metric(self._prepare(motion), height=height, focal=focal).pose
 
     def predict_rigid(
@@ -254,13 +216,9 @@ class Lifter:
     def network_input(
         self, motion: Motion2D, focal: float, start: float = 0.0
     ) -> Float[np.ndarray, "t j 3"]:
-        """Return the network's input for one clip: normalized x, y and confidence.
+        """Return the network's input for the clip from second ``start`` on: x, y and confidence.
 
-        Args:
-            motion: One person in the image.
-            focal: Focal length in pixels.
-            start: Second of the motion at which the clip begins; past its end, the last frame is
-                repeated.
+        Past the end of the motion, its last frame is repeated.
         """
         even = resample(self._prepare(motion), self.spec.fps)
         frames = self.spec.frame_step * np.arange(self.model.config.frames)
@@ -357,9 +315,8 @@ class Lifter:
     ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j s"]]:
         """Run the network over a prepared motion: every step there, and its way back.
 
-        Returns:
-            The pose in camera axes and, of weights that predict it, log sigma in those of the
-            virtual camera; else nothing along ``s``.
+        Returns the pose in camera axes, and log sigma in those of the virtual camera (s is 3, or 0
+        for weights that do not predict it).
         """
         even = resample(motion, self.spec.fps)
         clips = self._clips(len(even))

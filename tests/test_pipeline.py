@@ -72,7 +72,7 @@ def test_lift_file_reports_the_stage(tmp_path: Path, walking: Path, tiny: Path) 
         ({"person_model": Path("a.onnx")}, "give both"),
         ({"height": 1.7, "camera_height": 1.5}, "height and camera_height"),
         ({"bone_length": "RKnee"}, "JOINT-JOINT=METRES"),
-        ({"camera_height": 1.5, "postprocess": False}, "camera height"),
+        ({"camera_height": 1.5, "postprocess": False}, "camera_height"),
     ],
 )
 def test_lift_options_refuse_contradictions(options: dict[str, object], message: str) -> None:

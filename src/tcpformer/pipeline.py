@@ -155,6 +155,8 @@ def lift_file(
     progress = progress or (lambda stage, done, total: None)
     _refuse_own_result(source, out)
     video, people = _open(source, options)
+    if video is not None and people is not None and options.overlay:
+        _compare_with_video(people, video)
     check_writable(out)
     lifter = Lifter(
         options.weights,
@@ -241,13 +243,10 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     video = None if options.video is None else open_video(options.video)
     fallback = None if video is None else (video.fps, video.size)
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
-    people = assemble_people(detections, options.person)
-    if video is not None and getattr(options, "overlay", True):
-        _compare_lengths(video, people)
-    return video, people
+    return video, assemble_people(detections, options.person)
 
 
-def _compare_lengths(video: Video, people: Sequence[Motion2D]) -> None:
+def _compare_with_video(people: Sequence[Motion2D], video: Video) -> None:
     """Check that keypoints can be drawn on a video; log it if their lengths differ."""
     for person in people:
         check_video_size(video, person.size)

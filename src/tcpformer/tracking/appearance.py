@@ -10,11 +10,7 @@ BINS = (4, 4, 4)  # of L, a, b in CIELAB: lightness, green to red, blue to yello
 PRIOR_PIXELS = 1.0  # added to every bin, so that no color is impossible
 AB_GAIN = 3.0  # clothes lie near the middle of a and b; this spreads them over the bins
 THIGH_WIDTH = 0.25  # of the stripe on a thigh, in lengths of the thigh
-PARTS = (
-    ("LShoulder", "RShoulder", "RHip", "LHip"),
-    ("LHip", "LKnee"),
-    ("RHip", "RKnee"),
-)
+PARTS = (("LShoulder", "RShoulder", "RHip", "LHip"), ("LHip", "LKnee"), ("RHip", "RKnee"))
 
 
 def clothing_histogram(

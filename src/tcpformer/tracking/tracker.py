@@ -269,9 +269,7 @@ def return_cost(
 
 
 def match(
-    tracks: Sequence[AnyTrack],
-    people: Sequence[Detection],
-    config: TrackerConfig = DEFAULT_TRACKER,
+    tracks: Sequence[AnyTrack], people: Sequence[Detection], config: TrackerConfig = DEFAULT_TRACKER
 ) -> list[tuple[int, int]]:
     """Solve the assignment of the detections of one later frame to tracks.
 

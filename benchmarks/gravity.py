@@ -5,11 +5,10 @@ usage: python benchmarks/gravity.py OPEN_BENCHMARK.npz [--every 20] [--clean] [-
 Beside it the error of taking every camera to be level. Degrees, one view one vote.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from open_views import views
+from open_views import parser, views
 
 from tcpformer import Lifter
 from tcpformer.world.ground import ground_of
@@ -27,12 +26,9 @@ def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray
 
 
 def main() -> None:
-    bar = argparse.ArgumentParser(description=__doc__)
-    bar.add_argument("data", type=Path)
-    bar.add_argument("--every", type=int, default=20)
-    bar.add_argument("--clean", action="store_true")
-    bar.add_argument("--weights", default="default")
-    args = bar.parse_args()
+    arguments = parser(__doc__, every=20)
+    arguments.add_argument("--clean", action="store_true")
+    args = arguments.parse_args()
     rows = angles(Lifter(args.weights, "cpu"), args.data, every=args.every, clean=args.clean)
     print(f"{len(rows)} views, {'exact' if args.clean else 'noisy'} 2D, degrees")
     print("| up | median, degrees | mean | 90 % within |\n|---|---|---|---|")

@@ -1,5 +1,6 @@
 """The views of an open benchmark as the lifter gets them, and their truth."""
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,15 @@ class View:
     relative: np.ndarray
     root: np.ndarray
     up: np.ndarray
+
+
+def parser(description: str | None, every: int) -> argparse.ArgumentParser:
+    """Return a parser of the file, the step between views, and the weights."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("data", type=Path)
+    result.add_argument("--every", type=int, default=every, help="take every n-th view")
+    result.add_argument("--weights", default="default")
+    return result
 
 
 def views(

@@ -6,11 +6,10 @@ Error of the stature, %, one view one vote; noisy 2D, the first 10 s, the focal 
 true floor is where the lower ankle of the motion capture is lowest (but for 5 % of the frames).
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from open_views import views
+from open_views import parser, views
 
 from tcpformer import Lifter
 from tcpformer.skeleton import FEET, H36M, stature
@@ -43,11 +42,8 @@ def errors(lifter: Lifter, data: Path, every: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    bar = argparse.ArgumentParser(description=__doc__)
-    bar.add_argument("data", type=Path)
-    bar.add_argument("--every", type=int, default=10)
-    bar.add_argument("--weights", default="default")
-    args = bar.parse_args()
+    arguments = parser(__doc__, every=10)
+    args = arguments.parse_args()
     off = errors(Lifter(args.weights, "cpu"), args.data, args.every)
     print("| known | views | refused | median error, % | 90 % within, % |\n|---|---|---|---|---|")
     for name, values in off.items():

@@ -9,43 +9,36 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+Pose = Float[np.ndarray, "*batch j 3"]
+Motion = Float[np.ndarray, "*batch t j 3"]
+
 AUC_MILLIMETRES = tuple(5.0 * step for step in range(31))
 """The 31 thresholds of the area under the curve (Mehta et al., 3DV 2017)."""
 
 
-def joint_errors(
-    pred: Float[np.ndarray, "*batch j 3"], true: Float[np.ndarray, "*batch j 3"]
-) -> Float[np.ndarray, "*batch j"]:
+def joint_errors(pred: Pose, true: Pose) -> Float[np.ndarray, "*batch j"]:
     """Compute the distance of every joint from the true one."""
     return np.linalg.norm(_checked(pred) - _checked(true), axis=-1)
 
 
-def mpjpe(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
-) -> Float[np.ndarray, "*batch t"]:
+def mpjpe(pred: Motion, true: Motion) -> Float[np.ndarray, "*batch t"]:
     """Compute the mean error of joints per frame (protocol 1, if root-relative)."""
     return joint_errors(pred, true).mean(axis=-1)
 
 
-def n_mpjpe(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
-) -> Float[np.ndarray, "*batch t"]:
+def n_mpjpe(pred: Motion, true: Motion) -> Float[np.ndarray, "*batch t"]:
     """Compute `mpjpe` after the best scale, one for a whole sequence (least squares)."""
     dot = (_checked(pred) * _checked(true)).sum(axis=(-3, -2, -1))
     scale = dot / _squares(pred, 3)
     return mpjpe(pred * scale[..., None, None, None], true)
 
 
-def p_mpjpe(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
-) -> Float[np.ndarray, "*batch t"]:
+def p_mpjpe(pred: Motion, true: Motion) -> Float[np.ndarray, "*batch t"]:
     """Compute `mpjpe` after the best similarity transform of each frame (protocol 2)."""
     return mpjpe(align(pred, true), true)
 
 
-def align(
-    pred: Float[np.ndarray, "*batch j 3"], true: Float[np.ndarray, "*batch j 3"]
-) -> Float[np.ndarray, "*batch j 3"]:
+def align(pred: Pose, true: Pose) -> Pose:
     """Align each pose with the true one by a similarity transform without reflection.
 
     Umeyama, "Least-squares estimation of transformation parameters", PAMI 1991. A pose whose
@@ -75,28 +68,22 @@ def nearest_rotation(
     return (u * signs[..., None, :]) @ vt, values * signs
 
 
-def mpjve(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"], fps: float
-) -> Float[np.ndarray, "*batch t-1"]:
+def mpjve(pred: Motion, true: Motion, fps: float) -> Float[np.ndarray, "*batch t-1"]:
     """Compute the mean error of velocity (first difference), per s; needs 2 frames."""
     return mpjpe(_differences(pred, 1), _differences(true, 1)) * fps
 
 
-def acceleration_error(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"], fps: float
-) -> Float[np.ndarray, "*batch t-2"]:
+def acceleration_error(pred: Motion, true: Motion, fps: float) -> Float[np.ndarray, "*batch t-2"]:
     """Compute the mean error of acceleration (second difference), per s²; needs 3 frames."""
     return acceleration_error_released(pred, true) * fps**2
 
 
-def acceleration_error_released(
-    pred: Float[np.ndarray, "*batch t j 3"], true: Float[np.ndarray, "*batch t j 3"]
-) -> Float[np.ndarray, "*batch t-2"]:
+def acceleration_error_released(pred: Motion, true: Motion) -> Float[np.ndarray, "*batch t-2"]:
     """Compute the acceleration error as the released evaluation does: per frame²."""
     return mpjpe(_differences(pred, 2), _differences(true, 2))
 
 
-def jitter(xyz: Float[np.ndarray, "*batch t j 3"], fps: float) -> Float[np.ndarray, "*batch t-3"]:
+def jitter(xyz: Motion, fps: float) -> Float[np.ndarray, "*batch t-3"]:
     """Compute the mean magnitude of jerk (third difference), per s³; needs 4 frames, no truth.
 
     Yi, Zhou and Xu, "TransPose", ACM Transactions on Graphics 2021.
@@ -104,9 +91,7 @@ def jitter(xyz: Float[np.ndarray, "*batch t j 3"], fps: float) -> Float[np.ndarr
     return np.linalg.norm(_differences(xyz, 3), axis=-1).mean(axis=-1) * fps**3
 
 
-def bone_deviation(
-    xyz: Float[np.ndarray, "*batch t j 3"], bones: Sequence[tuple[int, int]]
-) -> Float[np.ndarray, "*batch t"]:
+def bone_deviation(xyz: Motion, bones: Sequence[tuple[int, int]]) -> Float[np.ndarray, "*batch t"]:
     """Compute the mean deviation of bones from their own mean length, per frame; needs no truth.
 
     Args:
@@ -119,10 +104,7 @@ def bone_deviation(
 
 
 def pck(
-    pred: Float[np.ndarray, "*batch j 3"],
-    true: Float[np.ndarray, "*batch j 3"],
-    threshold: float = 0.150,
-    joints: Sequence[int] | None = None,
+    pred: Pose, true: Pose, threshold: float = 0.150, joints: Sequence[int] | None = None
 ) -> Float[np.ndarray, "*batch"]:
     """Compute the share of joints, 0 to 1, whose error is strictly below ``threshold``.
 
@@ -136,8 +118,8 @@ def pck(
 
 
 def auc(
-    pred: Float[np.ndarray, "*batch j 3"],
-    true: Float[np.ndarray, "*batch j 3"],
+    pred: Pose,
+    true: Pose,
     thresholds: Sequence[float] = tuple(mm / 1000 for mm in AUC_MILLIMETRES),
     joints: Sequence[int] | None = None,
 ) -> Float[np.ndarray, "*batch"]:
@@ -158,7 +140,7 @@ def _checked(xyz: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch"]:
     return xyz
 
 
-def _differences(x: Float[np.ndarray, "*batch t j 3"], order: int) -> np.ndarray:
+def _differences(x: Motion, order: int) -> np.ndarray:
     if x.shape[-3] <= order:
         raise ValueError(
             f"expected at least {order + 1} frames for differences of order {order}, got "
@@ -167,7 +149,7 @@ def _differences(x: Float[np.ndarray, "*batch t j 3"], order: int) -> np.ndarray
     return np.diff(_checked(x), n=order, axis=-3)
 
 
-def _squares(x: Float[np.ndarray, "*batch j 3"], axes: int) -> np.ndarray:
+def _squares(x: Pose, axes: int) -> np.ndarray:
     """Sum squares to divide by; 1 where the sum is 0, so that no extent stays none."""
     squares = (x * x).sum(axis=tuple(range(-axes, 0)))
     return np.where(squares > 0, squares, 1)

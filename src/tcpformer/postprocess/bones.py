@@ -11,6 +11,9 @@ from jaxtyping import Float
 
 from ..skeleton import H36M
 
+Joints = Float[np.ndarray, "t j 3"]
+Numbers = Float[np.ndarray, "t b"]
+
 ROUNDS = 6
 """Newton steps; after four the lengths hold to a micrometre on ordinary motion."""
 FRAMES_AT_ONCE = 1000
@@ -23,17 +26,14 @@ _TIE = 1.0 * (_FIRST[:, None] == np.unique(_FIRST))  # bones by lengths: the two
 
 @dataclass(frozen=True)
 class Observations:
-    """Where joints appear in the image, for the fit to take into account.
-
-    Attributes:
-        rays: (x / z, y / z) of each joint.
-        root: Path of the pelvis in the camera frame.
-        weight: Weight of a joint's ray, against 1 for its position in the pose.
-    """
+    """Joints in the image, for the fit to take into account."""
 
     rays: Float[np.ndarray, "t j 2"]
+    """(x / z, y / z) of each joint."""
     root: Float[np.ndarray, "t 3"]
+    """Path of the pelvis in the camera frame."""
     weight: Float[np.ndarray, "t j"]
+    """Weight of a joint's ray, against 1 for its position in the pose."""
 
     def during(self, part: slice) -> "Observations":
         """Return the observations of some frames."""
@@ -73,19 +73,14 @@ def fit_bones(
     return moved
 
 
-def _bones(
-    x: Float[np.ndarray, "t j 3"],
-) -> tuple[Float[np.ndarray, "t b 3"], Float[np.ndarray, "t b"]]:
+def _bones(x: Joints) -> tuple[Float[np.ndarray, "t b 3"], Numbers]:
     """Return the bones as vectors, and their lengths."""
     span = x[:, _CHILDREN] - x[:, _PARENTS]
     return span, np.linalg.norm(span, axis=-1)
 
 
 def _newton_step(
-    x: Float[np.ndarray, "t j 3"],
-    relative: Float[np.ndarray, "t j 3"],
-    weight: Float[np.ndarray, " t"],
-    observed: Observations | None,
+    x: Joints, relative: Joints, weight: Float[np.ndarray, " t"], observed: Observations | None
 ) -> None:
     """Move x to the constrained optimum, with the lengths that cost least over all frames.
 
@@ -106,8 +101,8 @@ def _newton_step(
 
 
 def _quadratic_cost(
-    relative: Float[np.ndarray, "t j 3"], observed: Observations | None
-) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j 3 3"]]:
+    relative: Joints, observed: Observations | None
+) -> tuple[Joints, Float[np.ndarray, "t j 3 3"]]:
     """Return the minimum of each joint's quadratic cost, and its inverse Hessian."""
     if observed is None:
         return relative, np.broadcast_to(np.eye(3), (*relative.shape, 3))
@@ -124,25 +119,20 @@ def _quadratic_cost(
 
 @dataclass(frozen=True)
 class _Linearization:
-    """Lengths of bones as linear functions of forces along them, frame by frame.
-
-    Attributes:
-        child: Displacement of a bone's child for a unit of force.
-        parent: And of its parent, the other way.
-        stiffness: Force of each bone for a unit of length of each.
-        length: Lengths without force.
-    """
+    """Lengths of bones as linear functions of forces along them, frame by frame."""
 
     child: Float[np.ndarray, "t b 3"]
+    """Displacement of a bone's child for a unit of force."""
     parent: Float[np.ndarray, "t b 3"]
+    """Displacement of its parent, the other way."""
     stiffness: Float[np.ndarray, "t b b"]
-    length: Float[np.ndarray, "t b"]
+    """Force of each bone for a unit of length of each."""
+    length: Numbers
+    """Lengths without force."""
 
 
 def _linearize(
-    x: Float[np.ndarray, "t j 3"],
-    relative: Float[np.ndarray, "t j 3"],
-    observed: Observations | None,
+    x: Joints, relative: Joints, observed: Observations | None
 ) -> Iterator[tuple[slice, Float[np.ndarray, "s j 3"], _Linearization]]:
     """Yield some frames at a time: which, the minimum of their cost, and the linearization."""
     for start in range(0, len(x), FRAMES_AT_ONCE):
@@ -152,9 +142,7 @@ def _linearize(
 
 
 def _linearization(
-    x: Float[np.ndarray, "t j 3"],
-    target: Float[np.ndarray, "t j 3"],
-    inverse: Float[np.ndarray, "t j 3 3"],
+    x: Joints, target: Joints, inverse: Float[np.ndarray, "t j 3 3"]
 ) -> _Linearization:
     span, length = _bones(x)
     along = span / np.maximum(length, 1e-9)[..., None]
@@ -173,7 +161,7 @@ def _linearization(
     return _Linearization(child, parent, stiffness, free)
 
 
-def _set_lengths(x: Float[np.ndarray, "t j 3"], length: Float[np.ndarray, " b"]) -> None:
+def _set_lengths(x: Joints, length: Float[np.ndarray, " b"]) -> None:
     """Give bones exactly these lengths in their own direction, from a pelvis at 0 outward."""
     span, size = _bones(x)
     x[:, H36M.root] = 0.0

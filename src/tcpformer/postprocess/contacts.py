@@ -9,11 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..filtering.filters import butterworth
-from ..skeleton import FEET, H36M
+from ..skeleton import FEET, HIPS, KNEES
 from ..world.vertical import foot_speeds
 
-_KNEES = [H36M.parents[foot] for foot in FEET]
-_HIPS = [H36M.parents[knee] for knee in _KNEES]
+Joints = Float[np.ndarray, "t 17 3"]
+Series = Float[np.ndarray, " t"]
+Contacts = Bool[np.ndarray, "t 2"]
+
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +45,11 @@ CONTACTS = ContactConfig()
 
 
 def find_contacts(
-    xyz: Float[np.ndarray, "t 17 3"],
-    times: Float[np.ndarray, " t"],
-    valid: Bool[np.ndarray, " t"],
-    config: ContactConfig = CONTACTS,
-) -> Bool[np.ndarray, "t 2"]:
+    xyz: Joints, times: Series, valid: Bool[np.ndarray, " t"], config: ContactConfig = CONTACTS
+) -> Contacts:
     """Find when the right and the left foot stand: low and slow, on the floor or anything above it.
 
-    Args:
-        xyz: Joints in the world.
-        times: Seconds.
-        valid: False where the person was not detected: no foot stands.
-        config: Tuned numbers.
+    No foot stands where the person is not ``valid``. ``xyz`` is in the world, ``times`` in seconds.
     """
     feet = xyz[:, FEET]
     low = feet[..., 2].min(axis=1)
@@ -80,20 +75,15 @@ def _runs(on: Bool[np.ndarray, " t"]) -> list[slice]:
 
 
 def lock_feet(
-    xyz: Float[np.ndarray, "t 17 3"],
-    times: Float[np.ndarray, " t"],
-    contact: Bool[np.ndarray, "t 2"],
+    xyz: Joints,
+    times: Series,
+    contact: Contacts,
     share: float = 1.0,
     config: ContactConfig = CONTACTS,
-) -> Float[np.ndarray, "t 17 3"]:
-    """Move standing feet to the median of where they stand; legs bend, bones keep their lengths.
+) -> Joints:
+    """Move standing feet to the median of where they stand, by ``share`` of the way (0 to 1).
 
-    Args:
-        xyz: Joints in the world.
-        times: Seconds.
-        contact: When the feet stand.
-        share: Share of the way that a foot moves, 0 to 1.
-        config: Tuned numbers.
+    Legs bend for it, and bones keep their lengths.
     """
     if not contact.any():
         return xyz
@@ -108,15 +98,13 @@ def lock_feet(
     return moved
 
 
-def _bend_leg(
-    xyz: Float[np.ndarray, "t 17 3"], f: int, target: Float[np.ndarray, "t 3"], stretch: float
-) -> Float[np.ndarray, "t 17 3"]:
+def _bend_leg(xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], stretch: float) -> Joints:
     """Move an ankle to its target, or as near as the leg reaches, in the plane of the knee.
 
     Inverse kinematics of two bones: with a the thigh, b the shank and d the distance from hip to
     ankle, the knee is (a^2 - b^2 + d^2) / 2 d along the way and off it by Pythagoras.
     """
-    hip, knee, ankle = (xyz[:, [_HIPS, _KNEES, FEET][k][f]] for k in range(3))
+    hip, knee, ankle = (xyz[:, [HIPS, KNEES, FEET][k][f]] for k in range(3))
     thigh, shank = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(ankle - knee, axis=-1)
     span = target - hip
     distance = np.maximum(np.linalg.norm(span, axis=-1), 1e-9)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from ..filtering.filters import Cutoff, adaptive
+from ..filtering.filters import AdaptiveCutoff, adaptive_butterworth
 from ..motion import Motion2D
 
 
@@ -51,20 +51,16 @@ def find_outliers(motion: Motion2D, config: OutlierConfig = OUTLIERS) -> Bool[np
 
     The path is smooth and weighted by confidence squared; frames far from it count less in every
     round.
-
-    Args:
-        motion: Human3.6M joints.
-        config: Tuned numbers.
     """
     seen = (motion.confidence > 0) & motion.valid[:, None]
     unit, result = torso_length(motion), np.zeros_like(seen)
-    cutoff = Cutoff(config.path_cutoff, config.path_gain)
+    cutoff = AdaptiveCutoff(config.path_cutoff, config.path_gain)
     for j in np.flatnonzero(seen.sum(axis=0) >= 3):
         at = np.flatnonzero(seen[:, j])
         xy, confidence = motion.xy[at, j] / unit, motion.confidence[at, j]
         weight, off = confidence**2, np.zeros(len(at))
         for _ in range(config.rounds):
-            path = adaptive(xy, motion.times[at], cutoff, weight)
+            path = adaptive_butterworth(xy, motion.times[at], cutoff, weight)
             off = np.linalg.norm(xy - path, axis=1)
             weight = confidence**2 / (1 + (off / config.distance) ** 2)
         low = confidence < config.low_confidence * np.median(confidence)

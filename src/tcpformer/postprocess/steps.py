@@ -12,10 +12,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..filtering.filters import Cutoff, OneEuro, adaptive, butterworth, gaussian, one_euro
-from ..filtering.repair import fill_gaps, smooth_uncertain
+from ..filtering.filters import AdaptiveCutoff, adaptive_butterworth, butterworth, gaussian_smooth
+from ..filtering.gaps import fill_gaps, smooth_uncertain
+from ..filtering.one_euro import OneEuro, apply_live
 from ..motion import Motion2D, Motion3D
-from ..skeleton import H36M, stature
+from ..skeleton import H36M, TRUNK, stature
 from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
 from ..world.trajectory import solve_root_trajectory
@@ -24,13 +25,17 @@ from .contacts import find_contacts, lock_feet
 from .outliers import find_outliers, torso_length
 from .swaps import fix_left_right_swaps
 
+Joints = Float[np.ndarray, "t j 3"]
+Series = Float[np.ndarray, " t"]
+Contacts = Bool[np.ndarray, "t 2"]
+Path = Float[np.ndarray, "t 3"]
+
 CONFIDENCE_POWER = 16
 """Power of the confidence by which the fit of bones weights the image: a joint of confidence 0.77,
 where detectors err by 7 % of a torso, counts 1.5 %."""
 LEAST_CONFIDENCE = 0.02
 """Every frame counts at least as much as a joint of this confidence."""
 _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian keeps half
-_TRUNK = [H36M.index[joint] for joint in ("Hip", "LHip", "RHip", "Spine", "Thorax")]
 _GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
 _GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
 
@@ -59,7 +64,7 @@ class PostprocessConfig:
     speed_gain: float = 2.5
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
     noise_floor: float = 0.003
-    """Noise of a joint in metres for which the cutoffs of "adaptive" are meant; see `Cutoff`."""
+    """Noise of a joint in metres for which the cutoffs of "adaptive" are meant; see `AdaptiveCutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
     reprojection_weight: float = 1.2
@@ -101,10 +106,7 @@ def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motio
     """Apply the steps before the network: swaps, outliers, uncertain joints and gaps.
 
     Bridged joints have confidence 0 from then on, in files too.
-
-    Args:
-        motion: Any joints.
-        config: What to do; None returns the motion as it is.
+    None returns the motion as it is.
     """
     if config is None:
         return motion
@@ -151,36 +153,28 @@ class _Person:
     rays: Float[np.ndarray, "t j 2"]
     confidence: Float[np.ndarray, "t j"]
 
-    def with_pose(
-        self, relative: Float[np.ndarray, "t j 3"], contact: Bool[np.ndarray, "t 2"] | None = None
-    ) -> "_Person":
+    def with_pose(self, relative: Joints, contact: Contacts | None = None) -> "_Person":
         """Replace the pose, and solve its path."""
         camera = relative + self.solve_path(relative, contact)[:, None]
         return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
 
-    def solve_path(
-        self, relative: Float[np.ndarray, "t j 3"], contact: Bool[np.ndarray, "t 2"] | None = None
-    ) -> Float[np.ndarray, "t 3"]:
+    def solve_path(self, relative: Joints, contact: Contacts | None = None) -> Path:
         """Solve for the path of the pelvis on which a pose projects onto the rays."""
         times = self.motion.times
         return solve_root_trajectory(relative, self.rays, self.confidence, times, contact)
 
 
 def smooth_joints(
-    x: Float[np.ndarray, "t j 3"],
-    times: Float[np.ndarray, " t"],
+    x: Joints,
+    times: Series,
     confidence: Float[np.ndarray, "t j"],
     config: PostprocessConfig,
-    moving: Float[np.ndarray, "t j 3"] | None = None,
-) -> Float[np.ndarray, "t j 3"]:
+    moving: Joints | None = None,
+) -> Joints:
     """Apply the configured filter to joints, each by its confidence and the cutoff of its limb.
 
-    Args:
-        x: Human3.6M joints, or one point of the trunk; metres.
-        times: Seconds.
-        confidence: 0 to 1.
-        config: Which filter.
-        moving: Joints whose speed raises the cutoff of "adaptive"; by default x.
+    x holds Human3.6M joints or one point of the trunk, in metres; the speed of ``moving``, by
+    default x, raises the cutoff of "adaptive".
     """
     weight = np.maximum(confidence, LEAST_CONFIDENCE) ** 2
     moving = x if moving is None else moving
@@ -191,23 +185,18 @@ def smooth_joints(
 
 
 def _filter_path(
-    x: Float[np.ndarray, "t 3"],
-    times: Float[np.ndarray, " t"],
-    weight: Float[np.ndarray, " t"],
-    config: PostprocessConfig,
-    joint: int,
-    moving: Float[np.ndarray, "t 3"],
-) -> Float[np.ndarray, "t 3"]:
+    x: Path, times: Series, weight: Series, config: PostprocessConfig, joint: int, moving: Path
+) -> Path:
     cutoff = config.cutoff[_GROUP[joint]]
     if config.filter == "adaptive":
-        gain = Cutoff(cutoff, config.speed_gain, config.noise_floor)
-        return adaptive(x, times, gain, weight, moving)
+        gain = AdaptiveCutoff(cutoff, config.speed_gain, config.noise_floor)
+        return adaptive_butterworth(x, times, gain, weight, moving)
     if config.filter == "butterworth":
         return butterworth(x, times, cutoff, weight)
     if config.filter == "gaussian":
-        return gaussian(x, times, _HALF / cutoff)
+        return gaussian_smooth(x, times, _HALF / cutoff)
     if config.filter == "one-euro":
-        return one_euro(x, times, OneEuro(cutoff, config.speed_gain))
+        return apply_live(x, times, OneEuro(cutoff, config.speed_gain))
     return x
 
 
@@ -215,7 +204,7 @@ def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
     """Filter joints, fit bones, and solve the path of the result; the body height stays."""
     # About the middle of the trunk: noise of the pelvis would otherwise move all joints.
     relative = _relative_to_root(motion)
-    relative -= relative[:, _TRUNK].mean(axis=1, keepdims=True)
+    relative -= relative[:, TRUNK].mean(axis=1, keepdims=True)
     person = _Person(
         motion,
         _smooth_rays(motion, relative, config),
@@ -230,22 +219,22 @@ def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
     return person.with_pose(relative)
 
 
-def _median_height(xyz: Float[np.ndarray, "t j 3"], motion: Motion3D) -> float:
+def _median_height(xyz: Joints, motion: Motion3D) -> float:
     return float(np.median(stature(xyz)[motion.valid]))
 
 
-def _relative_to_root(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
+def _relative_to_root(motion: Motion3D) -> Joints:
     return motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
 
 
 def _smooth_rays(
-    motion: Motion3D, relative: Float[np.ndarray, "t j 3"], config: PostprocessConfig
+    motion: Motion3D, relative: Joints, config: PostprocessConfig
 ) -> Float[np.ndarray, "t j 2"]:
     """Smooth the rays as joints at the median depth, since a person who comes nearer is fast."""
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
     rays = to_rays(motion.xy, motion.size, motion.focal)
     flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
-    middle = flat[:, _TRUNK].mean(axis=1, keepdims=True)
+    middle = flat[:, TRUNK].mean(axis=1, keepdims=True)
     flat -= middle
     flat = smooth_joints(flat, motion.times, motion.confidence, config, relative)
     most = motion.confidence.max(axis=1)[:, None]
@@ -254,14 +243,14 @@ def _smooth_rays(
 
 
 def _observations(
-    person: _Person, relative: Float[np.ndarray, "t j 3"], config: PostprocessConfig
+    person: _Person, relative: Joints, config: PostprocessConfig
 ) -> Observations | None:
     """Return the image for the fit of bones; its weight changes no faster than joints do."""
     if config.reprojection_weight == 0:
         return None
     root = person.solve_path(relative)
     seconds = _HALF / min(config.cutoff)
-    weight = gaussian(person.confidence**CONFIDENCE_POWER, person.motion.times, seconds)
+    weight = gaussian_smooth(person.confidence**CONFIDENCE_POWER, person.motion.times, seconds)
     np.clip(weight, 0.0, 1.0, out=weight)
     return Observations(person.rays, root, config.reprojection_weight * weight)
 

@@ -70,11 +70,7 @@ def _find_swaps(
 ) -> Bool[np.ndarray, " t"]:
     """Find the cheapest sequence of states by the Viterbi algorithm over pairs of frames.
 
-    Args:
-        both: Joints as detected, and swapped.
-        confidence: Mean over the limb.
-        times: Seconds.
-        config: Costs.
+    ``both`` holds the joints as detected, and swapped.
     """
     t, joints = len(both), both.shape[2]
     gap = np.diff(times)

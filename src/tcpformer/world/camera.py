@@ -128,13 +128,7 @@ def sliding_cost(
 
     The sum of v^2 / (1 + v^2) dt / moment, v in units of the slide speed: a foot that moves freely
     has little influence (Geman and McClure, 1985).
-
-    Args:
-        pose: Joints relative to the pelvis, metres, camera axes.
-        paths: Of the pelvis, metres, camera axes.
-        times: Seconds.
-        up: Unit vector against gravity.
-        config: Tuned numbers.
+    ``pose`` is relative to the pelvis, whose paths are in metres and camera axes.
     """
     feet = pose[:, FEET]
     low: Int[np.ndarray, " t"] = np.argmin(feet @ up, axis=1)

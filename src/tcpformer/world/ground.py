@@ -13,6 +13,8 @@ from ..motion import Motion2D, Motion3D
 from ..skeleton import FEET
 from .vertical import GROUND, LEVEL_UP, GroundConfig, estimate_up, floor_height, weigh_feet
 
+Vector = Float[np.ndarray, " 3"]
+
 ASSUMED_LEVEL = "the camera is taken to be level"
 """Source of a ground that is not estimated."""
 
@@ -27,7 +29,7 @@ class Ground:
         source: Where it comes from.
     """
 
-    up: Float[np.ndarray, " 3"]
+    up: Vector
     level: float
     source: str
 
@@ -52,9 +54,7 @@ class Ground:
 
 
 def find_ground(
-    motions: Sequence[Motion3D],
-    up: Float[np.ndarray, " 3"] | None = None,
-    config: GroundConfig = GROUND,
+    motions: Sequence[Motion3D], up: Vector | None = None, config: GroundConfig = GROUND
 ) -> Ground:
     """Find the floor on which the people of a clip stand.
 
@@ -85,9 +85,7 @@ def find_ground(
 
 
 def find_grounds(
-    motions: Sequence[Motion3D],
-    up: Float[np.ndarray, " 3"] | None = None,
-    config: GroundConfig = GROUND,
+    motions: Sequence[Motion3D], up: Vector | None = None, config: GroundConfig = GROUND
 ) -> list[Ground]:
     """Find the floor under each person: gravity from all, and one floor where they agree.
 
@@ -95,14 +93,7 @@ def find_grounds(
     the camera. The shared floor is the one on which most feet rest. A person whose feet rest more
     than 0.1 m off it keeps a level of their own, and its source mentions it; from half a metre
     above it on, the person stands on something, and stays there.
-
-    Args:
-        motions: As in `find_ground`.
-        up: As in `find_ground`.
-        config: Tuned numbers.
-
-    Raises:
-        ValueError: As `find_ground`.
+    Arguments and errors are those of `find_ground`.
     """
     ground = find_ground(motions, up, config)
     if len(motions) < 2:
@@ -115,30 +106,25 @@ def find_grounds(
     own = (np.abs(over) > config.agreed) & (over < config.raised)
     count = f"{len(own)} people" if not own.any() else f"{(~own).sum()} of {len(own)} people"
     shared = replace(ground, level=floor, source=f"floor of {count}, {ground.source}")
+    sides = np.where(over > 0, "above", "below")
+    words = "; this person at a level of their own, {:.2f} m {} it"
     return [
-        _at_own_level(shared, off) if alone else shared
-        for off, alone in zip(over, own, strict=True)
+        Ground(ground.up, floor + float(off), shared.source + words.format(abs(off), side))
+        if alone
+        else shared
+        for off, side, alone in zip(over, sides, own, strict=True)
     ]
 
 
-def _own_floor(
-    motion: Motion3D, up: Float[np.ndarray, " 3"], config: GroundConfig
-) -> tuple[float, float]:
+def _own_floor(motion: Motion3D, up: Vector, config: GroundConfig) -> tuple[float, float]:
     """Find the level at which a person's feet rest, and the number of moments they do."""
     feet, weight = weigh_feet(motion, config)
     level = _lower_if_below([motion], up, floor_height(feet @ up, weight, config), config)
     return level, float(weight @ (np.abs(feet @ up - level) < config.agreed)) + 1e-9
 
 
-def _at_own_level(shared: Ground, over: float) -> Ground:
-    """Move the floor to a person's feet, ``over`` metres above it."""
-    side = "above" if over > 0 else "below"
-    words = f"; this person at a level of their own, {abs(over):.2f} m {side} it"
-    return Ground(shared.up, shared.level + float(over), shared.source + words)
-
-
 def _lower_if_below(
-    motions: Sequence[Motion3D], up: Float[np.ndarray, " 3"], level: float, config: GroundConfig
+    motions: Sequence[Motion3D], up: Vector, level: float, config: GroundConfig
 ) -> float:
     """Lower the floor where feet are more than a step below it for a while."""
     low = np.concatenate([(m.camera_xyz[:, FEET] @ up).min(axis=1)[m.valid] for m in motions])
@@ -168,11 +154,7 @@ def lowest_level_ground(motions: Sequence[Motion3D]) -> Ground:
 
 
 def on_shared_floor(motions: Sequence[Motion3D]) -> list[Motion3D]:
-    """Put people on the level floor under the lowest ankle of all; ``camera_xyz`` stays.
-
-    Args:
-        motions: People seen by one camera, which is taken to be level.
-    """
+    """Put people on the floor under the lowest ankle of all; the camera is taken to be level."""
     if not motions:
         return []
     lowest = lowest_level_ground(motions)
@@ -180,11 +162,7 @@ def on_shared_floor(motions: Sequence[Motion3D]) -> list[Motion3D]:
 
 
 def check_same_camera(people: Sequence[Motion2D | Motion3D]) -> None:
-    """Check that people can have been seen by one camera.
-
-    Raises:
-        ValueError: If their focal lengths or picture sizes differ.
-    """
+    """Raise a ValueError if the focal lengths or picture sizes of people differ."""
     cameras = {(person.focal, tuple(person.size)) for person in people}
     if len(cameras) > 1:
         got = sorted(cameras, key=str)  # a focal length may be None

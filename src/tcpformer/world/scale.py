@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..filtering.filters import gaussian
+from ..filtering.filters import gaussian_smooth
 from ..motion import Motion3D
 from ..skeleton import H36M, STANDARD_HEIGHT, canonical, stature
 from .ground import ground_of
@@ -120,7 +120,7 @@ def scale_to_height(
     if times is None:
         return relative * (height / np.median(measured[valid]))
     measured = np.interp(times, times[valid], measured[valid])
-    size = np.exp(gaussian(np.log(measured), times, SIZE_SECONDS))
+    size = np.exp(gaussian_smooth(np.log(measured), times, SIZE_SECONDS))
     return relative * (height / size)[:, None, None]
 
 

@@ -9,8 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import solveh_banded
 
-from ..filtering.filters import butterworth, derivative_weights, steps
+from ..filtering.filters import butterworth, derivative_weights, frame_durations
+from ..filtering.gaps import bridge
 from ..skeleton import FEET, H36M
+
+Series = Float[np.ndarray, " t"]
+Joints = Float[np.ndarray, "t j 3"]
+Rays = Float[np.ndarray, "t j 2"]
+Contacts = Bool[np.ndarray, "t 2"]
 
 FRAMES_AT_ONCE = 10_000
 """Frames that are summed at a time: sums over joints take several times the memory of a motion."""
@@ -58,11 +64,11 @@ def median_bone_lengths(
 
 
 def solve_root_trajectory(
-    relative: Float[np.ndarray, "t j 3"],
-    rays: Float[np.ndarray, "t j 2"],
+    relative: Joints,
+    rays: Rays,
     confidence: Float[np.ndarray, "t j"],
-    times: Float[np.ndarray, " t"],
-    contact: Bool[np.ndarray, "t 2"] | None = None,
+    times: Series,
+    contact: Contacts | None = None,
     config: TrajectoryConfig = TRAJECTORY,
 ) -> Float[np.ndarray, "t 3"]:
     """Solve for the root (X, Y, Z) in the camera frame, so that joints project onto their rays.
@@ -104,19 +110,16 @@ def solve_root_trajectory(
     depth = np.maximum(smooth, config.nearest)
     root = np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
     seen = total > 1e-6
-    return np.stack([np.interp(times, times[seen], x[seen]) for x in root.T], axis=1)
+    return bridge(root, times, seen)
 
 
 def _sum_over_joints(
-    relative: Float[np.ndarray, "t j 3"],
-    rays: Float[np.ndarray, "t j 2"],
-    confidence: Float[np.ndarray, "t j"],
+    relative: Joints, rays: Rays, confidence: Float[np.ndarray, "t j"]
 ) -> tuple[np.ndarray, ...]:
     """Sum the normal equations of each frame.
 
-    Returns:
-        The weight; the mean ray r; the mean offset o = r z - (x, y), which is the root's (X, Y) at
-        depth 0; the variance of r; and the covariance of r and o.
+    Returns weight, mean ray r, mean offset o = r z - (x, y), which is the root's (X, Y) at depth 0,
+    variance of r, and covariance of r and o.
     """
     w = confidence**2
     total = w.sum(axis=1)
@@ -130,12 +133,7 @@ def _sum_over_joints(
     return total, mean, mean_off, spread, joint
 
 
-def _smooth_depth(
-    depth: Float[np.ndarray, " t"],
-    times: Float[np.ndarray, " t"],
-    trust: Float[np.ndarray, " t"],
-    config: TrajectoryConfig,
-) -> Float[np.ndarray, " t"]:
+def _smooth_depth(depth: Series, times: Series, trust: Series, config: TrajectoryConfig) -> Series:
     """Smooth the depth by iterated weights, without outliers (Geman and McClure, 1985)."""
     smooth = butterworth(depth, times, config.depth_cutoff, trust, order=2)
     for _ in range(config.rounds):
@@ -148,20 +146,20 @@ def _smooth_depth(
 
 
 def solve_depth_on_contacts(
-    depth: Float[np.ndarray, " t"],
+    depth: Series,
     ray: Float[np.ndarray, "t 3"],
     feet: Float[np.ndarray, "t 2 3"],
-    times: Float[np.ndarray, " t"],
-    contact: Bool[np.ndarray, "t 2"],
+    times: Series,
+    contact: Contacts,
     config: TrajectoryConfig = TRAJECTORY,
-) -> Float[np.ndarray, " t"]:
+) -> Series:
     """Solve for depths near the given ones at which standing feet slide least.
 
     The change d of depth minimizes the sum over frames of h d^2 + h (d'' / (2 pi cutoff)^2)^2
     and, for each foot that stands in two frames in a row, slide_weight |change of p|^2 / h, with
     h the time between frames and p = feet + ray (depth + d). The system is banded.
     """
-    gap, step = np.diff(times), steps(times)
+    gap, step = np.diff(times), frame_durations(times)
     t = len(times)
     banded, right = np.zeros((3, t)), np.zeros(t)
     second, span = derivative_weights(times, 2)

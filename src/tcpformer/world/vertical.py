@@ -9,9 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..filtering.filters import butterworth, steps
+from ..filtering.filters import butterworth, frame_durations
 from ..motion import Motion3D
 from ..skeleton import FEET, H36M
+
+Vector = Float[np.ndarray, " 3"]
+Points = Float[np.ndarray, "n 3"]
+Numbers = Float[np.ndarray, " n"]
 
 LEVEL_UP = np.array([0.0, -1.0, 0.0])
 """Up in the frame of a level camera."""
@@ -78,35 +82,25 @@ def foot_speeds(
     return np.linalg.norm(np.gradient(smooth, times, axis=0), axis=-1)
 
 
-def weigh_feet(
-    motion: Motion3D, config: GroundConfig = GROUND
-) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, " n"]]:
+def weigh_feet(motion: Motion3D, config: GroundConfig = GROUND) -> tuple[Points, Numbers]:
     """Return all ankles of a clip, and the independent moments of standing each counts for."""
     feet = motion.camera_xyz[:, FEET]
     speed = foot_speeds(feet, motion.times)
     still = np.exp(-((speed / config.slow) ** 2)) * motion.valid[:, None]
-    share = np.minimum(steps(motion.times) / config.independent, 1.0)[:, None]
+    share = np.minimum(frame_durations(motion.times) / config.independent, 1.0)[:, None]
     return feet.reshape(-1, 3), (np.maximum(still, 1e-6) * share).reshape(-1)
 
 
 def estimate_up(
-    motions: Sequence[Motion3D],
-    feet: Float[np.ndarray, "n 3"],
-    weight: Float[np.ndarray, " n"],
-    config: GroundConfig = GROUND,
-) -> Float[np.ndarray, " 3"]:
+    motions: Sequence[Motion3D], feet: Points, weight: Numbers, config: GroundConfig = GROUND
+) -> Vector:
     """Estimate the unit vector against gravity, by robust least squares.
 
     Half the sum of squares over unit vectors u of: u_x / roll and u_z / pitch, the camera's
     posture; |u - b| / body_tilt, b the mean direction of bodies that stand; and the heights of feet
     over the floor and of pelvises about their mean, in units of uneven and sway. Except for the
     last two, that is u A u / 2 - pull u. Each round is a Newton step on the sphere.
-
-    Args:
-        motions: People seen by one camera, Human3.6M joints.
-        feet: Their ankles, as `weigh_feet` returns them.
-        weight: And how much each counts.
-        config: Tuned numbers.
+    ``feet`` and ``weight`` are those of `weigh_feet`, for all people of one camera.
     """
     weight = weight * min(1.0, config.feet_seconds / max(float(weight.sum()), 1e-9))
     bodies = [body for motion in motions if (body := _upright_body(motion, config))]
@@ -133,19 +127,11 @@ def estimate_up(
     return up / np.linalg.norm(up)
 
 
-def floor_height(
-    height: Float[np.ndarray, " n"], weight: Float[np.ndarray, " n"], config: GroundConfig = GROUND
-) -> float:
-    """Find where feet rest most, within a step above the lowest height at which they rest.
-
-    Args:
-        height: Of ankles, metres.
-        weight: How much each counts.
-        config: Tuned numbers.
-    """
+def floor_height(height: Numbers, weight: Numbers, config: GroundConfig = GROUND) -> float:
+    """Find where feet rest most, within a step above the lowest height at which they rest."""
     grid = config.uneven / 4
 
-    def near(center: float) -> Float[np.ndarray, " n"]:
+    def near(center: float) -> Numbers:
         return np.exp(-0.5 * ((height - center) / (config.uneven / 2)) ** 2)
 
     start, stop = np.quantile(height, [0.01, 0.99])
@@ -160,17 +146,14 @@ def floor_height(
 
 @dataclass(frozen=True)
 class _UprightBody:
-    """What a person who stands tells about gravity.
+    """Evidence of gravity from a person who stands."""
 
-    Attributes:
-        up: Median direction from ankles to neck, corrected for the lean of a person who goes.
-        pelvis: In frames in which the person stands.
-        weight: Number of independent moments that each of them counts for.
-    """
-
-    up: Float[np.ndarray, " 3"]
-    pelvis: Float[np.ndarray, "n 3"]
-    weight: Float[np.ndarray, " n"]
+    up: Vector
+    """Median direction from ankles to neck, corrected for the lean of a person who goes."""
+    pelvis: Points
+    """Pelvis in frames in which the person stands."""
+    weight: Numbers
+    """Independent moments that each of them counts for."""
 
 
 def _upright_body(motion: Motion3D, config: GroundConfig) -> _UprightBody | None:
@@ -187,23 +170,17 @@ def _upright_body(motion: Motion3D, config: GroundConfig) -> _UprightBody | None
     up = up / np.linalg.norm(up)
     velocity = (xyz[-1, H36M.root] - xyz[0, H36M.root]) / max(times[-1] - times[0], config.shortest)
     up = up - config.lean * (velocity - up * (velocity @ up))
-    weight = np.minimum(steps(times)[standing], 1.0)
+    weight = np.minimum(frame_durations(times)[standing], 1.0)
     weight = weight * min(1.0, config.pelvis_seconds / max(float(weight.sum()), 1e-9))
     return _UprightBody(up / np.linalg.norm(up), xyz[standing, H36M.root], weight)
 
 
-def _reweight(
-    weight: Float[np.ndarray, " n"],
-    off: Float[np.ndarray, " n"],
-    size: float | Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
+def _reweight(weight: Numbers, off: Numbers, size: float | Numbers) -> Numbers:
     """Weight down what is much further off than ``size`` (Geman and McClure, 1985)."""
     return weight / (1 + (off / size) ** 2) ** 2
 
 
-def _scatter(
-    points: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, "3 3"]:
+def _scatter(points: Points, weight: Numbers) -> Float[np.ndarray, "3 3"]:
     """Compute the weighted scatter matrix of points about their mean."""
     centered = points - weight @ points / weight.sum()
     return centered.T @ (weight[:, None] * centered)

@@ -1,4 +1,4 @@
-"""The golden baselines: released weights under released names, and what they answer."""
+"""The golden baselines: released weights under released names, and their outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +9,15 @@ import torch
 from paths import GOLDEN
 from torch import Tensor, nn
 
-SAID: dict[str, dict[str, Any]] = {
+HINTS: dict[str, dict[str, Any]] = {
     "poseformerv2": {"frames": 27},
     "strided_transformer": {"strides": (3, 3, 3)},
 }
-"""What has to be said of them to be loaded."""
+"""Arguments that `load_weights` needs for them."""
 
 
 def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The state of the checkpoint, and the other arrays."""
+    """Return the state of the checkpoint, and the other arrays."""
     with np.load(GOLDEN / f"{name}_T27.npz") as data:
         arrays = {key: torch.from_numpy(data[key]) for key in data}
     state = {key[6:]: value for key, value in arrays.items() if key.startswith("state/")}
@@ -25,7 +25,7 @@ def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 def checkpoint(name: str, folder: Path, **extra: Tensor) -> Path:
-    """A checkpoint as each of them is released."""
+    """Write a checkpoint as each of them is released."""
     state: Mapping[str, Any] = golden(name)[0] | extra
     if name == "poseformerv2":
         state = {"epoch": 1, "model_pos": {f"module.{key}": v for key, v in state.items()}}
@@ -34,5 +34,5 @@ def checkpoint(name: str, folder: Path, **extra: Tensor) -> Path:
 
 
 def untouched(model: nn.Module) -> list[str]:
-    """Parameters that some loss has no gradient for, after `backward`."""
+    """Return the parameters without a gradient after `backward`."""
     return [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]

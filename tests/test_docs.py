@@ -208,6 +208,14 @@ def test_options_in_sentences_exist(page: Path, options: set[str]) -> None:
     assert found - options - FOREIGN_OPTIONS == set()
 
 
+def test_new_names_in_the_changelog_are_options(options: set[str]) -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    cells = [row.split("|")[-2] for row in text.splitlines() if row.startswith("| ")]
+    found = {option for cell in cells for option in re.findall(r"`(--[a-z][\w.-]*\w)", cell)}
+    assert "--config.lr" in found
+    assert found - options - FOREIGN_OPTIONS == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_linked_files_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from baselines import SAID, checkpoint
+from baselines import HINTS, checkpoint
 from lifters import SPECS, lifter, network, seen
 from motions import FOCAL, walk
 
@@ -48,7 +48,7 @@ def test_predict_center_network_equals_windows_by_hand(
     tmp_path: Path, name: str, spacing: int, length: int
 ) -> None:
     model, person = centre_network(name), seen(walk(length))
-    convention = WeightsSpec(rule="screen", fps=30.0, spacing=spacing)
+    convention = WeightsSpec(normalization="screen", fps=30.0, frame_step=spacing)
     lift = lifter(tmp_path, convention, model=model, flip=False)
     confidence = np.random.default_rng(0).uniform(0.5, 1, (length, 17))
     person = replace(person, confidence=confidence)
@@ -89,14 +89,14 @@ def test_predict_center_network_mirror_image(tmp_path: Path, name: str) -> None:
     assert apart[False] > 1e-2
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", HINTS)
 def test_released_baseline_lifts_with_its_protocol(tmp_path: Path, name: str) -> None:
-    """What its shapes do not tell is said in loading; the rest as of every released checkpoint."""
-    weights = load_weights(checkpoint(name, tmp_path), **SAID[name])
-    with pytest.raises(ValueError, match=r"released\.bin sha256:\w+ does not say"):
+    """Hints are given when loading; the protocol as for every released checkpoint."""
+    weights = load_weights(checkpoint(name, tmp_path), **HINTS[name])
+    with pytest.raises(ValueError, match=r"released\.bin sha256:\w+ does not tell"):
         Lifter(weights, "cpu")
     lift = Lifter(weights, "cpu", checkpoint_protocol="h36m-cpn")
-    assert lift.spec == WeightsSpec(skeleton="h36m-nose", rule="screen")
+    assert lift.spec == WeightsSpec(skeleton="h36m-nose", normalization="screen")
     assert np.isfinite(lift(seen(walk(30))).xyz).all()
 
 

@@ -27,12 +27,12 @@ from tcpformer.lifting.uncertainty import (
 )
 from tcpformer.models import Network, build
 from tcpformer.models.checkpoint import load_model, save_model
+from tcpformer.models.hybrid import Config
 from tcpformer.models.pose_transformer import Config as Poses
 from tcpformer.models.pose_transformer import PoseTransformer
-from tcpformer.models.tcpformer import Config, TCPFormer
-from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, inputs
+from tcpformer.models.tcpformer import Config as TCPFormerConfig
+from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, uncertainty_inputs
 from tcpformer.skeleton import H36M
-from tcpformer.training.calibrate import SLOWEST, Held, as_kept, fit, hold, of_bridges, seen_in
 from tcpformer.viz.ellipse import project_half_axes, rotate_to_world
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
@@ -45,11 +45,14 @@ POSES = Poses(frames=9, layers=1, width=8, heads=2, channels=8, representation=1
 def unsure(frames: int = 9, plain: Network = None) -> Any:
     """A tiny network with a second head that says something of its own everywhere."""
     plain = plain or network(frames)
-    model = build(replace(plain.config, spread=True))
+    config = plain.config
+    if type(config) is TCPFormerConfig:
+        config = Config.extending(config)
+    model = build(replace(config, uncertainty=True))
     model.load_state_dict(plain.state_dict(), strict=False)
-    torch.nn.init.normal_(model.spread.contract.weight, std=0.3)
-    model.spread.wander.fill_(0.2)
-    model.spread.wander[H36M.root] = 0.0
+    torch.nn.init.normal_(model.uncertainty.contract.weight, std=0.3)
+    model.uncertainty.prior_std.fill_(0.2)
+    model.uncertainty.prior_std[H36M.root] = 0.0
     return model.eval().requires_grad_(False)
 
 
@@ -99,51 +102,6 @@ def test_widen_unseen_grows_to_prior_std() -> None:
     np.testing.assert_allclose(wide[3, 1], np.hypot(0.03, 0.4))
 
 
-def test_hold_fits_scale_region_and_time_constant(rng: np.random.Generator) -> None:
-    """Errors twice as large as said, with gaps that joints leave at a known pace."""
-    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(NON_ROOT), 3)))
-    free = np.zeros(1500)
-    plain = Held(2 * sigma * rng.normal(size=sigma.shape), sigma, free)
-    spread = UncertaintyHead(16, 17).requires_grad_(False)
-    spread.wander.fill_(0.2)
-    free = rng.uniform(0.1, 3, 1500)
-    true = widen_unseen(2 * sigma, free, np.full(len(NON_ROOT), 0.2), 4.0)
-    gaps = Held(true * rng.normal(size=true.shape), sigma, free)
-    before = spread.contract.bias.clone()
-    said = hold(spread, {"noisy": plain, "gaps": gaps})
-    np.testing.assert_allclose(spread.contract.bias - before, np.log(2), atol=0.1)
-    assert float(spread.reach) == pytest.approx(2.5, abs=0.05)
-    assert float(spread.memory) == pytest.approx(4.0, rel=0.15)
-    for held in said.values():
-        assert coverage(held.error, held.sigma, 2.5)["region"] == pytest.approx(90, abs=1)
-    assert len(seen_in(said["gaps"]).error) == 0
-    easy = replace(gaps, sigma=10 * sigma)
-    assert of_bridges(easy, np.full(len(NON_ROOT), 0.2), 2.5) == SLOWEST  # and no more is claimed
-
-
-def test_hold_covers_the_hardest_kind(rng: np.random.Generator) -> None:
-    sigma = np.exp(rng.normal(-3, 0.4, (1500, len(NON_ROOT), 3)))
-    error = sigma * rng.normal(size=sigma.shape)
-    easy, hard = (Held(size * error, sigma, np.zeros(1500)) for size in (1, 1.5))
-    spread = UncertaintyHead(16, 17).requires_grad_(False)
-    said = hold(spread, {"noisy": easy, "filmed": hard, "gaps": replace(hard, free=np.ones(1500))})
-    reach = float(spread.reach)
-    shares = {k: coverage(h.error, h.sigma, reach)["region"] for k, h in said.items()}
-    assert shares["filmed"] == pytest.approx(90, abs=0.1)
-    assert shares["noisy"] > 95
-
-
-@pytest.mark.parametrize("config", [SMALL, replace(SMALL, pose_layers=1), POSES])
-def test_fit_changes_the_uncertainty_head(config: Any) -> None:
-    xyz = walk(400, 50.0, 0.0).xyz.astype(np.float32)
-    capture = Mocap(xyz, np.array([0]), np.array([400]), 50.0)
-    model = build(config).eval()
-    spread = fit(model, capture, 2, 25)
-    x = inputs(torch.zeros(1, 9, 17, model.head.in_features), torch.ones(1, 9, 17, 3))
-    assert torch.isfinite(spread.read(x)).all()
-    assert (spread.contract.weight != 0).any()
-
-
 @pytest.mark.parametrize("plain", [network(9), PoseTransformer(POSES)])
 def test_uncertainty_head_leaves_the_pose_unchanged(plain: Any, tmp_path: Path) -> None:
     motion = seen(walk(40))
@@ -182,31 +140,6 @@ def test_run_network_mirrors_sigma() -> None:
     np.testing.assert_allclose(one[..., :3], two[:, :, mirror, :3] * [-1, 1, 1], atol=1e-5)
 
 
-@pytest.mark.parametrize("ours", [{}, {"pose_embedding": True}, {"pose_layers": 1}])
-def test_fused_network_predicts_same_uncertainty(ours: dict[str, Any]) -> None:
-    model = TCPFormer(replace(unsure().config, **ours)).eval()
-    assert model.spread is not None
-    torch.nn.init.normal_(model.spread.contract.weight)
-    x = torch.rand(2, 9, 17, 3)
-    with torch.inference_mode():
-        torch.testing.assert_close(
-            WithUncertainty(model.freeze())(x), WithUncertainty(model)(x), atol=1e-4, rtol=0
-        )
-
-
-@pytest.mark.parametrize("short", [False, True])
-def test_calibrated_weights_are_saved_and_loaded(short: bool, tmp_path: Path) -> None:
-    model = unsure()
-    if short:
-        model = model.half().float()
-    state = {key: value.clone() for key, value in model.state_dict().items()}
-    save_model(as_kept(model), tmp_path)
-    again = load_model(tmp_path)
-    assert again.config.spread
-    for key, value in state.items():
-        torch.testing.assert_close(again.state_dict()[key], value, atol=0, rtol=0)
-
-
 def test_packaged_region_covers_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     for noisy in (False, True):
@@ -214,7 +147,7 @@ def test_packaged_region_covers_the_excerpt() -> None:
             *errors_and_sigma(lift, EXCERPT, noisy=noisy, view_step=5), lift.region_scale
         )
         assert 80 < row["region"] < 97
-    assert load_model("default").config.spread
+    assert load_model("default").config.uncertainty
 
 
 def test_sigma_is_saved_loaded_and_checked(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""Weights of ours: what is saved loads whole, what does not load says so in one error."""
+"""Folders of weights: saved ones load whole, old ones too, broken ones give one error."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_configs import TINY as TINY_MODELS
 
-from tcpformer.models import MODELS, build, inputs_of
+from tcpformer.models import MODELS, build, hybrid, inputs_of, pose_transformer
 from tcpformer.models.checkpoint import (
     CONFIG_FILE,
     PACKAGED,
+    PACKAGED_SHA256,
     WEIGHTS_FILE,
     WeightsSpec,
     load_model,
@@ -32,12 +35,12 @@ def files(folder: Path) -> list[str]:
 
 @pytest.fixture
 def ours(tmp_path: Path) -> Path:
-    save_model(TCPFormer(TINY), tmp_path / "ours", convention=WeightsSpec(spacing=5))
+    save_model(TCPFormer(TINY), tmp_path / "ours", spec=WeightsSpec(frame_step=5))
     return tmp_path / "ours"
 
 
-def test_the_name_tells_two_files_apart(tmp_path: Path) -> None:
-    """The same path, other numbers: another fingerprint; the same numbers: the same."""
+def test_load_weights_name_depends_on_the_numbers(tmp_path: Path) -> None:
+    """The same numbers give the same name, others another."""
     names = []
     for extra in (0.0, 0.0, 1.0):
         save_model(TCPFormer(TINY), tmp_path)
@@ -50,21 +53,25 @@ def test_the_name_tells_two_files_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "convention",
+    "spec",
     [
         None,
         WeightsSpec(),
-        WeightsSpec(skeleton="mpi-inf-3dhp", rule="screen", unit="screen", fps=25.0, spacing=3),
+        WeightsSpec(
+            skeleton="mpi-inf-3dhp", normalization="screen", unit="screen", fps=25.0, frame_step=3
+        ),
     ],
 )
 @pytest.mark.parametrize("local", [False, True])
 @torch.inference_mode()
-def test_load_undoes_save(tmp_path: Path, convention: WeightsSpec | None, local: bool) -> None:
+def test_load_weights_inverts_save_model(
+    tmp_path: Path, spec: WeightsSpec | None, local: bool
+) -> None:
     config = Config(frames=9, depth=2, width=12, heads=3, representation=20, local_branch=local)
     model = TCPFormer(config)
-    save_model(model, tmp_path / "made" / "anew", convention=convention)
+    save_model(model, tmp_path / "made" / "anew", spec=spec)
     loaded = load_weights(tmp_path / "made" / "anew")
-    assert loaded.convention == convention
+    assert loaded.spec == spec
     assert loaded.model.config == config
     x = torch.randn(2, 9, 17, 3)
     assert torch.equal(loaded.model(x), model.eval()(x))
@@ -73,11 +80,11 @@ def test_load_undoes_save(tmp_path: Path, convention: WeightsSpec | None, local:
 
 @pytest.mark.parametrize("name", MODELS)
 @torch.inference_mode()
-def test_every_kind_of_network_is_saved_and_loaded(tmp_path: Path, name: str) -> None:
+def test_load_model_inverts_save_model_of_every_kind(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
     model = build(MODELS[name].config(**TINY_MODELS[name]))
     x = torch.randn(8, 9, 17, inputs_of(model))
-    model.train()(x)  # a batch norm counts what it has seen, and that is kept too
+    model.train()(x)  # a batch norm counts its inputs, and that is kept too
     save_model(model, tmp_path)
     loaded = load_model(tmp_path, frames=9)
     assert loaded.config == model.config
@@ -85,24 +92,24 @@ def test_every_kind_of_network_is_saved_and_loaded(tmp_path: Path, name: str) ->
     assert all(torch.equal(a, model.state_dict()[k]) for k, a in loaded.state_dict().items())
 
 
-def test_an_architecture_that_is_not_said_is_the_first_there_was(ours: Path) -> None:
+def test_load_model_without_architecture_is_tcpformer(ours: Path) -> None:
     about = json.loads((ours / CONFIG_FILE).read_text())
     assert about.pop("architecture") == "tcpformer"
     (ours / CONFIG_FILE).write_text(json.dumps(about))
     assert load_model(ours).config == TINY
 
 
-def test_clips_of_another_length_than_said_are_refused(ours: Path) -> None:
-    with pytest.raises(ValueError, match="frames are 9, but 27 was said; leave it out"):
+def test_load_model_refuses_other_frames(ours: Path) -> None:
+    with pytest.raises(ValueError, match="has frames=9, got frames=27; omit `frames`"):
         load_model(ours, frames=27)
 
 
-def test_a_folder_and_the_file_in_it_are_the_same_weights(ours: Path) -> None:
+def test_load_model_of_folder_equals_file(ours: Path) -> None:
     a, b = load_model(ours).state_dict(), load_model(ours / WEIGHTS_FILE).state_dict()
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_half_precision_loads_as_single(ours: Path) -> None:
+def test_load_model_of_float16_gives_float32(ours: Path) -> None:
     exact = load_model(ours).state_dict()
     half = {key: value.half() for key, value in load_file(ours / WEIGHTS_FILE).items()}
     save_file(half, ours / WEIGHTS_FILE)
@@ -112,16 +119,19 @@ def test_half_precision_loads_as_single(ours: Path) -> None:
         torch.testing.assert_close(value, exact[key], atol=1e-7, rtol=1e-3)
 
 
-def test_the_packaged_weights_load_and_say_what_they_expect() -> None:
+def test_load_weights_of_packaged_have_a_spec() -> None:
     assert "default" in packaged_names()
     for name in packaged_names():
         weights = load_weights(name)
-        assert weights.convention is not None
+        assert weights.spec is not None
         assert weights.name.startswith(f"{name} sha256:")
         assert files(PACKAGED / name) == [CONFIG_FILE, WEIGHTS_FILE]
+        digest = hashlib.sha256((PACKAGED / name / WEIGHTS_FILE).read_bytes()).hexdigest()
+        assert digest == PACKAGED_SHA256[name]
+    assert set(packaged_names()) == set(PACKAGED_SHA256)
 
 
-def _about(ours: Path, part: str, **changes: object) -> str:
+def _describe(ours: Path, part: str, **changes: object) -> str:
     about = json.loads((ours / CONFIG_FILE).read_text())
     about[part] |= changes
     return json.dumps(about)
@@ -134,55 +144,57 @@ def _about(ours: Path, part: str, **changes: object) -> str:
         lambda ours: "{",
         lambda ours: "[1, 2]",
         lambda ours: "{}",
-        lambda ours: (ours / CONFIG_FILE).read_text().replace('"convention"', '"conviction"'),
+        lambda ours: (ours / CONFIG_FILE).read_text().replace('"spec"', '"specs"'),
         lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '"videopose3d"'),
         lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '["tcpformer"]'),
         lambda ours: (ours / CONFIG_FILE).read_text().replace('"tcpformer"', '"poseformerv2"'),
-        lambda ours: _about(ours, "model", dropout=0.1),
-        lambda ours: _about(ours, "model", frames=10),
-        lambda ours: _about(ours, "model", depth="two"),
-        lambda ours: _about(ours, "convention", rule="guess"),
-        lambda ours: _about(ours, "convention", skeleton="coco"),
-        lambda ours: _about(ours, "convention", unit="feet"),
-        lambda ours: _about(ours, "convention", spacing=0),
-        lambda ours: _about(ours, "convention", fps=-1),
-        lambda ours: _about(ours, "convention", fps="fifty"),
+        lambda ours: _describe(ours, "model", dropout=0.1),
+        lambda ours: _describe(ours, "model", frames=10),
+        lambda ours: _describe(ours, "model", depth="two"),
+        lambda ours: _describe(ours, "spec", normalization="guess"),
+        lambda ours: _describe(ours, "spec", skeleton="coco"),
+        lambda ours: _describe(ours, "spec", unit="feet"),
+        lambda ours: _describe(ours, "spec", frame_step=0),
+        lambda ours: _describe(ours, "spec", fps=-1),
+        lambda ours: _describe(ours, "spec", fps="fifty"),
     ],
 )
-def test_a_broken_description_is_refused(ours: Path, broken: Callable[[Path], str]) -> None:
+def test_load_model_refuses_broken_description(ours: Path, broken: Callable[[Path], str]) -> None:
     (ours / CONFIG_FILE).write_text(broken(ours))
     with pytest.raises(ValueError, match="as save_model writes them") as caught:
         load_model(ours)
     assert str(ours) in str(caught.value)
 
 
-def test_weights_of_the_seventh_version_may_name_closer_clips(ours: Path) -> None:
-    before = load_weights(ours).convention
-    (ours / CONFIG_FILE).write_text(_about(ours, "convention", close=2))
-    assert load_weights(ours).convention == before
+def test_read_spec_ignores_close(ours: Path) -> None:
+    before = load_weights(ours).spec
+    (ours / CONFIG_FILE).write_text(_describe(ours, "spec", close=2))
+    assert load_weights(ours).spec == before
 
 
 @pytest.mark.parametrize("name", [WEIGHTS_FILE, CONFIG_FILE])
-def test_a_folder_with_half_of_it_is_refused(ours: Path, name: str) -> None:
+def test_load_model_refuses_folder_with_one_file(ours: Path, name: str) -> None:
     (ours / name).unlink()
     with pytest.raises(ValueError, match=rf"ours: expected {WEIGHTS_FILE} and {CONFIG_FILE}"):
         load_model(ours)
 
 
-def test_cut_off_weights_are_refused(ours: Path) -> None:
+def test_load_model_refuses_truncated_weights(ours: Path) -> None:
     content = (ours / WEIGHTS_FILE).read_bytes()
     (ours / WEIGHTS_FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="as save_model writes them"):
         load_model(ours)
 
 
-def test_a_description_of_other_weights_names_the_keys(ours: Path) -> None:
-    (ours / CONFIG_FILE).write_text(_about(ours, "model", depth=2))
+def test_load_model_of_other_weights_names_the_keys(ours: Path) -> None:
+    (ours / CONFIG_FILE).write_text(_describe(ours, "model", depth=2))
     with pytest.raises(ValueError, match=r"missing: exchanges\.1"):
         load_model(ours)
 
 
-def test_if_saving_fails_the_old_weights_stay(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_model_that_fails_keeps_the_old_files(
+    ours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = {path.name: path.read_bytes() for path in ours.iterdir()}
 
     def breaks(state: State, path: Path) -> None:
@@ -193,3 +205,85 @@ def test_if_saving_fails_the_old_weights_stay(ours: Path, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match="disk full"):
         save_model(TCPFormer(TINY), ours)
     assert {path.name: path.read_bytes() for path in ours.iterdir()} == before
+
+
+# Folders of version 0.1
+
+OLD_KEYS = {
+    "uncertainty.region_scale": "spread.reach",
+    "uncertainty.prior_std": "spread.wander",
+    "uncertainty.time_constant": "spread.memory",
+}
+
+
+def old_key(key: str) -> str:
+    """Return the name that a weight had in 0.1."""
+    key = OLD_KEYS.get(key, key.replace("uncertainty.", "spread."))
+    for now, before in (
+        ("pose_to_joint.", "listen."),
+        ("poses.skip.", "poses.past."),
+        (".pam.mix_logit", ".pam.trust"),
+        ("center_head.", "centre_head."),
+    ):
+        key = key.replace(now, before)
+    return key
+
+
+def save_as_0_1(model: torch.nn.Module, folder: Path, architecture: str) -> None:
+    """Write a folder as version 0.1 did."""
+    config: dict[str, object] = asdict(model.config)  # type: ignore[arg-type]
+    if "uncertainty" in config:
+        config["spread"] = config.pop("uncertainty")
+    if architecture == "tcpformer":
+        ours = {"pose_embedding": False, "frame_position": False, "pose_layers": 0}
+        ours |= {"rotary_poses": False, "spread": False}
+        config = {"modules": "all", **ours, **config}
+    convention = {
+        "skeleton": "h36m", "rule": "aimed", "unit": "metres", "fps": 25.0, "spacing": 2,
+    }  # fmt: skip
+    about = {"architecture": architecture, "model": config, "convention": convention}
+    (folder / CONFIG_FILE).write_text(json.dumps(about))
+    state = {old_key(k): v.contiguous() for k, v in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS_FILE)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config"),
+    [
+        ("tcpformer", TINY),
+        (
+            "tcpformer",
+            hybrid.Config.extending(
+                TINY, pose_embedding=True, pose_layers=2, rotary_poses=True, uncertainty=True
+            ),
+        ),
+        ("tcpformer", hybrid.Config.extending(TINY, frame_position=True, local_branch=True)),
+        (
+            "whole-poses",
+            pose_transformer.Config(frames=9, layers=1, width=8, heads=2, uncertainty=True),
+        ),
+        (
+            "strided-transformer",
+            MODELS["strided-transformer"].config(**TINY_MODELS["strided-transformer"]),
+        ),
+    ],
+)
+@torch.inference_mode()
+def test_load_weights_of_0_1_gives_the_same_output(
+    tmp_path: Path, architecture: str, config: object
+) -> None:
+    model = build(config).eval()
+    save_as_0_1(model, tmp_path, architecture)
+    assert "mix_logit" not in "".join(load_file(tmp_path / WEIGHTS_FILE))
+    loaded = load_weights(tmp_path)
+    assert loaded.model.config == config
+    assert loaded.spec == WeightsSpec(fps=25.0, frame_step=2)
+    x = torch.randn(2, 9, 17, inputs_of(model))
+    assert torch.equal(loaded.model(x), model(x))
+
+
+def test_load_model_refuses_ablation_of_0_1(tmp_path: Path) -> None:
+    save_as_0_1(build(TINY), tmp_path, "tcpformer")
+    (tmp_path / CONFIG_FILE).write_text(_describe(tmp_path, "model", modules="pum"))
+    with pytest.raises(ValueError, match="with PUM, PIM and PAM, got modules='pum'"):
+        load_model(tmp_path)

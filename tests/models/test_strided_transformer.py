@@ -1,11 +1,11 @@
-"""The Strided Transformer: equal to the released one; its norm, its strides, its two answers."""
+"""The Strided Transformer: equal to the released code; its norm, strides and two outputs."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from baselines import SAID, checkpoint, golden, untouched
+from baselines import HINTS, checkpoint, golden, untouched
 
 from tcpformer.models.checkpoint import load_model
 from tcpformer.models.strided_transformer import (
@@ -17,50 +17,50 @@ from tcpformer.models.strided_transformer import (
     StridedTransformer,
 )
 
-COUNTS = {"27": 4_014_438, "351": 4_346_214}
+COUNTS = {27: 4_014_438, 351: 4_346_214}
 """As published (4.01 M, 4.34 M): with four dead vectors, norms that are saved and never applied."""
 TINY = Config(frames=15, strides=(3, 5), depth=2, width=8, hidden=12, heads=2)
 
 
 @pytest.fixture
 def released(tmp_path: Path) -> StridedTransformer:
-    return load_model(checkpoint("strided_transformer", tmp_path), **SAID["strided_transformer"])
+    return load_model(checkpoint("strided_transformer", tmp_path), **HINTS["strided_transformer"])
 
 
-def test_equals_the_released_network(released: StridedTransformer) -> None:
+def test_forward_equals_released_code(released: StridedTransformer) -> None:
     arrays = golden("strided_transformer")[1]
     with torch.inference_mode():
-        full, centre = released.both(arrays["input"])
+        full, center = released.both(arrays["input"])
         torch.testing.assert_close(released(arrays["input"]), arrays["output"], atol=5e-6, rtol=0)
-        torch.testing.assert_close(centre, arrays["output"], atol=5e-6, rtol=0)
+        torch.testing.assert_close(center, arrays["output"], atol=5e-6, rtol=0)
         torch.testing.assert_close(full, arrays["output_full"], atol=5e-6, rtol=0)
 
 
-def test_training_on_a_cpu_computes_the_same(released: StridedTransformer) -> None:
-    """There attention is not fused."""
+def test_forward_is_the_same_in_training_on_cpu(released: StridedTransformer) -> None:
+    """Training on a CPU forms the attention maps."""
     arrays = golden("strided_transformer")[1]
     torch.testing.assert_close(released(arrays["input"]), arrays["output"], atol=5e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_has_the_published_number_of_parameters(name: str) -> None:
-    config = PRESETS[name]
+@pytest.mark.parametrize("frames", PRESETS)
+def test_parameter_count_is_published(frames: int) -> None:
+    config = PRESETS[frames]
     with torch.device("meta"):
         model = StridedTransformer(config)
     dead = 2 * 2 * config.width
-    assert sum(p.numel() for p in model.parameters()) + dead == COUNTS[name]
+    assert sum(p.numel() for p in model.parameters()) + dead == COUNTS[frames]
 
 
-def test_the_gradient_reaches_every_parameter() -> None:
+def test_backward_reaches_every_parameter() -> None:
     torch.manual_seed(0)
     model = StridedTransformer(TINY)
-    full, centre = model.both(torch.randn(4, 15, 17, 2))
-    (full.square().sum() + centre.square().sum()).backward()
+    full, center = model.both(torch.randn(4, 15, 17, 2))
+    (full.square().sum() + center.square().sum()).backward()
     assert not [name for name in untouched(model) if not name.endswith("key.bias")]
 
 
-def test_a_bias_of_all_keys_is_no_matter() -> None:
-    """It moves all logits of a query alike: the one parameter without a gradient but rounding."""
+def test_attention_ignores_the_key_bias() -> None:
+    """It adds the same to all logits of a query: its gradient is rounding error."""
     torch.manual_seed(0)
     attention, x = Attention(TINY).eval(), torch.randn(2, 15, 8)
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_a_bias_of_all_keys_is_no_matter() -> None:
 
 
 @pytest.mark.parametrize("name", ["plain.0", "plain.1", "strided.0", "strided.1", "strided.2"])
-def test_every_layer_matters(
+def test_forward_depends_on_every_layer(
     released: StridedTransformer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrays = golden("strided_transformer")[1]
@@ -81,7 +81,7 @@ def test_every_layer_matters(
         assert (released(arrays["input"]) - arrays["output"]).abs().max() > 1e-3
 
 
-def test_the_norm_is_over_the_unbiased_deviation_and_eps_is_added_to_it() -> None:
+def test_norm_divides_by_unbiased_deviation_plus_eps() -> None:
     x = torch.tensor([[[-2.0, 0.0, 2.0], [-2e-6, 0.0, 2e-6]]])
     wanted = torch.tensor([[[-1.0, 0.0, 1.0], [-2 / 3, 0.0, 2 / 3]]])
     torch.testing.assert_close(Norm(3)(x), wanted, atol=1e-5, rtol=0)
@@ -89,8 +89,8 @@ def test_the_norm_is_over_the_unbiased_deviation_and_eps_is_added_to_it() -> Non
 
 @pytest.mark.parametrize("stride", [1, 3, 5])
 @torch.inference_mode()
-def test_a_strided_layer_keeps_every_stride_th_token(stride: int) -> None:
-    """With attention and convolution silent nothing else is done."""
+def test_layer_keeps_every_stride_th_token(stride: int) -> None:
+    """Attention and convolution give 0 here."""
     layer = Layer(TINY, stride).eval()
     for part in (layer.attention.proj, layer.contract):
         for parameter in part.parameters():
@@ -100,23 +100,23 @@ def test_a_strided_layer_keeps_every_stride_th_token(stride: int) -> None:
 
 
 @torch.inference_mode()
-def test_a_convolution_sees_the_neighbours_of_what_is_kept() -> None:
+def test_layer_reads_neighbors_of_kept_tokens() -> None:
     torch.manual_seed(0)
     layer = Layer(TINY, 5).eval()
     for parameter in layer.attention.proj.parameters():
         parameter.zero_()
     x = torch.randn(1, 15, 8)
     before = layer(x)
-    seen = set()
+    read = set()
     for frame in range(15):
         moved = x.clone()
         moved[:, frame] += torch.randn(8)
         if not torch.allclose(layer(moved)[:, 1], before[:, 1], atol=1e-6):
-            seen.add(frame)
-    assert seen == {4, 5, 6}
+            read.add(frame)
+    assert read == {4, 5, 6}
 
 
-def test_dropout_is_for_training_only() -> None:
+def test_dropout_acts_in_training_only() -> None:
     torch.manual_seed(0)
     model, x = StridedTransformer(TINY), torch.randn(2, 15, 17, 2)
     with torch.no_grad():
@@ -140,6 +140,6 @@ def test_dropout_is_for_training_only() -> None:
         ({"layer_dropout": 1.0}, r"layer_dropout must be in \[0, 1\), got 1.0"),
     ],
 )
-def test_config_refuses(fields: dict[str, Any], words: str) -> None:
+def test_config_refuses_bad_sizes(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Config(**fields)

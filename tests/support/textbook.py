@@ -19,10 +19,8 @@ from tcpformer.models.tcpformer import (
 
 
 def forward(model: TCPFormer, x: Tensor) -> Tensor:
-    tokens = model.embed(x) + model.joint_position
-    if model.embed_pose is not None:
-        tokens = tokens + model.embed_pose(x.flatten(2)).reshape(tokens.shape)
-    x = tokens
+    """Lift clips as `model` does."""
+    x = model.embed(x) + model.joint_position
     proxy = (model.proxy + model.proxy_position).expand(len(x), -1, -1, -1)
     for mix, exchange in zip(model.mixers, model.exchanges, strict=True):
         assert isinstance(mix, DualStream)
@@ -48,16 +46,16 @@ def proxy_block(block: ProxyBlock, x: Tensor, proxy: Tensor) -> tuple[Tensor, Te
 
 def pam(module: ProxyAttention, x: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
     q, k, v = (heads(y, module.heads) for y in module.qkv(module.norm(x)).chunk(3, dim=-1))
-    w = torch.sigmoid(module.trust)
+    w = torch.sigmoid(module.mix_logit)
     whole = w * softmax(q, k) + (1 - w) * (a2 @ a1)  # (b j h t t): formed
     x = x + module.scale.gain * module.proj(unheads(whole @ v))
     return residual(module.mlp, x)
 
 
-def cross(module: CrossAttention, asking: Tensor, telling: Tensor) -> tuple[Tensor, Tensor]:
-    q = heads(module.query(asking), module.heads)
-    k = heads(module.key(telling), module.heads)
-    v = heads(module.value(telling), module.heads)
+def cross(module: CrossAttention, query: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    q = heads(module.query(query), module.heads)
+    k = heads(module.key(context), module.heads)
+    v = heads(module.value(context), module.heads)
     a = softmax(q, k)
     return a, module.proj(unheads(a @ v))
 

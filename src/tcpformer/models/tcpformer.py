@@ -12,7 +12,6 @@ proxy attend to each other (`ProxyBlock`: PUM, PIM and PAM of the paper). Notabl
 Axes: b batch, t frame, p proxy frame, j joint, c channel, h head, d channel of a head.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -67,16 +66,9 @@ class Config:
 
 
 class TCPFormer(nn.Module):
-    """The whole network: 2D joints with confidence in, root-relative 3D joints out.
+    """The whole network: 2D joints with confidence in, root-relative 3D joints out."""
 
-    Args:
-        config: Its sizes.
-        exchange: Builds the second half of a layer, in place of `ProxyBlock`; for ablations.
-    """
-
-    def __init__(
-        self, config: Config, exchange: Callable[[Config], nn.Module] | None = None
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         c = config.width
@@ -85,8 +77,7 @@ class TCPFormer(nn.Module):
         self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
         self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
-        exchange = exchange or ProxyBlock
-        self.exchanges = nn.ModuleList(exchange(config) for _ in range(config.depth))
+        self.exchanges = nn.ModuleList(ProxyBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
         self.head = nn.Linear(config.representation, 3)

@@ -1,4 +1,4 @@
-"""Released checkpoints: they load whole or are refused in one error, and nothing in them runs."""
+"""Released checkpoints: they load whole or give one error, and no code in them runs."""
 
 import os
 import pickle
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from baselines import SAID, checkpoint
+from baselines import HINTS, checkpoint
 from baselines import golden as baseline
 from paths import GOLDEN
 
@@ -22,7 +22,7 @@ HEADS = 4
 
 
 def released(frames: int) -> State:
-    """The state of a checkpoint, under the names and in the shapes of the released code."""
+    """Return the state of a checkpoint, under the names and in the shapes of the released code."""
     with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
         return {key[6:]: torch.from_numpy(data[key]) for key in data if key.startswith("state/")}
 
@@ -35,11 +35,17 @@ def golden(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
 # TCPFormer
 
 
-@pytest.mark.parametrize("under", ["model", "state_dict", ""])
-@pytest.mark.parametrize("prefix", ["module.", ""])
-@pytest.mark.parametrize("suffix", [".pth.tr", ".pth", ".pt", ".bin"])
+@pytest.mark.parametrize(
+    ("under", "prefix", "suffix"),
+    [
+        ("model", "module.", ".pth.tr"),
+        ("state_dict", "", ".pth"),
+        ("", "module.", ".pt"),
+        ("", "", ".bin"),
+    ],
+)
 @torch.inference_mode()
-def test_a_released_checkpoint_gives_its_own_output(
+def test_load_model_gives_the_released_output(
     tmp_path: Path, under: str, prefix: str, suffix: str
 ) -> None:
     state = {prefix + key: value for key, value in released(9).items()}
@@ -53,7 +59,7 @@ def test_a_released_checkpoint_gives_its_own_output(
 
 @pytest.mark.parametrize("frames", [9, 27])
 @torch.inference_mode()
-def test_sizes_are_read_from_shapes(tmp_path: Path, frames: int) -> None:
+def test_load_model_reads_sizes_from_shapes(tmp_path: Path, frames: int) -> None:
     torch.save(released(frames), tmp_path / "a.pth")
     wanted = Config(
         frames=frames, depth=2, width=32, heads=HEADS, representation=64, local_branch=True
@@ -64,7 +70,7 @@ def test_sizes_are_read_from_shapes(tmp_path: Path, frames: int) -> None:
     torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
 
 
-def test_a_checkpoint_without_local_branch_has_none(tmp_path: Path) -> None:
+def test_load_model_without_local_branch(tmp_path: Path) -> None:
     state = {k: v for k, v in released(9).items() if "local_" not in k and "loacl_" not in k}
     torch.save(state, tmp_path / "a.pth")
     assert len(state) < len(released(9))
@@ -72,17 +78,17 @@ def test_a_checkpoint_without_local_branch_has_none(tmp_path: Path) -> None:
 
 
 @torch.inference_mode()
-def test_heads_are_believed_and_matter(tmp_path: Path) -> None:
+def test_load_model_heads_change_the_output(tmp_path: Path) -> None:
     torch.save(released(9), tmp_path / "a.pth")
     given, output = golden(9)
     other = load_model(tmp_path / "a.pth", heads=2 * HEADS)
     assert (other(given) - output).abs().max() > 1e-4
 
 
-def test_a_released_checkpoint_does_not_say_what_it_expects(tmp_path: Path) -> None:
+def test_load_weights_has_no_spec(tmp_path: Path) -> None:
     torch.save(released(9), tmp_path / "a.pth")
     weights = load_weights(tmp_path / "a.pth", heads=HEADS)
-    assert weights.convention is None
+    assert weights.spec is None
     assert weights.name.startswith("a.pth sha256:")
 
 
@@ -111,19 +117,21 @@ def _another(state: State) -> State:
     ("change", "words"),
     [
         (_without, r"missing: mixers\.1\.joint_first\.1\.1\.body\.expand\.bias\.$"),
-        (_with_extra, r"not known: mixers\.1\.gcn\.bias\.$"),
+        (_with_extra, r"unknown: mixers\.1\.gcn\.bias\.$"),
         (_reshaped, r"of another shape: head\.weight\.$"),
         (_another, r"no known network .*PoseFormerV2.*blocks_st"),
     ],
 )
-def test_other_keys_are_named(tmp_path: Path, change: Callable[[State], State], words: str) -> None:
+def test_load_model_names_keys_that_differ(
+    tmp_path: Path, change: Callable[[State], State], words: str
+) -> None:
     torch.save({"model": change(released(9))}, tmp_path / "a.pth.tr")
     with pytest.raises(ValueError, match=words) as caught:
         load_model(tmp_path / "a.pth.tr", heads=HEADS)
     assert str(tmp_path / "a.pth.tr") in str(caught.value)
 
 
-def test_when_very_many_keys_differ_a_few_are_named(tmp_path: Path) -> None:
+def test_load_model_names_few_of_many_keys(tmp_path: Path) -> None:
     state = {k: v for k, v in released(9).items() if not k.startswith("temporal_layers.")}
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=r"missing: exchanges\.0.* and \d+ more") as caught:
@@ -132,14 +140,14 @@ def test_when_very_many_keys_differ_a_few_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("heads", [5, 3, 0, -1, 64])
-def test_heads_that_cannot_be_are_refused(tmp_path: Path, heads: int) -> None:
+def test_load_model_refuses_bad_heads(tmp_path: Path, heads: int) -> None:
     torch.save(released(9), tmp_path / "a.pth")
     with pytest.raises(ValueError, match=rf"heads.*{heads}.*--heads"):
         load_model(tmp_path / "a.pth", heads=heads)
 
 
 class Code:
-    """Runs when it is unpickled, and leaves a trace."""
+    """Code that runs when it is unpickled, and makes a folder."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -149,7 +157,7 @@ class Code:
 
 
 @pytest.mark.parametrize("how", ["torch", "pickle"])
-def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, how: str) -> None:
+def test_load_model_runs_no_code(tmp_path: Path, how: str) -> None:
     path, trace = tmp_path / "a.pth", tmp_path / "ran"
     content = {"model": released(9), "code": Code(trace)}
     if how == "torch":
@@ -165,7 +173,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"these are no weights\n", b"PK\x03\x04 cut off"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_load_model_refuses_damaged_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pth").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.pth: not a checkpoint of plain tensors"):
         load_model(tmp_path / "a.pth")
@@ -180,21 +188,19 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> Non
         (torch.zeros(3), "expected a dictionary of tensors, got Tensor"),
     ],
 )
-def test_a_checkpoint_of_something_else_is_refused(
-    tmp_path: Path, content: object, words: str
-) -> None:
+def test_load_model_refuses_other_content(tmp_path: Path, content: object, words: str) -> None:
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(ValueError, match=words):
         load_model(tmp_path / "a.pt")
 
 
-def test_another_suffix_is_refused(tmp_path: Path) -> None:
+def test_load_model_refuses_other_suffix(tmp_path: Path) -> None:
     (tmp_path / "weights.zip").write_bytes(b"")
     with pytest.raises(ValueError, match=r"expected a checkpoint file \(\.tr, \.pth"):
         load_model(tmp_path / "weights.zip")
 
 
-def test_nothing_there_says_what_there_could_be(tmp_path: Path) -> None:
+def test_load_model_of_nothing_lists_sources(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no weights at .*'default'.*model\.safetensors"):
         load_model(tmp_path / "nowhere")
 
@@ -219,50 +225,60 @@ def test_nothing_there_says_what_there_could_be(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_which_network_it_is_is_found_out(tmp_path: Path, name: str, config: Any) -> None:
-    weights = load_weights(checkpoint(name, tmp_path), **SAID[name])
+def test_load_weights_recognizes_the_baseline(tmp_path: Path, name: str, config: Any) -> None:
+    weights = load_weights(checkpoint(name, tmp_path), **HINTS[name])
     assert weights.model.config == config
-    assert weights.convention is None
+    assert weights.spec is None
     assert not weights.model.training
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_what_the_shapes_do_not_tell_has_to_be_said(tmp_path: Path, name: str) -> None:
-    untold = next(iter(SAID[name]))
-    with pytest.raises(ValueError, match=rf"say {untold} \(--{untold}\).*do not tell: ") as caught:
+@pytest.mark.parametrize("name", HINTS)
+def test_load_model_needs_hints(tmp_path: Path, name: str) -> None:
+    missing = next(iter(HINTS[name]))
+    with pytest.raises(
+        ValueError, match=rf"do not determine {missing}: .*give {missing} \(--{missing}\)"
+    ) as caught:
         load_model(checkpoint(name, tmp_path))
     assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "words"),
+    ("name", "hints", "words"),
     [
         ("strided_transformer", {"strides": (3, 9)}, r"expected 3 strides.*got \(3, 9\)"),
         ("strided_transformer", {"strides": (3, 3, 9)}, r"frames \(27\) their product.*--strides"),
-        ("strided_transformer", {"strides": (3, 3, 3), "frames": 81}, "frames are 27, but 81 was"),
+        (
+            "strided_transformer",
+            {"strides": (3, 3, 3), "frames": 81},
+            "has frames=27, got frames=81",
+        ),
         ("strided_transformer", {"strides": (3, 3, 3), "heads": 5}, r"heads \(5\).*--heads"),
         ("poseformerv2", {"frames": 26}, r"must be odd.*got 26.*--frames"),
-        ("poseformerv2", {"frames": 1}, r"no more than frames \(1\)"),
-        ("poseformerv2", {"frames": 27, "strides": (27,)}, r"strides are None, but \(27,\) was"),
+        ("poseformerv2", {"frames": 1}, r"at most frames \(1\)"),
+        (
+            "poseformerv2",
+            {"frames": 27, "strides": (27,)},
+            r"has strides=None, got strides=\(27,\)",
+        ),
     ],
 )
-def test_what_is_said_wrongly_is_refused(
-    tmp_path: Path, name: str, said: dict[str, Any], words: str
+def test_load_model_refuses_wrong_hints(
+    tmp_path: Path, name: str, hints: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        load_model(checkpoint(name, tmp_path), **said)
+        load_model(checkpoint(name, tmp_path), **hints)
 
 
-def test_of_a_tcpformer_nothing_need_be_said_and_nothing_false_may_be(tmp_path: Path) -> None:
+def test_load_model_of_tcpformer_checks_hints(tmp_path: Path) -> None:
     torch.save(released(9), tmp_path / "a.pth")
     assert load_model(tmp_path / "a.pth", heads=HEADS, frames=9).config.frames == 9
-    with pytest.raises(ValueError, match="frames are 9, but 27 was said"):
+    with pytest.raises(ValueError, match="has frames=9, got frames=27"):
         load_model(tmp_path / "a.pth", heads=HEADS, frames=27)
-    with pytest.raises(ValueError, match="strides are None"):
+    with pytest.raises(ValueError, match="has strides=None"):
         load_model(tmp_path / "a.pth", heads=HEADS, strides=(3, 3))
 
 
-def test_dead_weights_may_be_missing_and_no_others_be_there(tmp_path: Path) -> None:
+def test_load_model_without_unused_weights(tmp_path: Path) -> None:
     name, dead = (
         "strided_transformer",
         ("Transformer.model.norm.", "Transformer_reduce.model.norm."),
@@ -270,14 +286,14 @@ def test_dead_weights_may_be_missing_and_no_others_be_there(tmp_path: Path) -> N
     state = {key: value for key, value in baseline(name)[0].items() if not key.startswith(dead)}
     assert len(state) == len(baseline(name)[0]) - 4
     torch.save(state, tmp_path / "a.pth")
-    load_model(tmp_path / "a.pth", **SAID[name])
+    load_model(tmp_path / "a.pth", **HINTS[name])
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_a_stray_key_is_named(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", HINTS)
+def test_load_model_names_an_extra_key(tmp_path: Path, name: str) -> None:
     path = checkpoint(name, tmp_path, **{"refine.norm.weight": torch.zeros(3)})
-    with pytest.raises(ValueError, match=r"not known: refine\.norm\.weight\.$"):
-        load_model(path, **SAID[name])
+    with pytest.raises(ValueError, match=r"unknown: refine\.norm\.weight\.$"):
+        load_model(path, **HINTS[name])
 
 
 @pytest.mark.parametrize(
@@ -288,9 +304,9 @@ def test_a_stray_key_is_named(tmp_path: Path, name: str) -> None:
         ("strided_transformer", "Transformer.pos_embedding"),
     ],
 )
-def test_without_a_size_it_is_not_whole(tmp_path: Path, name: str, lacking: str) -> None:
+def test_load_model_refuses_missing_sizes(tmp_path: Path, name: str, lacking: str) -> None:
     state = baseline(name)[0]
     del state[lacking]
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=r"a\.pth: not the whole weights of a \w+ \(KeyError"):
-        load_model(tmp_path / "a.pth", **SAID[name])
+        load_model(tmp_path / "a.pth", **HINTS[name])

@@ -120,6 +120,6 @@ def _bend_leg(xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], stretch: fl
     forth = (thigh**2 - shank**2 + reach**2) / (2 * reach)
     out = np.sqrt(np.maximum(thigh**2 - forth**2, 0))
     moved = xyz.copy()
-    moved[:, _KNEES[f]] = hip + forth[:, None] * along + out[:, None] * bent
+    moved[:, KNEES[f]] = hip + forth[:, None] * along + out[:, None] * bent
     moved[:, FEET[f]] = hip + reach[:, None] * along
     return moved

@@ -64,7 +64,7 @@ class PostprocessConfig:
     speed_gain: float = 2.5
     """Hz that the cutoff rises with each m/s, in "adaptive" and "one-euro"."""
     noise_floor: float = 0.003
-    """Noise of a joint in metres for which the cutoffs of "adaptive" are meant; see `AdaptiveCutoff`."""
+    """Noise in metres for which the cutoffs of "adaptive" are meant; see `AdaptiveCutoff`."""
     bones: bool = True
     """Give every bone one length, by fitting the skeleton to all frames."""
     reprojection_weight: float = 1.2

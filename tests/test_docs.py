@@ -216,6 +216,24 @@ def test_new_names_in_the_changelog_are_options(options: set[str]) -> None:
     assert found - options - FOREIGN_OPTIONS == set()
 
 
+def test_changelog_says_what_old_options_are_now() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| (`--.+?`) \| (`--.+?`) \|$", text, re.MULTILINE)
+    listed = {
+        (verb, old): new
+        for verbs, before, now in rows
+        for verb in verbs.split(", ")
+        for old, new in zip(before.split(", "), now.split(", "), strict=True)
+    }
+    renamed = {
+        (verb, f"`{old}`"): f"`{new}`"
+        for verb, options in cli.OLD_OPTIONS.items()
+        for old, new in options.items()
+        if not old.startswith("--no-")
+    }
+    assert {key: listed.get(key) for key in renamed} == renamed
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_linked_files_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Tables and picture of what `model.py` measured."""
+"""Tables and figure of the results of `model.py`."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ from model import LAYERS, PRODUCTS, ROWS, gflop
 
 from tcpformer.models.tcpformer import Config
 
-CURVES = {"a": "C3", "b": "C0", "frozen": "C2", "frozen16": "C1"}
+CURVES = {"a": "C3", "b": "C0", "c": "C1"}
 
 
 def tables(found: dict[str, Any]) -> str:
-    """Everything as Markdown."""
+    """Return every table as Markdown."""
     parts = []
     if "table" in found:
         parts.append(_rows(found["table"]))
@@ -32,11 +32,12 @@ def _rows(table: dict[str, Any]) -> str:
     lines.append("| | s | faster than (a) | of the limit | peak MB | largest difference from (a) |")
     lines.append("|---|---|---|---|---|---|")
     for row, r in table["rows"].items():
+        if row not in ROWS:  # of an older version
+            continue
         name = ROWS[row]
         share = 100 * work / best[name.split(", ")[-1]] / r["seconds"]
-        said = "" if row.startswith("frozen") else f"({row[0]}) "
         lines.append(
-            f"| {said}{name} | {r['seconds']:.2f} | {r['faster']:.1f} | {share:.0f} % | "
+            f"| ({row[0]}) {name} | {r['seconds']:.2f} | {r['faster']:.1f} | {share:.0f} % | "
             f"{r['peak']:.0f} | {r['difference']:.0e} |"
         )
     return "\n".join([*lines, ""])
@@ -51,8 +52,8 @@ def _growth(growth: list[dict[str, Any]]) -> str:
     lines.append("|---" * (2 + len(CURVES)) + "|")
     for frames, batch in sorted({key[1:] for key in at}):
         cells = [at.get((row, frames, batch)) for row in CURVES]
-        said = ["" if s is None else f"{1000 * s / batch:.0f}" for s in cells]
-        lines.append(f"| {frames} | {batch} | " + " | ".join(said) + " |")
+        shown = ["" if s is None else f"{1000 * s / batch:.0f}" for s in cells]
+        lines.append(f"| {frames} | {batch} | " + " | ".join(shown) + " |")
     return "\n".join([*lines, ""])
 
 
@@ -62,13 +63,13 @@ def _memory(memory: list[dict[str, Any]]) -> str:
     lines.append("|---" * (1 + len(CURVES)) + "|")
     for frames in sorted({key[1] for key in at}):
         cells = [at.get((row, frames)) for row in CURVES]
-        said = ["" if peak is None else f"{peak:.0f}" for peak in cells]
-        lines.append(f"| {frames} | " + " | ".join(said) + " |")
+        shown = ["" if peak is None else f"{peak:.0f}" for peak in cells]
+        lines.append(f"| {frames} | " + " | ".join(shown) + " |")
     return "\n".join([*lines, ""])
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Time of every row, time against length, memory against length."""
+    """Draw time of every row, time against length, memory against length."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -76,10 +77,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     if "table" in found:
-        rows = found["table"]["rows"]
-        colours = [CURVES.get(row, "0.75") for row in rows]
+        rows = {row: r for row, r in found["table"]["rows"].items() if row in ROWS}
+        colors = [CURVES.get(row, "0.75") for row in rows]
         seconds = [r["seconds"] for r in rows.values()]
-        bars = left.barh([ROWS[row] for row in rows], seconds, color=colours)
+        bars = left.barh([ROWS[row] for row in rows], seconds, color=colors)
         left.bar_label(bars, [f"{s:.2f}" for s in seconds], padding=3)
         left.set(xlabel="seconds", title="One clip of 243 frames", xmargin=0.15)
         left.invert_yaxis()
@@ -87,14 +88,14 @@ def draw(found: dict[str, Any], path: Path) -> None:
         (middle, "growth", "seconds", f"Time of one clip, {LAYERS} of 16 layers, seconds"),
         (right, "memory", "peak", "Peak memory above the weights, MB"),
     ):
-        for row, colour in CURVES.items():
+        for row, color in CURVES.items():
             points = [
                 (r["frames"], r[key])
                 for r in found.get(part, [])
                 if r["row"] == row and r["batch"] == 1
             ]
             if points:
-                axes.plot(*zip(*points, strict=True), "o-", color=colour, label=ROWS[row])
+                axes.plot(*zip(*points, strict=True), "o-", color=color, label=ROWS[row])
         axes.set(xscale="log", yscale="log", xlabel="frames of the clip", title=title)
         ticks = sorted({r["frames"] for r in found.get(part, [])})
         axes.set_xticks(ticks, [str(t) for t in ticks])

@@ -12,10 +12,12 @@ from typing import Any
 import tyro
 
 from ._terminal import refuse_old_options
+from .calibrate import OLD_OPTIONS as CALIBRATE_OLD_OPTIONS
 from .calibrate import calibrate
 from .data import check, h36m_sh, mocap, open_benchmark
 from .evaluate import OLD_OPTIONS as EVALUATE_OLD_OPTIONS
 from .evaluate import evaluate
+from .export import OLD_OPTIONS as EXPORT_OLD_OPTIONS
 from .export import export
 from .info import info
 from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
@@ -53,7 +55,12 @@ VERBS: dict[str, Callable[..., Any]] = {
     **GROUPS,
     "calibrate": calibrate,
 }
-OLD_OPTIONS = {"lift": LIFT_OLD_OPTIONS, "evaluate": EVALUATE_OLD_OPTIONS}
+OLD_OPTIONS = {
+    "lift": LIFT_OLD_OPTIONS,
+    "evaluate": EVALUATE_OLD_OPTIONS,
+    "calibrate": CALIBRATE_OLD_OPTIONS,
+    "export": EXPORT_OLD_OPTIONS,
+}
 OLD_VERBS = {
     "ablate": "research.ablations",
     "contest": "research.equal_time",

@@ -7,6 +7,8 @@ import tyro
 
 from ..files import make_writable
 
+OLD_OPTIONS = {"--trained-on": "--checkpoint-protocol"}
+
 
 def export(
     weights: tyro.conf.Positional[str] = "default",
@@ -15,23 +17,24 @@ def export(
     out: Path | None = None,
     static: bool = False,
     precision: Literal["fp32", "fp16"] = "fp32",
-    trained_on: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
+    checkpoint_protocol: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     heads: int = 8,
     frames: int | None = None,
     strides: tuple[int, ...] | None = None,
 ) -> None:
-    """Write a network for another runtime, and check the file against it.
+    """Write a network for another runtime, and compare the file with it.
 
-    `tcpformer lift --weights FILE` runs it again. docs/export.md says what goes in and comes out.
+    `tcpformer lift --weights FILE` runs the file. docs/export.md describes its input and output.
 
     Args:
         weights: A packaged name, a folder, or a released checkpoint.
         format: "onnx" for ONNX Runtime and what reads its files (TensorRT, CoreML, web);
             "openvino"; "torch-export" for PyTorch without this package.
-        out: The file; by default the name of the weights with the suffix of the format.
-        static: Clips one by one, for runtimes that want fixed shapes; otherwise any number.
-        precision: "fp16" for half the size, and for hardware that computes so.
-        trained_on: What a released checkpoint was trained on; without it, who lifts must say.
+        out: The file to write; by default the name of the weights with the suffix of the format.
+        static: Take one clip at a time, for runtimes that need fixed shapes; else any number.
+        precision: "fp16" halves the size, for hardware that computes in it.
+        checkpoint_protocol: Protocol that a released checkpoint was trained by, which is stored in
+            the file; without it, lifting needs it.
         heads: Attention heads of a released checkpoint.
         frames: Clip length of a released PoseFormerV2 checkpoint.
         strides: Strides of a released StridedTransformer checkpoint.
@@ -43,11 +46,11 @@ def export(
     from ..runtime.exported import SUFFIXES
 
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides)
-    if trained_on is not None:
-        loaded = replace(loaded, spec=weights_spec(loaded, trained_on))
+    if checkpoint_protocol is not None:
+        loaded = replace(loaded, spec=weights_spec(loaded, checkpoint_protocol))
     path = out or Path(Path(weights).name).with_suffix(SUFFIXES[format])
     make_writable(path.parent)
-    checked = write(loaded, path, format, static=static, precision=precision)
+    result = write(loaded, path, format, static=static, precision=precision)
     print(path)
-    print(f"  differs from the network by at most {checked.difference:.1g}", end="")
-    print(f" (it says up to {checked.largest:.2g})")
+    print(f"  differs from the network by at most {result.difference:.1g}", end="")
+    print(f" (its largest output is {result.largest:.2g})")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from tcpformer import Motion2D, Motion3D, load_motion, open_video
-from tcpformer.filtering.repair import fill_gaps, smooth_uncertain
+from tcpformer.filtering.gaps import fill_gaps, smooth_uncertain
 from tcpformer.postprocess.contacts import find_contacts, lock_feet
 from tcpformer.postprocess.outliers import find_outliers, torso_length
 from tcpformer.postprocess.steps import PostprocessConfig, postprocess

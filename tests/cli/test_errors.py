@@ -107,7 +107,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
         keypoint_file(xy=np.zeros((0, 17, 2)), confidence=np.zeros((0, 17))),
         "at least one frame",
     ),
-    "never seen": (keypoint_file(confidence=np.zeros((40, 17))), "nobody is visible"),
+    "never seen": (keypoint_file(confidence=np.zeros((40, 17))), "no one is visible"),
     "sure beyond all": (
         keypoint_file(confidence=np.full((40, 17), 7.0)),
         "confidence must lie in 0 to 1",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lifters import SPECS, FRAMES, lifter, network, projected, seen
+from lifters import FRAMES, SPECS, lifter, network, projected, seen
 from motions import FOCAL, walk
 
-from tcpformer.filtering.repair import fill_gaps
+from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.windows import window_indices
 from tcpformer.models.checkpoint import WeightsSpec, save_model
@@ -24,7 +24,7 @@ from tcpformer.skeleton import H36M, MPI_INF_3DHP, conversion
 )
 def test_lift_any_length(tmp_path: Path, name: str, length: str) -> None:
     convention = SPECS[name]
-    frames = eval(length, {"T": FRAMES, "span": FRAMES * convention.spacing})
+    frames = eval(length, {"T": FRAMES, "span": FRAMES * convention.frame_step})
     person = seen(walk(frames, speed=0.2))
     motion = lifter(tmp_path, convention)(person)
     assert motion.xyz.shape == motion.camera_xyz.shape == (frames, 17, 3)
@@ -161,7 +161,7 @@ def roughness_at_seams(lift: Lifter, frames: int) -> float:
 @pytest.mark.parametrize("seed", range(2))
 def test_predict_has_no_seams_where_windows_meet(tmp_path: Path, seed: int) -> None:
     """Though every frame depends on the whole window; without overlap they do."""
-    save_model(network(frames=27, gain=1.0, seed=seed), tmp_path, convention=WeightsSpec(fps=30.0))
+    save_model(network(frames=27, gain=1.0, seed=seed), tmp_path, spec=WeightsSpec(fps=30.0))
     assert roughness_at_seams(Lifter(tmp_path, "cpu"), 27) < 1.5
     assert roughness_at_seams(Lifter(tmp_path, "cpu", overlap=0.0), 27) > 3.0
 
@@ -209,7 +209,7 @@ def test_lift_ignores_position_of_unseen_joint(tmp_path: Path) -> None:
 
 def test_lift_refuses_motion_without_valid_frame(tmp_path: Path) -> None:
     person = seen(walk(10))
-    with pytest.raises(ValueError, match="nobody is visible"):
+    with pytest.raises(ValueError, match="no one is visible"):
         lifter(tmp_path)(replace(person, valid=np.zeros(10, dtype=bool)))
 
 

@@ -1,1 +1,1 @@
-"""Filters over time, resampling and gap filling; plain arrays and 2D motion."""
+"""Filters over time, resampling, and filling of gaps."""

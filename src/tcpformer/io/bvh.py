@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..files import atomic_write
-from ..filtering.even import resample_evenly
+from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
 from ..skeleton import H36M, Skeleton
 from .rig import Rig, fit_rig

@@ -26,7 +26,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..filtering.repair import fill_gaps, interpolate_at, remove_alternation, resample
+from ..filtering.gaps import fill_gaps
+from ..filtering.resample import interpolate_at, remove_alternation, resample
 from ..models import lifts_center_only
 from ..models.checkpoint import Weights, weights_spec
 from ..models.uncertainty_head import WithUncertainty

@@ -15,7 +15,7 @@ from tcpformer.datasets.mocap import Mocap, load_mocap
 from tcpformer.datasets.synthetic import as_filmed
 from tcpformer.datasets.synthetic.as_filmed import generate_filmed_clips
 from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_clips
-from tcpformer.filtering.repair import interpolate_at
+from tcpformer.filtering.resample import interpolate_at
 from tcpformer.lifting.normalize import FLAT_SCALE, look_at_rotation, to_centered_camera
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
 from tcpformer.world.camera import choose_focal, to_rays

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tcpformer.datasets.synthetic.occlusion import fill_gaps, simulate_visible
-from tcpformer.filtering import repair
+from tcpformer.filtering import gaps
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
 
@@ -13,7 +13,7 @@ EVERYWHERE = np.ones((1000, 50, 17), dtype=bool)
 
 
 def test_fill_gaps_equals_filtering_fill_gaps(rng: np.random.Generator) -> None:
-    """The fast twin of `repair.fill_gaps`: gaps inside, at both ends, joints never seen."""
+    """The fast twin of `gaps.fill_gaps`: gaps inside, at both ends, joints never seen."""
     xy = rng.normal(size=(20, 30, 17, 2))
     there = rng.random((20, 30, 17)) < 0.5
     there[:, :10, 1], there[:, 20:, 2], there[:, :, 3:5] = False, False, False
@@ -21,7 +21,7 @@ def test_fill_gaps_equals_filtering_fill_gaps(rng: np.random.Generator) -> None:
     there[5] = True
     for i, found in enumerate(fill_gaps(xy, there)):
         motion = Motion2D(xy[i], there[i].astype(float), (9, 9), 30.0, H36M)
-        np.testing.assert_allclose(found, repair.fill_gaps(motion).xy, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found, gaps.fill_gaps(motion).xy, rtol=0, atol=1e-12)
 
 
 def test_fill_gaps_keeps_visible_joints() -> None:

@@ -10,7 +10,7 @@ from tcpformer.datasets.synthetic.playback import (
     resample_spline,
     sample_playback,
 )
-from tcpformer.filtering.repair import interpolate_at, resample
+from tcpformer.filtering.resample import interpolate_at, resample
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
 

@@ -13,7 +13,6 @@ from tcpformer.detect.regions import (
     letterbox_top_left,
     letterboxes,
     region_around,
-    to_crop,
     to_image,
     whole_tile,
 )
@@ -27,13 +26,23 @@ def smooth(height: int, width: int) -> np.ndarray:
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+def to_crop(xy: np.ndarray, region: Region, side: int) -> np.ndarray:
+    """Invert `to_image`, which is affine."""
+    corner, right, down = to_image(np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]), region, side)
+    return (xy - corner) @ np.linalg.inv([right - corner, down - corner])
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.4, -2.0, np.pi])
-def test_to_crop_inverts_to_image(angle: float) -> None:
+def test_to_image_maps_the_center_and_turns_clockwise(angle: float) -> None:
     region = Region(310.0, 90.5, 240.0, float(angle))
-    xy = rng.uniform(-50, 300, (7, 2))
-    np.testing.assert_allclose(to_crop(to_image(xy, region, 256), region, 256), xy, atol=1e-9)
-    back = to_image(to_crop(xy, region, 256), region, 256)
-    np.testing.assert_allclose(back, xy, atol=1e-9)
+    cos, sin = np.cos(angle), np.sin(angle)
+    expected = [
+        (310, 90.5),
+        (310 + 120 * cos, 90.5 + 120 * sin),
+        (310 + 120 * sin, 90.5 - 120 * cos),
+    ]
+    points = np.array([(128.0, 128.0), (256.0, 128.0), (128.0, 0.0)])  # center, right, top
+    np.testing.assert_allclose(to_image(points, region, 256), expected, atol=1e-9)
 
 
 def test_region_around_centers_the_upright_person() -> None:
@@ -55,7 +64,7 @@ def test_crop_of_a_rotated_image_is_the_same() -> None:
     assert crop(image, region, 64).std() > 20
 
 
-def test_crop_agrees_with_to_crop_and_repeats_the_border() -> None:
+def test_crop_agrees_with_to_image_and_repeats_the_border() -> None:
     image = np.zeros((200, 300, 3), np.uint8)
     cv2.circle(image, (180, 60), 6, (255, 255, 255), -1)
     region = Region(160.0, 80.0, 120.0, 0.7)

@@ -1,8 +1,7 @@
-"""From a video, or one frame, to the 2D joints of the people in it.
+"""From a video (`detect_people`), or one frame (`FrameDetector`), to the joints of its people.
 
-`detect_people` goes from a video to motions. `two_pass.detect` is the packaged detector,
-`local.detect` runs ONNX files of the user; both return `Detections`, of which
-`tracking.assemble_people` makes motions. `FrameDetector` takes one frame after the other.
+`two_pass.detect` is the packaged detector, `local.detect` runs ONNX files of the user; both return
+`Detections`.
 """
 
 import sys

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
 from ..skeleton import BLAZEPOSE
 from ..tracking.tracker import Detection
 from .boxes import merge
-from .onnx import open_packaged, sigmoid
-from .regions import Region, Tile, crop, letterboxes, region_around, to_image
+from .onnx import WEIGHTS, open_session, sigmoid
+from .regions import Image, Points, Region, Tile, crop, letterboxes, region_around, to_image
 
 LANDMARKS = ("heavy", "full")
 DETECTOR_SIDE, LANDMARK_SIDE = 224, 256  # pixels of the inputs
@@ -23,52 +23,29 @@ OVERLAP = 0.3  # intersection over union above which two candidates are one pers
 MIN_SCORE = 0.5  # candidates and poses with a lower score are no person
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A place in an image where a person may be.
-
-    Attributes:
-        box: Left, top, right, bottom of a square around the head and chest, in pixels.
-        center: Middle of the hips, in pixels.
-        scale_point: Point above the head, on the circle around the whole body.
-        score: 0 to 1.
-    """
-
-    box: tuple[float, float, float, float]
-    center: tuple[float, float]
-    scale_point: tuple[float, float]
-    score: float
-
-
 class PersonDetector:
-    """Finds people roughly; best at people a fifth to all of a tile high.
+    """Finds people roughly; best at people a fifth to all of a tile high."""
 
-    Args:
-        threads: Processor threads; all cores by default.
-        min_score: Candidates with a lower score are not reported.
-    """
+    def __init__(self, threads: int | None = None) -> None:
+        self.session = open_session(WEIGHTS / "blazepose_detector.onnx", threads)
 
-    def __init__(self, threads: int | None = None, min_score: float = MIN_SCORE) -> None:
-        self.session = open_packaged("blazepose_detector", threads)
-        self.min_score = min_score
-
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], tiles: Sequence[Tile]) -> list[Candidate]:
-        """Return the candidates in each tile; a person in several tiles is found in each."""
+    def __call__(
+        self, image: Image, tiles: Sequence[Tile], frame: int = 0, time: float = 0.0
+    ) -> list[Detection]:
+        """Return the people in each tile; a person in several tiles is found in each."""
         small = np.stack(letterboxes(image, tiles, DETECTOR_SIDE))
         boxes, logits = self.session.run(["boxes", "logits"], {"image": small})
-        found: list[Candidate] = []
+        found: list[Detection] = []
         for tile, raw, logit in zip(tiles, np.asarray(boxes), np.asarray(logits), strict=True):
             scores = sigmoid(logit).astype(np.float64)
-            sure = np.flatnonzero(scores >= self.min_score)
+            sure = np.flatnonzero(scores >= MIN_SCORE)
             points = decode(raw[sure], anchors()[sure]) * tile.side + [tile.left, tile.top]
             merged, best = merge(points.reshape(-1, 12), scores[sure], OVERLAP)
-            found += map(_candidate, merged.reshape(-1, 6, 2).tolist(), best.tolist())
+            for (x, y, up_x, up_y), score in zip(
+                merged[:, 4:8].tolist(), best.tolist(), strict=True
+            ):
+                found.append(Detection(frame, time, (x, y), (up_x, up_y), score))
         return found
-
-
-def _candidate(points: list[list[float]], score: float) -> Candidate:
-    (left, top), (right, bottom), (x, y), (up_x, up_y), *_ = points
-    return Candidate((left, top, right, bottom), (x, y), (up_x, up_y), score)
 
 
 @cache
@@ -77,15 +54,18 @@ def anchors() -> Float[np.ndarray, "2254 2"]:
     grids = []
     for cells, each in GRIDS:
         middle = (np.arange(cells) + 0.5) / cells
-        y, x = np.meshgrid(middle, middle, indexing="ij")
-        grids.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), each, axis=0))
+        grid = np.stack(np.meshgrid(middle, middle), axis=-1)  # x, y
+        grids.append(np.repeat(grid.reshape(-1, 2), each, axis=0))
     return np.concatenate(grids)
 
 
 def decode(
     raw: Float[np.ndarray, "n 12"], anchor: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 6 2"]:
-    """Decode raw outputs to two corners of the box and four points, as shares of the tile."""
+    """Decode raw outputs to shares of the tile: two corners of a box, then four points.
+
+    The box is around head and chest; the first points are center and scale point of `Detection`.
+    """
     raw = raw.astype(np.float64) / DETECTOR_SIDE
     middle, half = raw[:, :2] + anchor, raw[:, 2:4] / 2
     points = raw[:, 4:].reshape(-1, 4, 2) + anchor[:, None]
@@ -94,66 +74,46 @@ def decode(
 
 @dataclass(frozen=True)
 class Pose:
-    """One person's joints in one image.
-
-    Attributes:
-        xy: Joints of skeleton BLAZEPOSE, in pixels of the image.
-        visibility: Probability that each joint is in the image and not hidden, 0 to 1.
-        score: Probability that a person is there at all, 0 to 1.
-        center: Middle of the hips, in pixels.
-        scale_point: Point above the head, on the circle around the whole body.
-    """
+    """One person's joints in one image, in pixels; center and scale point as of `Detection`."""
 
     xy: Float[np.ndarray, "33 2"]
+    """Of skeleton BLAZEPOSE."""
     visibility: Float[np.ndarray, " 33"]
+    """Probability that each joint is in the image and not hidden, 0 to 1."""
     score: float
+    """Probability that a person is there at all, 0 to 1."""
     center: tuple[float, float]
     scale_point: tuple[float, float]
 
-    def detection(self, frame: int, time: float, prior: float = 1.0) -> Detection:
+    def detection(self, frame: int = 0, time: float = 0.0, prior: float = 1.0) -> Detection:
         """Return the pose as a detection whose score is multiplied by ``prior``."""
         joints = np.column_stack([self.xy, self.visibility])
         return Detection(frame, time, self.center, self.scale_point, self.score * prior, joints)
 
 
 class LandmarkNetwork:
-    """Reads the joints of one person in a region.
-
-    Args:
-        name: "heavy" (accurate) or "full" (four times as fast).
-        threads: Processor threads; all cores by default.
-    """
+    """Reads the joints of one person: "heavy" (accurate) or "full" (four times as fast)."""
 
     def __init__(self, name: str = "heavy", threads: int | None = None) -> None:
         if name not in LANDMARKS:
             raise ValueError(f"landmarks must be one of {LANDMARKS}, got {name!r}.")
-        self.session = open_packaged(f"blazepose_{name}", threads)
+        self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads)
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], region: Region) -> Pose:
+    def __call__(self, image: Image, region: Region) -> Pose:
         cut = crop(image, region, LANDMARK_SIDE)
         outputs = self.session.run(["landmarks", "score", "heatmap"], {"image": cut[None]})
         landmarks, score, heatmap = (np.asarray(output)[0] for output in outputs)
         xy = to_image(refine(landmarks[:, :2].astype(np.float64), heatmap), region, LANDMARK_SIDE)
         count = len(BLAZEPOSE.joints)
-        center, scale_point = xy[count], xy[count + 1]  # two points that follow the joints
-        return Pose(
-            xy=xy[:count],
-            visibility=sigmoid(landmarks[:count, 3]).astype(np.float64),
-            score=float(score[0]),
-            center=(float(center[0]), float(center[1])),
-            scale_point=(float(scale_point[0]), float(scale_point[1])),
-        )
+        visibility = sigmoid(landmarks[:count, 3]).astype(np.float64)
+        (x, y), (up_x, up_y) = xy[count : count + 2].tolist()  # two points follow the joints
+        return Pose(xy[:count], visibility, float(score[0]), (x, y), (up_x, up_y))
 
 
-def refine(
-    xy: Float[np.ndarray, "k 2"], heatmap: Float[np.ndarray, "k h w"], reach: int = 3
-) -> Float[np.ndarray, "k 2"]:
+def refine(xy: Points, heatmap: Float[np.ndarray, "k h w"], reach: int = 3) -> Points:
     """Move each point to the center of mass of its heatmap nearby, if the peak there is sure.
 
-    Args:
-        xy: Points in pixels of the cut-out.
-        heatmap: One map a point, before the sigmoid.
-        reach: Cells on each side of the point that count.
+    Points are in pixels of the cut-out, heatmaps before the sigmoid; ``reach`` is in cells.
     """
     cells = heatmap.shape[1]
     per_cell = LANDMARK_SIDE / cells
@@ -175,17 +135,14 @@ def _window(
     columns: Int[np.ndarray, "k n"],
 ) -> Float[np.ndarray, "k n n"]:
     """Return the sigmoid of some cells; 0 outside the map."""
-    cells = heatmap.shape[1]
-    inside = ((rows >= 0) & (rows < cells))[:, :, None]
-    inside = inside & ((columns >= 0) & (columns < cells))[:, None, :]
+    cells, rows, columns = heatmap.shape[1], rows[:, :, None], columns[:, None, :]
+    inside = (rows >= 0) & (rows < cells) & (columns >= 0) & (columns < cells)
     rows, columns = np.clip(rows, 0, cells - 1), np.clip(columns, 0, cells - 1)
     each = np.arange(len(heatmap))[:, None, None]
-    return np.where(inside, sigmoid(heatmap[each, rows[:, :, None], columns[:, None, :]]), 0.0)
+    return np.where(inside, sigmoid(heatmap[each, rows, columns]), 0.0)
 
 
-def refine_twice(
-    network: LandmarkNetwork, image: UInt8[np.ndarray, "h w 3"], start: Detection
-) -> Pose:
+def refine_twice(network: LandmarkNetwork, image: Image, start: Detection) -> Pose:
     """Read the joints at a rough place, then again in the region that the first pose gives."""
     first = network(image, region_around(start))
     if first.score < MIN_SCORE:

@@ -13,9 +13,7 @@ Boxes = Float[np.ndarray, "n 5"]
 def suppress(boxes: Boxes, overlap: float) -> list[int]:
     """Return the indices that non-maximum suppression keeps, in order of falling score.
 
-    Args:
-        boxes: Boxes with positive scores.
-        overlap: Intersection over union above which the box of the lower score is dropped.
+    Scores must be positive; ``overlap`` is the least intersection over union of doubles.
     """
     sides = np.column_stack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
     kept: Sequence[int] = cv2.dnn.NMSBoxes(sides.tolist(), boxes[:, 4].tolist(), 0.0, overlap)
@@ -27,13 +25,9 @@ def merge(
 ) -> tuple[Float[np.ndarray, "m k"], Float[np.ndarray, " m"]]:
     """Replace each group of overlapping boxes by its average, weighted by score.
 
-    A group is the surest box that is left and all that overlap it: the non-maximum suppression of
-    BlazeFace (Bazarevsky et al., 2019).
-
-    Args:
-        rows: Any numbers whose first four columns are left, top, right, bottom.
-        scores: Score of each row.
-        overlap: Intersection over union above which two rows are one.
+    A group is the surest box that is left and all whose intersection over union with it exceeds
+    ``overlap``: the non-maximum suppression of BlazeFace (Bazarevsky et al., 2019). The first four
+    columns of ``rows`` are left, top, right, bottom.
 
     Returns:
         The averages, surest first, and the best score in each group.

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from ..io.video import Frame
 from ..tracking.tracker import (
@@ -20,7 +20,7 @@ from ..tracking.tracker import (
 )
 from .blazepose import LandmarkNetwork, Pose, refine_twice
 from .prefetch import WORKERS
-from .regions import region_around
+from .regions import Image
 from .two_pass import (
     DEFAULT_FOLLOW,
     DEFAULT_SEARCH,
@@ -30,25 +30,23 @@ from .two_pass import (
     drop_duplicates,
     is_expected,
     is_inside,
+    read_near,
     search_tiles,
 )
 
 
 @dataclass(frozen=True)
 class FramePerson:
-    """One person in the last frame.
-
-    Attributes:
-        id: The same number in every frame for one person; numbers start at 0.
-        xy: Joints of skeleton BLAZEPOSE, in pixels.
-        confidence: Visibility of each joint, 0 to 1.
-        score: Probability that a person is there, 0 to 1.
-    """
+    """One person in the last frame."""
 
     id: int
+    """The same number in every frame for one person; numbers start at 0."""
     xy: Float[np.ndarray, "33 2"]
+    """Joints of skeleton BLAZEPOSE, in pixels."""
     confidence: Float[np.ndarray, " 33"]
+    """Visibility of each joint, 0 to 1."""
     score: float
+    """Probability that a person is there, 0 to 1."""
 
 
 @dataclass
@@ -59,8 +57,8 @@ class _Person:
     confirmed: float
 
     @property
-    def seen(self) -> float:
-        return self.track.detections[-1].time
+    def last(self) -> Detection:
+        return self.track.detections[-1]
 
 
 class FrameDetector:
@@ -70,13 +68,8 @@ class FrameDetector:
     frame; in between, each is followed in the region of the frame before. A person who was lost
     gets the same id back by place and posture within ``tracker.max_gap_s``, and by the clothes
     within ``tracker.reid_max_absence_s``. Without the later frames, ids and joints differ from
-    those of `two_pass.detect` where people are hard to tell apart.
-
-    Args:
-        landmarks: Network that reads joints: "full" (faster) or "heavy" (accurate).
-        search: How people are found.
-        follow: How people are followed.
-        tracker: How people who were lost are recognized.
+    those of `two_pass.detect` where people are hard to tell apart. ``landmarks`` is "full"
+    (faster) or "heavy" (accurate).
     """
 
     def __init__(
@@ -92,7 +85,7 @@ class FrameDetector:
         self._frames = self._numbers = self._empty_searches = 0
         self._last_search = -np.inf
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], time: float) -> list[FramePerson]:
+    def __call__(self, image: Image, time: float) -> list[FramePerson]:
         """Return the people in the next frame, by id.
 
         Args:
@@ -116,42 +109,37 @@ class FrameDetector:
         active = {
             number: predict(person.track.detections, frame.time, self.tracker)
             for number, person in self._people.items()
-            if frame.time - person.seen <= self.follow.extend_s
+            if frame.time - person.last.time <= self.follow.extend_s
             and frame.time - person.confirmed <= self.tracker.max_gap_s
         }
         with ThreadPoolExecutor(WORKERS) as threads:
             found = threads.map(lambda number: self._read(frame, number, active), active)
             poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
-
-        def offset(number: int) -> float:
-            return distance(poses[number].detection(0, 0.0), active[number])
-
-        distinct = drop_duplicates(poses, offset, self.follow)
+        distinct = drop_duplicates(
+            poses, lambda number: distance(poses[number].detection(), active[number]), self.follow
+        )
         for number, pose in distinct.items():
             self._people[number].track.add(pose.detection(frame.index, frame.time))
         return distinct
 
     def _read(self, frame: Frame, number: int, active: Mapping[int, Detection]) -> Pose | None:
         """Read the joints of a person near the last place, then near the predicted one."""
-        last, expected = self._people[number].track.detections[-1], active[number]
+        last, expected = self._people[number].last, active[number]
         rivals = [other for key, other in active.items() if key != number]
         limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - last.time)
-        for attempt in range(2):
-            if attempt == 0:
-                pose = self.network(frame.image, region_around(last))
-            else:
-                pose = refine_twice(self.network, frame.image, expected)
+
+        def accepts(pose: Pose) -> bool:
             near = is_expected(pose, expected, rivals, limit, self.follow)
-            if near and is_inside(pose, frame):
-                return pose
-        return None
+            return near and is_inside(pose, frame)
+
+        return read_near(self.network, frame, last, expected, accepts)
 
     def _search(self, frame: Frame, poses: Mapping[int, Pose]) -> dict[int, Pose]:
         """Return the people in the whole frame who are not followed already, by id."""
         height, width = frame.image.shape[:2]
         attempt = self._empty_searches % len(self.search.tile_shares)
         proposals = self.finder.propose(frame, search_tiles((width, height), attempt, self.search))
-        known = {number: self._people[number].track.detections[-1] for number in poses}
+        known = {number: self._people[number].last for number in poses}
         for number, here in known.items():
             if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):
                 self._people[number].confirmed = frame.time
@@ -173,12 +161,11 @@ class FrameDetector:
 
     def _identify(self, new: list[Detection], followed: set[int]) -> dict[int, Detection]:
         """Assign each new person the id of one who was lost, or the next free one."""
+        if not new:
+            return {}
         lost = {k: p.track for k, p in self._people.items() if k not in followed}
-        recent = [
-            k
-            for k, track in lost.items()
-            if new and new[0].time - track.detections[-1].time <= self.tracker.max_gap_s
-        ]
+        time, gap = new[0].time, self.tracker.max_gap_s
+        recent = [k for k, track in lost.items() if time - track.detections[-1].time <= gap]
         pairs = match([lost[k] for k in recent], new, self.tracker)
         ids = {column: recent[row] for row, column in pairs}
         for column, person in enumerate(new):
@@ -193,7 +180,7 @@ class FrameDetector:
         costs = {number: return_cost(track, after, self.tracker) for number, track in lost.items()}
         first, second = (*sorted(costs.values()), np.inf, np.inf)[:2]
         if np.isfinite(first) and second - first >= self.tracker.reid_margin:
-            return min(costs, key=lambda number: costs[number])
+            return min(costs, key=costs.__getitem__)
         self._numbers += 1
         return self._numbers - 1
 
@@ -201,7 +188,7 @@ class FrameDetector:
         """Drop people who left long ago, and detections that are too old to predict from."""
         for number, person in list(self._people.items()):
             detections = person.track.detections
-            if time - person.seen > self.tracker.reid_max_absence_s:
+            if time - person.last.time > self.tracker.reid_max_absence_s:
                 del self._people[number]
             while len(detections) > 2 and detections[0].time < time - self.tracker.max_gap_s:
                 del detections[0]

@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from ..detections import Detections
 from ..io.video import Video
 from ..skeleton import match_skeleton
-from .boxes import Boxes
 from .movenet import MoveNet
 from .onnx import open_local
 from .rtmo import RTMO
@@ -34,7 +32,7 @@ def detect(
     """Read the joints of all people in every frame with networks from local files.
 
     Args:
-        video: The video.
+        video: Read once.
         pose_model: RTMPose (with a 1 x 3 x h x w input and SimCC outputs) or RTMO.
         person_model: YOLOX, with or without its own suppression of doubles. For RTMPose only; by
             default the packaged MoveNet finds the people.
@@ -56,10 +54,8 @@ def detect(
         raise ValueError(f"no one was found in {video.path.name}.")
     skeleton, order = match_skeleton(None, count)
     people = [[joints[list(order)] for joints in frame] for frame in found]
-    detections = Detections.from_frames(
-        people, skeleton, times=times, size=video.size, fps=video.fps
-    )
-    return replace(detections, focal=video.focal)
+    made = Detections.from_frames(people, skeleton, times=times, size=video.size, fps=video.fps)
+    return replace(made, focal=video.focal)
 
 
 def _frame_reader(
@@ -68,16 +64,8 @@ def _frame_reader(
     """Return a function that reads all people's joints in an image, given the frame's index."""
     if isinstance(pose, RTMO):
         return lambda image, _: pose(image)
-    find = _movenet_boxes(MoveNet()) if person_model is None else YOLOX(open_local(person_model))
+    find = MoveNet().boxes if person_model is None else YOLOX(open_local(person_model))
     return TopDown(find, pose, max(1, round(fps / SEARCH_RATE)))
-
-
-def _movenet_boxes(network: MoveNet) -> Callable[[UInt8[np.ndarray, "h w 3"]], Boxes]:
-    def find(image: UInt8[np.ndarray, "h w 3"]) -> Boxes:
-        rows = [[*person.box, person.score] for person in network(image)]
-        return np.array(rows, dtype=np.float64).reshape(-1, 5)
-
-    return find
 
 
 def open_pose_model(path: Path) -> RTMPose | RTMO:

@@ -13,7 +13,9 @@ from jaxtyping import Float, Int, UInt8
 
 from ..skeleton import COCO
 from ..tracking.tracker import Detection, detection_from_keypoints
-from .onnx import open_packaged, sigmoid
+from .boxes import Boxes
+from .onnx import WEIGHTS, open_session, sigmoid
+from .regions import Image
 
 OUTPUTS = ("centre", "size", "middle", "joints", "guess", "offset")
 LONGER_SIDE = 768  # pixels; at 512, people a sixth as tall as the image are lost
@@ -29,17 +31,14 @@ SURE_SCORE = 0.35  # people that nothing hides have at least this score
 
 @dataclass(frozen=True)
 class Person:
-    """A person in an image, roughly.
-
-    Attributes:
-        joints: Of skeleton COCO: x, y in pixels of the image, score 0 to 1.
-        box: Left, top, right, bottom, in pixels.
-        score: 0 to 1; at least `SURE_SCORE` for a person that nothing hides.
-    """
+    """A person in an image, roughly."""
 
     joints: Float[np.ndarray, "17 3"]
+    """Of skeleton COCO: x, y in pixels of the image, score 0 to 1."""
     box: Float[np.ndarray, "4"]
+    """Left, top, right, bottom, in pixels."""
     score: float
+    """0 to 1; at least `SURE_SCORE` for a person that nothing hides."""
 
     def detection(self, frame: int, time: float) -> Detection | None:
         """Return the place of the body; None if its trunk is not seen."""
@@ -48,18 +47,13 @@ class Person:
 
 
 class MoveNet:
-    """Finds up to six people in an image.
-
-    Args:
-        threads: Processor threads; all cores by default.
-        longer: Pixels to which the longer side of an image is resized.
-    """
+    """Finds up to six people in an image, whose longer side is resized to ``longer`` pixels."""
 
     def __init__(self, threads: int | None = None, longer: int = LONGER_SIDE) -> None:
-        self.session = open_packaged("movenet_multipose", threads)
+        self.session = open_session(WEIGHTS / "movenet_multipose.onnx", threads)
         self.longer = longer
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Person]:
+    def __call__(self, image: Image) -> list[Person]:
         """Return the people in an image, surest first."""
         small, scale = fit(image, self.longer)
         maps = self.session.run(list(OUTPUTS), {"image": small[None]})
@@ -68,15 +62,14 @@ class MoveNet:
         order = [int(i) for i in np.argsort(-scores) if scores[i] >= MIN_SCORE]
         return [Person(joints[i], boxes[i] / scale, float(scores[i])) for i in order]
 
+    def boxes(self, image: Image) -> Boxes:
+        """Return the boxes of the people in an image, surest first."""
+        rows = [[*person.box, person.score] for person in self(image)]
+        return np.array(rows, dtype=np.float64).reshape(-1, 5)
 
-def fit(
-    image: UInt8[np.ndarray, "h w 3"], longer: int
-) -> tuple[UInt8[np.ndarray, "high wide 3"], float]:
-    """Resize the longer side to some length and pad both to multiples of 32 with black.
 
-    Returns:
-        The resized image, and its pixels per pixel of the original.
-    """
+def fit(image: Image, longer: int) -> tuple[UInt8[np.ndarray, "high wide 3"], float]:
+    """Resize the longer side and pad both to multiples of 32; return the scale as well."""
     height, width = image.shape[:2]
     scale = longer / max(height, width)
     wide, high = max(1, round(width * scale)), max(1, round(height * scale))
@@ -108,8 +101,7 @@ def decode(
         offset: Offset of a joint from its cell: y, x of each joint.
 
     Returns:
-        Joints as x, y in pixels of the network's input and score; boxes as left, top, right,
-        bottom; and scores.
+        Joints as x, y in pixels of the input and score; left, top, right, bottom; and scores.
     """
     rows, columns, scores = peaks(sigmoid(centre[0]))
     half = np.maximum(size[:, rows, columns], 0) / 2

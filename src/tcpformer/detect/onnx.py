@@ -13,25 +13,14 @@ SHA256 = {
     "blazepose_heavy": "a689211390d805e3541d70030d11ae3f8c8f0a90f333227ca0fcd0515c588e12",
     "movenet_multipose": "fa6ead05c74d3a17d795d4aa250aa8892c7d2fd4e0868239127d5cb45a258e62",
 }
-"""Fingerprints of the packaged files, by name."""
-PROVIDERS = ["CPUExecutionProvider"]
-"""Execution providers: the same numbers on every machine."""
-
-
-def open_packaged(name: str, threads: int | None = None) -> onnxruntime.InferenceSession:
-    """Open packaged weights, one of `SHA256`."""
-    return open_session(WEIGHTS / f"{name}.onnx", threads)
+"""Fingerprints of the packaged files."""
+PROVIDERS = ["CPUExecutionProvider"]  # gives the same numbers on every machine
 
 
 def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
-    """Open an ONNX file.
-
-    Args:
-        path: The file.
-        threads: Processor threads; all cores by default.
-    """
+    """Open an ONNX file; ``threads`` of the processor compute, by default one a core."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: one a core
+    options.intra_op_num_threads = threads or 0
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=PROVIDERS)

@@ -17,9 +17,7 @@ than one after the other with two threads each; beyond four the gain is small.""
 def prefetch(frames: Iterable[Frame], work: Callable[[Frame], T]) -> Iterator[tuple[Frame, T]]:
     """Yield each frame with the result of its work, in order; only a few frames are in memory.
 
-    Args:
-        frames: Taken one by one, in the thread of the caller.
-        work: Done in other threads; must not depend on another frame.
+    The frames are taken in the thread of the caller, the work is done in other threads.
     """
     pending: deque[tuple[Frame, Future[T]]] = deque()
     with ThreadPoolExecutor(WORKERS) as threads:

@@ -13,19 +13,15 @@ from jaxtyping import Float, UInt8
 
 from ..tracking.tracker import Detection
 
+Image = UInt8[np.ndarray, "h w 3"]
+"""RGB."""
+Points = Float[np.ndarray, "*n 2"]
 MARGIN = 1.25  # the network was trained on regions this much wider than the body's circle
 
 
 @dataclass(frozen=True)
 class Region:
-    """A square in the image, perhaps rotated.
-
-    Attributes:
-        x: Of its center, in pixels.
-        y: Of its center, in pixels.
-        size: Its side, in pixels.
-        angle: Rotation, clockwise as seen, in radians; 0 is upright.
-    """
+    """A square in the image: center and side in pixels, rotation clockwise as seen in radians."""
 
     x: float
     y: float
@@ -40,29 +36,17 @@ def region_around(person: Detection) -> Region:
     return Region(x, y, 2 * person.radius * MARGIN, angle)
 
 
-def crop(
-    image: UInt8[np.ndarray, "h w 3"], region: Region, side: int
-) -> UInt8[np.ndarray, "s s 3"]:
+def crop(image: Image, region: Region, side: int) -> UInt8[np.ndarray, "s s 3"]:
     """Cut out a region and resize it to ``side`` pixels; outside the image its border repeats."""
-    return cv2.warpAffine(
-        image,
-        _matrix(region, side),
-        (side, side),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    flags, border = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
+    size = (side, side)
+    return cv2.warpAffine(image, _matrix(region, side), size, flags=flags, borderMode=border)
 
 
-def to_image(xy: Float[np.ndarray, "*n 2"], region: Region, side: int) -> Float[np.ndarray, "*n 2"]:
+def to_image(xy: Points, region: Region, side: int) -> Points:
     """Convert pixels of the cut-out to pixels of the image."""
     matrix = _matrix(region, side)
     return xy @ matrix[:, :2].T + matrix[:, 2]
-
-
-def to_crop(xy: Float[np.ndarray, "*n 2"], region: Region, side: int) -> Float[np.ndarray, "*n 2"]:
-    """Convert pixels of the image to pixels of the cut-out; the inverse of `to_image`."""
-    matrix = _matrix(region, side)
-    return (xy - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
 
 
 def _matrix(region: Region, side: int) -> Float[np.ndarray, "2 3"]:
@@ -76,13 +60,7 @@ def _matrix(region: Region, side: int) -> Float[np.ndarray, "2 3"]:
 
 @dataclass(frozen=True, order=True)
 class Tile:
-    """An upright square of an image; it may stick out.
-
-    Attributes:
-        left: Of its corner, in pixels.
-        top: Of its corner, in pixels.
-        side: Its side, in pixels.
-    """
+    """An upright square of an image, in pixels; it may stick out."""
 
     left: int
     top: int
@@ -102,19 +80,16 @@ def cover_with_tiles(size: tuple[int, int], share: float) -> list[Tile]:
         size: Width and height of the image.
         share: Side of the squares, as a share (up to 1) of the shorter side of the image.
     """
-    width, height = size
     side = max(1, round(min(size) * share))
-    return [Tile(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
+
+    def starts(length: int) -> list[int]:
+        steps = int(np.ceil((length - side) / (side / 2)))
+        return np.linspace(0, length - side, steps + 1).round().astype(int).tolist()
+
+    return [Tile(x, y, side) for y in starts(size[1]) for x in starts(size[0])]
 
 
-def _starts(length: int, side: int) -> list[int]:
-    steps = int(np.ceil((length - side) / (side / 2)))
-    return np.linspace(0, length - side, steps + 1).round().astype(int).tolist()
-
-
-def letterboxes(
-    image: UInt8[np.ndarray, "h w 3"], tiles: Sequence[Tile], side: int
-) -> list[UInt8[np.ndarray, "s s 3"]]:
+def letterboxes(image: Image, tiles: Sequence[Tile], side: int) -> list[UInt8[np.ndarray, "s s 3"]]:
     """Cut out squares and resize them to ``side`` pixels; outside the image they are black."""
     smallest, factor = min(tile.side for tile in tiles), 1
     while smallest // (2 * factor) >= 2 * side and min(image.shape[:2]) >= 2:
@@ -123,9 +98,7 @@ def letterboxes(
     return [_letterbox(image, tile, 1 / factor, side) for tile in tiles]
 
 
-def _letterbox(
-    image: UInt8[np.ndarray, "h w 3"], tile: Tile, shrunk: float, side: int
-) -> UInt8[np.ndarray, "s s 3"]:
+def _letterbox(image: Image, tile: Tile, shrunk: float, side: int) -> UInt8[np.ndarray, "s s 3"]:
     """Cut a tile from an image that was already scaled by the factor ``shrunk``."""
     height, width = image.shape[:2]
     size = tile.side * shrunk
@@ -146,7 +119,7 @@ PAD_VALUE = 114  # gray beside the image, with which YOLOX and RTMO were trained
 
 
 def letterbox_top_left(
-    image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]
+    image: Image, size: tuple[int, int]
 ) -> tuple[Float[np.ndarray, "high wide 3"], float]:
     """Resize an image into the upper left of a gray one of some (height, width).
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from .boxes import suppress
 from .onnx import input_size, run_on_image
-from .regions import letterbox_top_left
+from .regions import Image, letterbox_top_left
 
 MIN_SCORE, OVERLAP = 0.3, 0.45  # of a person; intersection over union of two boxes of one person
 
@@ -19,7 +19,7 @@ class RTMO:
 
     session: onnxruntime.InferenceSession
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Float[np.ndarray, "k 3"]]:
+    def __call__(self, image: Image) -> list[Float[np.ndarray, "k 3"]]:
         picture, scale = letterbox_top_left(image, input_size(self.session, (640, 640)))
         boxes, joints = (x[0].astype(np.float64) for x in run_on_image(self.session, picture)[:2])
         sure = boxes[:, 4] >= MIN_SCORE

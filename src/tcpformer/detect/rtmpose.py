@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import onnxruntime
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from .boxes import Boxes, suppress
 from .onnx import input_size, run_on_image
+from .regions import Image
+
+Joints = Float[np.ndarray, "k 3"]
+"""x and y in pixels, score 0 to 1."""
 
 PADDING = 1.25  # RTMPose was trained on boxes this much wider than the person
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet, RGB
@@ -24,9 +28,7 @@ class RTMPose:
 
     session: onnxruntime.InferenceSession
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], box: Float[np.ndarray, "4"]
-    ) -> Float[np.ndarray, "k 3"]:
+    def __call__(self, image: Image, box: Float[np.ndarray, "4"]) -> Joints:
         high, wide = input_size(self.session, (256, 192))
         middle = (box[:2] + box[2:]) / 2
         width, height = (box[2:] - box[:2]) * PADDING
@@ -44,22 +46,14 @@ class RTMPose:
 
 @dataclass
 class TopDown:
-    """Finds people in every n-th frame; in between their boxes follow from their joints.
+    """Finds people each ``interval`` frames; in between their boxes follow from their joints."""
 
-    Attributes:
-        find: Returns the boxes of the people in an image.
-        pose: Reads the joints in a box.
-        interval: Frames from one search to the next.
-    """
-
-    find: Callable[[UInt8[np.ndarray, "h w 3"]], Boxes]
+    find: Callable[[Image], Boxes]
     pose: RTMPose
     interval: int
-    last: list[Float[np.ndarray, "k 3"]] = field(default_factory=list)
+    last: list[Joints] = field(default_factory=list)
 
-    def __call__(
-        self, image: UInt8[np.ndarray, "h w 3"], frame: int
-    ) -> list[Float[np.ndarray, "k 3"]]:
+    def __call__(self, image: Image, frame: int) -> list[Joints]:
         if frame % self.interval == 0:
             boxes = self.find(image)
         else:
@@ -69,7 +63,7 @@ class TopDown:
         return self.last
 
 
-def _box_of(joints: Float[np.ndarray, "k 3"]) -> list[float]:
+def _box_of(joints: Joints) -> list[float]:
     """Return the box of the visible joints, with a margin, and their mean score."""
     sure = joints[joints[:, 2] >= MIN_SCORE, :2]
     low, high = sure.min(axis=0), sure.max(axis=0)

@@ -1,16 +1,15 @@
-"""The packaged detector on a video: a sparse pass finds the people, a full pass follows them.
+"""The packaged detector on a video, in two passes.
 
-First pass, a few frames a second: MoveNet and the BlazePose detector propose people, the landmark
-network confirms them, and the tracker joins them. Second pass, every frame: each person's joints
-are read in the region where the person was in the frame before, or where the track has them.
+In a few frames a second, MoveNet and the BlazePose detector propose people, the landmark network
+confirms them, and the tracker joins them. Then, in every frame, each person's joints are read in
+the region where the person was in the frame before, or where the track has them.
 """
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeVar
 
 import numpy as np
 
@@ -33,8 +32,6 @@ from .blazepose import MIN_SCORE, LandmarkNetwork, PersonDetector, Pose, refine_
 from .movenet import MoveNet
 from .prefetch import WORKERS, prefetch
 from .regions import Tile, cover_with_tiles, region_around, whole_tile
-
-K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -94,34 +91,26 @@ def detect(
     Raises:
         ValueError: If no one is found, there is no such person, or ``landmarks`` is unknown.
     """
-    network = LandmarkNetwork(landmarks)
-    total = 2 * max(video.length, 1)
+    network, length, detections = LandmarkNetwork(landmarks), video.length, None
+    total = 2 * max(length, 1)
 
     def report(done: int) -> None:
         if progress is not None:
             progress(min(done, total), total)
 
-    tracks = find_people(video, lambda done: report(min(done, video.length)), search)
-    if not tracks:
-        raise ValueError(_no_one_found(video))
-    chosen = select_people(number_people(tracks), person)
-    others = [track for track in tracks if track not in chosen.values()]
-    detections = follow_people(
-        video, chosen, others, network, lambda done: report(video.length + done), follow
-    )
-    if not len(detections):
-        raise ValueError(_no_one_found(video))
+    tracks = find_people(video, lambda done: report(min(done, length)), search)
+    if tracks:
+        chosen = select_people(number_people(tracks), person)
+        others = [track for track in tracks if track not in chosen.values()]
+        detections = follow_people(
+            video, chosen, others, network, lambda done: report(length + done), follow
+        )
+    if not detections:
+        raise ValueError(
+            f"no one was found in {video.path.name}; try a part of the video in which one person "
+            "is seen whole, upright and at least a tenth as tall as the image."
+        )
     return detections
-
-
-def _no_one_found(video: Video) -> str:
-    return (
-        f"no one was found in {video.path.name}; try a part of the video in which one person is "
-        "seen whole, upright and at least a tenth as tall as the image."
-    )
-
-
-# First pass
 
 
 class PersonFinder:
@@ -135,10 +124,8 @@ class PersonFinder:
     def propose(self, frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
         """Return where people may be; independent of other frames."""
         people = [person.detection(frame.index, frame.time) for person in self.movenet(frame.image)]
-        return [person for person in people if person is not None] + [
-            Detection(frame.index, frame.time, c.center, c.scale_point, c.score)
-            for c in self.detector(frame.image, tiles)
-        ]
+        found = self.detector(frame.image, tiles, frame.index, frame.time)
+        return [*filter(None, people), *found]
 
     def confirm(
         self, frame: Frame, proposals: Sequence[Detection], known: Sequence[Detection]
@@ -176,17 +163,14 @@ def find_people(
 ) -> list[Track]:
     """Return all people in a video; if no one is certain, look in smaller and smaller tiles.
 
-    Args:
-        video: The video.
-        progress: Called with the number of frames passed in the first attempt.
-        config: Limits.
+    ``progress`` is called with the number of frames passed in the first attempt.
     """
     finder, doubtful = PersonFinder(config), list[Track]()
     for attempt in range(len(config.tile_shares)):
         tiles = search_tiles(video.size, attempt, config)
         tracks = link(scan_frames(video, finder, tiles, progress))
-        best = [max(d.score for d in track.detections) for track in tracks]
-        certain = [t for t, s in zip(tracks, best, strict=True) if s >= config.certain_score]
+        score = config.certain_score
+        certain = [t for t in tracks if max(d.score for d in t.detections) >= score]
         lasting = [t for t in certain if len(t.detections) >= config.min_detections]
         if certain:
             return lasting or certain
@@ -206,13 +190,9 @@ def scan_frames(
     tiles: Sequence[Tile],
     progress: Callable[[int], None] | None = None,
 ) -> list[list[Detection]]:
-    """Return the people in each frame that is searched.
+    """Return the people in each frame that is searched, in some tiles.
 
-    Args:
-        video: The video.
-        finder: Finds people in a frame.
-        tiles: Where to look in each frame.
-        progress: Called with the number of frames passed.
+    ``progress`` is called with the number of frames passed.
     """
     found: list[list[Detection]] = []
     frames = video.frames(every=search_interval(video, len(tiles), finder.config))
@@ -234,17 +214,13 @@ def _confirm_again(
 ) -> list[Detection]:
     """Return the people at the proposals, then those of the frame before who stand still.
 
-    Only people who are not among the new ones are looked for where they were: a person who walks
-    would otherwise be found twice.
+    Only those not among the new ones, or a person who walks would be found twice.
     """
     new = finder.confirm(frame, proposals, [])
     moved = {track for track, _ in match([Track((person,)) for person in before], new)}
     weight = finder.config.repeated_weight
     still = [replace(p, score=p.score * weight) for i, p in enumerate(before) if i not in moved]
     return new + finder.confirm(frame, still, new)
-
-
-# Second pass
 
 
 def follow_people(
@@ -258,12 +234,9 @@ def follow_people(
     """Read the joints of some people in every frame.
 
     Args:
-        video: The video.
         tracks: Where each person is, in some frames; by the person's number.
         others: Where other people are.
-        network: Reads the joints.
         progress: Called with the number of frames read.
-        config: Limits.
 
     Returns:
         The people of ``tracks`` with their numbers as ids; frames without them have no row.
@@ -291,41 +264,30 @@ def follow_people(
 
 @dataclass
 class PersonFollower:
-    """Follows one person from frame to frame.
-
-    Attributes:
-        track: Where the person is, in some frames.
-        others: Where other people are.
-        network: Reads the joints.
-        config: Limits.
-        last: Where the person was in the frame before; None if not seen there.
-    """
+    """Follows one person from frame to frame."""
 
     track: Track
+    """Where the person is, in some frames."""
     others: Sequence[Track]
+    """Where other people are."""
     network: LandmarkNetwork
     config: FollowConfig = DEFAULT_FOLLOW
-    last: Detection | None = field(default=None)
+    last: Detection | None = None
+    """Where the person was in the frame before; None if not seen there."""
 
     def step(self, frame: Frame) -> Pose | None:
         """Return the person's pose in the next frame, or None."""
         expected = self.track.at(frame.time, self.config.extend_s)
-        pose = None
-        if self.last is not None:
-            pose = self.network(frame.image, region_around(self.last))
-            pose = pose if self._accepts(pose, frame, expected) else None
-        if pose is None and expected is not None:
-            pose = refine_twice(self.network, frame.image, expected)
-            pose = pose if self._accepts(pose, frame, expected) else None
+        pose = read_near(
+            self.network, frame, self.last, expected, lambda p: self._accepts(p, frame, expected)
+        )
         self.last = None if pose is None else pose.detection(frame.index, frame.time)
         return pose
 
     def offset(self, frame: Frame) -> float:
         """Return the distance of the person from the track, in radii."""
         expected = self.track.at(frame.time, self.config.extend_s)
-        if expected is None or self.last is None:
-            return np.inf
-        return distance(self.last, expected)
+        return distance(self.last, expected) if expected and self.last else np.inf
 
     def _accepts(self, pose: Pose, frame: Frame, expected: Detection | None) -> bool:
         if expected is None or not is_inside(pose, frame):
@@ -334,6 +296,21 @@ class PersonFollower:
         unseen_s = abs(self.track.nearest(frame.time).time - frame.time)
         limit = self.config.max_offset + self.config.drift_speed * unseen_s
         return is_expected(pose, expected, rivals, limit, self.config)
+
+
+def read_near(
+    network: LandmarkNetwork,
+    frame: Frame,
+    last: Detection | None,
+    expected: Detection | None,
+    accepts: Callable[[Pose], bool],
+) -> Pose | None:
+    """Read the joints near the last place, or else near the expected one; None if not accepted."""
+    if last is not None and accepts(pose := network(frame.image, region_around(last))):
+        return pose
+    if expected is not None and accepts(pose := refine_twice(network, frame.image, expected)):
+        return pose
+    return None
 
 
 def is_inside(pose: Pose, frame: Frame) -> bool:
@@ -348,16 +325,11 @@ def is_expected(
     limit: float,
     config: FollowConfig,
 ) -> bool:
-    """Return whether a pose is near where a person is expected, and not rather another person.
+    """Return whether a pose is within ``limit`` radii of a place, and not rather another person.
 
-    Args:
-        pose: The pose.
-        expected: Where the person is expected.
-        rivals: Where other people are expected, or None.
-        limit: Largest distance from ``expected``, in radii.
-        config: Limits.
+    ``rivals`` are the places where other people are expected, or None.
     """
-    here = pose.detection(0, 0.0)
+    here = pose.detection()
     offset = distance(here, expected)
     nearest = min((distance(here, r) for r in rivals if r is not None), default=np.inf)
     return offset <= limit and not (nearest < offset / 2 and offset > config.max_offset / 2)
@@ -377,21 +349,16 @@ def _read_frame(
 
 
 def drop_duplicates(
-    poses: Mapping[K, Pose], offset: Callable[[K], float], config: FollowConfig = DEFAULT_FOLLOW
-) -> dict[K, Pose]:
+    poses: Mapping[int, Pose], offset: Callable[[int], float], config: FollowConfig = DEFAULT_FOLLOW
+) -> dict[int, Pose]:
     """Drop, of two poses that are one person, the one with the larger offset from its track."""
-    distinct = dict(poses)
+    distinct, place = dict(poses), {k: pose.detection() for k, pose in poses.items()}
     for i, j in combinations(poses, 2):
-        if i in distinct and j in distinct and _is_same(poses[i], poses[j], config):
+        near = distance(place[i], place[j]) < DEFAULT_TRACKER.min_separation
+        same = near and (keypoint_similarity(place[i], place[j]) or 0.0) > config.same_similarity
+        if same and i in distinct and j in distinct:
             del distinct[max((i, j), key=offset)]
     return distinct
-
-
-def _is_same(a: Pose, b: Pose, config: FollowConfig) -> bool:
-    one, other = a.detection(0, 0.0), b.detection(0, 0.0)
-    posture = keypoint_similarity(one, other)
-    near = distance(one, other) < DEFAULT_TRACKER.min_separation
-    return near and posture is not None and posture > config.same_similarity
 
 
 class PoseBuffer:
@@ -411,7 +378,6 @@ class PoseBuffer:
     def detections(self, video: Video, times: Sequence[float]) -> Detections:
         """Return all rows; the joints are not copied."""
         count = len(BLAZEPOSE.joints)
-        ids = {person: str(person) for person in set(self.person)}
         return Detections(
             xy=np.frombuffer(self.xy).reshape(-1, count, 2),
             confidence=np.frombuffer(self.visibility).reshape(-1, count),
@@ -420,7 +386,7 @@ class PoseBuffer:
             size=video.size,
             fps=video.fps,
             skeleton=BLAZEPOSE,
-            ids=tuple(ids[person] for person in self.person),
+            ids=tuple(map(str, self.person)),
             tracked=True,
             focal=video.focal,
         )

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from .boxes import Boxes, suppress
 from .onnx import input_size, run_on_image
-from .regions import letterbox_top_left
+from .regions import Image, letterbox_top_left
 
 MIN_SCORE, OVERLAP = 0.3, 0.45  # of a person; intersection over union of two boxes of one person
 STRIDES = (8, 16, 32)  # pixels of the cells of the three output grids
@@ -20,7 +20,7 @@ class YOLOX:
 
     session: onnxruntime.InferenceSession
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Boxes:
+    def __call__(self, image: Image) -> Boxes:
         size = input_size(self.session, (640, 640))
         picture, scale = letterbox_top_left(image, size)
         outputs = run_on_image(self.session, picture)
@@ -43,16 +43,11 @@ def decode_yolox(raw: Float[np.ndarray, "a c"], size: tuple[int, int]) -> Boxes:
 
     A row of ``raw`` is one cell: center in cells, log of the size in cells, objectness, classes.
     """
-    cells, strides = [], []
-    for stride in STRIDES:
-        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
-        cells.append(np.stack([x, y], axis=-1).reshape(-1, 2))
-        strides.append(np.full(x.size, stride))
-    stride = np.concatenate(strides)[:, None]
+    grids = [np.mgrid[: size[0] // s, : size[1] // s].reshape(2, -1).T[:, ::-1] for s in STRIDES]
+    stride = np.repeat(STRIDES, [len(grid) for grid in grids])[:, None]
     if len(raw) != len(stride):
         raise ValueError(f"expected {len(stride)} boxes from YOLOX of {size}, got {len(raw)}.")
-    middle = (raw[:, :2] + np.concatenate(cells)) * stride
+    middle = (raw[:, :2] + np.concatenate(grids)) * stride
     half = np.exp(raw[:, 2:4]) * stride / 2
-    person = raw[:, 5:].argmax(axis=1) == 0
-    score = raw[:, 4] * raw[:, 5] * person
+    score = raw[:, 4] * raw[:, 5] * (raw[:, 5:].argmax(axis=1) == 0)
     return np.column_stack([middle - half, middle + half, score])

@@ -1,4 +1,4 @@
-"""The verb `calibrate`: weights that say how sure they are."""
+"""The verb `calibrate`: add an uncertainty head to trained weights."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ import tyro
 
 from ..files import make_writable
 from ._terminal import prepare_training, progress_bar
+
+OLD_OPTIONS = {"--every": "--sequence-step"}
+"""Options of version 0.1 -> their names now."""
 
 
 def calibrate(
@@ -15,34 +18,33 @@ def calibrate(
     out: Path,
     clips: int = 1500,
     motions: int = 60,
-    every: int = 1,
+    sequence_step: int = 1,
     threads: int = 1,
 ) -> None:
-    """Fit a second head to trained weights, and hold it to what people held out show.
+    """Fit an uncertainty head to trained weights, and calibrate it on held-out people.
 
-    The poses stay the same, to the bit. The weights must be of a TCPFormer, or of whole poses, that
-    was trained on the split "train" of the same motion capture; docs/uncertainty.md says what is
-    done.
+    The poses stay the same, to the bit.
 
     Args:
-        weights: A packaged name, or a folder.
+        weights: A packaged name or a folder, of a TCPFormer or PoseTransformer that was trained on
+            the split "train" of the same motion capture.
         data: Motion capture with the splits "train" and "val".
         out: Folder for the weights; may be the one that they come from.
-        clips: Clips of each footage to fit on.
+        clips: Clips of each camera domain to fit on.
         motions: Motions as filmed to calibrate on.
-        every: Of the sequences held out, every so many are lifted: quicker, and less exact.
-        threads: CPU threads.
+        sequence_step: Lift every n-th held-out sequence: faster, but less exact.
+        threads: CPU threads; 0 takes all.
     """
     from ..models.checkpoint import load_weights, save_model
-    from ..training.calibrate import Effort, as_kept, report
+    from ..training.calibrate import CalibrationConfig, coverage_report, to_saved_precision
     from ..training.calibrate import calibrate as run
 
     prepare_training(threads)
     make_writable(out)
     loaded = load_weights(weights)
-    effort = Effort(clips=clips, motions=motions, every=every)
+    config = CalibrationConfig(clips=clips, motions=motions, sequence_step=sequence_step)
     with progress_bar("calibrating", "part") as progress:
-        made, held = run(loaded, data, effort, progress)
-    print(report(made, held).table())
-    save_model(as_kept(made.model), out, spec=made.spec)
+        calibrated, residuals = run(loaded, data, config, progress)
+    print(coverage_report(calibrated, residuals).table())
+    save_model(to_saved_precision(calibrated.model), out, spec=calibrated.spec)
     print(out)

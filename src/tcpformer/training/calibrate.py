@@ -1,15 +1,13 @@
-"""Makes weights say how sure they are: fits a second head to them, and holds it to whole motions.
+"""Calibration: add an uncertainty head to trained weights; their poses stay the same to the bit.
 
-Two steps, and the network itself is not touched:
+1. `fit_head`: on clips of the people that the network was trained on, a small map from its
+   representation learns the size of its errors, by the likelihood of Student's t, whose heavy tails
+   keep few large errors from deciding.
+2. `scale_head`: held-out people are lifted as users lift them, by `Lifter` with post-processing. A
+   line per axis, in logs, makes one sigma hold 68.27 % of the errors; the region is scaled to hold
+   90 % of the joints; hidden intervals show how fast sigma must grow while a person is unseen.
 
-1. `fit`: on clips of the people that the network was trained on, a small map from its
-   representation learns how large its errors are (the likelihood of Student's t, whose tails are
-   heavy: few large errors do not decide).
-2. `hold`: people held out are lifted as a user lifts them, whole, by `Lifter` with its chain. A
-   straight line per axis, in logs, makes one sigma hold 68.27 % of the errors, the region is as
-   large as 90 % of the joints ask, and gaps are made to see how far off bridges are.
-
-Axes: n rows, i inputs of the second head.
+Axes: n rows, i inputs of the head, t frame, j joint.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..datasets.clip_batch import ClipBatch
@@ -39,220 +37,277 @@ from ..lifting.uncertainty import (
     sigma_distance,
     widen_unseen,
 )
-from ..models import Network, build
+from ..models import Network, build, hybrid, tcpformer
 from ..models.checkpoint import Weights
-from ..models.hybrid import Config as HybridConfig
-from ..models.tcpformer import Config as TCPFormerConfig
 from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
 from ..skeleton import H36M, STANDARD_HEIGHT
 
-FREEDOM = 5.0
-"""Of Student's t."""
-BATCH, RATE, STEPS = 8192, 3e-3, 500
-ROWS_OF_A_CLIP = 64
-"""Joints of one clip err alike: that many of them are enough."""
-CLIPS_AT_ONCE = 25
-SEED = 101
-EVERY = 3
-"""Frames of a motion err alike: every third is counted."""
-SHARES = {"clean": 1, "noisy": 1, "filmed": 4}
-"""What each kind of 2D counts: two thirds of all, as people film."""
-SOONEST, SLOWEST = 0.05, 10.0
-"""Seconds: the shortest and the longest memory. Gaps of more than 4 s are not made to show more."""
-
-Progress = Callable[[int, int], None]
+KIND_WEIGHTS = {"clean": 1, "noisy": 1, "filmed": 4}
+"""Weight of each kind of 2D in the calibration line; two thirds are like home videos."""
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much is drawn; the default takes some minutes of one core for the packaged size."""
+@dataclass(frozen=True, kw_only=True)
+class CalibrationConfig:
+    """How much data is drawn, and how the head is fitted.
+
+    The defaults take some minutes of one core for the packaged size.
+    """
 
     clips: int = 1500
-    """Clips of each footage to fit on."""
+    """Clips of each camera domain to fit on."""
     motions: int = 60
     """Motions as filmed to calibrate on."""
-    most: int = 500
-    """Frames after which the other motions are cut off."""
-    every: int = 1
-    """Only so many of their sequences."""
+    max_frames: int = 500
+    """Frames after which held-out sequences are cut off."""
+    sequence_step: int = 1
+    """Use every n-th held-out sequence."""
+    frame_step: int = 3
+    """Use every n-th frame of a lifted motion: neighbors have similar errors."""
+    rows_per_clip: int = 64
+    """Joints of one clip have similar errors: this many are enough."""
+    clips_per_batch: int = 25
+    """Clips that pass the network together."""
+    degrees_of_freedom: float = 5.0
+    """Of Student's t."""
+    batch_size: int = 8192
+    """Rows per step of the fit."""
+    steps: int = 500
+    lr: float = 3e-3
+    """Highest learning rate of the fit (one cycle)."""
+    weight_decay: float = 1e-3
+    time_constants: tuple[float, float] = (0.05, 10.0)
+    """Shortest and longest time constant, in seconds. Hidden intervals of at most 4 s cannot show
+    longer ones."""
+    seed: int = 101
+
+
+DEFAULT = CalibrationConfig()
 
 
 @dataclass(frozen=True)
-class Held:
-    """What lifted motions miss, and what was said of it: joints but the pelvis, seen frames.
+class Residuals:
+    """Errors of lifted motions and their predicted sigma, of the joints but the pelvis.
 
     Attributes:
         error: Metres, camera axes.
-        sigma: What was said.
-        free: Seconds of freedom in the bridge over a gap; 0 where somebody was seen.
+        sigma: Predicted standard deviation, metres, camera axes.
+        unseen: Seconds from `seconds_unseen`; 0 where the person is seen.
     """
 
     error: Float[np.ndarray, "t j 3"]
     sigma: Float[np.ndarray, "t j 3"]
-    free: Float[np.ndarray, " t"]
+    unseen: Float[np.ndarray, " t"]
 
-    @classmethod
-    def joined(cls, parts: "list[Held]") -> "Held":
-        """All frames of several, one after the other."""
-        columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
+    def __getitem__(self, frames: slice | Int[np.ndarray, " n"] | Bool[np.ndarray, " t"]) -> Any:
+        return Residuals(*(x[frames] for x in vars(self).values()))
+
+    @property
+    def seen(self) -> "Residuals":
+        """The frames in which the person is seen."""
+        return self[self.unseen == 0]
+
+    @property
+    def bridged(self) -> "Residuals":
+        """The frames in which the person is not seen."""
+        return self[self.unseen > 0]
 
 
 def calibrate(
     weights: Weights,
     data: str | Path,
-    effort: Effort = Effort(),
-    progress: Progress = lambda done, total: None,
-) -> tuple[Weights, dict[str, Held]]:
-    """Weights that say how sure they are; a second head that they have is made anew.
+    config: CalibrationConfig = DEFAULT,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Weights, dict[str, Residuals]]:
+    """Add an uncertainty head to weights, in place of one that they have.
 
     Args:
-        weights: Of a TCPFormer, or of whole poses, trained on the split "train" of the same data.
+        weights: Of a TCPFormer or PoseTransformer, trained on the split "train" of the same data.
         data: Motion capture with the splits "train" and "val".
-        effort: How much is drawn.
-        progress: Called with the parts of the work done, and of how many.
+        config: How much data is drawn, and how the head is fitted.
+        progress: Called with the parts of the work done, and their number.
 
     Returns:
-        The weights, and what they miss and say of the people held out, by kind of 2D.
+        The weights, and errors and sigma of the held-out people, by kind of 2D.
 
     Raises:
-        ValueError: If the weights are of another network, or do not answer in metres.
+        ValueError: If the weights are of another network, or their output is not in metres.
     """
-    model = _with_spread(weights)
     parts = 7
-    spread = fit(model, load_mocap(data, "train"), _gap_of(weights, data), effort.clips)
+    model, mocap = _with_uncertainty(weights), load_mocap(data, "train")
+    assert weights.spec is not None
+    step = max(1, round(weights.spec.frame_step * mocap.fps / weights.spec.fps))
+    head = fit_head(model, mocap, step, config)
     progress(3, parts)
-    model.uncertainty = spread
+    model.uncertainty = head
     lifter = Lifter(replace(weights, model=model), "cpu")
-    held: dict[str, Held] = {}
-    for name, views in _views(load_mocap(data, "val"), effort).items():
-        held[name] = lifted(lifter, views)
-        progress(3 + len(held), parts)
-    spread.prior_std.copy_(torch.from_numpy(wandering(load_mocap(data, "train"))))
-    return replace(weights, model=model), hold(spread, held)
+    residuals: dict[str, Residuals] = {}
+    for name, motions in _val_motions(load_mocap(data, "val"), config).items():
+        residuals[name] = measure_residuals(lifter, motions, config.frame_step)
+        progress(3 + len(residuals), parts)
+    head.prior_std.copy_(torch.from_numpy(pose_std(mocap)))
+    return replace(weights, model=model), scale_head(head, residuals, config)
 
 
-def fit(model: Network, mocap: Mocap, gap: int, count: int) -> UncertaintyHead:
-    """A second head that knows how large the errors of a network are, clip by clip.
+def fit_head(
+    model: Network, mocap: Mocap, frame_step: int, config: CalibrationConfig = DEFAULT
+) -> UncertaintyHead:
+    """Fit a head that predicts the size of a network's errors on clips.
 
     Args:
-        model: The network; it stays as it is.
+        model: The network, which stays as it is.
         mocap: People that it was trained on.
-        gap: Frames of the capture from one frame of a clip to the next.
-        count: Clips of each footage.
+        frame_step: Frames of the capture from one frame of a clip to the next.
+        config: How much data is drawn, and how the head is fitted.
     """
-    torch.manual_seed(SEED)
-    spread = UncertaintyHead(model.head.in_features, len(H36M.joints))
-    x, error = _errors(model, mocap, gap, count)
-    optimizer = torch.optim.AdamW(spread.parameters(), lr=RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
-    for _ in range(STEPS):
-        rows = torch.randint(0, len(x), (BATCH,))
-        loss = unlikelihood(error[rows], spread.log_sigma(x[rows].float()))
+    torch.manual_seed(config.seed)
+    head = UncertaintyHead(model.head.in_features, len(H36M.joints))
+    x, error = _clip_errors(model, mocap, frame_step, config)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=config.steps)
+    for _ in range(config.steps):
+        rows = torch.randint(0, len(x), (config.batch_size,))
+        loss = student_t_loss(error[rows], head.log_sigma(x[rows].float()), config)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return spread.requires_grad_(False).eval()
+    return head.requires_grad_(False).eval()
 
 
-def unlikelihood(error: Float[Tensor, "n 3"], log_sigma: Float[Tensor, "n 3"]) -> Float[Tensor, ""]:
-    """Minus the log of Student's t, but for a constant, mean over rows and axes."""
-    far = (error * (-log_sigma).exp()) ** 2 / FREEDOM
-    return (log_sigma + (FREEDOM + 1) / 2 * torch.log1p(far)).mean()
+def student_t_loss(
+    error: Float[Tensor, "n 3"],
+    log_sigma: Float[Tensor, "n 3"],
+    config: CalibrationConfig = DEFAULT,
+) -> Float[Tensor, ""]:
+    """Compute the negative log likelihood of Student's t but for a constant; mean over all.
+
+    log s + (f + 1) / 2 log(1 + (e / s)^2 / f) for error e, scale s and f degrees of freedom.
+    """
+    f = config.degrees_of_freedom
+    scaled = (error * (-log_sigma).exp()) ** 2 / f
+    return (log_sigma + (f + 1) / 2 * torch.log1p(scaled)).mean()
 
 
 @torch.inference_mode()
-def _errors(
-    model: Network, mocap: Mocap, gap: int, count: int
+def _clip_errors(
+    model: Network, mocap: Mocap, frame_step: int, config: CalibrationConfig
 ) -> tuple[Float[Tensor, "n i"], Float[Tensor, "n 3"]]:
-    """What the second head reads of clips of both footages, and what the network misses there."""
-    how = {"frames": model.config.frames, "frame_step": (gap, gap), "batch": CLIPS_AT_ONCE}
+    """Return inputs of the head and errors of the network, on clips of both camera domains."""
+    how = {"frames": model.config.frames, "frame_step": (frame_step, frame_step)}
     network: Any = prepare_for_inference(model, "float32")
-    rng = torch.Generator().manual_seed(SEED)
-    read, missed = [], []
-    for draw in (generate_benchmark_clips, generate_filmed_clips):
-        batches = draw(mocap, **how, seed=SEED)
-        for _ in range(-(-count // CLIPS_AT_ONCE)):
+    rng = torch.Generator().manual_seed(config.seed)
+    inputs, errors = [], []
+    for generate in (generate_benchmark_clips, generate_filmed_clips):
+        batches = generate(mocap, **how, batch=config.clips_per_batch, seed=config.seed)
+        for _ in range(-(-config.clips // config.clips_per_batch)):
             batch: ClipBatch = next(batches)
             xyc = torch.from_numpy(batch.xyc)
             features = network.represent(xyc)
             error = torch.from_numpy(batch.xyz - batch.flat) - network.head(features)
             error = error - error[:, :, H36M.root, None]
-            some = torch.randint(0, xyc.shape[1] * len(NON_ROOT), (ROWS_OF_A_CLIP,), generator=rng)
-            x = uncertainty_inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, some]
-            read.append(x.flatten(0, 1).half())
-            missed.append(error[:, :, NON_ROOT].flatten(1, 2)[:, some].flatten(0, 1))
-    return torch.cat(read), torch.cat(missed)
+            count = xyc.shape[1] * len(NON_ROOT)
+            rows = torch.randint(0, count, (config.rows_per_clip,), generator=rng)
+            x = uncertainty_inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, rows]
+            inputs.append(x.flatten(0, 1).half())
+            errors.append(error[:, :, NON_ROOT].flatten(1, 2)[:, rows].flatten(0, 1))
+    return torch.cat(inputs), torch.cat(errors)
 
 
-def _views(mocap: Mocap, effort: Effort) -> dict[str, Iterator[SyntheticMotion]]:
-    """The people held out, by kind of 2D; in "gaps" each is lost for a while."""
-    how = {"most": effort.most, "seed": SEED}
-    rng = np.random.default_rng(SEED)
-    noisy = generate_benchmark_motions(
-        mocap, noisy=True, every=2 * effort.every, max_frames=2 * effort.most, seed=7
-    )
-    return {
-        "clean": generate_benchmark_motions(mocap, noisy=False, every=effort.every, **how),
-        "noisy": generate_benchmark_motions(mocap, noisy=True, every=effort.every, **how),
-        "filmed": generate_filmed_motions(mocap, count=effort.motions, seed=SEED),
-        "gaps": (lost for view in noisy if (lost := hide_interval(view, rng)) is not None),
+def _val_motions(mocap: Mocap, config: CalibrationConfig) -> dict[str, Iterator[SyntheticMotion]]:
+    """Return motions of held-out people by kind of 2D; in "gaps" each is hidden for a while."""
+    n, step, seed = config.max_frames, config.sequence_step, config.seed
+    rng = np.random.default_rng(seed)
+    long = generate_benchmark_motions(mocap, noisy=True, every=2 * step, max_frames=2 * n, seed=7)
+    hidden = (hide_interval(motion, rng) for motion in long)
+    kinds: dict[str, Iterator[SyntheticMotion]] = {
+        name: generate_benchmark_motions(
+            mocap, noisy=name == "noisy", every=step, max_frames=n, seed=seed
+        )
+        for name in ("clean", "noisy")
+    }
+    return kinds | {
+        "filmed": generate_filmed_motions(mocap, count=config.motions, seed=seed),
+        "gaps": (motion for motion in hidden if motion is not None),
     }
 
 
-def lifted(lifter: Lifter, views: Iterator[SyntheticMotion]) -> Held:
-    """Lift motions as a user does, everybody taken for 1.70 m tall."""
+def measure_residuals(
+    lifter: Lifter, motions: Iterator[SyntheticMotion], frame_step: int = 1
+) -> Residuals:
+    """Lift motions as users do, at the standard height, and measure every n-th frame."""
     parts = []
-    for view in views:
-        motion = lifter(view.detected, height=STANDARD_HEIGHT, focal=view.detected.focal)
-        error, sigma = joint_errors_and_sigma(motion, view.truth)
-        free = seconds_unseen(motion.valid, motion.times)
-        parts.append(Held(error[::EVERY], sigma[::EVERY], free[::EVERY]))
-    return Held.joined(parts)
+    for synthetic in motions:
+        detected = synthetic.detected
+        motion = lifter(detected, height=STANDARD_HEIGHT, focal=detected.focal)
+        error, sigma = joint_errors_and_sigma(motion, synthetic.truth)
+        unseen = seconds_unseen(motion.valid, motion.times)
+        parts.append(Residuals(error, sigma, unseen)[::frame_step])
+    return _join(parts)
 
 
-def hold(spread: UncertaintyHead, held: dict[str, Held]) -> dict[str, Held]:
-    """Set the line, the reach and what bridges miss, in place.
+def _join(parts: list[Residuals]) -> Residuals:
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Residuals(*(np.concatenate(column) for column in columns))
 
-    For the line kinds of 2D count by `SHARES`; the region holds its share of each kind, or more.
+
+def scale_head(
+    head: UncertaintyHead, residuals: dict[str, Residuals], config: CalibrationConfig = DEFAULT
+) -> dict[str, Residuals]:
+    """Set the calibration line, the region and the time constant of a head, in place.
+
+    Kinds of 2D enter the line by `KIND_WEIGHTS`; the region holds its share of each kind, or more.
 
     Args:
-        spread: As fitted, as the motions were lifted; and what joints wander.
-        held: What they miss, by kind; of "gaps" the frames bridged count.
+        head: As fitted, with its `prior_std`.
+        residuals: By kind, lifted with that head; of "gaps" the bridged frames count.
+        config: Bounds of the time constant, and the seed.
 
     Returns:
-        The same, with the sigma that is said from now on.
+        The same, with the sigma that the head predicts from now on.
     """
-    kinds = {name: seen_in(held[name]) for name in held if name != "gaps"}
-    most = min(len(kind.error) // SHARES[name] for name, kind in kinds.items())
-    rng = np.random.default_rng(SEED)
-    some = Held.joined([_some(kind, most * SHARES[name], rng) for name, kind in kinds.items()])
-    offset, slope = _line(some)
-    factor = coverage_factor(some.error, np.exp(offset + slope * np.log(some.sigma)))
+    kinds = {name: residuals[name].seen for name in residuals if name != "gaps"}
+    unit = min(len(kind.error) // KIND_WEIGHTS[name] for name, kind in kinds.items())
+    rng = np.random.default_rng(config.seed)
+    sample = _join(
+        [
+            kind[rng.choice(len(kind.error), unit * KIND_WEIGHTS[name], replace=False)]
+            for name, kind in kinds.items()
+        ]
+    )
+    offset, slope = _fit_line(sample, config)
+    factor = coverage_factor(sample.error, np.exp(offset + slope * np.log(sample.sigma)))
     offset = offset + np.log(factor)
-    now = {k: replace(h, sigma=np.exp(offset + slope * np.log(h.sigma))) for k, h in held.items()}
-    spread.contract.weight *= torch.from_numpy(slope).float()[:, None]
-    spread.contract.bias.copy_(torch.from_numpy(offset + slope * spread.contract.bias.numpy()))
-    seen = [seen_in(now[name]) for name in kinds]
-    off = [sigma_distance(kind.error, kind.sigma) for kind in seen]
-    spread.region_scale.fill_(max(float(np.quantile(each, REGION_SHARE)) for each in off))
-    far = spread.prior_std.numpy()[NON_ROOT]
-    memory = of_bridges(now["gaps"], far, float(spread.region_scale))
-    spread.time_constant.fill_(memory)
-    return {k: replace(h, sigma=widen_unseen(h.sigma, h.free, far, memory)) for k, h in now.items()}
+    scaled = {
+        name: replace(each, sigma=np.exp(offset + slope * np.log(each.sigma)))
+        for name, each in residuals.items()
+    }
+    head.contract.weight *= torch.from_numpy(slope).float()[:, None]
+    head.contract.bias.copy_(torch.from_numpy(offset + slope * head.contract.bias.numpy()))
+    distances = [sigma_distance(scaled[name].seen.error, scaled[name].seen.sigma) for name in kinds]
+    head.region_scale.fill_(max(float(np.quantile(each, REGION_SHARE)) for each in distances))
+    prior = head.prior_std.numpy()[NON_ROOT]
+    tau = fit_time_constant(scaled["gaps"], prior, float(head.region_scale), config)
+    head.time_constant.fill_(tau)
+    return {
+        name: replace(each, sigma=widen_unseen(each.sigma, each.unseen, prior, tau))
+        for name, each in scaled.items()
+    }
 
 
-def _line(held: Held) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Offset and slope, along each axis, of the log of sigma that makes the errors likeliest."""
-    error, sigma = (torch.from_numpy(x.reshape(-1, 3)).float() for x in (held.error, held.sigma))
+def _fit_line(
+    residuals: Residuals, config: CalibrationConfig
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Fit offset and slope, along each axis, of log sigma by the likelihood of the errors."""
+    error, sigma = (
+        torch.from_numpy(x.reshape(-1, 3)).float() for x in (residuals.error, residuals.sigma)
+    )
     line = torch.stack([torch.zeros(3), torch.ones(3)]).requires_grad_()
     optimizer = torch.optim.LBFGS([line], max_iter=60)
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = unlikelihood(error, line[0] + line[1] * sigma.log())
+        value = student_t_loss(error, line[0] + line[1] * sigma.log(), config)
         value.backward()
         return value
 
@@ -261,31 +316,38 @@ def _line(held: Held) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     return offset, slope
 
 
-def of_bridges(held: Held, wander: Float[np.ndarray, " j"], reach: float) -> float:
-    """How soon joints wander while nobody is seen, in seconds: so that regions hold as they should.
+def fit_time_constant(
+    residuals: Residuals,
+    prior_std: Float[np.ndarray, " j"],
+    region_scale: float,
+    config: CalibrationConfig = DEFAULT,
+) -> float:
+    """Find the longest time constant, in seconds, with which regions hold their share, by halving.
 
     Args:
-        held: Of its bridged frames; sigma as if everything had been seen.
-        wander: How far they do, in the end: the joints but the pelvis.
-        reach: Of so many sigma the region is made.
+        residuals: Of the bridged frames; sigma as if every frame had been seen.
+        prior_std: Per joint but the pelvis, metres, after a long time unseen.
+        region_scale: Half-axes of the region, in sigma.
+        config: Bounds of the time constant.
     """
-    held = _bridged(held)
+    bridged = residuals.bridged
 
-    def holds(memory: float) -> bool:
-        sigma = widen_unseen(held.sigma, held.free, wander, memory)
-        return float((sigma_distance(held.error, sigma) < reach).mean()) >= REGION_SHARE
+    def holds(tau: float) -> bool:
+        sigma = widen_unseen(bridged.sigma, bridged.unseen, prior_std, tau)
+        return float((sigma_distance(bridged.error, sigma) < region_scale).mean()) >= REGION_SHARE
 
-    quick, slow = np.log(SOONEST), np.log(SLOWEST)
+    longest = config.time_constants[1]
+    low, high = np.log(config.time_constants)
     for _ in range(30):
-        middle = (quick + slow) / 2
-        quick, slow = (middle, slow) if holds(np.exp(middle)) else (quick, middle)
-    return SLOWEST if holds(SLOWEST) else float(np.exp(quick))
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(np.exp(middle)) else (low, middle)
+    return longest if holds(longest) else float(np.exp(low))
 
 
-def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:
-    """How far joints are from where they are on average, seen from the pelvis, along any axis.
+def pose_std(mocap: Mocap) -> Float[np.ndarray, "17"]:
+    """Compute the standard deviation of each joint about its mean, relative to the pelvis, metres.
 
-    People face all directions; the same left and right; metres.
+    It is the same along all axes, since people face all directions, and for left and right.
     """
     bounds = zip(mocap.starts, mocap.starts + mocap.lengths, strict=True)
     pose = mocap.xyz[np.concatenate([np.arange(*bound, 10) for bound in bounds])]
@@ -294,70 +356,46 @@ def wandering(mocap: Mocap) -> Float[np.ndarray, "17"]:
     return np.sqrt((variance + variance[list(H36M.mirror)]) / 2)
 
 
-def as_kept(model: Network) -> Network:
-    """The same in the numbers that its weights were kept in: float16 if that holds them exactly."""
+def to_saved_precision(model: Network) -> Network:
+    """Convert a network to float16 if that holds its weights, but the head's, exactly."""
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("uncertainty.")}
-    short = all(torch.equal(value.half().float(), value) for value in state.values())
-    return model.half() if short else model
+    exact = all(torch.equal(value.half().float(), value) for value in state.values())
+    return model.half() if exact else model
 
 
-def report(weights: Weights, held: dict[str, Held]) -> Report:
-    """How honest sigma is on the people that it was calibrated on, by kind of 2D."""
-    reach = float(weights.model.uncertainty.region_scale)
-    rows = {name: _row(seen_in(each), reach) for name, each in held.items() if name != "gaps"}
-    rows["bridges"] = _row(_bridged(held["gaps"]), reach)
+def coverage_report(weights: Weights, residuals: dict[str, Residuals]) -> Report:
+    """Report the coverage of sigma on the people that it was calibrated on, by kind of 2D."""
+    scale = float(weights.model.uncertainty.region_scale)
+    kinds = {name: each.seen for name, each in residuals.items() if name != "gaps"}
+    kinds["bridges"] = residuals["gaps"].bridged
+    rows = {
+        name: {"frames": float(len(each.error)), **coverage(each.error, each.sigma, scale)}
+        for name, each in kinds.items()
+    }
     return Report(
-        f"{weights.name}, calibrated: the region has half-axes of {reach:.2f} sigma",
+        f"{weights.name}, calibrated: the region has half-axes of {scale:.2f} sigma",
         scores={},
         tables={"2D": rows},
         published={},
-        notes=("Honest is: 68.3 % within one sigma along each axis of the camera, 90 % in it.",),
+        notes=("Ideal: 68.3 % within one sigma along each camera axis, 90 % in the region.",),
     )
 
 
-def _row(held: Held, reach: float) -> dict[str, float]:
-    return {"frames": float(len(held.error)), **coverage(held.error, held.sigma, reach)}
-
-
-def _bridged(held: Held) -> Held:
-    return Held(*(x[held.free > 0] for x in vars(held).values()))
-
-
-def seen_in(held: Held) -> Held:
-    """The frames in which somebody was seen."""
-    return Held(*(x[held.free == 0] for x in vars(held).values()))
-
-
-def _some(held: Held, count: int, rng: np.random.Generator) -> Held:
-    rows = rng.choice(len(held.error), count, replace=False)
-    return Held(*(x[rows] for x in vars(held).values()))
-
-
-def _with_spread(weights: Weights) -> Network:
-    """A copy of the network that has a second head, random."""
-    model, convention = weights.model, weights.spec
-    config = model.config
-    if type(config) is TCPFormerConfig:
-        config = HybridConfig.extending(config)
+def _with_uncertainty(weights: Weights) -> Network:
+    """Return a copy of the network with a random uncertainty head."""
+    config, spec = weights.model.config, weights.spec
+    if type(config) is tcpformer.Config:
+        config = hybrid.Config.extending(config)
     if not hasattr(config, "uncertainty"):
-        kind = type(model).__name__
-        raise ValueError(f"expected a TCPFormer, hybrid or PoseTransformer, got {kind}.")
-    if convention is None or (convention.normalization, convention.unit) != (
-        "centered-camera",
-        "metres",
-    ):
+        kind = type(weights.model).__name__
+        raise ValueError(f"expected weights of a TCPFormer or PoseTransformer, got {kind}.")
+    if spec is None or (spec.normalization, spec.unit) != ("centered-camera", "metres"):
         raise ValueError(
-            f"{weights.name}: expected weights of the rule 'aimed' that answer in metres, as "
-            f"`tcpformer train open` makes them, got {convention}."
+            f"{weights.name}: expected weights of normalization 'centered-camera' and unit "
+            f"'metres', as `tcpformer train open` makes them, got {spec}."
         )
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith("uncertainty.")}
+    state = weights.model.state_dict()
     result = build(replace(config, uncertainty=True))
-    result.load_state_dict(state, strict=False)
+    own = {k: v for k, v in state.items() if not k.startswith("uncertainty.")}
+    result.load_state_dict(own, strict=False)
     return result.eval().requires_grad_(False)
-
-
-def _gap_of(weights: Weights, data: str | Path) -> int:
-    """Frames of the capture from one frame of a clip to the next."""
-    assert weights.spec is not None
-    fps = load_mocap(data, "train").fps
-    return max(1, round(weights.spec.frame_step * fps / weights.spec.fps))

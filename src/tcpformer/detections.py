@@ -1,7 +1,4 @@
-"""`Detections`: the 2D keypoints of all people in every frame of a video, before tracking.
-
-Every source of 2D keypoints (the packaged detector, a local ONNX file, files of other programs)
-gives `Detections`; `tracking.assemble_people` makes one `Motion2D` a person of them.
+"""`Detections`: what every source of 2D keypoints gives, before tracking.
 
 Axes: n detections of a person in a frame, k joints, t frames.
 """
@@ -18,9 +15,7 @@ from .skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Detections:
-    """People in the frames of a video; one row is one person in one frame.
-
-    Rows are in order of their frames. A frame without a row shows no one.
+    """2D keypoints of all people in a video; a row is one person in one frame, in order of frames.
 
     Attributes:
         xy: Joint positions in pixels; origin top-left, x right, y down.

@@ -1,7 +1,7 @@
 """From `Detections` to one `Motion2D` a person."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ..detections import Detections
 from ..motion import Motion2D
@@ -30,11 +30,10 @@ def assemble_people(detections: Detections, person: str | int = "all") -> list[M
     motions = []
     for number, track in select_people(number_people(tracks), person).items():
         joints = np.zeros((len(detections.times), len(detections.skeleton.joints), 3))
-        valid = np.zeros(len(joints), dtype=bool)
         for detection in track.detections:
-            joints[detection.frame], valid[detection.frame] = detection.joints, True
+            joints[detection.frame] = detection.joints
         confidence = np.clip(joints[..., 2], 0.0, 1.0)
-        motions.append(_motion(detections, number, joints[..., :2], confidence, valid))
+        motions.append(_motion(detections, number, joints[..., :2], confidence))
     return motions
 
 
@@ -48,15 +47,13 @@ def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2
         chosen = list(select_people(people, person))
     motions = []
     for number in chosen:
-        rows = np.flatnonzero(numbers == number)
-        frame = detections.frame[rows]
-        valid = np.zeros(len(detections.times), dtype=bool)
-        valid[frame] = detections.confidence[rows].max(axis=1) > 0
+        rows, count = np.flatnonzero(numbers == number), len(detections.times)
         xy, confidence = detections.xy, detections.confidence
-        if not len(rows) == len(xy) == len(valid):  # an hour of one person is not copied
-            xy, confidence = (np.zeros((len(valid), *a.shape[1:])) for a in (xy, confidence))
+        if not len(rows) == len(xy) == count:  # an hour of one person is not copied
+            frame = detections.frame[rows]
+            xy, confidence = (np.zeros((count, *a.shape[1:])) for a in (xy, confidence))
             xy[frame], confidence[frame] = detections.xy[rows], detections.confidence[rows]
-        motions.append(_motion(detections, number, xy, confidence, valid))
+        motions.append(_motion(detections, number, xy, confidence))
     return motions
 
 
@@ -91,17 +88,7 @@ def _motion(
     number: int,
     xy: Float[np.ndarray, "t k 2"],
     confidence: Float[np.ndarray, "t k"],
-    valid: Bool[np.ndarray, " t"],
 ) -> Motion2D:
-    return Motion2D(
-        xy=xy,
-        confidence=confidence,
-        size=detections.size,
-        fps=detections.fps,
-        skeleton=detections.skeleton,
-        valid=valid,
-        times=detections.times,
-        focal=detections.focal,
-        focal_source=detections.focal_source,
-        person=number,
-    )
+    fields = ("size", "fps", "skeleton", "times", "focal", "focal_source")
+    shared = {name: getattr(detections, name) for name in fields}
+    return Motion2D(xy, confidence, person=number, **shared)

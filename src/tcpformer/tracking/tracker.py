@@ -15,6 +15,9 @@ from scipy.optimize import linear_sum_assignment
 
 from ..skeleton import Skeleton
 
+Histogram = Float[np.ndarray, " c"]
+"""Shares of colors of the clothes, of sum 1."""
+
 
 @dataclass(frozen=True)
 class TrackerConfig:
@@ -57,25 +60,21 @@ DEFAULT_TRACKER = TrackerConfig()
 
 @dataclass(frozen=True)
 class Detection:
-    """One person in one frame.
-
-    Attributes:
-        frame: Index of the frame.
-        time: Seconds since the first frame.
-        center: Middle of the hips (x, y), in pixels.
-        scale_point: Point above the head, on the circle around the whole body, in pixels.
-        score: Probability that a person is there, 0 to 1.
-        joints: x, y in pixels and score of some joints, the same ones in all detections of a video.
-        appearance: Histogram of the colors of the clothes, of sum 1.
-    """
+    """One person in one frame."""
 
     frame: int
+    """Index of the frame."""
     time: float
+    """Seconds since the first frame."""
     center: tuple[float, float]
+    """Middle of the hips, in pixels."""
     scale_point: tuple[float, float]
+    """Point above the head, on the circle around the whole body, in pixels."""
     score: float
+    """Probability that a person is there, 0 to 1."""
     joints: Float[np.ndarray, "k 3"] | None = field(default=None, compare=False, repr=False)
-    appearance: Float[np.ndarray, " c"] | None = field(default=None, compare=False, repr=False)
+    """x, y in pixels and score of some joints, the same ones in all detections of a video."""
+    appearance: Histogram | None = field(default=None, compare=False, repr=False)
 
     @property
     def radius(self) -> float:
@@ -94,18 +93,14 @@ def detection_from_keypoints(
 ) -> Detection | None:
     """Return the circle around a body from its joints; None if its trunk is not seen.
 
-    Args:
-        joints: x, y in pixels and score, of a skeleton with hips and shoulders on both sides.
-        skeleton: Their order.
-        frame: Index of the frame.
-        time: Seconds since the first frame.
+    Joints are x, y in pixels and score; the skeleton has hips and shoulders on both sides.
     """
-    place = {name: joints[i, :2] for name, i in skeleton.index.items()}
-    trunk = [skeleton.index[f"{side}{joint}"] for side in "LR" for joint in ("Hip", "Shoulder")]
+    trunk = skeleton.indices("LHip", "RHip", "LShoulder", "RShoulder")
     if joints[trunk, 2].max() <= MIN_JOINT_SCORE:
         return None
-    hips = (place["LHip"] + place["RHip"]) / 2
-    up = (place["LShoulder"] + place["RShoulder"]) / 2 - hips
+    left_hip, right_hip, left_shoulder, right_shoulder = joints[trunk, :2]
+    hips = (left_hip + right_hip) / 2
+    up = (left_shoulder + right_shoulder) / 2 - hips
     if (length := float(np.hypot(*up))) < 1e-6:
         return None
     sure = joints[joints[:, 2] > MIN_JOINT_SCORE]
@@ -128,7 +123,7 @@ class Track:
         return tuple(np.ascontiguousarray(column) for column in np.array(rows, np.float64).T)
 
     @cached_property
-    def appearance(self) -> Float[np.ndarray, " c"] | None:
+    def appearance(self) -> Histogram | None:
         """Mean histogram of the clothes; None if no detection has one."""
         known = [d.appearance for d in self.detections if d.appearance is not None]
         return np.mean(known, axis=0) if known else None
@@ -137,16 +132,6 @@ class Track:
         """Return the detection nearest in time; of two equally near, the earlier."""
         after = int(np.searchsorted(self._columns[0], time))
         return min(self.detections[max(after - 1, 0) : after + 1], key=lambda d: abs(d.time - time))
-
-    @property
-    def size(self) -> float:
-        """Median radius, in pixels."""
-        return float(np.median([detection.radius for detection in self.detections]))
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the first to the last detection."""
-        return self.detections[-1].time - self.detections[0].time
 
     def presence(self, single_s: float = DEFAULT_TRACKER.single_detection_s) -> float:
         """Integrate score times radius over time, with gaps; one detection lasts ``single_s``."""
@@ -157,22 +142,18 @@ class Track:
     def at(
         self, time: float, extend_s: float = 0.0, max_gap_s: float = DEFAULT_TRACKER.max_gap_s
     ) -> Detection | None:
-        """Interpolate the place of the person linearly between detections.
+        """Interpolate the place of the person linearly; return None outside the track.
 
         Args:
             time: Seconds since the first frame.
-            extend_s: Seconds before the first and after the last detection for which the person
-                is taken to stand still.
+            extend_s: Seconds around the track for which the person is taken to stand still.
             max_gap_s: Seconds from the nearest detection at which the score has fallen to 0.
-
-        Returns:
-            The place, without joints; None outside the track.
         """
         times, *numbers = self._columns
         if not times[0] - extend_s <= time <= times[-1] + extend_s:
             return None
-        x, y, up_x, up_y, score = (float(np.interp(time, times, column)) for column in numbers)
         nearest = self.nearest(time)
+        x, y, up_x, up_y, score = (float(np.interp(time, times, column)) for column in numbers)
         trust = max(0.0, 1 - abs(nearest.time - time) / max_gap_s)
         return Detection(nearest.frame, time, (x, y), (up_x, up_y), score * trust)
 
@@ -193,7 +174,7 @@ class ActiveTrack:
             self._count += 1
 
     @property
-    def appearance(self) -> Float[np.ndarray, " c"] | None:
+    def appearance(self) -> Histogram | None:
         """Mean histogram of the clothes; None if no detection has one."""
         return None if self._sum is None else self._sum / self._count
 
@@ -209,10 +190,6 @@ def link(
     The detections of a frame are assigned to the tracks at the lowest sum of costs: distance from
     the predicted place, change of size, posture and clothes. Those left over start new tracks.
     Tracks that end are then continued by later ones of the same clothes.
-
-    Args:
-        frames: The detections of each frame, in order of time.
-        config: Limits and costs.
     """
     tracks, alive = list[ActiveTrack](), list[ActiveTrack]()
     for people in frames:
@@ -229,14 +206,10 @@ def link(
 
 
 def reidentify(tracks: Sequence[Track], config: TrackerConfig = DEFAULT_TRACKER) -> list[Track]:
-    """Join tracks of a person who left and came back, if only their clothes agree.
-
-    Tracks without appearance stay as they are.
-    """
+    """Join tracks of a person who left and came back, if only their clothes agree."""
     result = sorted(tracks, key=lambda track: track.detections[0].frame)
     while (pair := _clearest_return(result, config)) is not None:
-        before, after = pair
-        joined = Track(result[before].detections + result[after].detections)
+        joined = Track(result[pair[0]].detections + result[pair[1]].detections)
         rest = [track for i, track in enumerate(result) if i not in pair]
         result = sorted([*rest, joined], key=lambda track: track.detections[0].frame)
     return result
@@ -259,23 +232,18 @@ def return_cost(
     before: AnyTrack, after: AnyTrack, config: TrackerConfig = DEFAULT_TRACKER
 ) -> float:
     """Return how much the clothes differ; infinity if the second cannot continue the first."""
-    away = after.detections[0].time - before.detections[-1].time
-    if before is after or not 0 < away <= config.reid_max_absence_s:
+    away, clothes = after.detections[0].time - before.detections[-1].time, before.appearance
+    in_time = before is not after and 0 < away <= config.reid_max_absence_s
+    if not in_time or clothes is None or after.appearance is None:
         return np.inf
-    if before.appearance is None or after.appearance is None:
-        return np.inf
-    difference = hellinger(before.appearance, after.appearance)
+    difference = hellinger(clothes, after.appearance)
     return difference if difference < config.reid_gate else np.inf
 
 
 def match(
     tracks: Sequence[AnyTrack], people: Sequence[Detection], config: TrackerConfig = DEFAULT_TRACKER
 ) -> list[tuple[int, int]]:
-    """Solve the assignment of the detections of one later frame to tracks.
-
-    Returns:
-        Pairs (index of the track, index of the person), each index once at most.
-    """
+    """Solve the assignment of the detections of one later frame to tracks: pairs of indices."""
     if not tracks or not people:
         return []
     cost = np.array([[_match_cost(track, person, config) for person in people] for track in tracks])
@@ -286,11 +254,9 @@ def match(
 
 def _match_cost(track: AnyTrack, person: Detection, config: TrackerConfig) -> float:
     """Return the cost of a person as the next detection of a track, in radii, or infinity."""
-    last = track.detections[-1]
+    last, expected = track.detections[-1], predict(track.detections, person.time, config)
     growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
-    elapsed = person.time - last.time
-    expected = predict(track.detections, person.time, config)
-    offset = distance(expected, person)
+    offset, elapsed = distance(expected, person), person.time - last.time
     if growth > config.max_growth or offset > config.gate + config.max_speed * elapsed:
         return np.inf
     cost = offset + growth + config.overlap_cost * (1 - overlap(expected, person))
@@ -316,14 +282,10 @@ def predict(
     speed = np.polyfit(times, np.array([d.center for d in recent]), 1)[0]
     ahead = min(time - last.time, np.ptp(times), config.max_extrapolation_s)
     dx, dy = (speed * ahead).tolist()
-    return Detection(
-        last.frame,
-        time,
-        (last.center[0] + dx, last.center[1] + dy),
-        (last.scale_point[0] + dx, last.scale_point[1] + dy),
-        last.score,
-        joints=None if last.joints is None else last.joints + np.array([dx, dy, 0.0]),
-    )
+    (x, y), (up_x, up_y) = last.center, last.scale_point
+    joints = None if last.joints is None else last.joints + np.array([dx, dy, 0.0])
+    center, scale_point = (x + dx, y + dy), (up_x + dx, up_y + dy)
+    return Detection(last.frame, time, center, scale_point, last.score, joints)
 
 
 def distance(a: Detection, b: Detection) -> float:
@@ -356,9 +318,15 @@ def keypoint_similarity(
     return float((trust * near).sum() / trust.sum())
 
 
-def hellinger(a: Float[np.ndarray, " c"], b: Float[np.ndarray, " c"]) -> float:
-    """Return the Hellinger distance of two histograms of sum 1: 0 (equal) to 1."""
+def hellinger(a: Histogram, b: Histogram) -> float:
+    """Return the Hellinger distance of two histograms: 0 (equal) to 1."""
     return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
+
+
+def _extent(track: Sequence[Detection], measure: str | int) -> float:
+    if measure == "longest":
+        return track[-1].time - track[0].time
+    return float(np.median([detection.radius for detection in track]))
 
 
 def number_people(tracks: Iterable[Track]) -> dict[int, Track]:
@@ -371,7 +339,7 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
 
     Args:
         people: One track a person, by number.
-        person: "all"; "largest", by the median radius in the image; "longest", from first to last
+        person: "all"; "largest", by the median radius; "longest", by the time from first to last
             detection; or a number.
 
     Raises:
@@ -382,8 +350,7 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
     if person == "all":
         return dict(people)
     if person in ("largest", "longest"):
-        longest = person == "longest"
-        best = max(people, key=lambda i: people[i].duration if longest else people[i].size)
+        best = max(people, key=lambda number: _extent(people[number].detections, person))
         return {best: people[best]}
     if str(person).isdecimal() and int(person) in people:
         return {int(person): people[int(person)]}

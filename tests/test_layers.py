@@ -20,17 +20,15 @@ ALLOWED: dict[str, set[str]] = {
     "filtering": NOUNS,
     "tracking": NOUNS,
     "models": {"files"},
-    "io": NOUNS | {"files", "filtering", "optional", "analysis"},
+    "io": NOUNS | {"files", "filtering", "analysis"},
     "runtime": {"models", "files", "optional"},
     "world": NOUNS | {"filtering"},
     "detect": NOUNS | {"io", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"world", "postprocess"},
-    "viz": NOUNS | {"io", "files", "optional", "analysis"},
+    "viz": NOUNS | {"io", "analysis"},
     "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
-    "pipeline": NOUNS
-    | {"files", "optional", "io", "detect", "tracking", "world", "lifting", "postprocess"}
-    | {"analysis", "viz", "models", "runtime"},
+    "pipeline": NOUNS | {"files", "io", "detect", "tracking", "world", "lifting", "viz", "runtime"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"},

@@ -59,7 +59,7 @@ def pair(folder: Path, frame: str, figure: str = FIGURE, frames: int = 1) -> tup
 # Laws
 
 
-def test_bones_keep_their_length() -> None:
+def test_read_acclaim_bones_are_rigid() -> None:
     capture = read_acclaim(DATA / "02.asf", DATA / "02_03.amc")
     assert capture.xyz.shape == (64, 31, 3)
     for joint, parent in enumerate(capture.parents[1:], 1):
@@ -70,14 +70,14 @@ def test_bones_keep_their_length() -> None:
     assert length == pytest.approx(7.59371 / 0.45, rel=1e-5)
 
 
-def test_the_order_of_bones_in_a_frame_does_not_matter(tmp_path: Path) -> None:
+def test_read_acclaim_takes_bones_in_any_order(tmp_path: Path) -> None:
     lines = "root 1 2 3 10 20 30\nupper 5 6 7\nfore 8\n"
     usual = read_acclaim(*pair(tmp_path, lines))
     shuffled = read_acclaim(*pair(tmp_path, "".join(reversed(lines.splitlines(keepends=True)))))
     np.testing.assert_array_equal(usual.xyz, shuffled.xyz)
 
 
-def test_radians_are_degrees_in_other_words(tmp_path: Path) -> None:
+def test_read_acclaim_takes_radians(tmp_path: Path) -> None:
     degrees = read_acclaim(*pair(tmp_path, "root 1 2 3 90 0 0\nupper 0 45 0\nfore 30\n"))
     turn = np.pi / 180
     figure = FIGURE.replace("angle deg", "angle rad").replace("0 0 90 XYZ", f"0 0 {90 * turn} XYZ")
@@ -88,7 +88,7 @@ def test_radians_are_degrees_in_other_words(tmp_path: Path) -> None:
 # Closed forms
 
 
-def test_at_rest_bones_point_where_the_figure_says(tmp_path: Path) -> None:
+def test_read_acclaim_at_rest_has_the_directions_of_the_asf(tmp_path: Path) -> None:
     capture = read_acclaim(*pair(tmp_path, STILL, frames=3), fps=60.0)
     assert capture.joints == ("root", "upper", "fore")
     assert capture.parents == (-1, 0, 1)
@@ -97,25 +97,25 @@ def test_at_rest_bones_point_where_the_figure_says(tmp_path: Path) -> None:
     np.testing.assert_allclose(capture.xyz, np.broadcast_to(rest, (3, 3, 3)), atol=1e-12)
 
 
-def test_a_bone_turns_about_its_own_axes(tmp_path: Path) -> None:
+def test_read_acclaim_turns_bones_about_their_axes(tmp_path: Path) -> None:
     # The axes of "fore" are turned by 90 degrees about z: its x is the world's y.
     capture = read_acclaim(*pair(tmp_path, STILL.replace("fore 0", "fore 90")))
     np.testing.assert_allclose(capture.xyz[0, 2] * 0.5, [0, 4, -2], atol=1e-12)
 
 
-def test_channels_turn_in_their_order_about_resting_axes(tmp_path: Path) -> None:
+def test_read_acclaim_turns_about_fixed_axes_in_order(tmp_path: Path) -> None:
     # x first takes the bone from y to z, then y takes it from z to x; z would be another end.
     capture = read_acclaim(*pair(tmp_path, STILL.replace("upper 0 0 0", "upper 90 90 0")))
     np.testing.assert_allclose(capture.xyz[0, 1] * 0.5, [3, 1, 0], atol=1e-12)
 
 
-def test_the_root_moves_and_turns_all(tmp_path: Path) -> None:
+def test_read_acclaim_root_moves_and_turns_all(tmp_path: Path) -> None:
     capture = read_acclaim(*pair(tmp_path, STILL.replace("root 0 0 0 0", "root 1 2 3 90")))
     expected = np.array([[1, 3, 3], [1, 3, 6], [3, 3, 6]]) / 0.5
     np.testing.assert_allclose(capture.xyz[0], expected, atol=1e-12)
 
 
-def test_the_root_says_its_order(tmp_path: Path) -> None:
+def test_read_acclaim_root_has_its_own_order(tmp_path: Path) -> None:
     figure = FIGURE.replace("order TX TY TZ RX RY RZ", "order RX RY RZ TZ TY TX")
     turned = read_acclaim(
         *pair(tmp_path, STILL.replace("root 0 0 0 0 0 0", "root 90 0 0 3 2 1"), figure)
@@ -127,7 +127,7 @@ def test_the_root_says_its_order(tmp_path: Path) -> None:
 # Golden
 
 
-def test_the_database_in_metres() -> None:
+def test_read_acclaim_of_the_database_in_metres() -> None:
     capture = read_acclaim(DATA / "02.asf", DATA / "02_03.amc")
     golden = np.load(GOLDEN / "mocap_cmu.npz")
     hips = [capture.joints.index(joint) for joint in ("lhipjoint", "rhipjoint")]
@@ -151,7 +151,7 @@ def test_the_database_in_metres() -> None:
         ("name upper", ""),
     ],
 )
-def test_a_wrong_figure_is_named(old: str, new: str, tmp_path: Path) -> None:
+def test_read_acclaim_names_a_malformed_asf(old: str, new: str, tmp_path: Path) -> None:
     assert old in FIGURE
     with pytest.raises(ValueError, match=r"a\.asf: not a well-formed ASF file"):
         read_acclaim(*pair(tmp_path, STILL, FIGURE.replace(old, new)))
@@ -162,7 +162,7 @@ def test_a_wrong_figure_is_named(old: str, new: str, tmp_path: Path) -> None:
     [("fore", "hand"), ("fore 0", "fore 0 0"), ("fore 0\n", ""), (STILL, ""), ("fore 0", "fore x"),
      ("fore 0", "fore nan")],
 )  # fmt: skip
-def test_a_wrong_motion_is_named(old: str, new: str, tmp_path: Path) -> None:
+def test_read_acclaim_names_a_malformed_amc(old: str, new: str, tmp_path: Path) -> None:
     asf, amc = pair(tmp_path, STILL)
     amc.write_text(amc.read_text().replace(old, new))
     with pytest.raises(ValueError, match=r"a\.amc: not a motion of the figure"):

@@ -161,3 +161,13 @@ def walk2d(frames: int = 90) -> Motion2D:
     """Return the walk in the image."""
     motion = walk(frames)
     return Motion2D(motion.xy, motion.confidence, motion.size, motion.fps, H36M)
+
+
+def breathing(motion: Motion3D, amount: float, seed: int = 0) -> Motion3D:
+    """Return a motion whose bones are longer or shorter by up to a share, in every frame anew."""
+    rng, xyz = np.random.default_rng(seed), motion.xyz.copy()
+    for parent, child in H36M.bones:
+        factor = 1 + rng.uniform(-amount, amount, size=(len(motion), 1))
+        bone = motion.xyz[:, child] - motion.xyz[:, parent]
+        xyz[:, child] = xyz[:, parent] + factor * bone
+    return motion3d(xyz, motion.fps)

@@ -1,4 +1,4 @@
-"""Acclaim's pair of files, read: ASF is the figure, AMC its motion. CMU's database comes so."""
+"""Acclaim: an ASF file holds the skeleton, an AMC file its motion, as in CMU's database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,28 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from .capture import Capture, placed, turned
+from .capture import Capture, compose_rotations, sum_offsets
 
 AMC_FPS = 120.0
-"""Frames per second of nearly all AMC files; neither file says it."""
+"""Frames per second of nearly all AMC files; neither file holds it."""
 
 Lines = list[list[str]]
 
 
 @dataclass(frozen=True)
 class _Bone:
-    """A bone that ends in the joint of its name; ``axes`` are those that it turns about."""
+    """A bone that ends in the joint of its name, and the axes of its rotations."""
 
     name: str
-    step: Float[np.ndarray, "3"]
+    offset: Float[np.ndarray, "3"]
     axes: Float[np.ndarray, "3 3"]
     channels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Figure:
+    """The skeleton of an ASF file."""
+
     bones: tuple[_Bone, ...]
     parents: tuple[int, ...]
     scale: float
@@ -35,39 +37,40 @@ class _Figure:
 
 
 def read_acclaim(asf: str | Path, amc: str | Path, fps: float = AMC_FPS) -> Capture:
-    """Read a motion and its figure.
+    """Read a motion and its skeleton.
 
-    Lengths are divided by the scale that the ASF states, as its format asks (CMU: inches come
-    out). Joints bear the names of the bones that end there; the first is "root". Limits are not
-    enforced: captured motion exceeds them now and then.
+    Lengths are divided by the scale of the ASF, as its format requires (CMU: inches). Joints have
+    the names of the bones that end there; the first is "root". Limits are not enforced: captured
+    motion exceeds them at times.
 
     Args:
-        asf: The figure.
-        amc: The motion.
+        asf: File of the skeleton.
+        amc: File of the motion.
         fps: Frames per second.
 
     Raises:
         ValueError: If a file is not well-formed, or the two do not belong together.
     """
     try:
-        figure = _figure(_sections(asf))
+        figure = _parse_figure(_read_sections(asf))
     except (ValueError, KeyError, IndexError) as error:
         raise ValueError(f"{asf}: not a well-formed ASF file ({error!r}).") from error
     try:
-        values = _frames(amc, figure)
+        values = _read_frames(amc, figure)
     except (ValueError, KeyError, IndexError) as error:
         raise ValueError(f"{amc}: not a motion of the figure {asf} ({error!r}).") from error
-    local = [_local(b, v, figure.degrees) for b, v in zip(figure.bones, values, strict=True)]
-    world = turned(figure.parents, np.stack(local, axis=1))
-    steps = np.einsum("tnxy,ny->tnx", world, np.stack([bone.step for bone in figure.bones]))
-    steps[:, 0] = figure.bones[0].step + _travel(figure.bones[0], values[0])
-    names = tuple(bone.name for bone in figure.bones)
-    xyz = placed(figure.parents, steps) / figure.scale
+    bones = figure.bones
+    local = [_local_rotations(b, v, figure.degrees) for b, v in zip(bones, values, strict=True)]
+    world = compose_rotations(figure.parents, np.stack(local, axis=1))
+    offsets = np.einsum("tnxy,ny->tnx", world, np.stack([bone.offset for bone in bones]))
+    offsets[:, 0] = bones[0].offset + _translations(bones[0], values[0])
+    names = tuple(bone.name for bone in bones)
+    xyz = sum_offsets(figure.parents, offsets) / figure.scale
     return Capture(names, figure.parents, xyz, world, fps)
 
 
-def _sections(path: str | Path) -> dict[str, Lines]:
-    """The words of the lines under each ":keyword"; a keyword that comes again takes over."""
+def _read_sections(path: str | Path) -> dict[str, Lines]:
+    """Return the words of the lines under each ":keyword"; the last of equal keywords counts."""
     sections: dict[str, Lines] = {}
     lines: Lines = []
     for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
@@ -79,12 +82,12 @@ def _sections(path: str | Path) -> dict[str, Lines]:
     return sections
 
 
-def _figure(sections: dict[str, Lines]) -> _Figure:
-    units = _entry(sections["units"])
+def _parse_figure(sections: dict[str, Lines]) -> _Figure:
+    units = _parse_entry(sections["units"])
     degrees = units.get("angle", ["deg"])[0].lower() == "deg"
-    bones = {"root": _root(_entry(sections["root"]), degrees)}
-    for entry in _blocks(sections["bonedata"]):
-        bones[entry["name"][0]] = _bone(entry, degrees)
+    bones = {"root": _parse_root(_parse_entry(sections["root"]), degrees)}
+    for entry in _parse_blocks(sections["bonedata"]):
+        bones[entry["name"][0]] = _parse_bone(entry, degrees)
     parent = {child: up for up, *down in sections["hierarchy"] for child in down}
     order = ["root"]
     for name in order:  # grows while it is read: parents come first
@@ -95,46 +98,46 @@ def _figure(sections: dict[str, Lines]) -> _Figure:
     return _Figure(tuple(bones[name] for name in order), parents, scale, degrees)
 
 
-def _entry(lines: Lines) -> dict[str, list[str]]:
+def _parse_entry(lines: Lines) -> dict[str, list[str]]:
     return {key.lower(): words for key, *words in lines}
 
 
-def _blocks(lines: Lines) -> list[dict[str, list[str]]]:
-    """What stands between each "begin" and its "end"."""
+def _parse_blocks(lines: Lines) -> list[dict[str, list[str]]]:
+    """Return the entries between each "begin" and its "end"."""
     starts = [i for i, words in enumerate(lines) if words == ["begin"]]
     ends = [i for i, words in enumerate(lines) if words == ["end"]]
-    return [_entry(lines[a + 1 : b]) for a, b in zip(starts, ends, strict=True)]
+    return [_parse_entry(lines[a + 1 : b]) for a, b in zip(starts, ends, strict=True)]
 
 
-def _root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
-    """The root as a bone that leads from the world's origin to where the figure starts."""
-    axes = _turn(entry["axis"][0], _numbers(entry["orientation"]), degrees)
+def _parse_root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
+    """Return the root as a bone from the origin of the world to the start of the skeleton."""
+    axes = _rotation(entry["axis"][0], _numbers(entry["orientation"]), degrees)
     channels = tuple(word.lower() for word in entry["order"])
     return _Bone("root", _numbers(entry["position"]), axes, channels)
 
 
-def _bone(entry: dict[str, list[str]], degrees: bool) -> _Bone:
+def _parse_bone(entry: dict[str, list[str]], degrees: bool) -> _Bone:
     name, channels = entry["name"][0], tuple(word.lower() for word in entry.get("dof", []))
     if not set(channels) <= {"rx", "ry", "rz"}:
         raise ValueError(f"bone {name} has dof {channels}; only rx, ry and rz can be read")
-    step = float(entry["length"][0]) * _numbers(entry["direction"])
+    offset = float(entry["length"][0]) * _numbers(entry["direction"])
     *angles, order = entry["axis"]
-    return _Bone(name, step, _turn(order, _numbers(angles), degrees), channels)
+    return _Bone(name, offset, _rotation(order, _numbers(angles), degrees), channels)
 
 
 def _numbers(words: Sequence[str]) -> Float[np.ndarray, "3"]:
     return np.array([float(word) for word in words]).reshape(3)
 
 
-def _turn(
+def _rotation(
     order: str, angles: Float[np.ndarray, "*t axes"], degrees: bool
 ) -> Float[np.ndarray, "*t 3 3"]:
-    """Turn about resting axes, the first named first."""
+    """Return rotations about fixed axes, in the order named."""
     return Rotation.from_euler(order.lower(), angles, degrees=degrees).as_matrix()
 
 
-def _frames(path: str | Path, figure: _Figure) -> list[Float[np.ndarray, "t c"]]:
-    """The channels of each bone in every frame."""
+def _read_frames(path: str | Path, figure: _Figure) -> list[Float[np.ndarray, "t c"]]:
+    """Return the channels of each bone in every frame."""
     values: list[list[list[float]]] = [[] for _ in figure.bones]
     place = {bone.name: i for i, bone in enumerate(figure.bones)}
     count = 0
@@ -155,20 +158,20 @@ def _frames(path: str | Path, figure: _Figure) -> list[Float[np.ndarray, "t c"]]
     return arrays
 
 
-def _local(
+def _local_rotations(
     bone: _Bone, values: Float[np.ndarray, "t c"], degrees: bool
 ) -> Float[np.ndarray, "t 3 3"]:
-    """The bone's rotation relative to its parent; the channels are about the bone's own axes."""
+    """Return rotations relative to the parent; the channels turn about the bone's axes."""
     which = [i for i, channel in enumerate(bone.channels) if channel[0] == "r"]
     order = "".join(bone.channels[i][1] for i in which)
-    turn = _turn(order, values[:, which], degrees) if which else np.eye(3)
+    turn = _rotation(order, values[:, which], degrees) if which else np.eye(3)
     return np.broadcast_to(bone.axes @ turn @ bone.axes.T, (len(values), 3, 3))
 
 
-def _travel(root: _Bone, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
-    """Where the root goes."""
-    way = np.zeros((len(values), 3))
+def _translations(root: _Bone, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
+    """Return how the root moves."""
+    moved = np.zeros((len(values), 3))
     for i, channel in enumerate(root.channels):
         if channel[0] == "t":
-            way[:, "xyz".index(channel[1])] = values[:, i]
-    return way
+            moved[:, "xyz".index(channel[1])] = values[:, i]
+    return moved

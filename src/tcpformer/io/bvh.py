@@ -1,52 +1,62 @@
 """BVH, which Blender, MotionBuilder, Maya and most animation software read.
 
-A BVH file holds a tree of bones that never change their length, and for every frame the place of
-the root and the angles of the joints. `rig.py` finds them; this file turns them into text.
+A BVH file holds a tree of bones of constant length (HIERARCHY), and for every frame the position of
+the root and the angles of the joints (MOTION). `rig.fit_rig` finds them; `write_bvh` writes them.
+
+`read_bvh` reads any BVH file. The library pybvh, with which the tests compare it, refuses what some
+programs write: joints with position channels or fewer than three rotations.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from ..files import atomic_write
 from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
 from ..skeleton import H36M, Skeleton
+from .capture import Capture, compose_rotations, sum_offsets
 from .rig import Rig, fit_rig
 
-# Angles run wild where the middle one nears 90 degrees. Legs have the side step there, which they
-# do least: a sitting thigh or knee nods by 90 degrees.
-ORDERS: dict[str, str] = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
-ORDER = "ZXY"
-ROWS_AT_ONCE = 10_000
-
-# The ends of foot, head and hand, which the skeleton does not have, from the last bone's length:
-# left, up, forward. They only give the last bones something to point at.
-ENDS = {
+AXES = "XYZ"
+EULER_ORDER = "ZXY"
+EULER_ORDERS = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
+"""Order of the axes of a joint. Angles are unsteady where the middle one nears 90 degrees. For legs
+that is the side step, which is rare: a sitting thigh or knee turns by 90 degrees about X."""
+FRAMES_AT_ONCE = 10_000
+"""Frames whose angles are in memory at once."""
+INTEGER_FPS_TOLERANCE = 1e-4
+"""Frame times are often cut short (0.033333): a rate this near to a whole number is that number."""
+END_SITES = {
     "RAnkle": (0.0, -0.15, 0.35),
     "LAnkle": (0.0, -0.15, 0.35),
     "Head": (0.0, 0.3, 0.0),
     "LWrist": (0.35, 0.0, 0.0),
     "RWrist": (-0.35, 0.0, 0.0),
 }
+"""Left, up, forward, in lengths of the last bone: ends of foot, head and hand, which the skeleton
+does not have. They give the last bones a direction."""
 
 
 def write_bvh(motion: Motion3D, path: str | Path) -> None:
     """Write a motion as BVH, in metres.
 
     Axes: x right, y up, z towards the camera (Blender's default for BVH: "Y up, -Z forward"). The
-    rest pose is a T-pose that looks along +z, the left hand along +x, made of the clip's own mean
-    bone lengths. Bones are constant, so joints lie some millimetres off ``motion.xyz`` where the
-    network's bones vary. Software that thinks in centimetres wants a scale of 100 at import.
+    rest pose is a T-pose that looks along +z, the left hand along +x, with the clip's mean bone
+    lengths. Bones are constant, so joints lie some millimetres off ``motion.xyz`` where the
+    network's bones vary. Software in centimetres needs a scale of 100 at import.
 
-    A BVH file has one frame time. Where ``motion.times`` are uneven, its frames lie between those
-    of the motion, at the usual rate, so that a second in the file is a second in the video.
+    A BVH file has one frame time. If ``motion.times`` are uneven, they are resampled at the usual
+    rate, so that a second in the file is a second in the video.
 
     Args:
         motion: Any motion of the skeleton "h36m"; bridged frames are written like all others.
-        path: Where to write.
+        path: The file.
 
     Raises:
         ValueError: If the motion has another skeleton, or no frames.
@@ -54,12 +64,14 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
     """
     if motion.skeleton != H36M:
         raise ValueError(
-            f"BVH is written for the skeleton {H36M.name!r}, got {motion.skeleton.name!r}; lift "
-            "with weights that give it, or save as .npz, which takes every skeleton."
+            f"BVH needs the skeleton {H36M.name!r}, got {motion.skeleton.name!r}; lift with "
+            "weights of that skeleton, or save as .npz, which takes every skeleton."
         )
     if len(motion) == 0:
         raise ValueError("BVH needs at least one frame, got none; save as .npz or drop the motion.")
-    rig, fps = _evenly_fitted(motion)
+    xyz = to_y_up(motion.xyz)
+    even, fps = resample_evenly(xyz, motion.times, motion.fps)
+    rig = fit_rig(even, motion.skeleton, fps, xyz)
     lines = [
         "HIERARCHY",
         *_joint_lines(rig, motion.skeleton, motion.skeleton.root, ""),
@@ -73,15 +85,8 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
             np.savetxt(file, rows, fmt="%.5f")
 
 
-def _evenly_fitted(motion: Motion3D) -> tuple[Rig, float]:
-    """The motion on constant bones at even times, and the rate of those."""
-    seen = to_y_up(motion.xyz)
-    xyz, fps = resample_evenly(seen, motion.times, motion.fps)
-    return fit_rig(xyz, motion.skeleton, fps, seen), fps
-
-
 def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    """World axes (x right, y away from the camera, z up) to x right, y up, z to the camera."""
+    """Convert (x right, y away from the camera, z up) to (x right, y up, z to the camera)."""
     return np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
 
 
@@ -92,7 +97,7 @@ def from_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3
 
 def _joint_lines(rig: Rig, skeleton: Skeleton, joint: int, indent: str) -> Iterator[str]:
     name, is_root = skeleton.joints[joint], joint == skeleton.root
-    rotations = " ".join(f"{axis}rotation" for axis in ORDERS.get(name, ORDER))
+    rotations = " ".join(f"{axis}rotation" for axis in EULER_ORDERS.get(name, EULER_ORDER))
     yield f"{indent}{'ROOT' if is_root else 'JOINT'} {name}"
     yield f"{indent}{{"
     inner = indent + "  "
@@ -105,28 +110,26 @@ def _joint_lines(rig: Rig, skeleton: Skeleton, joint: int, indent: str) -> Itera
     for child in children:
         yield from _joint_lines(rig, skeleton, child, inner)
     if not children:
-        end = np.linalg.norm(rig.offsets[joint]) * np.array(ENDS[name])
+        end = np.linalg.norm(rig.offsets[joint]) * np.array(END_SITES[name])
         yield from (f"{inner}End Site", f"{inner}{{", f"{inner}  OFFSET {_numbers(end)}")
         yield f"{inner}}}"
     yield f"{indent}}}"
 
 
 def _numbers(vector: Float[np.ndarray, "3"]) -> str:
-    # Adding zero turns -0.0 into 0.0.
-    return " ".join(f"{number:.6f}" for number in vector.round(6) + 0.0)
+    return " ".join(f"{number:.6f}" for number in vector.round(6) + 0.0)  # not -0.0
 
 
 def _channels(rig: Rig, skeleton: Skeleton) -> Iterator[Float[np.ndarray, "t c"]]:
-    """One row a frame: place of the root, then degrees, in the order of the joints in the file.
-
-    Some frames at a time: a long motion has its angles several times else.
-    """
+    """Yield rows, one a frame: position of the root, then degrees of the joints in file order."""
     joints = list(_depth_first(skeleton, skeleton.root))
+    orders = [EULER_ORDERS.get(skeleton.joints[joint], EULER_ORDER) for joint in joints]
     before = np.zeros((len(joints), 3))
-    for start in range(0, len(rig.root), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        turns = [(rig.rotations[part, j], ORDERS.get(skeleton.joints[j], ORDER)) for j in joints]
-        angles = unwrap_euler(np.stack([euler(*turn) for turn in turns], axis=1), before)
+    for start in range(0, len(rig.root), FRAMES_AT_ONCE):
+        part = slice(start, start + FRAMES_AT_ONCE)
+        rotations = [rig.rotations[part, joint] for joint in joints]
+        angles = np.stack(list(map(to_euler, rotations, orders)), axis=1)
+        angles = unwrap_euler(angles, before)
         before = angles[-1]
         yield np.concatenate([rig.root[part], np.rad2deg(angles.reshape(len(angles), -1))], axis=1)
 
@@ -138,13 +141,13 @@ def _depth_first(skeleton: Skeleton, joint: int) -> Iterator[int]:
             yield from _depth_first(skeleton, child)
 
 
-def euler(rotations: Float[np.ndarray, "t 3 3"], order: str) -> Float[np.ndarray, "t 3"]:
-    """The angles of rotations about moving axes, in radians, in the given order of three axes.
+def to_euler(rotations: Float[np.ndarray, "t 3 3"], order: str) -> Float[np.ndarray, "t 3"]:
+    """Return the angles of rotations about moving axes, in radians, in an order of three axes.
 
-    The last angle is found first and taken away before the first one is read, so the three give
-    back the rotation even where the middle one is 90 degrees and the others are free.
+    The last angle is found first and undone before the first one is read, so that the three give
+    the rotation even where the middle one is 90 degrees and the others are free.
     """
-    i, j, k = ("XYZ".index(axis) for axis in order)
+    i, j, k = (AXES.index(axis) for axis in order)
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     last = np.arctan2(-sign * rotations[:, i, j], rotations[:, i, i])
     middle = np.arctan2(sign * rotations[:, i, k], np.hypot(rotations[:, i, i], rotations[:, i, j]))
@@ -156,10 +159,10 @@ def euler(rotations: Float[np.ndarray, "t 3 3"], order: str) -> Float[np.ndarray
 def unwrap_euler(
     angles: Float[np.ndarray, "t j 3"], before: Float[np.ndarray, "j 3"]
 ) -> Float[np.ndarray, "t j 3"]:
-    """The same rotations by angles as near as can be to those of the frame before.
+    """Return equal angles that are as near as possible to those of the frame before.
 
-    Besides full turns, every rotation has a second triple of angles: half a turn more on both
-    outer axes, and the middle angle taken from half a turn. It carries over the pole.
+    Besides full turns, every rotation has a second triple of angles: half a turn more on both outer
+    axes, and half a turn minus the middle angle. It keeps angles continuous across the pole.
     """
     turn = 2 * np.pi
     smooth = np.empty_like(angles)
@@ -170,3 +173,112 @@ def unwrap_euler(
         before = np.where((second[1] < second[0] - 1e-9)[:, None], near[1], near[0])
         smooth[t] = before
     return smooth
+
+
+@dataclass
+class _Joint:
+    """A joint of the HIERARCHY."""
+
+    name: str
+    parent: int
+    offset: list[float] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
+
+
+def read_bvh(path: str | Path) -> Capture:
+    """Read a BVH file with any channels in any order on any joint.
+
+    A position channel replaces that component of the joint's offset, as in Blender.
+
+    Raises:
+        ValueError: If the file is not well-formed.
+    """
+    words = Path(path).read_text(encoding="utf-8", errors="replace").split()
+    try:
+        at = words.index("MOTION")
+        joints = _read_hierarchy(iter(words[:at]))
+        ends = list(accumulate((len(joint.channels) for joint in joints), initial=0))
+        rows, fps = _read_frames(words[at:], ends[-1])
+        parts = [
+            (joint, rows[:, a:b]) for joint, (a, b) in zip(joints, pairwise(ends), strict=True)
+        ]
+        local = np.stack([_local_rotations(*part) for part in parts], axis=1)
+        offsets = np.stack([_local_offsets(*part) for part in parts], axis=1)
+    except (ValueError, IndexError, StopIteration) as error:
+        raise ValueError(f"{path}: not a well-formed BVH file ({error}).") from error
+    parents = tuple(joint.parent for joint in joints)
+    world = compose_rotations(parents, local)
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            offsets[:, joint] = np.einsum("txy,ty->tx", world[:, parent], offsets[:, joint])
+    names = tuple(joint.name for joint in joints)
+    return Capture(names, parents, sum_offsets(parents, offsets), world, fps)
+
+
+def _read_hierarchy(words: Iterator[str]) -> list[_Joint]:
+    """Return the joints in file order, with the end sites among them."""
+    joints: list[_Joint] = []
+    unclosed = [-1]
+    for word in words:
+        if word in ("ROOT", "JOINT", "End"):
+            name = " ".join(iter(words.__next__, "{"))
+            parent = unclosed[-1]
+            joints.append(_Joint(f"{joints[parent].name}End" if word == "End" else name, parent))
+            unclosed.append(len(joints) - 1)
+        elif word == "OFFSET":
+            joints[unclosed[-1]].offset = list(map(float, islice(words, 3)))
+        elif word == "CHANNELS":
+            joints[unclosed[-1]].channels = list(islice(words, int(next(words))))
+        elif word == "}":
+            unclosed.pop()
+        elif word != "HIERARCHY":
+            raise ValueError(f"unexpected {word!r} in the hierarchy")
+    if len(unclosed) != 1:
+        raise ValueError("the braces of the hierarchy do not match")
+    return joints
+
+
+def _read_frames(words: list[str], channels: int) -> tuple[Float[np.ndarray, "t c"], float]:
+    """Return the channels of every frame, and the frames per second."""
+    if words[1] != "Frames:" or words[3:5] != ["Frame", "Time:"]:
+        raise ValueError("MOTION must be followed by 'Frames:' and 'Frame Time:'")
+    count, seconds = int(words[2]), float(words[5])
+    values = np.array(words[6:], dtype=np.float64)
+    if values.size != count * channels or count < 1:
+        raise ValueError(
+            f"expected {count} frames of {channels} channels, got {values.size} numbers"
+        )
+    if not (seconds > 0 and np.isfinite(values).all()):
+        raise ValueError("numbers must be finite and the frame time positive")
+    fps = 1 / seconds
+    whole = float(round(fps))
+    if abs(fps - whole) < INTEGER_FPS_TOLERANCE * fps:
+        fps = whole
+    return values.reshape(count, channels), fps
+
+
+def _local_rotations(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3 3"]:
+    """Return rotations about the joint's axes, in the order of its channels."""
+    rotation = np.broadcast_to(np.eye(3), (len(values), 3, 3))
+    for i, (axis, kind) in enumerate(map(_parse_channel, joint.channels)):
+        if kind == "rotation":
+            turn = Rotation.from_euler(axis, values[:, i : i + 1], degrees=True)
+            rotation = rotation @ turn.as_matrix()
+    return rotation
+
+
+def _local_offsets(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
+    """Return the joint's position relative to its parent."""
+    offset = np.tile(np.array(joint.offset).reshape(3), (len(values), 1))
+    for i, (axis, kind) in enumerate(map(_parse_channel, joint.channels)):
+        if kind == "position":
+            offset[:, AXES.index(axis)] = values[:, i]
+    return offset
+
+
+def _parse_channel(channel: str) -> tuple[str, str]:
+    """Return the axis of a channel, and "rotation" or "position"."""
+    axis, kind = channel[:1].upper(), channel[1:].lower()
+    if axis not in tuple(AXES) or kind not in ("rotation", "position"):
+        raise ValueError(f"{channel!r} is no channel")
+    return axis, kind

@@ -1,7 +1,4 @@
-"""A motion capture as its file tells it: joints by foreign names, in the file's own unit and axes.
-
-`bvh.py` and `acclaim.py` read it; `humans.py` finds the 17 joints in it.
-"""
+"""`Capture`: motion capture as in its file, which `read_bvh` and `read_acclaim` return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,28 +9,28 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class Capture:
-    """Where the joints of a figure were.
+    """Joints over time under the names of the file, in its unit and axes.
 
     Attributes:
-        joints: The file's names. In BVH a name stands where its bone begins (the end of the last
-            bone of a limb is that name with "End"), in ASF where its bone ends.
+        joints: Names. In BVH a name is that of a bone's start (the end site of a limb has that
+            name with "End"), in ASF that of its end.
         parents: For each joint the index of its parent, -1 for a root; parents come first.
         xyz: Positions, in the unit and axes of the file.
-        turns: Rotations from the joint's axes to the world's.
+        rotations: From the joint's axes to the world's.
         fps: Frames per second.
     """
 
     joints: tuple[str, ...]
     parents: tuple[int, ...]
     xyz: Float[np.ndarray, "t n 3"]
-    turns: Float[np.ndarray, "t n 3 3"]
+    rotations: Float[np.ndarray, "t n 3 3"]
     fps: float
 
 
-def turned(
+def compose_rotations(
     parents: Sequence[int], local: Float[np.ndarray, "t n 3 3"]
 ) -> Float[np.ndarray, "t n 3 3"]:
-    """Rotations in the world, from rotations each relative to the parent's."""
+    """Return rotations in the world of rotations relative to the parent."""
     world = local.copy()
     for joint, parent in enumerate(parents):
         if parent >= 0:
@@ -41,9 +38,11 @@ def turned(
     return world
 
 
-def placed(parents: Sequence[int], steps: Float[np.ndarray, "t n 3"]) -> Float[np.ndarray, "t n 3"]:
-    """Positions in the world, from the step that leads to each joint from its parent."""
-    xyz = steps.copy()
+def sum_offsets(
+    parents: Sequence[int], offsets: Float[np.ndarray, "t n 3"]
+) -> Float[np.ndarray, "t n 3"]:
+    """Return positions in the world of offsets from the parent, in the axes of the world."""
+    xyz = offsets.copy()
     for joint, parent in enumerate(parents):
         if parent >= 0:
             xyz[:, joint] += xyz[:, parent]

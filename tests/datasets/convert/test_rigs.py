@@ -8,7 +8,7 @@ from paths import DATA
 
 from tcpformer.datasets.convert.cleaning import UNITS
 from tcpformer.datasets.convert.rigs import find_joints, to_h36m
-from tcpformer.io.bvh_read import read_bvh
+from tcpformer.io.bvh import read_bvh
 from tcpformer.skeleton import H36M
 
 MIXAMO = "Hips Spine Spine1 Spine2 Neck Head HeadTop_End LeftShoulder LeftArm LeftForeArm LeftHand \
@@ -108,5 +108,5 @@ def test_to_h36m_adds_the_end_of_the_head() -> None:
     assert notes == ("the head bone has no end: made one",)
     head = capture.joints.index("head")
     bone = xyz[:, H36M.index["Head"]] - xyz[:, H36M.index["Neck"]]
-    seen = np.einsum("txy,tx->ty", capture.turns[:, head], bone)
+    seen = np.einsum("txy,tx->ty", capture.rotations[:, head], bone)
     np.testing.assert_allclose(seen, np.broadcast_to([0, 10.8, 0], seen.shape), atol=0.2)

@@ -78,7 +78,9 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
     if "Head" not in at or _length(xyz["Head"] - xyz["Neck"]) < 0.1 * HEAD_LENGTH * trunk:
         rest = _rest_bone(capture, at["Neck"])
         straight = np.where(np.abs(rest) == np.abs(rest).max(), np.sign(rest), 0)
-        xyz["Head"] = xyz["Neck"] + HEAD_LENGTH * trunk * (capture.turns[:, at["Neck"]] @ straight)
+        xyz["Head"] = xyz["Neck"] + HEAD_LENGTH * trunk * (
+            capture.rotations[:, at["Neck"]] @ straight
+        )
         notes += ("the head bone has no end: made one",)
     if {"lradius", "lfingerbase"} & {_simplify(name) for name in capture.joints}:
         for side in "LR":
@@ -131,7 +133,7 @@ def _restore_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...
     lost = below >= 0 and len(children) > 1 and not np.abs(steps).max() > 0
     if not lost:
         return capture, ()
-    bone = capture.turns[:, chest] @ _rest_bone(capture, chest)
+    bone = capture.rotations[:, chest] @ _rest_bone(capture, chest)
     xyz = capture.xyz.copy()
     for i in range(len(capture.joints)):
         if chest in _ancestors(capture, i):
@@ -176,7 +178,7 @@ def _ancestors(capture: Capture, joint: int) -> list[int]:
 def _rest_bone(capture: Capture, joint: int) -> Float[np.ndarray, "3"]:
     """Return the bone that leads to a joint, in the rest pose."""
     parent = capture.parents[joint]
-    return capture.turns[0, parent].T @ (capture.xyz[0, joint] - capture.xyz[0, parent])
+    return capture.rotations[0, parent].T @ (capture.xyz[0, joint] - capture.xyz[0, parent])
 
 
 def _length(bone: Track) -> float:

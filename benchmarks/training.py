@@ -32,20 +32,19 @@ from model import gflop, held, limits, machine  # noqa: E402
 from tcpformer.models.layers import JOINTS  # noqa: E402
 from tcpformer.models.tcpformer import Config, TCPFormer  # noqa: E402
 from tcpformer.runtime.memory import keep_freed_memory  # noqa: E402
-from tcpformer.training.config import PRESETS  # noqa: E402
 from tcpformer.training.hardware import HardwareConfig, wrap_layers  # noqa: E402
-from tcpformer.training.train import Objective  # noqa: E402
+from tcpformer.training.losses import Objective  # noqa: E402
+from tcpformer.training.presets import PRESETS  # noqa: E402
 
 
 def _joints() -> Config:
-    """The packaged network without its layers of whole poses, which no textbook has."""
+    """Return the packaged network without its pose layers, which the textbook lacks."""
     network = PRESETS["open"].network
-    assert isinstance(network, Config)
     return replace(network, pose_layers=0, rotary_poses=False)
 
 
 SIZES = {
-    "packaged": (_joints(), PRESETS["open"].batch),
+    "packaged": (_joints(), PRESETS["open"].batch_size),
     "full": (Config(depth=2), 1),
 }
 """Network, and clips of a step; of the full size 2 of the 16 layers, which cost what others do and
@@ -92,7 +91,8 @@ def step_of(job: Job) -> Callable[[], float]:
     for name, parameter in model.named_parameters():
         if name.endswith(".gain"):
             parameter.data.fill_(0.1)  # every branch counts
-    flags = {job.form: True} if job.form in ("compile", "recompute") else {}
+    names = {"compile": "compile", "recompute": "activation_checkpointing"}
+    flags = {names[job.form]: True} if job.form in names else {}
     wrap_layers(model, HardwareConfig(device="cpu", tracker="none", **flags))
     objective = Objective(Textbook(model) if "textbook" in job.form else model, PRESETS["open"])
     parts = 4 if job.form == "accumulate" else 1

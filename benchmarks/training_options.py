@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 
-from tcpformer.training.config import PRESETS
 from tcpformer.training.hardware import HardwareConfig
+from tcpformer.training.presets import PRESETS
 from tcpformer.training.train import train
 
 WARM_UP = 5
@@ -31,10 +31,10 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain float32": ({}, {}),
     "bf16": ({}, {"precision": "bf16"}),
     "compile": ({}, {"compile": True}),
-    "recompute": ({}, {"recompute": True}),
-    "moving average": ({"average": 0.999}, {}),
-    "gradient clipping": ({"clip_gradient": 1.0}, {}),
-    "4 clips, 4 times": ({"batch": 4, "accumulate": 4}, {}),
+    "recompute": ({}, {"activation_checkpointing": True}),
+    "moving average": ({"ema_decay": 0.999}, {}),
+    "gradient clipping": ({"grad_clip_norm": 1.0}, {}),
+    "4 clips, 4 times": ({"batch_size": 4, "grad_accum_steps": 4}, {}),
 }
 """Changes of the plan and of the machine."""
 
@@ -44,7 +44,12 @@ def measure(option: str, data: str, steps: int) -> dict[str, float]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     of_plan, of_machine = OPTIONS[option]
-    how = {"clip_gradient": 0.0, "average": 0.0, "select": "last", "accumulate": 1}
+    how = {
+        "grad_clip_norm": 0.0,
+        "ema_decay": 0.0,
+        "checkpoint_selection": "last",
+        "grad_accum_steps": 1,
+    }
     plan = replace(PRESETS["open"], steps=steps, **how)
     machine = HardwareConfig(device="cpu", tracker="none", **of_machine)
     times: list[float] = []

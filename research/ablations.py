@@ -333,9 +333,14 @@ def run(
     if table == "systems":
         results = compare(small_systems(), options.out, options, report=print)
     else:
-        size = {"frames": options.frames_per_clip, "depth": options.depth, "width": options.width}
-        # Without the pose embedding, networks hardly differ after a million frames.
-        base = Hybrid(**size, heads=4, representation=256, pose_embedding=True)
+        base = Hybrid(
+            frames=options.frames_per_clip,
+            depth=options.depth,
+            width=options.width,
+            heads=4,
+            representation=256,
+            pose_embedding=True,  # without it, networks hardly differ after a million frames
+        )
         results = [ablate(table, base, options.out, options, report=print)]
     for result in results:
         result.write(options.out)

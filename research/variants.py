@@ -214,7 +214,8 @@ class Row:
                 f"frames must be a multiple of {self.frames_per_proxy}, got {base.frames}."
             )
         proxy_frames = None if self.frames_per_proxy == 3 else frames
-        return Config(**(asdict(base) | {"proxy_frames": proxy_frames} | self.changes))
+        fields: dict[str, Any] = asdict(base) | {"proxy_frames": proxy_frames} | self.changes
+        return Config(**fields)
 
 
 def _row(p1: float, p2: float, frames_per_proxy: int = 3, **changes: Any) -> Row:

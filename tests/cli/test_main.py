@@ -16,7 +16,7 @@ from commands import refused, run, written
         ((), ["lift", "info", "evaluate", "train"]),
         (("lift",), ["--out", "--height", "--checkpoint-protocol", "A video; or keypoints"]),
         (("evaluate",), ["--data", "--known-focal"]),
-        (("train",), ["--plan.network.frames", "Clip length", "h36m-243", "--machine.device"]),
+        (("train",), ["--config.network.frames", "Clip length", "h36m-243", "--hardware.device"]),
         (("data",), ["check", "mocap", "open"]),
         (("data", "check"), ["One npz per sequence"]),
     ],

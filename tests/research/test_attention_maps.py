@@ -1,4 +1,4 @@
-"""Attention maps are those of the forward pass; their picture shows them."""
+"""Attention maps: those of the forward pass, and their picture."""
 
 import sys
 from pathlib import Path
@@ -10,8 +10,9 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from research.attention_maps import LayerMaps, attention_maps
-from research.draw_attention import draw_attention
+from research.attention_maps import LayerMaps, attention_maps, draw_attention, main
+from research.variants import Config as VariantConfig
+from research.variants import VariantTCPFormer
 from tcpformer.models.tcpformer import Config, ProxyAttention, TCPFormer
 
 FRAMES, HEADS = 9, 4
@@ -38,7 +39,7 @@ def three(maps: LayerMaps) -> list[Tensor]:
     return [maps.self_attention, maps.proxy, maps.mix]
 
 
-def test_rows_are_shares(model: TCPFormer, x: Tensor) -> None:
+def test_attention_maps_have_rows_that_sum_to_1(model: TCPFormer, x: Tensor) -> None:
     layers = attention_maps(model, x)
     assert len(layers) == 3
     for m in (m for maps in layers for m in three(maps)):
@@ -51,7 +52,7 @@ def test_rows_are_shares(model: TCPFormer, x: Tensor) -> None:
 
 
 @torch.no_grad()
-def test_the_mix_is_what_pam_applies(model: TCPFormer, x: Tensor) -> None:
+def test_mix_is_what_pam_applies(model: TCPFormer, x: Tensor) -> None:
     passed: list[tuple[ProxyAttention, Tensor, Tensor]] = []
 
     def keep(pam: ProxyAttention, given: tuple[Tensor, ...], out: Tensor) -> None:
@@ -68,7 +69,7 @@ def test_the_mix_is_what_pam_applies(model: TCPFormer, x: Tensor) -> None:
         torch.testing.assert_close(wanted, out, atol=1e-5, rtol=1e-5)
 
 
-def test_permuted_frames_permute_the_maps(model: TCPFormer, x: Tensor) -> None:
+def test_attention_maps_permute_with_frames(model: TCPFormer, x: Tensor) -> None:
     order = torch.randperm(FRAMES)
     for one, other in zip(
         attention_maps(model, x), attention_maps(model, x[:, order]), strict=True
@@ -78,14 +79,14 @@ def test_permuted_frames_permute_the_maps(model: TCPFormer, x: Tensor) -> None:
             torch.testing.assert_close(permuted, wanted, atol=1e-5, rtol=0)
 
 
-def test_averages(model: TCPFormer, x: Tensor) -> None:
+def test_averaged(model: TCPFormer, x: Tensor) -> None:
     maps = attention_maps(model, x)[1]
     for m, whole, one in zip(three(maps), maps.averaged(), maps.averaged(joint=4), strict=True):
         np.testing.assert_allclose(whole, m.numpy().mean(axis=(0, 1, 2)), atol=1e-6)
         np.testing.assert_allclose(one, m.numpy()[:, 4].mean(axis=(0, 1)), atol=1e-6)
 
 
-def test_looking_leaves_no_trace(model: TCPFormer, x: Tensor) -> None:
+def test_attention_maps_leave_no_hooks(model: TCPFormer, x: Tensor) -> None:
     def hooks() -> int:
         return sum(len(m._forward_pre_hooks) + len(m._forward_hooks) for m in model.modules())
 
@@ -98,14 +99,14 @@ def test_looking_leaves_no_trace(model: TCPFormer, x: Tensor) -> None:
     assert hooks() == 0
 
 
-def test_refuses_a_network_without_pam(x: Tensor) -> None:
-    config = Config(frames=FRAMES, depth=1, width=8, heads=1, modules="pum+pim")
-    with pytest.raises(ValueError, match="expected modules='all'"):
-        attention_maps(TCPFormer(config), x)
+def test_attention_maps_refuse_a_network_without_pam(x: Tensor) -> None:
+    config = VariantConfig(frames=FRAMES, depth=1, width=8, heads=1, modules="pum+pim")
+    with pytest.raises(ValueError, match="expected a network with PAM"):
+        attention_maps(VariantTCPFormer(config), x)
 
 
-def test_the_picture_shows_the_weights(tmp_path: Path) -> None:
-    """The same colours for one layer's weights and for another's a hundredth of them."""
+def test_draw_attention_shows_the_weights(tmp_path: Path) -> None:
+    """The same colors for one layer's weights and for another's a hundredth of them."""
     pytest.importorskip("matplotlib")
     path = tmp_path / "maps.png"
     maps = np.stack([np.eye(5), np.zeros((5, 5)), np.zeros((5, 5))])
@@ -121,7 +122,7 @@ def test_the_picture_shows_the_weights(tmp_path: Path) -> None:
 
 
 def share_of_bright(picture: np.ndarray) -> float:
-    """Of the pixels in either end of the colour scale, how many are in the upper."""
+    """Return the share of the brightest color among pixels of either end of the scale."""
     bright, dark = (
         (abs(picture.astype(int) - bgr) < 10).all(axis=-1).sum()
         for bgr in ((37, 231, 253), (84, 1, 68))
@@ -130,14 +131,36 @@ def share_of_bright(picture: np.ndarray) -> float:
     return float(bright / (bright + dark))
 
 
-def test_drawing_nothing_is_refused(tmp_path: Path) -> None:
+def test_draw_attention_refuses_no_maps(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     with pytest.raises(ValueError, match="at least one layer"):
         draw_attention({}, tmp_path / "maps.png")
     assert not list(tmp_path.iterdir())
 
 
-def test_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draw_attention_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'tcpformer\[research\]'"):
         draw_attention({1: np.ones((3, 2, 2))}, tmp_path / "maps.png")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--joint", "LWrist"], None),
+        (["--joint", "Tail"], "joint must be one of"),
+        (["--layers", "7"], "layers must be from 1 to"),
+    ],
+)
+def test_main_draws_attention_of_keypoints(
+    options: list[str], words: str | None, walking: Path, tiny: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "attention.png"
+    arguments = [str(walking), "--weights", str(tiny), "--out", str(out), *options]
+    if words is not None:
+        with pytest.raises(ValueError, match=words):
+            main(arguments)
+        assert not out.exists()
+        return
+    main(arguments)
+    assert out.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Networks in the same time: what each gets, and the whole road with tiny ones."""
+"""Networks trained for the same time: what each gets, and a run with tiny ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +10,18 @@ from paths import EXCERPT
 from research import equal_time as module
 from research.equal_time import Rules, Stage, contest, contestants
 from tcpformer.models import build, inputs_of
-from tcpformer.models.tcpformer import Config
+from tcpformer.models.hybrid import Config
 from tcpformer.training.config import TrainConfig
 from tcpformer.training.hardware import HardwareConfig
 
 BOTH = Config(frames=3, depth=1, width=8, heads=1, representation=8, pose_layers=1)
-POSES = BOTH.whole_poses
+POSES = BOTH.pose_transformer
 
 
-def test_the_published_ones_are_of_the_packaged_size_and_all_see_the_same() -> None:
+def test_contestants_have_one_size_and_input() -> None:
     models = {name: build(stages[-1].network) for name, stages in contestants().items()}
     sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
-    whole = sizes["TCPFormer with whole poses"]
+    whole = sizes["TCPFormer with pose transformer"]
     for name in ("PoseFormerV2", "StridedTransformer"):
         for frames in (9, 27):
             assert models[f"{name}, {frames} frames"].config.frames == frames
@@ -29,7 +29,7 @@ def test_the_published_ones_are_of_the_packaged_size_and_all_see_the_same() -> N
     assert {inputs_of(model) for model in models.values()} == {3}
 
 
-def test_each_gets_the_time_and_stages_share_it(
+def test_contest_gives_each_network_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs: list[TrainConfig] = []
@@ -39,7 +39,10 @@ def test_each_gets_the_time_and_stages_share_it(
         configs.append(config)
 
     scores = {"frames": 10.0, "mpjpe": 50.0}
-    monkeypatch.setattr(module, "pace", lambda config, *rest: 0.5 if config.init_from is None else 2.0)
+    monkeypatch.setattr(
+        module, "seconds_per_step", lambda config, *rest: 0.5 if config.network == POSES else 2.0
+    )
+    monkeypatch.setattr(module, "_converted", lambda weights, *rest: weights)
     monkeypatch.setattr(module, "train", note)
     monkeypatch.setattr(module, "_score", lambda *rest: {"clean": scores, "noisy": scores})
     first, then = Stage(network=POSES, share=0.75), Stage(network=BOTH, share=0.25, batch_size=4)
@@ -47,7 +50,11 @@ def test_each_gets_the_time_and_stages_share_it(
     rules = Rules(data=tmp_path, benchmark=tmp_path, minutes=10.0)
     table = contest(systems, tmp_path, rules)
     assert [config.steps for config in configs] == [1200, 900, 75]
-    assert [config.init_from for config in configs] == [None, None, str(tmp_path / "two/stage_0_900/weights")]
+    assert [config.init_from for config in configs] == [
+        None,
+        None,
+        str(tmp_path / "two/stage_0_900/weights"),
+    ]
     assert f"| {1200 * 64 * 3:,} | 50.0 |" in table
     assert f"| {900 * 64 * 3 + 75 * 4 * 3:,} | 50.0 |" in table
     contest(systems, tmp_path, rules)
@@ -56,17 +63,21 @@ def test_each_gets_the_time_and_stages_share_it(
     assert configs[3:] == [replace(configs[0], steps=600)], "in another time it is another run"
 
 
-def test_the_whole_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contest_trains_and_scores_in_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mocap_file(tmp_path / "m.npz")
-    monkeypatch.setattr(module, "pace", lambda *rest: 30.0)
+    monkeypatch.setattr(module, "seconds_per_step", lambda *rest: 30.0)
     stages = [
         Stage(network=POSES, share=0.5, batch_size=2),
         Stage(network=BOTH, share=0.5, batch_size=2),
     ]
-    rules = Rules(data=tmp_path / "m.npz", benchmark=EXCERPT, minutes=2.0, every=16)
+    rules = Rules(data=tmp_path / "m.npz", benchmark=EXCERPT, minutes=2.0, view_step=16)
     table = contest({"tiny": stages}, tmp_path, rules)
     clean, noisy = table.split("\n\n")
-    assert clean.startswith("| clean 2D | parameters | frames seen | MPJPE | N-MPJPE | P-MPJPE |")
+    assert clean.startswith(
+        "| clean 2D | parameters | training frames | MPJPE | N-MPJPE | P-MPJPE |"
+    )
     size = sum(p.numel() for p in build(BOTH).parameters())
     assert f"| tiny | {size:,} | {4 * 2 * 3} |" in noisy
     assert (tmp_path / "tiny/stage_1_2/weights").exists()

@@ -1,8 +1,8 @@
 """The paper's variants: every row of its tables is a network that trains, saves and loads."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from research.attention_maps import attention_maps
-from research.variants import TABLES, Init, Mixing, Row, Variant, build
-from tcpformer.models.tcpformer import Config, TCPFormer
+from research.variants import TABLES, Config, Init, Mixing, VariantTCPFormer
+from tcpformer.models.checkpoint import load_model, save_model
+from tcpformer.models.tcpformer import TCPFormer
 
 SIZES: dict[str, Any] = {"depth": 1, "width": 8, "heads": 2, "representation": 8}
 BASE = Config(frames=18, **SIZES)
@@ -20,10 +21,10 @@ ROWS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row 
 X = torch.randn(2, 18, 17, 3, generator=torch.Generator().manual_seed(1))
 
 
-def made(config: Config, variant: Variant, seed: int = 0) -> TCPFormer:
-    """A network of which every branch speaks."""
+def made(config: Config, seed: int = 0, **changes: Any) -> VariantTCPFormer:
+    """Build a network with an effect of every branch."""
     torch.manual_seed(seed)
-    model = build(config, variant)
+    model = VariantTCPFormer(replace(config, **changes))
     for name, parameter in model.named_parameters():
         if name.endswith(".gain"):
             nn.init.constant_(parameter, 0.1)
@@ -31,51 +32,48 @@ def made(config: Config, variant: Variant, seed: int = 0) -> TCPFormer:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_row_trains_all_that_it_may(name: str) -> None:
+def test_every_row_trains_all_its_weights(name: str) -> None:
     row = ROWS[name]
-    model = made(row.config(BASE), row.variant)
+    model = made(row.config(BASE))
     y = model(X)
     assert y.shape == X.shape
     y.pow(2).sum().backward()
     still = {n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()}
-    fixed = {"exchanges.0.pam.trust"} if row.variant.mixing == "0 fixed" else set()
+    fixed = {"exchanges.0.pam.mix_logit"} if row.changes.get("mixing") == "0 fixed" else set()
     assert still == fixed
 
 
 @pytest.mark.parametrize("name", ROWS)
 @torch.inference_mode()
-def test_every_row_survives_saving(name: str) -> None:
-    row = ROWS[name]
-    said = json.loads(json.dumps(asdict(row.variant)))
-    model, again = made(row.config(BASE), row.variant), made(row.config(BASE), Variant(**said), 1)
-    assert not torch.equal(model(X), again(X))
-    again.load_state_dict(model.state_dict())
-    assert torch.equal(model(X), again(X))
+def test_every_row_is_saved_and_loaded(name: str, tmp_path: Path) -> None:
+    model = made(ROWS[name].config(BASE)).eval()
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+    assert loaded.config == model.config
+    assert torch.equal(model(X), loaded(X))
 
 
-def test_no_change_is_the_network_itself() -> None:
+def test_variant_without_changes_is_tcpformer() -> None:
     torch.manual_seed(0)
     plain = TCPFormer(BASE).state_dict()
-    torch.testing.assert_close(
-        made(BASE, Variant()).state_dict() | gains(plain), plain, rtol=0, atol=0
-    )
+    torch.testing.assert_close(made(BASE).state_dict() | gains(plain), plain, rtol=0, atol=0)
 
 
 def gains(state: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in state.items() if k.endswith(".gain")}
 
 
-def test_a_network_has_one_error_in_all_tables() -> None:
-    seen: dict[object, tuple[float, float]] = {}
+def test_tables_agree_on_the_error_of_a_network() -> None:
+    errors: dict[Config, tuple[float, float]] = {}
     for row in ROWS.values():
-        key = (row.modules, row.frames_per_proxy, row.variant)
-        assert seen.setdefault(key, (row.p1, row.p2)) == (row.p1, row.p2)
-    assert seen["all", 3, Variant()] == (37.9, 31.7)
+        key = row.config(BASE)
+        assert errors.setdefault(key, (row.p1, row.p2)) == (row.p1, row.p2)
+    assert errors[BASE] == (37.9, 31.7)
     assert len(ROWS) == 18
-    assert len(seen) == 18 - 3  # the whole network three times, the one without PAM twice
+    assert len(errors) == 18 - 3  # the whole network three times, the one without PAM twice
 
 
-def test_proxies_have_the_paper_s_lengths() -> None:
+def test_proxies_have_the_lengths_of_the_paper() -> None:
     base = Config(frames=243)
     lengths = {row.config(base).proxy_length for row in TABLES["proxy"].values()}
     assert lengths == {27, 81, 243}
@@ -85,10 +83,10 @@ def test_proxies_have_the_paper_s_lengths() -> None:
 @pytest.mark.parametrize(
     ("init", "fourth"), [("gaussian", 3.0), ("uniform", 1.8), ("laplace", 6.0)]
 )
-def test_proxies_differ_in_the_shape_of_their_distribution_only(init: Init, fourth: float) -> None:
+def test_proxy_init_sets_the_shape_of_the_distribution(init: Init, fourth: float) -> None:
     torch.manual_seed(0)
     config = Config(frames=9, proxy_frames=200, depth=1, width=64, heads=1, representation=8)
-    proxy = build(config, Variant(proxy_init=init)).proxy.detach()
+    proxy = VariantTCPFormer(replace(config, proxy_init=init)).proxy.detach()
     assert proxy.mean().abs() < 0.01
     assert (proxy.std() - 1).abs() < 0.01
     assert proxy.pow(4).mean().item() == pytest.approx(fourth, rel=0.03)
@@ -97,8 +95,8 @@ def test_proxies_differ_in_the_shape_of_their_distribution_only(init: Init, four
 def draws(mixing: Mixing) -> Iterator[float]:
     torch.manual_seed(0)
     config = Config(frames=3, depth=40, width=1, heads=1, representation=1)
-    for name, parameter in build(config, Variant(mixing=mixing)).named_parameters():
-        if name.endswith("trust"):
+    for name, parameter in VariantTCPFormer(replace(config, mixing=mixing)).named_parameters():
+        if name.endswith("mix_logit"):
             yield parameter.item()
 
 
@@ -106,7 +104,7 @@ def draws(mixing: Mixing) -> Iterator[float]:
     ("mixing", "low", "high"),
     [("(0, 1)", 0, 1), ("(-1, 0)", -1, 0), ("(-1, 1)", -1, 1), ("0", 0, 0), ("0 fixed", 0, 0)],
 )
-def test_mixing_starts_where_it_says(mixing: Mixing, low: float, high: float) -> None:
+def test_mixing_sets_the_start(mixing: Mixing, low: float, high: float) -> None:
     drawn = list(draws(mixing))
     assert len(drawn) == 40
     assert low <= min(drawn) <= low + 0.2 * (high - low)
@@ -115,7 +113,7 @@ def test_mixing_starts_where_it_says(mixing: Mixing, low: float, high: float) ->
 
 @pytest.mark.parametrize(("mixing", "moves"), [("0", True), ("0 fixed", False)])
 def test_mixing_is_trained_unless_fixed(mixing: Mixing, moves: bool) -> None:
-    model = made(BASE, Variant(mixing=mixing))
+    model = made(BASE, mixing=mixing)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     model(X).pow(2).sum().backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -127,11 +125,11 @@ def test_mixing_is_trained_unless_fixed(mixing: Mixing, moves: bool) -> None:
 @pytest.mark.parametrize(
     "change", [{"proxy_init": "laplace"}, {"mixing": "0"}, {"joints": "apart"}]
 )
-def test_one_seed_gives_the_same_other_weights(change: dict[str, Any]) -> None:
-    plain, changed = made(BASE, Variant()), made(BASE, Variant(**change))
+def test_variants_of_one_seed_share_other_weights(change: dict[str, Any]) -> None:
+    plain, changed = made(BASE), made(BASE, **change)
     own = {
         "proxy_init": "proxy",
-        "mixing": "exchanges.0.pam.trust",
+        "mixing": "exchanges.0.pam.mix_logit",
         "joints": "joint_position",
     }[next(iter(change))]
     differ = {k for k, v in plain.state_dict().items() if not v.equal(changed.state_dict()[k])}
@@ -140,9 +138,9 @@ def test_one_seed_gives_the_same_other_weights(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("joints", "alike"), [("alike", True), ("apart", False)])
 @torch.inference_mode()
-def test_joints_are_exchangeable_at_the_start_unless_told_apart(joints: Any, alike: bool) -> None:
+def test_joints_are_exchangeable_at_the_start_unless_apart(joints: Any, alike: bool) -> None:
     """With proxies that are alike too: each joint draws its own."""
-    model, order = made(BASE, Variant(joints=joints)), torch.randperm(17)
+    model, order = made(BASE, joints=joints), torch.randperm(17)
     model.proxy.data = model.proxy.data[:, :1].expand_as(model.proxy).clone()
     gap = (model(X[:, :, order]) - model(X)[:, :, order]).abs().max()
     assert (gap < 1e-4) == alike
@@ -150,39 +148,33 @@ def test_joints_are_exchangeable_at_the_start_unless_told_apart(joints: Any, ali
 
 @pytest.mark.parametrize("operators", [{}, {"pum": "mlp"}, {"pim": "mlp"}])
 @torch.inference_mode()
-def test_only_an_mlp_along_time_knows_the_order(operators: dict[str, Any]) -> None:
-    model, order = made(NO_PAM, Variant(**operators)), torch.arange(17, -1, -1)
+def test_only_an_mlp_along_time_depends_on_the_order(operators: dict[str, Any]) -> None:
+    model, order = made(NO_PAM, **operators), torch.arange(17, -1, -1)
     gap = (model(X[:, order]) - model(X)[:, order]).abs().max()
     assert (gap > 1e-4) == bool(operators)
 
 
 @pytest.mark.parametrize(
-    ("config", "variant", "words"),
+    ("config", "change", "words"),
     [
-        (BASE, {"pum": "mlp"}, "modules='pum\\+pim', got 'all'"),
-        (BASE, {"pim": "mlp"}, "modules='pum\\+pim', got 'all'"),
-        (NO_PAM, {"mixing": "0"}, "modules='all', got 'pum\\+pim'"),
+        (BASE, {"pum": "mlp"}, r"modules='pum\+pim', got 'all'"),
+        (BASE, {"pim": "mlp"}, r"modules='pum\+pim', got 'all'"),
+        (NO_PAM, {"mixing": "0"}, r"modules='all', got 'pum\+pim'"),
+        (NO_PAM, {"local_branch": True}, r"local_branch needs all modules"),
+        (BASE, {"mixing": "(0,1)"}, r"mixing must be one of .*'\(0, 1\)'.*, got '\(0,1\)'"),
     ],
 )
-def test_refuses_what_would_do_nothing(config: Config, variant: dict[str, Any], words: str) -> None:
+def test_config_refuses(config: Config, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        build(config, Variant(**variant))
+        replace(config, **change)
 
 
-def test_knows_its_choices() -> None:
-    variant = Variant()
-    object.__setattr__(variant, "mixing", "(0,1)")  # around the type check of the tests
-    with pytest.raises(ValueError, match=r"mixing must be one of .*'\(0, 1\)'.*, got '\(0,1\)'"):
-        variant.__post_init__()
-
-
-def test_a_row_refuses_a_clip_that_it_cannot_split() -> None:
+def test_row_refuses_a_clip_that_it_cannot_divide() -> None:
     with pytest.raises(ValueError, match="multiple of 9, got 12"):
         TABLES["proxy"]["T/9, Gaussian"].config(Config(frames=12))
 
 
 def test_every_choice_is_in_a_table() -> None:
-    variants = [row.variant for row in ROWS.values()]
-    assert {v.proxy_init for v in variants} == set(get_args(Init))
-    assert {v.mixing for v in variants} == set(get_args(Mixing))
-    assert all(isinstance(row, Row) for row in ROWS.values())
+    configs = [row.config(BASE) for row in ROWS.values()]
+    assert {config.proxy_init for config in configs} == set(get_args(Init))
+    assert {config.mixing for config in configs} == set(get_args(Mixing))

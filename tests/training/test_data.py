@@ -1,18 +1,20 @@
-"""Sources: what is trained on and judged by, whatever the data."""
+"""Training clips and validation clips of every kind of data."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import pytest
-from tcpformer.datasets.clip_batch import ClipBatch
+import torch
 from trainings import MOCAP, OWN, data_of, shrunk
 
+from tcpformer.datasets.clip_batch import ClipBatch
 from tcpformer.skeleton import H36M
 from tcpformer.training import data as sources
 from tcpformer.training.config import Data, TrainConfig
-from tcpformer.training.data import VideoSource, open_source
+from tcpformer.training.data import ProcessBatches, VideoSource, open_source
 
 SH, CPN, THREED = (
     shrunk("h36m-81"),
@@ -24,7 +26,7 @@ CONFIGS = {"mocap": MOCAP, "own": OWN, "h36m-sh": SH, "h36m-cpn": CPN, "3dhp": T
 
 
 @pytest.fixture(autouse=True)
-def _few_clips_to_judge_by(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_val_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "VALIDATION_CLIPS", 64)
 
 
@@ -44,7 +46,7 @@ def arrays(clips: ClipBatch) -> tuple[np.ndarray, ...]:
 
 
 @pytest.mark.parametrize("kind", get_args(Data))
-def test_a_batch_depends_on_its_number_and_the_seed_alone(kind: Data, folder: Path) -> None:
+def test_batch_depends_on_number_and_seed(kind: Data, folder: Path) -> None:
     config, data = CONFIGS[kind], data_of(kind, folder / kind)
     one, other = open_source(config, data), open_source(config, data)
     first, again = one.batch(3, 4), (other.batch(2, 4), other.batch(3, 4))[1]
@@ -56,7 +58,7 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(kind: Data, folder: Pa
     assert (one.batch(4, 4).xyc != first.xyc).any()
 
 
-def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
+def test_batch_of_camera_domains_differs_and_is_reproducible(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
     plain, filmed = (open_source(config, data).batch(3, 4) for config in (MOCAP, FILMED))
     assert (plain.xyc != filmed.xyc).any()
@@ -67,7 +69,7 @@ def test_footage_changes_what_is_seen_and_is_repeatable(folder: Path) -> None:
     assert (reseeded.xyc != filmed.xyc).any()
 
 
-def test_mixed_footage_is_half_of_each(folder: Path) -> None:
+def test_batch_of_mixed_domain_is_half_of_each(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
     mixed = open_source(replace(MOCAP, camera_domain="mixed"), data)
     plain, filmed = open_source(MOCAP, data).batch(3, 3), open_source(FILMED, data).batch(3, 2)
@@ -78,8 +80,8 @@ def test_mixed_footage_is_half_of_each(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("footage", ["benchmark-like", "as-filmed"])
-@pytest.mark.parametrize("field", ["grafts", "tilts"])
-def test_new_poses_are_for_training_and_not_for_judging(
+@pytest.mark.parametrize("field", ["limb_swap_prob", "tilt_prob"])
+def test_augmentation_leaves_val_clips_unchanged(
     footage: Literal["benchmark-like", "as-filmed"], field: str, folder: Path
 ) -> None:
     data = data_of("mocap", folder / "mocap")
@@ -88,11 +90,11 @@ def test_new_poses_are_for_training_and_not_for_judging(
     assert (plain.batch(0, 8).xyz != new.batch(0, 8).xyz).any()
     for a, b in zip(arrays(new.batch(0, 8)), arrays(new.batch(0, 8)), strict=True):
         np.testing.assert_array_equal(a, b)
-    for kind, judge in plain.val_clips.items():
-        np.testing.assert_array_equal(judge.xyz, new.val_clips[kind].xyz)
+    for kind, clips in plain.val_clips.items():
+        np.testing.assert_array_equal(clips.xyz, new.val_clips[kind].xyz)
 
 
-def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Path) -> None:
+def test_val_clips_are_the_same_for_all_camera_domains(folder: Path) -> None:
     data = data_of("mocap", folder / "mocap")
     one, other = (open_source(config, data).val_clips for config in (MOCAP, FILMED))
     for kind in ("clean", "noisy"):
@@ -100,14 +102,17 @@ def test_judges_of_the_benchmarks_kind_are_the_same_for_both_footages(folder: Pa
     assert (other["filmed"].xyc[..., 2] == 0).any()
 
 
-def test_every_pass_holds_every_clip_once(folder: Path) -> None:
+def test_every_epoch_has_every_clip_once(folder: Path) -> None:
     """Whatever the size of the batches, also where it does not divide the pass."""
     source = opened(OWN, folder)
-    known = source.footage.cut_clips(source.cuts, 9, "centered-camera").xyz
+    known = source.videos.cut_clips(source.starts, 9, "centered-camera").xyz
     for turn in range(2):
-        rows = [source.batch(n, 1) for n in range(turn * source.epoch, (turn + 1) * source.epoch)]
+        rows = [
+            source.batch(n, 1)
+            for n in range(turn * source.clips_per_epoch, (turn + 1) * source.clips_per_epoch)
+        ]
         seen = [unmirrored(clips.xyz[0], known) for clips in rows]
-        assert sorted(seen) == list(range(source.epoch))
+        assert sorted(seen) == list(range(source.clips_per_epoch))
     one = [source.batch(n, 3) for n in range(8)]
     other = [source.batch(n, 12) for n in range(2)]
     np.testing.assert_array_equal(
@@ -124,27 +129,27 @@ def unmirrored(xyz: np.ndarray, known: np.ndarray) -> int:
 
 def test_half_of_the_clips_are_mirrored(folder: Path) -> None:
     source = opened(OWN, folder)
-    turned = np.concatenate([source._pass(turn)[:, 2] for turn in range(40)])
+    turned = np.concatenate([source._shuffled(turn)[:, 2] for turn in range(40)])
     assert 0.4 < turned.mean() < 0.6
-    rows = source._pass(0)
-    plain = source.footage.cut_clips(rows[:, :2], 9, "centered-camera").xyz
-    batch = source.batch(0, source.epoch).xyz
+    rows = source._shuffled(0)
+    plain = source.videos.cut_clips(rows[:, :2], 9, "centered-camera").xyz
+    batch = source.batch(0, source.clips_per_epoch).xyz
     same = [np.array_equal(a, b) for a, b in zip(batch, plain, strict=True)]
     np.testing.assert_array_equal(same, rows[:, 2] == 0)
 
 
-def test_clips_begin_a_third_of_a_clip_apart_or_as_asked(folder: Path) -> None:
-    starts = opened(OWN, folder).cuts[:, 1]
+def test_hop_is_a_third_of_a_clip_by_default(folder: Path) -> None:
+    starts = opened(OWN, folder).starts[:, 1]
     assert set(np.diff(starts[:6])) == {3}
-    starts = opened(replace(OWN, hop=5), folder).cuts[:, 1]
+    starts = opened(replace(OWN, hop=5), folder).starts[:, 1]
     assert set(np.diff(starts[:6])) == {5}
 
 
-def test_wide_spacings_stay_within_a_sequence(folder: Path) -> None:
+def test_wide_frame_steps_stay_within_a_sequence(folder: Path) -> None:
     """No frame is repeated to fill a clip, even at the widest spacing."""
     source = opened(replace(OWN, frame_step=(1, 3)), folder)
-    lengths = source.footage.lengths[source.cuts[:, 0]]
-    assert (source.cuts[:, 1] + 3 * 8 < lengths).all()
+    lengths = source.videos.lengths[source.starts[:, 0]]
+    assert (source.starts[:, 1] + 3 * 8 < lengths).all()
     spans = {
         round(float(np.abs(np.diff(source.batch(n, 1).xyz, axis=1)).mean()), 4) for n in range(9)
     }
@@ -152,23 +157,23 @@ def test_wide_spacings_stay_within_a_sequence(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("config", [SH, CPN, THREED], ids=lambda config: config.data)
-def test_whoever_is_held_out_is_not_trained_on(config: TrainConfig, folder: Path) -> None:
+def test_validation_subjects_are_not_trained_on(config: TrainConfig, folder: Path) -> None:
     source = opened(config, folder)
-    assert "S8" not in source.footage.subjects
+    assert "S8" not in source.videos.subjects
     assert list(source.val_clips) == ["val"]
     for select in ("test", "last"):
         without = opened(replace(config, checkpoint_selection=select), folder)
-        assert without.footage.subjects == source.footage.subjects
+        assert without.videos.subjects == source.videos.subjects
         assert without.val_clips == {}
         whole = opened(replace(config, checkpoint_selection=select, val_subjects=()), folder)
-        assert "S8" in whole.footage.subjects
-        assert whole.epoch > source.clips_per_epoch
+        assert "S8" in whole.videos.subjects
+        assert whole.clips_per_epoch > source.clips_per_epoch
     with pytest.raises(ValueError, match=r"expected subjects among .*'S8'.*got \['S2'\]"):
         opened(replace(config, val_subjects=("S2",)), folder)
 
 
 @pytest.mark.parametrize(
-    ("config", "judges"),
+    ("config", "kinds"),
     [
         (replace(OWN, checkpoint_selection="validation"), ["val"]),
         (replace(OWN, checkpoint_selection="test"), ["test"]),
@@ -178,35 +183,44 @@ def test_whoever_is_held_out_is_not_trained_on(config: TrainConfig, folder: Path
         (replace(MOCAP, checkpoint_selection="last"), []),
     ],
 )
-def test_one_judges_by_the_split_that_is_asked_for(
-    config: TrainConfig, judges: list[str], folder: Path
+def test_val_clips_come_from_the_selected_split(
+    config: TrainConfig, kinds: list[str], folder: Path
 ) -> None:
     source = open_source(config, data_of(config.data, folder / config.data))
-    assert list(source.val_clips) == judges
+    assert list(source.val_clips) == kinds
     for clips in source.val_clips.values():
         assert len(clips.xyc) > 0
 
 
-def test_the_unit_is_that_of_the_data(folder: Path) -> None:
-    assert opened(OWN, folder).scale == 1000
-    assert opened(CPN, folder).scale == 1000
-    assert opened(THREED, folder).scale == pytest.approx(1024)
-    assert opened(SH, folder).scale == pytest.approx(500)  # pixels, of images 1000 wide
+def test_error_scale_follows_the_data(folder: Path) -> None:
+    assert opened(OWN, folder).error_scale == 1000
+    assert opened(CPN, folder).error_scale == 1000
+    assert opened(THREED, folder).error_scale == pytest.approx(1024)
+    assert opened(SH, folder).error_scale == pytest.approx(500)  # pixels, of images 1000 wide
 
 
-def test_the_convention_says_what_was_trained_on(folder: Path) -> None:
+def test_spec_describes_the_training_data(folder: Path) -> None:
     assert opened(SH, folder).spec.unit == "screen"
     assert opened(THREED, folder).spec.skeleton == "mpi-inf-3dhp"
     assert opened(replace(OWN, normalization="screen"), folder).spec.normalization == "screen"
     assert opened(replace(OWN, frame_step=(2, 4)), folder).spec.frame_step == 3
 
 
-def test_exact_2d_has_no_doubt(folder: Path) -> None:
+def test_ground_truth_has_confidence_1(folder: Path) -> None:
     assert (opened(replace(SH, ground_truth=True), folder).batch(0, 4).xyc[..., 2] == 1).all()
     assert (opened(SH, folder).batch(0, 4).xyc[..., 2] != 1).any()
 
 
-def test_data_that_are_not_there_are_missed(tmp_path: Path) -> None:
+def test_open_source_names_missing_data(tmp_path: Path) -> None:
     for config in (MOCAP, SH, CPN, THREED):
         with pytest.raises((FileNotFoundError, ValueError), match="nowhere"):
             open_source(config, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("config", [OWN, replace(MOCAP, camera_domain="mixed", batch_size=4)])
+def test_process_batches_can_be_pickled(config: TrainConfig, tmp_path: Path) -> None:
+    parts = ProcessBatches(open_source(config, data_of(config.data, tmp_path)), 4, 1, 2)
+    sent = pickle.loads(pickle.dumps(parts))
+    for one, other in zip(parts[3], sent[3], strict=True):
+        assert torch.equal(one, other)
+        assert len(one) == 4

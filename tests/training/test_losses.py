@@ -1,12 +1,16 @@
 """Losses: laws, then the numbers of the released code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from paths import GOLDEN
 from torch import Tensor
+from trainings import NETWORKS, OWN, TINY
 
-from tcpformer.training.losses import position_loss, scaled_position_loss, velocity_loss
+from tcpformer.models import build, lifts_center_only
+from tcpformer.training.losses import Objective, position_loss, scaled_position_loss, velocity_loss
 
 LOSSES = {
     "mpjpe": position_loss,
@@ -22,46 +26,44 @@ def golden() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_released_losses(name: str, golden: dict[str, Tensor]) -> None:
+def test_losses_equal_the_released_ones(name: str, golden: dict[str, Tensor]) -> None:
     loss = LOSSES[name](golden["predicted"], golden["target"])
     assert loss.item() == pytest.approx(golden[f"loss/{name}"].item(), rel=2e-6)
 
 
-def test_released_total(golden: dict[str, Tensor]) -> None:
+def test_sum_of_losses_equals_the_released_one(golden: dict[str, Tensor]) -> None:
     parts = [LOSSES[k](golden["predicted"], golden["target"]).item() for k in LOSSES]
     total = np.dot(parts, [1.0, 0.5, 20.0])
     assert total == pytest.approx(golden["loss/total"].item(), rel=2e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_no_loss_where_nothing_differs_and_some_where_it_does(
-    name: str, golden: dict[str, Tensor]
-) -> None:
+def test_losses_are_zero_only_for_equal_poses(name: str, golden: dict[str, Tensor]) -> None:
     true = golden["target"]
     assert LOSSES[name](true, true).item() == pytest.approx(0, abs=1e-6)
     assert LOSSES[name](true.flip(1), true).item() > 0.01
 
 
-def test_scaled_loss_does_not_depend_on_a_scale_of_each_frame(golden: dict[str, Tensor]) -> None:
+def test_scaled_position_loss_ignores_the_scale_of_each_frame(golden: dict[str, Tensor]) -> None:
     pred, true = golden["predicted"].double(), golden["target"].double()
     scale = torch.linspace(0.1, 10, 27, dtype=torch.float64).reshape(3, 9, 1, 1)
     one, other = scaled_position_loss(pred * scale, true), scaled_position_loss(pred, true)
     assert one.item() == pytest.approx(other.item(), rel=1e-9)
 
 
-def test_velocity_loss_of_a_uniform_motion_is_its_step() -> None:
+def test_velocity_loss_of_uniform_motion() -> None:
     still = torch.zeros(2, 5, 17, 3)
     moving = still + torch.arange(5.0)[:, None, None] * torch.tensor([3.0, 0.0, 4.0])
     assert velocity_loss(moving + 7.0, still).item() == pytest.approx(5.0)
     assert velocity_loss(still + 7.0, still).item() == 0
 
 
-def test_velocity_loss_of_a_single_frame_is_zero_not_nan() -> None:
+def test_velocity_loss_of_a_single_frame_is_zero() -> None:
     assert velocity_loss(torch.ones(2, 1, 17, 3), torch.zeros(2, 1, 17, 3)).item() == 0
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_gradients_are_finite_even_where_nothing_differs(name: str) -> None:
+def test_gradients_are_finite_for_equal_poses(name: str) -> None:
     for start in (torch.zeros(1, 3, 17, 3), torch.ones(1, 3, 17, 3)):
         pred = start.clone().requires_grad_(True)
         LOSSES[name](pred, start).backward()
@@ -69,7 +71,7 @@ def test_gradients_are_finite_even_where_nothing_differs(name: str) -> None:
         assert torch.isfinite(pred.grad).all()
 
 
-def test_a_step_down_the_gradient_lessens_the_loss(golden: dict[str, Tensor]) -> None:
+def test_gradient_step_lowers_the_loss(golden: dict[str, Tensor]) -> None:
     for loss in LOSSES.values():
         pred = golden["predicted"].double().requires_grad_(True)
         before = loss(pred, golden["target"].double())
@@ -77,3 +79,36 @@ def test_a_step_down_the_gradient_lessens_the_loss(golden: dict[str, Tensor]) ->
         assert pred.grad is not None
         after = loss(pred.detach() - 0.01 * pred.grad, golden["target"].double())
         assert after.item() < before.item()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_objective_supervises_the_center_frame_of_center_only_networks(network: str) -> None:
+    torch.manual_seed(0)
+    model = build(NETWORKS[network]).eval()
+    objective = Objective(model, OWN)
+    xyc, flat, true = torch.randn(3, 2, 9, 17, 3).unbind()
+    elsewhere = true.clone()
+    elsewhere[:, [0, 1, 2, 3, 5, 6, 7, 8]] += 1.0
+    loss = objective(xyc, flat, true)
+    assert (loss == objective(xyc, flat, elsewhere)) == (network == "poseformerv2")
+    moved = true.clone()
+    moved[:, 4] += 1.0
+    assert loss != objective(xyc, flat, moved)
+    if network != "strided":  # which answers twice
+        pred = flat[:, 4:5] if lifts_center_only(model) else flat
+        wanted = true[:, 4:5] if lifts_center_only(model) else true
+        pred = pred + model(xyc)
+        parts = (position_loss, scaled_position_loss, velocity_loss)
+        position, scaled, velocity = (part(pred, wanted) for part in parts)
+        torch.testing.assert_close(loss, position + 0.5 * scaled + 0.5 * velocity)
+
+
+@pytest.mark.parametrize("field", ["n_mpjpe_weight", "velocity_weight"])
+def test_objective_omits_losses_of_weight_zero(field: str) -> None:
+    torch.manual_seed(0)
+    model = build(TINY)
+    batch = torch.randn(3, 2, 9, 17, 3).unbind()
+    both, less = Objective(model, OWN), Objective(model, replace(OWN, **{field: 0.0}))
+    part = {"n_mpjpe_weight": scaled_position_loss, "velocity_weight": velocity_loss}[field]
+    wanted = both(*batch) - 0.5 * part(batch[1] + model(batch[0]), batch[2])
+    torch.testing.assert_close(less(*batch), wanted)

@@ -35,7 +35,9 @@ hardware = HardwareConfig(**json.loads(hardware))
 training.train(config_from_dict(json.loads(config)), data, out, hardware)
 """
 KILLED: dict[str, TrainConfig] = {
-    "plain": replace(OWN, network=TINY, checkpoint_selection="validation", steps=200, grad_clip_norm=1.0),
+    "plain": replace(
+        OWN, network=TINY, checkpoint_selection="validation", steps=200, grad_clip_norm=1.0
+    ),
     "dropout, two batches": replace(OWN, network=STRIDED, grad_accum_steps=2, steps=200),
 }
 

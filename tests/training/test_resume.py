@@ -1,4 +1,4 @@
-"""Stopped at any step, training goes on to the same end."""
+"""Runs stopped at any step resume to the same weights."""
 
 import shutil
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tcpformer.models.checkpoint import load_model
 from tcpformer.training import train as training
 from tcpformer.training.config import TrainConfig
 from tcpformer.training.run_dir import RunDir
-from tcpformer.training.train import lr_factor
+from tcpformer.training.optim import lr_factor
 
 pytestmark = pytest.mark.usefixtures("quick_training")
 
@@ -21,9 +21,6 @@ pytestmark = pytest.mark.usefixtures("quick_training")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own_folder(tmp_path_factory.mktemp("own"))
-
-
-# It stops and goes on
 
 
 class Interrupted(Exception):
@@ -94,7 +91,9 @@ def test_train_reads_finished_run_and_extends_it(data: Path, tmp_path: Path) -> 
 def test_train_refuses_other_config_before_writing(data: Path, tmp_path: Path) -> None:
     run(OWN, data, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    with pytest.raises(ValueError, match="holds a run with other seed; give its configuration or another"):
+    with pytest.raises(
+        ValueError, match="holds a run with other seed; give its configuration or another"
+    ):
         run(replace(OWN, seed=3), data, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 

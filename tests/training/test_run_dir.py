@@ -1,4 +1,4 @@
-"""The folder of a run: nothing is half written, and nothing else is gone on with."""
+"""The folder of a run: checkpoints, log and description."""
 
 import json
 from dataclasses import replace
@@ -8,40 +8,44 @@ import pytest
 import torch
 from trainings import HARDWARE, MOCAP, OWN
 
+from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.training import run_dir as module
 from tcpformer.training.presets import config_to_dict
 from tcpformer.training.run_dir import RunDir
 
 
-def kept(plan_step: int = 4) -> dict[str, object]:
-    return {"config": config_to_dict(OWN), "processes": 1, "step": plan_step}
+def checkpoint(step: int = 4) -> dict[str, object]:
+    return {"config": config_to_dict(OWN), "processes": 1, "step": step}
 
 
-def test_a_new_folder_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_load_checkpoint_of_a_new_folder_is_none(tmp_path: Path) -> None:
     assert RunDir(tmp_path / "a" / "b").load_checkpoint(OWN, 1) is None
-    assert not (tmp_path / "a").exists(), "it is made when something begins"
+    assert not (tmp_path / "a").exists(), "only `start` creates it"
 
 
-def test_what_is_kept_is_found(tmp_path: Path) -> None:
+def test_load_checkpoint_reads_what_was_saved(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.save(kept() | {"weights": torch.arange(3)})
-    left = folder.load_checkpoint(OWN, 1)
-    assert left is not None
-    assert left["step"] == 4
-    torch.testing.assert_close(left["weights"], torch.arange(3))
+    folder.save_checkpoint(checkpoint() | {"weights": torch.arange(3)})
+    state = folder.load_checkpoint(OWN, 1)
+    assert state is not None
+    assert state["step"] == 4
+    torch.testing.assert_close(state["weights"], torch.arange(3))
     assert folder.load_checkpoint(replace(OWN, steps=100), 1) is not None
     assert folder.load_checkpoint(replace(OWN, steps=0, epochs=9), 1) is not None
     assert folder.load_checkpoint(replace(OWN, steps=100, cooldown=0.4), 1) is not None
 
 
-def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_load_checkpoint_refuses_another_run(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.save(kept())
+    folder.save_checkpoint(checkpoint())
     network = replace(OWN.network, width=16)
     for config, words in (
-        (replace(OWN, lr=0.1, seed=3), "other rate, seed; give its config or another folder"),
+        (
+            replace(OWN, lr=0.1, seed=3),
+            "other lr, seed; give its configuration or another folder",
+        ),
         (replace(OWN, network=network), "other network"),
-        (MOCAP, "other data, select, spacing"),
+        (MOCAP, "other data, checkpoint_selection, frame_step"),
     ):
         with pytest.raises(ValueError, match=words):
             folder.load_checkpoint(config, 1)
@@ -49,30 +53,32 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
         folder.load_checkpoint(OWN, 2)
 
 
-def test_a_run_from_before_a_field_was_there_is_gone_on_with(tmp_path: Path) -> None:
-    """If the config says what was done then, which is what a config says without the field."""
+def test_load_checkpoint_without_newer_fields(tmp_path: Path) -> None:
+    """Fields that did not exist yet have their defaults."""
     folder = RunDir(tmp_path)
-    before = {key: value for key, value in config_to_dict(MOCAP).items() if key != "footage"}
-    folder.save(kept() | {"config": before})
+    before = {key: value for key, value in config_to_dict(MOCAP).items() if key != "camera_domain"}
+    folder.save_checkpoint(checkpoint() | {"config": before})
     assert folder.load_checkpoint(MOCAP, 1) is not None
-    with pytest.raises(ValueError, match="other footage"):
+    with pytest.raises(ValueError, match="other camera_domain"):
         folder.load_checkpoint(replace(MOCAP, camera_domain="as-filmed"), 1)
-    network = {key: value for key, value in before["network"].items() if key != "rotary_poses"}
-    folder.save(kept() | {"config": before | {"network": network}})
+    network = {key: value for key, value in before["network"].items() if key != "proxy_frames"}
+    folder.save_checkpoint(checkpoint() | {"config": before | {"network": network}})
     assert folder.load_checkpoint(MOCAP, 1) is not None
-    folder.save(kept() | {"config": before | {"gone": 1}})
-    with pytest.raises(ValueError, match=r"a config of another version of this package .*gone"):
+    folder.save_checkpoint(checkpoint() | {"config": before | {"gone": 1}})
+    with pytest.raises(
+        ValueError, match=r"a configuration of another version of this package .*gone"
+    ):
         folder.load_checkpoint(MOCAP, 1)
-    folder.save(kept() | {"config": before | {"network": network}})
-    poses = replace(MOCAP.network, pose_layers=1, rotary_poses=True)
+    folder.save_checkpoint(checkpoint() | {"config": before | {"network": network}})
+    poses = Hybrid.extending(MOCAP.network, pose_layers=1, rotary_poses=True)
     with pytest.raises(ValueError, match="other network"):
         folder.load_checkpoint(replace(MOCAP, network=poses), 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"half"])
-def test_a_broken_checkpoint_is_said_to_be(content: bytes, tmp_path: Path) -> None:
+def test_load_checkpoint_names_a_broken_file(content: bytes, tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
-    folder.save(kept())
+    folder.save_checkpoint(checkpoint())
     file = tmp_path / "checkpoint.pt"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2] if content == b"half" else content)
@@ -80,14 +86,14 @@ def test_a_broken_checkpoint_is_said_to_be(content: bytes, tmp_path: Path) -> No
         folder.load_checkpoint(OWN, 1)
 
 
-def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
-    torch.save(kept() | {"more": Path("a")}, tmp_path / "checkpoint.pt")
+def test_load_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    torch.save(checkpoint() | {"more": Path("a")}, tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="is broken"):
         RunDir(tmp_path).load_checkpoint(OWN, 1)
 
 
-def test_what_came_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
-    """A line that was cut off, too."""
+def test_start_drops_rows_after_the_checkpoint(tmp_path: Path) -> None:
+    """Also a line that was cut off."""
     folder = RunDir(tmp_path)
     for step in (2, 4, 6):
         folder.log({"step": step, "loss": 0.1 + 0.2})
@@ -99,7 +105,7 @@ def test_what_came_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
 
 
-def test_the_folder_says_what_the_run_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_describes_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     RunDir(tmp_path).start(OWN, HARDWARE, 0, data="here", processes=1)
     about = json.loads((tmp_path / "run.json").read_text())
     assert about["config"] == json.loads(json.dumps(config_to_dict(OWN)))
@@ -111,14 +117,14 @@ def test_the_folder_says_what_the_run_was(tmp_path: Path, monkeypatch: pytest.Mo
     assert module._revision() is None
 
 
-def test_a_revision_is_of_the_code_and_not_of_what_lies_around(
+def test_revision_is_none_outside_the_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "__file__", str(tmp_path / "folder.py"))
     assert module._revision() is None
 
 
-def test_curves_are_drawn(tmp_path: Path) -> None:
+def test_draw_curves(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
     folder.log({"step": 1, "loss": 2.0})
     folder.draw_curves()

@@ -1,20 +1,25 @@
 """Training: it learns, it stops and goes on, and it does what its config says."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from motions import walk
+from torch import nn
 from trainings import (
     HARDWARE,
     MOCAP,
+    NETWORKS,
     OWN,
     POSEFORMER,
     STRIDED,
     TINY,
+    close,
     data_of,
     own_folder,
     run,
@@ -22,17 +27,18 @@ from trainings import (
     shrunk,
 )
 
-from research.variants import AS_RELEASED
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models import build
-from tcpformer.models.checkpoint import load_model, load_weights
+from tcpformer.models.checkpoint import load_model, load_weights, save_model
+from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
 from tcpformer.training import data as sources
 from tcpformer.training import train as training
 from tcpformer.training.config import TrainConfig
+from tcpformer.training.presets import PRESETS
 from tcpformer.training.run_dir import RunDir
-from tcpformer.training.train import train
+from tcpformer.training.train import build_or_load_model, train
 from tcpformer.training.validate import validate, validation_scores
 
 DRAW = RunDir.draw_curves
@@ -46,10 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own_folder(tmp_path_factory.mktemp("own"))
 
 
-# It learns
-
-
-def test_it_learns_and_what_it_learns_holds_for_others(tmp_path: Path) -> None:
+def test_train_lowers_validation_errors(tmp_path: Path) -> None:
     file = data_of("mocap", tmp_path)
     config = replace(MOCAP, network=replace(TINY, width=16, representation=16), steps=60, lr=1e-2)
     mean, rows = run(config, file, tmp_path / "run")
@@ -62,7 +65,7 @@ def test_it_learns_and_what_it_learns_holds_for_others(tmp_path: Path) -> None:
     assert not mean.training
 
 
-def test_the_same_plan_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
+def test_train_is_reproducible(data: Path, tmp_path: Path) -> None:
     a, _ = run(OWN, data, tmp_path / "a")
     b, _ = run(OWN, data, tmp_path / "b")
     c, _ = run(replace(OWN, seed=1), data, tmp_path / "c")
@@ -79,15 +82,15 @@ def test_the_same_plan_gives_the_same_weights(data: Path, tmp_path: Path) -> Non
         replace(shrunk("h36m-81"), data="h36m-cpn", checkpoint_selection="test"),
         replace(shrunk("h36m-81"), data="h36m-cpn", network=STRIDED),
         replace(shrunk("3dhp-9"), network=POSEFORMER, checkpoint_selection="test"),
-        replace(shrunk("open"), network=STRIDED, variant=AS_RELEASED),
-        replace(shrunk("open"), network=POSEFORMER, variant=AS_RELEASED),
+        replace(shrunk("open"), network=STRIDED),
+        replace(shrunk("open"), network=POSEFORMER),
         replace(shrunk("own"), checkpoint_selection="test"),
         shrunk("own"),
         shrunk("open"),
     ],
     ids=lambda config: f"{config.data}-{config.checkpoint_selection}",
 )  # fmt: skip
-def test_every_kind_of_data_trains(config: TrainConfig, tmp_path: Path) -> None:
+def test_train_on_every_kind_of_data(config: TrainConfig, tmp_path: Path) -> None:
     mean, rows = run(config, data_of(config.data, tmp_path / "data"), tmp_path / "run")
     assert rows[-1]["step"] == 2
     errors = [key for key in rows[-1] if "mpjpe" in key]
@@ -96,12 +99,16 @@ def test_every_kind_of_data_trains(config: TrainConfig, tmp_path: Path) -> None:
     kinds = {"validation": {"val", "clean", "noisy"}, "test": {"test"}, "last": set()}
     assert {key.split("_")[0] for key in errors} - {"filmed"} <= kinds[config.checkpoint_selection]
     assert ("filmed_mpjpe" in errors) == (config.camera_domain != "benchmark-like")
-    assert (tmp_path / "run" / "best").is_dir() == bool(errors) == (config.checkpoint_selection != "last")
+    assert (
+        (tmp_path / "run" / "best").is_dir()
+        == bool(errors)
+        == (config.checkpoint_selection != "last")
+    )
     assert same(load_model(tmp_path / "run" / "weights"), mean)
 
 
-def test_selecting_on_the_test_set_is_by_its_protocol(tmp_path: Path) -> None:
-    """The figures are those of `tcpformer evaluate`."""
+def test_train_selects_on_the_test_set_by_its_protocol(tmp_path: Path) -> None:
+    """With the scores of `tcpformer evaluate`."""
     config = replace(shrunk("3dhp-9"), checkpoint_selection="test")
     file = data_of("3dhp", tmp_path / "data")
     _, rows = run(config, file, tmp_path / "run")
@@ -111,12 +118,7 @@ def test_selecting_on_the_test_set_is_by_its_protocol(tmp_path: Path) -> None:
     assert scores == {key: rows[-1][key] for key in ("test_mpjpe", "test_p_mpjpe")}
 
 
-# The folder
-
-
-def test_the_folder_holds_all_that_was_learnt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_train_writes_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunDir, "draw_curves", DRAW)
     file, out = data_of("mocap", tmp_path), tmp_path / "run"
     mean, rows = run(MOCAP, file, out)
@@ -135,7 +137,7 @@ def test_the_folder_holds_all_that_was_learnt(
     assert np.isfinite(Lifter(out / "weights", "cpu")(person).xyz).all()
 
 
-def test_the_best_the_last_and_every_nth_are_kept(
+def test_train_keeps_best_last_and_every_nth_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     errors = iter([3.0, 1.0, 2.0])
@@ -149,7 +151,7 @@ def test_the_best_the_last_and_every_nth_are_kept(
     assert not same(kept["best"], kept["weights"])
 
 
-def test_one_scores_when_asked_or_when_an_epoch_ends(
+def test_train_validates_after_epochs_or_steps(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "validate", lambda *what: {"val_mpjpe": 1.0})
@@ -162,13 +164,125 @@ def test_one_scores_when_asked_or_when_an_epoch_ends(
     assert [row["step"] for row in rows if "val_mpjpe" in row] == [3, 6, 7]
 
 
-def test_tensorboard_is_written_for(data: Path, tmp_path: Path) -> None:
+def test_train_writes_for_tensorboard(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     run(replace(OWN, steps=2), data, tmp_path, tracker="auto")
     assert [p for p in (tmp_path / "tcpformer").iterdir() if p.name.startswith("events.out.")]
 
 
-def test_progress_is_told_of_every_step(data: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    train(OWN, data, tmp_path, HARDWARE, progress=lambda *now: told.append(now))
-    assert told == [(step, 6) for step in range(1, 7)]
+def test_train_reports_progress_of_every_step(data: Path, tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    train(OWN, data, tmp_path, HARDWARE, progress=lambda *now: steps.append(now))
+    assert steps == [(step, 6) for step in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_build_or_load_model_starts_from_packaged_weights(name: str) -> None:
+    """Without their uncertainty head; the pose starts as it was."""
+    packed = load_model(name)
+    network = replace(packed.config, uncertainty=False)
+    model = build_or_load_model(replace(PRESETS["open"], network=network, init_from=name)).eval()
+    assert not [key for key in model.state_dict() if key.startswith("uncertainty.")]
+    x = torch.randn(2, network.frames, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(x), packed.float()(x))
+
+
+def test_build_or_load_model_refuses_other_networks(tmp_path: Path) -> None:
+    save_model(build(TINY), tmp_path)
+    config = replace(OWN, network=replace(TINY, width=16), init_from=str(tmp_path))
+    with pytest.raises(ValueError, match=r"convert them with research/surgery\.py"):
+        build_or_load_model(config)
+    network = Hybrid(frames=9, depth=1, width=8, heads=2, representation=8, uncertainty=True)
+    with pytest.raises(ValueError, match="run `tcpformer calibrate`"):
+        build_or_load_model(replace(OWN, network=network))
+
+
+def test_train_starts_from_the_network_that_build_returns(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    start = build(TINY)
+    config = replace(OWN, lr=0.0, steps=1, weight_decay=0.0)
+    mean = train(config, data, tmp_path, HARDWARE, build=lambda config: deepcopy(start))
+    assert same(mean, start)
+
+
+def test_train_accumulates_gradients_like_one_large_batch(data: Path, tmp_path: Path) -> None:
+    config = replace(OWN, ema_decay=0.0, optimizer="adamw", lr=1e-3)
+    large, one = run(replace(config, batch_size=6), data, tmp_path / "large")
+    parts, other = run(replace(config, batch_size=2, grad_accum_steps=3), data, tmp_path / "parts")
+    assert other[-1]["loss"] == pytest.approx(one[-1]["loss"], rel=1e-5)
+    close(parts, large, 1e-5)
+    other, _ = run(replace(config, batch_size=2), data, tmp_path / "other")
+    with pytest.raises(AssertionError):
+        close(other, large, 1e-4)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_train_with_activation_checkpointing_gives_the_same_bits(
+    network: str, data: Path, tmp_path: Path
+) -> None:
+    """After three steps."""
+    config = replace(OWN, network=NETWORKS[network], steps=3, ema_decay=0.0)
+    kept, _ = run(config, data, tmp_path / "kept")
+    twice, _ = run(config, data, tmp_path / "twice", activation_checkpointing=True)
+    assert same(kept, twice)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_train_with_workers_gives_the_same_bits(
+    accumulate: int, data: Path, tmp_path: Path
+) -> None:
+    """Also after a pause."""
+    config = replace(OWN, grad_accum_steps=accumulate, steps=4)
+    alone, _ = run(config, data, tmp_path / "alone")
+    ahead, _ = run(config, data, tmp_path / "ahead", workers=2)
+    assert same(alone, ahead)
+    run(replace(config, steps=2, cooldown=0.0), data, tmp_path / "paused", workers=2)
+    on, _ = run(config, data, tmp_path / "paused", workers=1)
+    assert same(alone, on)
+
+
+def test_train_in_bfloat16_is_close(data: Path, tmp_path: Path) -> None:
+    """Runs in one process do not affect each other."""
+    config = replace(OWN, ema_decay=0.0)
+    _, full = run(config, data, tmp_path / "full")
+    _, half = run(config, data, tmp_path / "half", precision="bf16")
+    _, again = run(replace(config, grad_accum_steps=1), data, tmp_path / "again")
+    assert half[-1]["loss"] == pytest.approx(full[-1]["loss"], rel=0.02)
+    assert half[-1]["loss"] != full[-1]["loss"]
+    assert again[-1]["loss"] == full[-1]["loss"]
+
+
+def test_train_clips_gradients(data: Path, tmp_path: Path) -> None:
+    config = replace(OWN, steps=1, ema_decay=0.0, weight_decay=0.0)
+    free, _ = run(config, data, tmp_path / "a")
+    wide, _ = run(replace(config, grad_clip_norm=1e6), data, tmp_path / "b")
+    tight, _ = run(replace(config, grad_clip_norm=1e-12), data, tmp_path / "c")
+    torch.manual_seed(config.seed)
+    start = build(config.network)
+    assert same(free, wide)
+    moved = [max_move(model, start) for model in (free, tight)]
+    assert moved[1] < 0.01 * moved[0]
+
+
+def max_move(a: nn.Module, b: nn.Module) -> float:
+    pairs = zip(a.parameters(), b.parameters(), strict=True)
+    return max((one - other).abs().max().item() for one, other in pairs)
+
+
+def test_train_sets_the_learning_rate(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def noted(self: torch.optim.AdamW, *rest: Any, **more: Any) -> Any:
+        seen.append(self.param_groups[0]["lr"])
+        return step(self, *rest, **more)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    config = replace(OWN, steps=0, epochs=2, batch_size=6, lr_decay=0.5, lr=1e-2)
+    run(config, data, tmp_path)
+    epoch = sources.open_source(config, data).clips_per_epoch
+    np.testing.assert_allclose(seen, [1e-2 * 0.5 ** (6 * i // epoch) for i in range(len(seen))])
+    assert len(seen) == -(-2 * epoch // 6)

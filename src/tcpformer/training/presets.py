@@ -129,7 +129,7 @@ def config_from_dict(content: Any) -> TrainConfig:
         raise ValueError(f"no preset {preset!r}: expected one of {list(PRESETS)}.")
     for old in sorted(OLD_NAMES.keys() & content.keys()):
         raise ValueError(f"{old} is now {OLD_NAMES[old]}.")
-    base = PRESETS.get(preset)
+    base = None if preset is None else PRESETS[preset]
     start = {} if base is None else {f.name: getattr(base, f.name) for f in fields(base)}
     if "network" in content:
         network = dict(_table(content["network"], "network"))

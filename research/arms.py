@@ -1,14 +1,13 @@
-"""What is best, at equal compute: arms, each of which is other than a base in one thing.
+"""Variations of the pose transformer's training, one change each, at equal compute.
 
-usage: python benchmarks/arms.py MOCAP.npz OUT [ARM ...] [--steps 602] [--seed 0]
+    python -m research.arms MOCAP.npz OUT [ARM ...] [--steps 602] [--seed 0]
 
-Trains each arm (all of them, or those named) on about a million frames, judges it on the people
-held out, whole motions lifted as users lift them, seen like the open benchmark, exact and noisy,
-and adds a line to OUT/arms.jsonl. Arms that stand there are not trained again; `--table` prints it.
-The network is that of whole poses, from which the packaged weights have most of what they know.
+Trains each arm (all, or those named) on about a million frames, scores it on whole motions of the
+validation people as in the open benchmark, with exact and with noisy 2D, and adds a line to
+OUT/arms.jsonl. Arms in that file are not trained again; `--table` prints it.
 
-What an arm changes that is no field of `Config` or `Plan` is done here and nowhere else, by putting
-other classes in the place of the network's: what won would become a field.
+Changes that are no field of a config replace a class of the network, here and nowhere else: a
+successful one would become a field.
 """
 
 import argparse
@@ -24,62 +23,63 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from einops import rearrange
-from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_motions
 from torch import Tensor, nn
 
 from tcpformer.analysis.metrics import n_mpjpe
 from tcpformer.datasets.mocap import load_mocap
+from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_motions
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.normalize import FLAT_SCALE
 from tcpformer.models.layers import Attention
 from tcpformer.models.pose_transformer import Config, PoseTransformer
 from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
-from tcpformer.training.config import PRESETS, TrainConfig
+from tcpformer.training.config import TrainConfig
 from tcpformer.training.hardware import HardwareConfig
-from tcpformer.training.initialize import build_or_load_model
-from tcpformer.training.train import train
+from tcpformer.training.presets import PRESETS
+from tcpformer.training.train import build_or_load_model, train
 
 BASE = Config(frames=27)
 SEED = 5
-LEAST = 0.05
-"""Confidence of which attention makes no more difference."""
+MIN_CONFIDENCE = 0.05
+"""Lower confidence counts as this one in the bias of attention."""
 
 
-class Doubting(Attention):
-    """Attention that looks less at frames of little confidence, mean over the joints."""
+class ConfidenceBias(Attention):
+    """Attention biased by the log of each frame's mean confidence."""
 
     sure: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = rearrange(self.qkv(x), "b t 1 (n h d) -> n b h t d", n=3, h=self.heads).unbind()
-        bias = self.sure.mean(dim=-1).clamp(min=LEAST).log()[:, None, None]
+        bias = self.sure.mean(dim=-1).clamp(min=MIN_CONFIDENCE).log()[:, None, None]
         y = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2) + bias).softmax(dim=-1) @ v
         return self.proj(rearrange(y, "b h t d -> b t 1 (h d)"))
 
 
-class DoubtingNetwork(PoseTransformer):
-    """Confidence is no input, but a bias of every self-attention over time."""
+class ConfidenceBiasNetwork(PoseTransformer):
+    """Confidence is not an input, but a bias of every self-attention over time."""
 
     def forward(self, xyc: Tensor) -> Tensor:
         for part in self.modules():
-            if isinstance(part, Doubting):
+            if isinstance(part, ConfidenceBias):
                 part.sure = xyc[..., 2]
-        return super().forward(unsure(xyc))
+        return super().forward(without_confidence(xyc))
 
 
 class BlindNetwork(PoseTransformer):
-    """Confidence is not told at all."""
+    """Confidence is not an input."""
 
     def forward(self, xyc: Tensor) -> Tensor:
-        return super().forward(unsure(xyc))
+        return super().forward(without_confidence(xyc))
 
 
-def unsure(xyc: Tensor) -> Tensor:
+def without_confidence(xyc: Tensor) -> Tensor:
+    """Return clips with confidence 1."""
     return torch.cat([xyc[..., :2], torch.ones_like(xyc[..., 2:])], dim=-1)
 
 
 class ScaledNetwork(PoseTransformer):
-    """Any unit goes: a clip's pose is made as tall as everybody is taken to be."""
+    """Output in any unit: a clip's pose is scaled to the standard height."""
 
     def forward(self, xyc: Tensor) -> Tensor:
         pose = flat_of(xyc) + super().forward(xyc)
@@ -87,22 +87,22 @@ class ScaledNetwork(PoseTransformer):
 
 
 class BareNetwork(PoseTransformer):
-    """Root-relative metres, not what the flat pose lacks."""
+    """Output in root-relative metres, without the flat prior."""
 
     def forward(self, xyc: Tensor) -> Tensor:
         return super().forward(xyc) - flat_of(xyc)
 
 
 def flat_of(xyc: Tensor) -> Tensor:
-    """What a trainer and a lifter add to an answer: `normalize.flat_pose`."""
+    """Return what trainer and lifter add to an output: `normalize.flat_prior`."""
     xy = FLAT_SCALE * (xyc[..., :2] - xyc[:, :, H36M.root, None, :2])
     return torch.cat([xy, torch.zeros_like(xy[..., :1])], dim=-1)
 
 
 def tall(pose: Tensor) -> Tensor:
-    """`skeleton.stature`, mean over a clip, with a gradient."""
+    """Compute `skeleton.stature`, mean over a clip, with a gradient."""
     weight = []
-    for joint in range(17):  # what a unit of each bone adds
+    for joint in range(17):  # stature of a unit of each bone
         unit = np.zeros((17, 3))
         for child in range(17):
             parent = H36M.parents[child]
@@ -115,160 +115,176 @@ def tall(pose: Tensor) -> Tensor:
     return (lengths * torch.tensor(weight)).sum(dim=-1).mean(dim=1)[:, None, None, None]
 
 
-def boxed(rays: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """In the place of `normalize.to_aimed`: frames about their boxes, a clip of size one."""
+def center_boxes(rays: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Replace `normalize.to_centered_camera`: center frames in their boxes, clips of size one."""
     low, high = rays.min(axis=-2, keepdims=True), rays.max(axis=-2, keepdims=True)
     about = rays - (low + high) / 2
     size = np.sqrt((about**2).sum(axis=-1).mean(axis=(-2, -1)))
     return about / np.maximum(size, 1e-6)[..., None, None, None]
 
 
-def unturned(rays: np.ndarray) -> np.ndarray:
-    """In the place of `normalize.aim`: the camera's own axes."""
+def identity_rotation(rays: np.ndarray) -> np.ndarray:
+    """Replace `normalize.look_at_rotation`: keep the axes of the camera."""
     return np.broadcast_to(np.eye(3), (*rays.shape[:-2], 3, 3))
 
 
 @contextmanager
 def by_box() -> Iterator[None]:
+    """Normalize by boxes instead of virtual cameras."""
     with ExitStack() as stack:
-        for module in ("data.clips", "normalize"):
-            stack.enter_context(patch(f"tcpformer.{module}.aim", unturned))
-            stack.enter_context(patch(f"tcpformer.{module}.to_aimed", boxed))
+        for module in ("datasets.clip_batch", "lifting.normalize"):
+            stack.enter_context(patch(f"tcpformer.{module}.look_at_rotation", identity_rotation))
+            stack.enter_context(patch(f"tcpformer.{module}.to_centered_camera", center_boxes))
         yield
 
 
 def placeless(model: Any) -> None:
+    """Keep the learned positions at 0."""
     model.poses.position.requires_grad_(False)  # it starts from 0
 
 
-def doubting(model: nn.Module) -> None:
+def confidence_bias(model: nn.Module) -> None:
+    """Replace attention over time by `ConfidenceBias`."""
     for part in model.modules():
         if type(part) is Attention:
-            part.__class__ = Doubting
-    model.__class__ = DoubtingNetwork
+            part.__class__ = ConfidenceBias
+    model.__class__ = ConfidenceBiasNetwork
 
 
 def blind(model: nn.Module) -> None:
+    """Replace the network by `BlindNetwork`."""
     model.__class__ = BlindNetwork
 
 
 def bare(model: nn.Module) -> None:
+    """Replace the network by `BareNetwork`."""
     model.__class__ = BareNetwork
 
 
 def scaled(model: nn.Module) -> None:
+    """Replace the network by `ScaledNetwork`."""
     model.__class__ = ScaledNetwork
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One thing that is other than in the base."""
+    """One change of the base."""
 
     about: str
     network: dict[str, Any] = field(default_factory=dict)
-    plan: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     dress: Callable[[nn.Module], None] = lambda model: None
     around: Callable[[], Any] = ExitStack
 
 
-PLAIN = {"by_activity": False, "grafts": 0.0, "tilts": 0.0}
+PLAIN = {"balance_activities": False, "limb_swap_prob": 0.0, "tilt_prob": 0.0}
 ARMS = {
     "base": Arm("27 frames, 2 to 6 apart at 50 a second; 4 layers of width 192"),
-    "placeless": Arm("frames do not know their places", dress=placeless),
+    "placeless": Arm("no learned positions", dress=placeless),
     "rotary": Arm("rotary attention: how far apart frames are", {"rotary": True}),
     "stature": Arm("output in any unit, metres from the stature", dress=scaled),
     "bare": Arm("output not added to the flat pose", dress=bare),
-    "dense": Arm("27 frames in a row", plan={"spacing": (1, 1)}),
-    "nine": Arm("9 frames, 6 to 18 apart", {"frames": 9}, {"spacing": (6, 18), "batch": 192}),
-    "five": Arm("5 frames, 11 to 33 apart", {"frames": 5}, {"spacing": (11, 33), "batch": 346}),
-    "three": Arm("3 frames, 18 to 54 apart", {"frames": 3}, {"spacing": (18, 54), "batch": 576}),
-    "long": Arm("81 frames, 1 or 2 apart", {"frames": 81}, {"spacing": (1, 2), "batch": 21}),
-    "sparser": Arm("27 frames, 4 to 12 apart: four seconds", plan={"spacing": (4, 12)}),
-    "longest": Arm("81 frames, 2 to 6 apart: six seconds", {"frames": 81}, {"batch": 21}),
+    "dense": Arm("27 frames in a row", config={"frame_step": (1, 1)}),
+    "nine": Arm(
+        "9 frames, 6 to 18 apart", {"frames": 9}, {"frame_step": (6, 18), "batch_size": 192}
+    ),
+    "five": Arm(
+        "5 frames, 11 to 33 apart", {"frames": 5}, {"frame_step": (11, 33), "batch_size": 346}
+    ),
+    "three": Arm(
+        "3 frames, 18 to 54 apart", {"frames": 3}, {"frame_step": (18, 54), "batch_size": 576}
+    ),
+    "long": Arm(
+        "81 frames, 1 or 2 apart", {"frames": 81}, {"frame_step": (1, 2), "batch_size": 21}
+    ),
+    "sparser": Arm("27 frames, 4 to 12 apart: four seconds", config={"frame_step": (4, 12)}),
+    "longest": Arm("81 frames, 2 to 6 apart: six seconds", {"frames": 81}, {"batch_size": 21}),
     "box": Arm("each frame about its box, no virtual camera", around=by_box),
-    "bias": Arm("confidence as attention's bias, no input", dress=doubting),
+    "bias": Arm("confidence as attention's bias, no input", dress=confidence_bias),
     "blind": Arm("no confidence", dress=blind),
     "wide": Arm("2 layers of width 272", {"layers": 2, "width": 272}),
     "deep": Arm("8 layers of width 136", {"layers": 8, "width": 136}),
-    "plain": Arm("no grafts, no tilts, sequences by length alone", plan=PLAIN),
+    "plain": Arm("no grafts, no tilts, sequences by length alone", config=PLAIN),
     "nine hot": Arm(
         "9 frames, 6 to 18 apart; twice the rate",
         {"frames": 9},
-        {"spacing": (6, 18), "batch": 192, "rate": 4e-3},
+        {"frame_step": (6, 18), "batch_size": 192, "lr": 4e-3},
     ),
     "nine rotary": Arm(
         "9 frames, 6 to 18 apart; rotary attention",
         {"frames": 9, "rotary": True},
-        {"spacing": (6, 18), "batch": 192},
+        {"frame_step": (6, 18), "batch_size": 192},
     ),
-    "hot": Arm("twice the rate", plan={"rate": 4e-3}),
-    "adamw": Arm("AdamW in Muon's place", plan={"optimizer": "adamw"}),
+    "hot": Arm("twice the rate", config={"lr": 4e-3}),
+    "adamw": Arm("AdamW in Muon's place", config={"optimizer": "adamw"}),
 }
 
 
-def plan_of(arm: Arm, steps: int, seed: int) -> TrainConfig:
+def config_of(arm: Arm, steps: int, seed: int) -> TrainConfig:
+    """Return the configuration of an arm."""
     how = {
         "network": replace(BASE, **arm.network),
         "steps": steps,
-        "batch": 64,
-        "accumulate": 1,
-        "spacing": (2, 6),
+        "batch_size": 64,
+        "grad_accum_steps": 1,
+        "frame_step": (2, 6),
         "warmup": 50,
-        "rate": 2e-3,
+        "lr": 2e-3,
         "cooldown": 0.5,
-        "average": 0.99,
-        "grafts": 0.25,
+        "ema_decay": 0.99,
+        "limb_swap_prob": 0.25,
         "velocity_weight": 0.5,
         "seed": seed,
-        "select": "last",
+        "checkpoint_selection": "last",
     }
-    return replace(PRESETS["open"], **how | arm.plan)
+    return replace(PRESETS["open"], **how | arm.config)
 
 
-def measured(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[str, Any]:
-    """Train an arm and judge it."""
+def measure(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[str, Any]:
+    """Train and score an arm."""
     arm = ARMS[name]
-    plan, folder = plan_of(arm, steps, seed), out / f"{name}_{seed}"
+    config, folder = config_of(arm, steps, seed), out / f"{name}_{seed}"
 
-    def begun(plan: TrainConfig) -> nn.Module:
-        model = build_or_load_model(plan)
+    def build(config: TrainConfig) -> nn.Module:
+        model = build_or_load_model(config)
         arm.dress(model)
         return model
 
-    with arm.around(), patch("tcpformer.training.train.start", begun):
+    with arm.around():
         begin = time.process_time()
-        train(plan, data, folder, HardwareConfig(device="cpu", tracker="none"))
+        hardware = HardwareConfig(device="cpu", tracker="none")
+        train(config, data, folder, hardware, build=build)
         minutes = (time.process_time() - begin) / 60
         lifter = Lifter(folder / "weights", "cpu", flip=False)
         arm.dress(lifter.model)
-        lifter._run = lifter.model  # not the frozen form, which is of the network undressed
-        scores = {kind: judged(lifter, data, noisy=kind == "noisy") for kind in ("clean", "noisy")}
+        lifter._network = lifter.model
+        scores = {kind: score(lifter, data, noisy=kind == "noisy") for kind in ("clean", "noisy")}
     size = sum(p.numel() for p in lifter.model.parameters())
-    frames = steps * plan.batch * plan.network.frames
+    frames = steps * config.batch_size * config.network.frames
     about = {"arm": name, "seed": seed, "frames": frames, "parameters": size, "minutes": minutes}
     return about | scores
 
 
-def judged(lifter: Lifter, data: Path, *, noisy: bool) -> float:
-    """N-MPJPE in mm, mean over frames, of the people held out, one camera each."""
+def score(lifter: Lifter, data: Path, *, noisy: bool) -> float:
+    """Return N-MPJPE in mm, mean over frames of the validation people, one camera each."""
     errors = []
     for view in generate_benchmark_motions(
         load_mocap(data, "val"), noisy=noisy, max_frames=400, seed=SEED
     ):
         assert view.detected.focal is not None
-        pose = lifter.predict_rigid(view.detected, height=STANDARD_HEIGHT, focal=view.detected.focal)
+        pose = lifter.predict_rigid(
+            view.detected, height=STANDARD_HEIGHT, focal=view.detected.focal
+        )
         errors.append(1000 * n_mpjpe(pose, view.truth))
     return float(np.concatenate(errors).mean())
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Every arm against the base: in standard deviations of the base's seeds, if it has three."""
+    """Return a table of all arms; gains in standard deviations of the base over three seeds."""
     base = np.array([[row["clean"], row["noisy"]] for row in rows if row["arm"] == "base"])
     middle = base.mean(axis=0)
     spread = base.std(axis=0, ddof=1) if len(base) > 2 else np.full(2, np.nan)
-    lines = [
-        "| arm | what is other | k parameters | minutes | clean | noisy | better than base by |"
-    ]
+    lines = ["| arm | change | k parameters | minutes | clean | noisy | better than base by |"]
     lines.append("|---|---|---|---|---|---|---|")
     for row in rows:
         scores = np.array([row["clean"], row["noisy"]])
@@ -281,15 +297,16 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    bar = argparse.ArgumentParser(description=__doc__)
-    bar.add_argument("data", type=Path)
-    bar.add_argument("out", type=Path)
-    bar.add_argument("arms", nargs="*")
-    bar.add_argument("--steps", type=int, default=602)
-    bar.add_argument("--seed", type=int, default=0)
-    bar.add_argument("--table", action="store_true", help="print what is there, train nothing")
-    args = bar.parse_args()
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("arms", nargs="*")
+    parser.add_argument("--steps", type=int, default=602)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--table", action="store_true", help="print what is there, train nothing")
+    args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     log = args.out / "arms.jsonl"
     lines = log.read_text().splitlines() if log.exists() else []
@@ -297,7 +314,7 @@ def main() -> None:
     for name in [] if args.table else args.arms or list(ARMS):
         if any((row["arm"], row["seed"]) == (name, args.seed) for row in rows):
             continue
-        rows.append(measured(name, args.steps, args.seed, args.data, args.out))
+        rows.append(measure(name, args.steps, args.seed, args.data, args.out))
         with log.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
         print(rows[-1], flush=True)

@@ -1,0 +1,56 @@
+"""`HardwareConfig`: what it refuses, and how layers are wrapped."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from trainings import HARDWARE, NETWORKS
+
+from tcpformer.models import build
+from tcpformer.training.hardware import (
+    HardwareConfig,
+    accelerator_for,
+    matmul_precision,
+    wrap_layers,
+)
+
+
+@pytest.mark.parametrize(
+    "change", [{"checkpoint_seconds": -1.0}, {"keep_weights_every": -1}, {"validate_every": -1}]
+)
+def test_hardware_config_refuses_negative_numbers(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(change))} must be at least 0"):
+        HardwareConfig(**change)
+
+
+@pytest.mark.parametrize(("precision", "device"), [("fp16", "a GPU"), ("tf32", "an NVIDIA GPU")])
+def test_accelerator_for_refuses_precision_that_a_cpu_lacks(
+    precision: Any, device: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"precision '{precision}' needs {device}"):
+        accelerator_for(replace(HARDWARE, precision=precision), tmp_path)
+
+
+def test_matmul_precision_is_restored() -> None:
+    before = torch.get_float32_matmul_precision()
+    with matmul_precision(HardwareConfig(precision="tf32")):
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_wrap_layers_wraps_each_layer_once(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All layers of all stacks, but nothing that counts batches."""
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda layer: compiled.append(layer))
+    model = build(replace(NETWORKS[network], depth=2))
+    wrap_layers(model, replace(HARDWARE, compile=True, activation_checkpointing=True))
+    assert len(compiled) == 4
+    wrapped = [layer for layer in model.modules() if "forward" in vars(layer)]
+    assert wrapped == compiled
+    inner = [m for layer in compiled for m in layer.modules()]
+    assert len(inner) == len(set(inner))
+    assert not [m for m in inner if isinstance(m, nn.BatchNorm1d)]

@@ -1,14 +1,15 @@
-"""A file is there whole or not at all."""
+"""Atomic writes, checks of folders, npz files."""
 
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tcpformer.files import atomic_write
+from tcpformer.files import atomic_write, check_writable, make_writable, read_npz
 
 
-def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_atomic_write_replaces_the_file(tmp_path: Path) -> None:
     path = tmp_path / "motion.tar.npz"
     for text in ("old", "new"):
         with atomic_write(path) as beside:
@@ -22,7 +23,7 @@ def test_a_block_that_ends_well_replaces_the_file_and_leaves_nothing_else(tmp_pa
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("existed", [True, False])
-def test_an_error_leaves_the_old_file_and_nothing_else(
+def test_atomic_write_keeps_the_old_file_after_an_error(
     tmp_path: Path, existed: bool, error: type[BaseException]
 ) -> None:
     path = tmp_path / "a.npz"
@@ -39,7 +40,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"] * existed
 
 
-def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_atomic_write_leaves_nothing_where_it_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     with (
         pytest.raises(OSError, match=r"folder\.npz"),
@@ -51,7 +52,7 @@ def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         pytest.fail("the block must not start")
 
 
-def test_a_new_file_has_the_rights_of_any_other_new_file(tmp_path: Path) -> None:
+def test_atomic_write_gives_the_usual_permissions(tmp_path: Path) -> None:
     usual, path = tmp_path / "usual", str(tmp_path / "ours")
     usual.write_text("")
     with atomic_write(path) as beside:
@@ -59,7 +60,7 @@ def test_a_new_file_has_the_rights_of_any_other_new_file(tmp_path: Path) -> None
     assert stat.S_IMODE(Path(path).stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
 
 
-def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
+def test_atomic_write_twice_uses_two_temporary_files(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a") as one, atomic_write(tmp_path / "a") as other:
         assert one != other
         one.write_text("1")
@@ -67,9 +68,41 @@ def test_two_writers_of_one_place_do_not_meet(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "1"  # the outer block ends last
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_atomic_write_names_a_missing_folder(tmp_path: Path) -> None:
     with (
-        pytest.raises(FileNotFoundError, match=r"no folder .*nowhere in which a\.npz could be"),
+        pytest.raises(FileNotFoundError, match=r"cannot write a\.npz: no folder .*nowhere"),
         atomic_write(tmp_path / "nowhere/a.npz"),
     ):
         raise AssertionError
+
+
+def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a/b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").mkdir()
+    check_writable(tmp_path / "a/b")
+    assert [p.name for p in tmp_path.rglob("*")] == ["a"]
+
+
+@pytest.mark.parametrize("check", [check_writable, make_writable])
+def test_make_writable_refuses_a_folder_under_a_file(check, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot write into a folder .*file/a"):
+        check(tmp_path / "file/a")
+
+
+def test_make_writable_makes_an_empty_folder(tmp_path: Path) -> None:
+    make_writable(tmp_path / "a/b")
+    assert list((tmp_path / "a/b").iterdir()) == []
+
+
+def test_read_npz_returns_the_keys_that_are_there(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.arange(3), name="text", other=1)
+    data = read_npz(tmp_path / "a.npz", ("x",), ("name",), ("y",), ("note",))
+    assert set(data) == {"x", "name"}
+    with pytest.raises(ValueError, match=r"keys \['y'\] are missing"):
+        read_npz(tmp_path / "a.npz", ("x", "y"))
+    with pytest.raises(ValueError, match=r"expected real numbers, got .*name"):
+        read_npz(tmp_path / "a.npz", ("name",))
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        read_npz(tmp_path / "none.npz", ("x",))

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, written beside their place; and are read without pickle."""
+"""Atomic writes, checks of folders, and npz files without pickle."""
 
 import os
 import zlib
@@ -13,17 +13,17 @@ import numpy as np
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; it takes its place if the block ends well.
+    """Yield a temporary path in the folder of ``path``; at the end it replaces ``path``.
 
-    The temporary name keeps the suffix. If the block raises, nothing is left behind and an older
-    file at ``path`` stays as it was.
+    The temporary path has the same suffix. If the block raises, it is deleted and an older file at
+    ``path`` is unchanged.
 
     Raises:
         OSError: If the folder does not exist or cannot be written.
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {path.parent} in which {path.name} could be written.")
+        raise FileNotFoundError(f"cannot write {path.name}: no folder {path.parent}.")
     handle, name = mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     beside = Path(name)
@@ -52,14 +52,14 @@ def read_npz(
 
     Args:
         path: The file.
-        numbers: Keys of real numbers that must be there.
-        texts: Keys of any kind that must be there.
-        optional: Keys of real numbers that may be there.
-        optional_texts: Keys of any kind that may be there.
+        numbers: Required keys of real numbers.
+        texts: Required keys of any type.
+        optional: Optional keys of real numbers.
+        optional_texts: Optional keys of any type.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no npz, a key is missing, or not of its kind.
+        ValueError: If it is no npz, a key is missing, or not of real numbers where required.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no such file: {path}")
@@ -86,12 +86,12 @@ def read_npz(
     return data
 
 
-# What numpy raises of a file that is no archive, is cut off, or holds pickled objects.
+# What numpy raises for a file that is no archive, is truncated, or holds pickled objects.
 _UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)
 
 
 def check_writable(folder: str | Path) -> None:
-    """Check that a folder can be made and written, before long work; leave nothing behind.
+    """Check that a folder can be made and written; remove it again if it was made.
 
     Raises:
         OSError: If the folder cannot be made or written.
@@ -107,7 +107,7 @@ def check_writable(folder: str | Path) -> None:
 
 
 def make_writable(folder: str | Path) -> None:
-    """Make a folder, with its parents, and check that it can be written.
+    """Create a folder, with its parents, and check that it can be written.
 
     Raises:
         OSError: If the folder cannot be made or written.

@@ -1,6 +1,6 @@
-"""The two nouns of the package: a person's motion in the image, and the same in space.
+"""`Motion2D`, a person's motion in the image, and `Motion3D`, the same in space.
 
-Both are frozen and checked once, when made; every function between them may trust them.
+Both are frozen and checked when made, so that functions need not check them again.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,17 @@ from .skeleton import Skeleton, conversion
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
 ASSUMED_VIEW = 60.0
-"""Degrees across the longer side of the picture, where the focal length is unknown."""
+"""Degrees across the longer side of the image, if the focal length is unknown."""
 REGION_SCALE = 2.5
-"""Standard deviations within which a Gaussian in three axes lies nine times out of ten."""
-_SHARES, _PICTURE = (-2.0, 5.0), 100
-"""Joints all within the first are no pixels of a picture as large as that: feet may be below it."""
+"""Half-axes, in sigma, of the ellipsoid that holds a 3D Gaussian with probability 0.9."""
+_FRACTION_RANGE, _MIN_IMAGE_SIZE = (-2.0, 5.0), 100
+"""If all joints are in this range in an image of at least this many pixels, they are fractions of
+the image; the range allows for joints outside of it."""
 
 
 @dataclass(frozen=True)
 class Motion2D:
-    """One person, over time, in the image.
+    """A person's joints over time in the image.
 
     Attributes:
         xy: Joint positions in pixels; origin top-left, x right, y down.
@@ -32,17 +33,16 @@ class Motion2D:
         size: Image (width, height) in pixels.
         fps: Frames per second.
         skeleton: The joints, in the order of axis ``j``.
-        valid: False where nobody was seen; such frames were filled in or are to be. By default
-            True where any joint has confidence.
+        valid: False in frames that do not show the person. By default True where any joint has
+            confidence.
         times: Seconds since the first frame of the video. By default evenly spaced.
-        focal: Focal length of the camera in pixels, where it is known; the principal point is
-            the middle of the image.
+        focal: Focal length in pixels, None if unknown; the principal point is the image center.
         person: Number of the person among those in the video.
         focal_source: Where the focal length comes from, in words.
 
     Raises:
         ValueError: If shapes disagree, numbers are not finite, a size, rate or focal length is
-            not positive, a size not whole, or positions are shares of the picture, not pixels.
+            not positive, a size not whole, or positions are fractions of the image, not pixels.
     """
 
     xy: Float[np.ndarray, "t j 2"]
@@ -77,26 +77,25 @@ class Motion2D:
 
 @dataclass(frozen=True)
 class Motion3D:
-    """One person, over time, in space.
+    """A person's joints over time in space.
 
     Attributes:
         xyz: Joints in the world: x right, y away from the camera, z up; the lowest foot of the
             clip is at z = 0. Metres.
-        camera_xyz: The same joints seen from the camera: x right, y down, z forward. Metres.
-        xy: The joints in the image that were lifted, in pixels.
-        confidence: The detector's score per joint, 0 to 1.
-        valid: False where nobody was seen and the motion was bridged.
+        camera_xyz: The joints in the camera's axes: x right, y down, z forward. Metres.
+        xy: The lifted joints in the image, in pixels.
+        confidence: Detector score per joint, 0 to 1.
+        valid: False in frames that did not show the person and were bridged.
         times: Seconds since the first frame of the video.
         fps: Frames per second.
         skeleton: The joints, in the order of axis ``j``.
         size: Image (width, height) in pixels.
-        focal: Focal length of the camera in pixels; principal point in the middle of the image.
-        provenance: What each step came from, by the name of the step, in words: "weights" (name
-            and fingerprint), "focal" (of the focal length), "scale" (of the metres), "ground" (of
-            gravity and floor), "postprocess" (what was done after lifting). A step that was not
-            done has no key.
-        sigma: Standard deviation of each joint relative to the pelvis, metres along each axis of
-            the camera; 0 for the pelvis. None if the weights predict no uncertainty.
+        focal: Focal length in pixels; the principal point is the image center.
+        provenance: Origin of the result, in words, by step: "weights" (name and fingerprint),
+            "focal" (the focal length), "scale" (the metres), "ground" (gravity and floor),
+            "postprocess" (the steps after lifting). A step that was not done has no key.
+        sigma: Standard deviation of each joint relative to the pelvis, metres along each camera
+            axis; 0 for the pelvis. None if the weights predict no uncertainty.
         region_scale: Half-axes, in sigma, of the ellipsoid that holds a joint with probability
             0.9.
         person: Number of the person among those in the video.
@@ -159,18 +158,16 @@ def _check_2d(motion: Motion2D) -> None:
             f"{len(motion.skeleton.joints)}; convert it first with `to_skeleton(motion, ...)`."
         )
     for name in ("xy", "confidence"):
-        bad = ~np.isfinite(getattr(motion, name))
-        if bad.any():
+        bad = np.argwhere(~np.isfinite(getattr(motion, name)))
+        if len(bad):
             raise ValueError(
-                f"{name} must be finite, but {bad.sum()} numbers are NaN or infinite, the first in "
-                f"frame {int(np.argwhere(bad)[0][0])}; set the confidence of a missing joint to 0 "
-                "and its position to any number."
+                f"{name} must be finite, but {len(bad)} numbers are NaN or infinite, the first in "
+                f"frame {bad[0][0]}; set the confidence of a missing joint to 0 and its position "
+                "to any number."
             )
-    if motion.confidence.min() < 0 or motion.confidence.max() > 1:
-        raise ValueError(
-            f"confidence must lie in 0 to 1, got {motion.confidence.min():.3g} to "
-            f"{motion.confidence.max():.3g}."
-        )
+    low, high = motion.confidence.min(), motion.confidence.max()
+    if low < 0 or high > 1:
+        raise ValueError(f"confidence must lie in 0 to 1, got {low:.3g} to {high:.3g}.")
 
 
 def _check_sigma(motion: Motion3D) -> None:
@@ -194,7 +191,11 @@ def _check_camera(motion: Motion2D | Motion3D) -> None:
 
 
 def check_size_and_rate(size: object, fps: object) -> None:
-    """Refuse what is no size in pixels, or no rate, by a ValueError."""
+    """Check an image size in pixels and a frame rate.
+
+    Raises:
+        ValueError: If one is not positive, or the size not a pair of whole numbers.
+    """
     pair = np.asarray(size)
     whole = pair.shape == (2,) and all(_is_positive(x) and x % 1 == 0 for x in pair)
     if not whole or not _is_positive(fps):
@@ -206,10 +207,10 @@ def _is_positive(x: object) -> bool:
 
 
 def _check_pixels(motion: Motion2D) -> None:
-    seen = ((motion.confidence > 0) & motion.valid[:, None])[..., None]
-    low = float(motion.xy.min(where=seen, initial=np.inf))
-    high = float(motion.xy.max(where=seen, initial=-np.inf))
-    if max(motion.size) >= _PICTURE and _SHARES[0] < low < high < _SHARES[1]:
+    detected = ((motion.confidence > 0) & motion.valid[:, None])[..., None]
+    low = float(motion.xy.min(where=detected, initial=np.inf))
+    high = float(motion.xy.max(where=detected, initial=-np.inf))
+    if max(motion.size) >= _MIN_IMAGE_SIZE and _FRACTION_RANGE[0] < low < high < _FRACTION_RANGE[1]:
         raise ValueError(
             f"xy from {low:.3g} to {high:.3g} look like fractions of the picture {motion.size}; "
             "pixels are expected: multiply x by the width and y by the height."
@@ -224,15 +225,15 @@ def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
 
 
 def assumed_focal(size: tuple[int, int]) -> float:
-    """Return the focal length in pixels of a camera that sees `ASSUMED_VIEW`."""
+    """Return the focal length in pixels of a camera with a field of view of `ASSUMED_VIEW`."""
     return float(max(size) / (2 * np.tan(np.radians(ASSUMED_VIEW) / 2)))
 
 
 def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
-    """Express a motion with the joints of another skeleton, by name.
+    """Convert a motion to the joints of another skeleton.
 
-    A joint made of several has the confidence of the least certain of them. Of two ears one is
-    hidden in profile: the other then stands for both.
+    A joint made of several has the least confidence of them. If one ear is not detected, as in
+    profile, the other stands for both.
 
     Raises:
         ValueError: If no conversion between the two skeletons is known.
@@ -249,7 +250,7 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
 
 
 def _with_both_ears(motion: Motion2D) -> Motion2D:
-    """Put an ear of confidence 0 where the other one is, where that is seen."""
+    """Move an ear of confidence 0 to the other one, with its confidence."""
     ears = [motion.skeleton.index[ear] for ear in ("LEar", "REar") if ear in motion.skeleton.index]
     xy, confidence = motion.xy.copy(), motion.confidence.copy()
     for ear, other in zip(ears, ears[::-1], strict=True):

@@ -1,16 +1,16 @@
-"""Packages that only some work needs: the extras of the installation."""
+"""Optional dependencies: the extras of the installation."""
 
 import shlex
 import sys
 
 
 def missing_extra(work: str, module: str, extra: str) -> ImportError:
-    """What is raised where one is not installed: it says what to type.
+    """Return the error for a missing module; it contains the command that installs it.
 
     Args:
-        work: What needs it; begins the sentence.
-        module: What is missing.
-        extra: The extra that brings it.
+        work: What needs the module; begins the sentence.
+        module: The missing module.
+        extra: The extra that installs it.
     """
-    line = f"{shlex.quote(sys.executable)} -m pip install 'tcpformer[{extra}]'"
-    return ImportError(f"{work} needs {module}: {line}")
+    command = f"{shlex.quote(sys.executable)} -m pip install 'tcpformer[{extra}]'"
+    return ImportError(f"{work} needs {module}: {command}")

@@ -117,7 +117,7 @@ def clips(batch: int, frames: int) -> Iterator[torch.Tensor]:
 
 
 def serve(job: Job, pipe: Connection) -> None:
-    """Step once to warm up, then whenever asked."""
+    """Step once to warm up, then at every request."""
     torch.set_num_threads(job.threads)
     torch.set_flush_denormal(True)
     if job.form != "fresh":
@@ -170,14 +170,14 @@ def curve(count: int) -> list[tuple[float, float]]:
     xyc, xyz = clips(4, config.frames)
     losses: list[tuple[float, float]] = []
     for _ in range(count):
-        said = []
+        step_losses = []
         for objective, optimizer in zip(objectives, optimizers, strict=True):
             optimizer.zero_grad()
             loss = objective(xyc, torch.zeros_like(xyz), xyz)
             loss.backward()
             optimizer.step()
-            said.append(loss.item())
-        losses.append((said[0], said[1]))
+            step_losses.append(loss.item())
+        losses.append((step_losses[0], step_losses[1]))
     return losses
 
 

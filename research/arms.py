@@ -251,10 +251,10 @@ def measure(name: str, steps: int, seed: int, data: Path, out: Path) -> dict[str
         return model
 
     with arm.around():
-        begin = time.process_time()
+        start = time.process_time()
         hardware = HardwareConfig(device="cpu", tracker="none")
         train(config, data, folder, hardware, build=build)
-        minutes = (time.process_time() - begin) / 60
+        minutes = (time.process_time() - start) / 60
         lifter = Lifter(folder / "weights", "cpu", flip=False)
         arm.dress(lifter.model)
         lifter._network = lifter.model

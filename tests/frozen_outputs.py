@@ -1,7 +1,9 @@
 """Outputs that a change of structure must not move: record them, or compare with the record.
 
-    python tests/frozen_outputs.py record     # writes tests/golden/frozen_outputs.npz
-    python tests/frozen_outputs.py compare    # exit code 1 where an array differs
+    python tests/frozen_outputs.py record [PREFIX]   # writes tests/golden/frozen_outputs.npz
+    python tests/frozen_outputs.py compare           # exit code 1 where an array differs
+
+With a prefix, only the arrays whose names start with it are recorded anew.
 
 Frozen are the detections and the finished and raw motion of the sample clip, its BVH, the scores of
 the open benchmark's excerpt, the loss of 20 training steps and the answers of exported networks.
@@ -123,15 +125,17 @@ def compare(now: Arrays, before: Arrays) -> list[str]:
     return lines
 
 
-def main(verb: str) -> int:
+def main(verb: str, prefix: str = "") -> int:
     """Record the outputs or compare them with the record; return the exit code."""
     now = collect()
-    if verb == "record":
-        np.savez_compressed(RECORD, **now)  # type: ignore[arg-type]
-        print(f"{RECORD}: {len(now)} arrays")
-        return 0
     with np.load(RECORD) as file:
         before = {name: file[name] for name in file.files}
+    if verb == "record":
+        new = {name: value for name, value in now.items() if name.startswith(prefix)}
+        others = {name: value for name, value in before.items() if not name.startswith(prefix)}
+        np.savez_compressed(RECORD, **(others | new))  # type: ignore[arg-type]
+        print(f"{RECORD}: {len(new)} arrays recorded, {len(others)} left as they are")
+        return 0
     lines = compare(now, before)
     print("\n".join(lines) or f"all {len(now)} arrays are equal to the last bit")
     same = now.keys() == before.keys()
@@ -139,4 +143,4 @@ def main(verb: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -110,7 +110,7 @@ def matmul_precision(hardware: HardwareConfig) -> Iterator[None]:
 
 
 def wrap_layers(model: nn.Module, hardware: HardwareConfig) -> None:
-    """Checkpoint the activations of every layer, or compile it, in place.
+    """Set activation checkpointing or compilation of every layer, in place.
 
     Layers are the members of the network's stacks, not single maps, nor batch norms, whose
     statistics a second forward pass would count twice.

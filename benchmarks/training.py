@@ -27,7 +27,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
-from model import gflop, held, limits, machine  # noqa: E402
+from model import gflop, limits, machine, resident  # noqa: E402
 
 from tcpformer.models.layers import JOINTS  # noqa: E402
 from tcpformer.models.tcpformer import Config, TCPFormer  # noqa: E402
@@ -122,10 +122,10 @@ def serve(job: Job, pipe: Connection) -> None:
     torch.set_flush_denormal(True)
     if job.form != "fresh":
         keep_freed_memory()
-    step, before = step_of(job), held("VmRSS")
+    step, before = step_of(job), resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     step()
-    pipe.send(held("VmHWM") - before)
+    pipe.send(resident("VmHWM") - before)
     while pipe.recv():
         start = time.perf_counter()
         step()

@@ -39,7 +39,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def sample_clip(folder: Path) -> Arrays:
-    """Return detections, finished and raw motions, and the BVH of everybody in the sample clip."""
+    """Return detections, finished and raw motions, and the BVH of all people in the sample clip."""
     people = detect_people(open_video(TESTS.parent / "assets/sample.mp4"))
     lifter = Lifter("default")
     arrays: Arrays = {}

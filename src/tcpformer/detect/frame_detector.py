@@ -99,10 +99,7 @@ class FrameDetector:
             self._last_search = time
             poses |= self._search(frame, poses)
         self._forget(time)
-        return [
-            FramePerson(number, pose.xy, pose.visibility, pose.score)
-            for number, pose in sorted(poses.items())
-        ]
+        return [FramePerson(k, p.xy, p.visibility, p.score) for k, p in sorted(poses.items())]
 
     def _follow_people(self, frame: Frame) -> dict[int, Pose]:
         """Read the joints of the people of the last frames, by id, and extend their tracks."""
@@ -115,9 +112,8 @@ class FrameDetector:
         with ThreadPoolExecutor(WORKERS) as threads:
             found = threads.map(lambda number: self._read(frame, number, active), active)
             poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
-        distinct = drop_duplicates(
-            poses, lambda number: distance(poses[number].detection(), active[number]), self.follow
-        )
+        offset = {n: distance(pose.detection(), active[n]) for n, pose in poses.items()}
+        distinct = drop_duplicates(poses, offset.__getitem__, self.follow)
         for number, pose in distinct.items():
             self._people[number].track.add(pose.detection(frame.index, frame.time))
         return distinct

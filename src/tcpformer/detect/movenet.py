@@ -17,6 +17,7 @@ from .boxes import Boxes
 from .onnx import WEIGHTS, open_session, sigmoid
 from .regions import Image
 
+Cells = Int[np.ndarray, " n"]
 OUTPUTS = ("centre", "size", "middle", "joints", "guess", "offset")
 LONGER_SIDE = 768  # pixels; at 512, people a sixth as tall as the image are lost
 CELL = 4  # pixels of a cell
@@ -112,12 +113,11 @@ def decode(
     near = guess[:, rows, columns].reshape(k, 2, -1) + np.stack([rows, columns])  # k 2 n
     heat = sigmoid(joints)
     spread = SPREAD * min(centre.shape[1:])
-    cells = np.stack(
-        [_best_cells(heat, near[..., i], (low[:, i], high[:, i]), spread) for i in range(len(rows))]
-    )  # n k 2
+    boxes = zip(low.T, high.T, strict=True)
+    best = [_best_cells(heat, near[..., i], box, spread) for i, box in enumerate(boxes)]
+    cells, each = np.stack(best), np.arange(k)  # n k 2
     y, x = cells[..., 0], cells[..., 1]
-    each = np.arange(k)
-    apart = (near[None] - np.stack([y, x], axis=-1)[..., None]) ** 2  # n k 2 n
+    apart = (near[None] - cells[..., None]) ** 2  # n k 2 n
     inside = (low <= cells[..., None]) & (cells[..., None] < high)
     belongs = np.exp(-apart.sum(axis=2) / spread) * inside.all(axis=2)
     value = heat[each, y, x] * belongs.max(axis=-1)
@@ -130,9 +130,7 @@ def decode(
     return result.astype(np.float64), boxes.astype(np.float64), (scores * mean).astype(np.float64)
 
 
-def peaks(
-    score: Float[np.ndarray, "h w"],
-) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+def peaks(score: Float[np.ndarray, "h w"]) -> tuple[Cells, Cells, Float[np.ndarray, " n"]]:
     """Return rows, columns and scores of the highest local maxima (of five by five cells)."""
     around = cv2.dilate(score, np.ones((5, 5), np.uint8))
     top = np.where(abs(score - around) < PEAK_TOLERANCE, score, 0).ravel()

@@ -1,4 +1,4 @@
-"""Square regions of an image: cut out, resized, and points carried in and out.
+"""Square regions of an image: cut out, resized, and points carried back.
 
 A network expects a square that shows an upright person. A person's place is a circle: the middle of
 the hips, and a point above the head on the circle around the whole body (the scale point).

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -278,9 +279,8 @@ class PersonFollower:
     def step(self, frame: Frame) -> Pose | None:
         """Return the person's pose in the next frame, or None."""
         expected = self.track.at(frame.time, self.config.extend_s)
-        pose = read_near(
-            self.network, frame, self.last, expected, lambda p: self._accepts(p, frame, expected)
-        )
+        accepts = partial(self._accepts, frame=frame, expected=expected)
+        pose = read_near(self.network, frame, self.last, expected, accepts)
         self.last = None if pose is None else pose.detection(frame.index, frame.time)
         return pose
 

@@ -27,7 +27,7 @@ def clothing_histogram(
     left, top = np.clip(points.min(axis=0), 0, [width - 1, height - 1]).astype(int)
     right, bottom = np.clip(points.max(axis=0) + 1, [left + 1, top + 1], [width, height])
     lab = cv2.cvtColor(image[top : int(bottom), left : int(right)], cv2.COLOR_RGB2LAB)
-    trunk, legs = np.zeros((2, *lab.shape[:2]), np.uint8)
+    trunk, legs = (np.zeros(lab.shape[:2], np.uint8) for _ in range(2))
     pixels = [np.round(part - [left, top]).astype(np.int32) for part in parts]
     cv2.fillConvexPoly(trunk, pixels[0], 1)
     for thigh in pixels[1:]:

@@ -1,4 +1,4 @@
-"""Pickles: arrays and plain values come back as they were, and nothing else is let in or run."""
+"""Pickles: arrays and plain values are read; all else is refused and not run."""
 
 import copyreg
 import functools
@@ -53,19 +53,19 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_come_back(tmp_path: Path, name: str, protocol: int) -> None:
+def test_read_pickle_inverts_dumps_for_arrays(tmp_path: Path, name: str, protocol: int) -> None:
     found = read_pickle(written(tmp_path / "a.pkl", {"x": ARRAYS[name]}, protocol))["x"]
     assert same(found, ARRAYS[name])
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_plain_values_come_back(tmp_path: Path, value: object, protocol: int) -> None:
+def test_read_pickle_inverts_dumps_for_values(tmp_path: Path, value: object, protocol: int) -> None:
     assert read_pickle(written(tmp_path / "a.pkl", [value, value], protocol)) == [value, value]
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_what_was_one_thing_stays_one_thing(tmp_path: Path, protocol: int) -> None:
+def test_read_pickle_keeps_identity(tmp_path: Path, protocol: int) -> None:
     x = np.arange(3, dtype=">i4")
     first, second, third = read_pickle(written(tmp_path / "a.pkl", [x, x, x + 1], protocol))
     assert first is second
@@ -73,7 +73,7 @@ def test_what_was_one_thing_stays_one_thing(tmp_path: Path, protocol: int) -> No
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_of_objects_come_back(tmp_path: Path, protocol: int) -> None:
+def test_read_pickle_of_object_arrays(tmp_path: Path, protocol: int) -> None:
     x = np.array([[{"a": GRID}, None], [[1, 2], "text"]], dtype=object)
     found = read_pickle(written(tmp_path / "a.pkl", x, protocol))
     assert found.shape == x.shape
@@ -82,7 +82,7 @@ def test_arrays_of_objects_come_back(tmp_path: Path, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2])
-def test_names_of_an_older_numpy_are_known(tmp_path: Path, protocol: int) -> None:
+def test_read_pickle_knows_the_names_of_older_numpy(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps([GRID, np.float32(2.5)], protocol)
     (tmp_path / "a.pkl").write_bytes(data.replace(b"numpy._core", b"numpy.core"))
     grid, number = read_pickle(tmp_path / "a.pkl")
@@ -90,7 +90,7 @@ def test_names_of_an_older_numpy_are_known(tmp_path: Path, protocol: int) -> Non
     assert number == np.float32(2.5)
 
 
-def test_python_2_is_read(tmp_path: Path) -> None:
+def test_read_pickle_of_python_2(tmp_path: Path) -> None:
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
         b"(I1\n(I2\ntcnumpy\ndtype\n(S'i2'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
@@ -101,7 +101,7 @@ def test_python_2_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": GRID}, [1, "two"], {"x": {"y": [GRID, GRID]}}])
-def test_an_object_in_an_npz_comes_back(tmp_path: Path, value: Any) -> None:
+def test_read_pickled_npz_returns_the_object(tmp_path: Path, value: Any) -> None:
     np.savez_compressed(tmp_path / "a.npz", data=np.array({"it": value}, dtype=object), grid=GRID)
     assert str(read_pickled_npz(tmp_path / "a.npz", "data")["it"]) == str(value)
     assert same(read_pickled_npz(tmp_path / "a.npz", "grid"), GRID)
@@ -112,7 +112,7 @@ def test_an_object_in_an_npz_comes_back(tmp_path: Path, value: Any) -> None:
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 @pytest.mark.parametrize("layout", ["C", "F", "turned"])
-def test_large_arrays_go_to_disk(tmp_path: Path, protocol: int, layout: str) -> None:
+def test_read_pickle_spills_large_arrays(tmp_path: Path, protocol: int, layout: str) -> None:
     x = np.arange(SPILL_BYTES // 4, dtype=np.float32).reshape(2, -1, 8)
     x = x.transpose(1, 0, 2) if layout == "turned" else np.asarray(x, order=layout)  # type: ignore[call-overload]
     path = written(tmp_path / "a.pkl", {"x": x, "again": x, "small": GRID, "y": -x}, protocol)
@@ -164,7 +164,7 @@ def gadgets(canary: Path) -> dict[str, tuple[Any, str]]:
 
 
 def refused(path: Path, name: str, read: Callable[[Path], Any] = read_pickle) -> None:
-    with pytest.raises(ValueError, match=f"asks for {name}, which is refused"):
+    with pytest.raises(ValueError, match=f"calls {name}, which is refused"):
         read(path)
 
 
@@ -181,7 +181,7 @@ def nested(x: object) -> object:
 @pytest.mark.parametrize("nesting", [lambda x: x, nested], ids=["bare", "nested"])
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 @pytest.mark.parametrize("name", gadgets(Path()))
-def test_nothing_is_run(
+def test_read_pickle_runs_nothing(
     tmp_path: Path, canary: Path, name: str, protocol: int, nesting: Callable[[Any], Any]
 ) -> None:
     gadget, called = gadgets(canary)[name]
@@ -194,7 +194,7 @@ def test_nothing_is_run(
     assert not canary.exists()
 
 
-def test_nothing_in_an_npz_is_run(tmp_path: Path, canary: Path) -> None:
+def test_read_pickled_npz_runs_nothing(tmp_path: Path, canary: Path) -> None:
     x = np.array({"a": gadgets(canary)["mknod"][0]}, dtype=object)
     np.savez(tmp_path / "a.npz", data=x)
     with np.load(tmp_path / "a.npz", allow_pickle=True) as file:
@@ -206,8 +206,11 @@ def test_nothing_in_an_npz_is_run(tmp_path: Path, canary: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_classes_are_refused(tmp_path: Path, protocol: int) -> None:
-    refused(written(tmp_path / "a.pkl", [Plain()], protocol), r"(copyreg|copy_reg|\w*pickles)\.\w+")
+def test_read_pickle_refuses_classes(tmp_path: Path, protocol: int) -> None:
+    refused(
+        written(tmp_path / "a.pkl", [Plain()], protocol),
+        r"(copyreg|copy_reg|[\w.]*safe_pickle)\.\w+",
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def test_classes_are_refused(tmp_path: Path, protocol: int) -> None:
     ],
     ids=["INST", "OBJ", "NEWOBJ", "partial", "copyreg"],
 )
-def test_every_way_to_name_a_function_is_watched(
+def test_read_pickle_refuses_names_of_every_opcode(
     tmp_path: Path, canary: Path, data: bytes, name: str
 ) -> None:
     (tmp_path / "a.pkl").write_bytes(data.replace(b"%s", str(canary).encode()))
@@ -229,7 +232,7 @@ def test_every_way_to_name_a_function_is_watched(
     assert not canary.exists()
 
 
-def test_registered_extensions_are_refused(tmp_path: Path, canary: Path) -> None:
+def test_read_pickle_refuses_registered_extensions(tmp_path: Path, canary: Path) -> None:
     """Python keeps what such a number stands for, and would not ask again."""
     copyreg.add_extension("posix", "system", 240)
     try:
@@ -244,10 +247,13 @@ def test_registered_extensions_are_refused(tmp_path: Path, canary: Path) -> None
         copyreg.remove_extension("posix", "system", 240)
 
 
-def test_numpy_is_not_misled(tmp_path: Path) -> None:
+def test_read_pickle_refuses_forged_arrays(tmp_path: Path) -> None:
     """Its own reconstruction would make anything, of any size, with any layout of memory."""
     rebuild: Any = GRID.__reduce__()[0]
-    refused(written(tmp_path / "a.pkl", Gadget(rebuild, (Plain, (0,), b"b"))), r"\w*pickles.Plain")
+    refused(
+        written(tmp_path / "a.pkl", Gadget(rebuild, (Plain, (0,), b"b"))),
+        r"[\w.]*safe_pickle\.Plain",
+    )
     huge = Gadget(rebuild, (np.ndarray, (1 << 50,), b"d"))
     assert read_pickle(written(tmp_path / "b.pkl", huge)).size == 0
     lying = Gadget(
@@ -264,7 +270,7 @@ def test_numpy_is_not_misled(tmp_path: Path) -> None:
     assert read_pickle(written(tmp_path / "d.pkl", dtype)) == np.dtype("f8")
 
 
-def test_a_state_for_anything_else_is_refused(tmp_path: Path) -> None:
+def test_read_pickle_refuses_states_of_other_objects(tmp_path: Path) -> None:
     value = Gadget(OrderedDict, (), {"x": 1})
     with pytest.raises(ValueError, match="a state to a dict, which is refused"):
         read_pickle(written(tmp_path / "a.pkl", value))
@@ -274,7 +280,7 @@ def test_a_state_for_anything_else_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
-def test_a_file_cut_off_anywhere_is_an_error(tmp_path: Path, protocol: int) -> None:
+def test_read_pickle_refuses_truncated_files(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps({"x": np.arange(5.0), "y": ["a", 1, 2.5]}, protocol)
     path = tmp_path / "a.pkl"
     for end in range(len(data)):
@@ -283,15 +289,15 @@ def test_a_file_cut_off_anywhere_is_an_error(tmp_path: Path, protocol: int) -> N
             read_pickle(path)
 
 
-def test_a_large_array_cut_off_is_an_error(tmp_path: Path) -> None:
+def test_read_pickle_refuses_truncated_large_arrays(tmp_path: Path) -> None:
     data = pickle.dumps(np.zeros(SPILL_BYTES // 4), 4)
     (tmp_path / "a.pkl").write_bytes(data[: SPILL_BYTES + 500])
     for spill in (None, tmp_path):
-        with pytest.raises(ValueError, match=r"cut off|exhausted"):
+        with pytest.raises(ValueError, match=r"truncated|exhausted"):
             read_pickle(tmp_path / "a.pkl", spill=spill)
 
 
-def test_a_claim_of_size_costs_nothing(tmp_path: Path) -> None:
+def test_read_pickle_of_a_forged_size_allocates_nothing(tmp_path: Path) -> None:
     for size in (1 << 40, (1 << 63) - 1):
         (tmp_path / "a.pkl").write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", size) + b"abc.")
         for spill in (None, tmp_path):
@@ -299,7 +305,7 @@ def test_a_claim_of_size_costs_nothing(tmp_path: Path) -> None:
                 read_pickle(tmp_path / "a.pkl", spill=spill)
 
 
-def test_missing_files_and_keys_are_named(tmp_path: Path) -> None:
+def test_read_pickle_names_missing_files_and_keys(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", grid=GRID)
     with pytest.raises(FileNotFoundError, match=r"b\.pkl"):
         read_pickle(tmp_path / "b.pkl")

@@ -1,8 +1,8 @@
-"""Pickles of arrays and plain containers, read without running anything that is in them.
+"""Pickles of arrays and plain containers, read without running code that they hold.
 
-A pickle is a small program that may name any function to call. Here the only names it may use are
-those that numpy and Python themselves need for arrays, numbers and containers; what they stand for
-is our own code, so that numpy's is not given made-up layouts either. Arrays may be read-only.
+A pickle is a program that may call any function by name. Here it may only use the names that numpy
+and Python write for arrays, numbers and containers (`_NAMES`), and these call functions of this
+module: numpy's own would trust forged sizes and memory layouts. Arrays may be read-only.
 """
 
 import pickle
@@ -22,9 +22,13 @@ from numpy.lib import format as npy
 SPILL_BYTES = 1 << 20
 """Arrays from this size on go to disk, if there is a folder for them."""
 _CHUNK = 1 << 24
+# Raised by Python's unpickler for a file that is truncated or no pickle.
+_BROKEN = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, TypeError,
+    ValueError, pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 
 Stream = IO[bytes] | BufferedIOBase
-"""What `open` gives, and what an archive opens."""
 
 
 def read_pickle(path: str | Path, *, spill: str | Path | None = None) -> Any:
@@ -32,23 +36,23 @@ def read_pickle(path: str | Path, *, spill: str | Path | None = None) -> Any:
 
     Args:
         path: The file.
-        spill: A folder; if given, large arrays go there while the file is read (if it is of
-            protocol 3 or later) and come back memory-mapped. It must outlive them.
+        spill: A folder; if given, large arrays of protocol 3 or later are written there as the
+            file is read, and returned memory-mapped. It must outlive them.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no whole pickle, or asks for anything but arrays, containers, texts
-            and numbers; says for what. Nothing of it has been run.
+        ValueError: If it is no whole pickle, or uses a name other than those of arrays,
+            containers, texts and numbers. None of its code is run.
     """
     with Path(path).open("rb") as stream:
         return _load(stream, path, spill)
 
 
 def read_pickled_npz(path: str | Path, key: str) -> Any:
-    """Read one entry of an npz file; objects in it by the rules of `read_pickle`.
+    """Read one entry of an npz file; objects in it as by `read_pickle`.
 
     Returns:
-        The array; where it holds a single object, as `np.savez` makes of a dict, that object.
+        The array, or the object in an array of a single one, as `np.savez` writes a dict.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -86,29 +90,15 @@ def _load(stream: Stream, path: str | Path, spill: str | Path | None) -> Any:
         raise ValueError(f"{path}: not a pickle of arrays and plain values: {error}.") from error
 
 
-# What Python's unpickler raises of a file that is cut off or no pickle at all.
-_BROKEN = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, TypeError,
-    ValueError, pickle.UnpicklingError, struct.error,
-)  # fmt: skip
-
-
-class _OnDisk:
-    """The bytes of an array, written to a file before its shape was known."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-
 def _dtype(name: str, *_flags: object) -> np.dtype[Any]:
-    """Booleans, numbers, texts and objects; no records, whose layout a file could make up."""
+    """Return a dtype of numbers, texts or objects; no records, whose layout could be forged."""
     if not re.fullmatch(r"b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[SU]\d{1,6}|O8?", name):
         raise ValueError(f"arrays of dtype {name!r} are not read")
     return np.dtype(name)
 
 
-def _in_order(dtype: np.dtype[Any], state: tuple[Any, ...]) -> np.dtype[Any]:
-    """The byte order is all that a plain dtype's state adds to its name."""
+def _apply_byte_order(dtype: np.dtype[Any], state: tuple[Any, ...]) -> np.dtype[Any]:
+    """Apply the state of a dtype, which adds the byte order to its name."""
     order = state[1]
     return dtype.newbyteorder(order) if order in ("<", ">") else dtype
 
@@ -118,8 +108,8 @@ def _array(shape: tuple[int, ...], dtype: np.dtype[Any], raw: Any, order: Any = 
         flat = np.empty(len(raw), object)
         for i, item in enumerate(raw):
             flat[i] = item
-    elif isinstance(raw, _OnDisk):
-        flat = np.memmap(raw.path, dtype, mode="r")
+    elif isinstance(raw, np.memmap):
+        flat = raw.view(dtype)
     else:
         flat = np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, dtype)
     return flat.reshape(shape, order=order)
@@ -128,49 +118,43 @@ def _array(shape: tuple[int, ...], dtype: np.dtype[Any], raw: Any, order: Any = 
 def _from_buffer(
     raw: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: str, axes: Any = None
 ) -> np.ndarray:
-    """The way of protocol 5; ``axes`` tells how an array lies that is neither C nor Fortran."""
-    return (
-        _array(shape, dtype, raw, order)
-        if axes is None
-        else _array(shape, dtype, raw).transpose(axes)
-    )
+    """Return an array of protocol 5; ``axes`` is given if its order is neither C nor Fortran."""
+    if axes is None:
+        return _array(shape, dtype, raw, order)
+    return _array(shape, dtype, raw).transpose(axes)
 
 
 def _scalar(dtype: np.dtype[Any], raw: Any) -> Any:
     return _array((1,), dtype, [raw] if dtype.hasobject else raw)[0]
 
 
-def _encoded(text: str, encoding: str) -> bytes:
-    """How bytes were written before protocol 3."""
+def _encode(text: str, encoding: str) -> bytes:
+    """Return bytes as written before protocol 3."""
     if encoding not in ("latin1", "latin-1"):
         raise ValueError(f"bytes in the encoding {encoding!r} are not read")
     return text.encode(encoding)
 
 
-def _no_bytes() -> bytes:
-    return b""
-
-
-def _announced(*_: object) -> np.ndarray:
-    """An array whose content follows as its state, whatever is said of it before."""
+def _reconstruct(*_: object) -> np.ndarray:
+    """Return an array whose shape and content follow as its state."""
     return np.empty(0)
 
 
 _NAMES: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray.__name__,
     ("numpy", "dtype"): _dtype,
-    ("_codecs", "encode"): _encoded,
+    ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): dict,
 }
 for _numpy in ("numpy.core", "numpy._core"):
     _NAMES |= {
-        (f"{_numpy}.multiarray", "_reconstruct"): _announced,
+        (f"{_numpy}.multiarray", "_reconstruct"): _reconstruct,
         (f"{_numpy}.multiarray", "scalar"): _scalar,
         (f"{_numpy}.numeric", "_frombuffer"): _from_buffer,
     }
 for _builtins in ("builtins", "__builtin__"):
     _NAMES |= {
-        (_builtins, "bytes"): _no_bytes,
+        (_builtins, "bytes"): lambda: b"",
         (_builtins, "complex"): complex,
         (_builtins, "frozenset"): frozenset,
         (_builtins, "set"): set,
@@ -178,7 +162,7 @@ for _builtins in ("builtins", "__builtin__"):
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's own, in Python: the fast one cannot be told what to do with bytes and states."""
+    """Python's unpickler in Python: the C one cannot override bytes and states."""
 
     stack: list[Any]
     memo: dict[int, Any]
@@ -191,70 +175,67 @@ class _Unpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
-            raise ValueError(f"it asks for {module}.{name}, which is refused")
+            raise ValueError(f"it calls {module}.{name}, which is refused")
         return _NAMES[module, name]
 
     def get_extension(self, code: int) -> None:
-        raise ValueError(f"it asks for the registered extension {code}, which is refused")
+        raise ValueError(f"it calls the registered extension {code}, which is refused")
 
     def build(self) -> None:
-        """Give the array or dtype on the stack its state; nothing else has one."""
+        """Apply a state to the array or dtype on the stack; refuse it for anything else."""
         state, old = self.stack.pop(), self.stack[-1]
         if isinstance(old, np.ndarray):
             _, shape, dtype, fortran, raw = state
             new = _array(shape, dtype, raw, "F" if fortran else "C")
         elif isinstance(old, np.dtype):
-            new = _in_order(old, state)
+            new = _apply_byte_order(old, state)
         else:
             raise ValueError(f"it gives a state to a {type(old).__name__}, which is refused")
         self.stack[-1] = new
-        # It was noted before its state came, and may be meant again later.
+        # The memo holds the object without its state, and may refer to it again.
         for key in reversed(self.memo):
             if self.memo[key] is old:
                 self.memo[key] = new
                 break
 
-    def short(self) -> None:
-        self._bytes(int.from_bytes(self.read(4), "little"))
-
-    def long(self) -> None:
-        self._bytes(int.from_bytes(self.read(8), "little"))
-
     def short_text(self) -> None:
-        self._text(self.read(1)[0])
+        self._push_text(self.read(1)[0])
 
     def text(self) -> None:
-        self._text(int.from_bytes(self.read(4), "little"))
+        self._push_text(int.from_bytes(self.read(4), "little"))
 
-    def _text(self, size: int) -> None:
-        # A name that stands at every one of millions of frames is kept once.
+    def _push_text(self, size: int) -> None:
+        # A name that stands at millions of frames is kept once.
         self.stack.append(sys.intern(str(self.read(size), "utf-8", "surrogatepass")))
 
-    def _bytes(self, size: int) -> None:
-        if self.spill is not None and size >= SPILL_BYTES:
-            self.stack.append(self._to_disk(size, self.spill))
-            return
-        data = self.read(size)
+    def short_bytes(self) -> None:
+        self._push_bytes(int.from_bytes(self.read(4), "little"))
+
+    def long_bytes(self) -> None:
+        self._push_bytes(int.from_bytes(self.read(8), "little"))
+
+    def _push_bytes(self, size: int) -> None:
+        spilled = self.spill is not None and size >= SPILL_BYTES
+        data = self._spill(size) if spilled else self.read(size)
         if len(data) < size:
-            raise EOFError("it is cut off")
+            raise EOFError("it is truncated")
         self.stack.append(data)
 
-    def _to_disk(self, size: int, folder: Path) -> _OnDisk:
-        path = folder / f"{self.spilled}.bytes"
+    def _spill(self, size: int) -> Any:
+        """Copy bytes from the stream to a file; return them memory-mapped."""
+        assert self.spill is not None
+        path = self.spill / f"{self.spilled}.bytes"
         self.spilled += 1
         with path.open("wb") as file:
-            while size:
-                part = self.read(min(size, _CHUNK))
-                if not part:
-                    raise EOFError("it is cut off")
+            while size and (part := self.read(min(size, _CHUNK))):
                 size -= file.write(part)
-        return _OnDisk(path)
+        return np.memmap(path, np.uint8, mode="r")
 
     dispatch: ClassVar[dict[int, Any]] = pickle._Unpickler.dispatch | {
         pickle.BUILD[0]: build,
         pickle.SHORT_BINUNICODE[0]: short_text,
         pickle.BINUNICODE[0]: text,
-        pickle.BINBYTES[0]: short,
-        pickle.BINBYTES8[0]: long,
-        pickle.BYTEARRAY8[0]: long,
+        pickle.BINBYTES[0]: short_bytes,
+        pickle.BINBYTES8[0]: long_bytes,
+        pickle.BYTEARRAY8[0]: long_bytes,
     }

@@ -9,6 +9,7 @@ from motions import detected, rough, stand, walk, walk2d
 
 from tcpformer.analysis.metrics import acceleration_error, bone_deviation, jitter, mpjpe, mpjve
 from tcpformer.analysis.quality import compare_quality
+from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.postprocess.steps import (
     PostprocessConfig,
@@ -80,7 +81,7 @@ def test_clean_keypoints_bridges_outliers() -> None:
     xy[50:54, WRIST] += 120.0
     confidence[50:54, WRIST] = 0.2
     motion = replace(true, xy=xy, confidence=confidence)
-    cleaned = clean_keypoints(motion, PostprocessConfig())
+    cleaned = fill_gaps(clean_keypoints(motion, PostprocessConfig()))
     assert np.abs(cleaned.xy - true.xy).max() < 0.3 * 120
     assert (cleaned.confidence[50:54, WRIST] == 0).all()
     np.testing.assert_array_equal(clean_keypoints(motion, OFF).xy, xy)
@@ -105,7 +106,7 @@ def test_clean_keypoints_bridges_gaps_between_confident_frames() -> None:
     confidence[39, WRIST], confidence[40:43, WRIST] = 0.1, 0.0
     motion = replace(true, xy=xy, confidence=confidence)
     configs = [PostprocessConfig(**{**CLEAN_OFF, "smooth_uncertain": on}) for on in (False, True)]
-    plain, smooth = (clean_keypoints(motion, config) for config in configs)
+    plain, smooth = (fill_gaps(clean_keypoints(motion, config)) for config in configs)
     errors = [np.linalg.norm(m.xy - true.xy, axis=-1)[39:43, WRIST].mean() for m in (plain, smooth)]
     assert errors[1] < 0.7 * errors[0]
     np.testing.assert_array_equal(smooth.confidence == 0, confidence == 0)

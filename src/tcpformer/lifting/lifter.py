@@ -183,7 +183,7 @@ class Lifter:
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
-            lifted = self._lift(_clean(motion, config), scale.height, focal)
+            lifted = self._lift(clean_keypoints(motion, config), scale.height, focal)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
                 raw.append(lifted)
@@ -238,7 +238,7 @@ class Lifter:
             return focal, {}
         if focal != FROM_MOTION:
             raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
-        unknown = (_clean(replace(motion, focal=None), config) for motion in motions)
+        unknown = (clean_keypoints(replace(motion, focal=None), config) for motion in motions)
         estimate, sigma = estimate_focal(
             [self._lift(motion, height, None, solve_root=False) for motion in unknown]
         )
@@ -390,10 +390,6 @@ class Lifter:
             sigma[part] = np.sqrt(joints**2 @ own**2)
         sigma[:, H36M.root] = 0.0
         return sigma
-
-
-def _clean(motion: Motion2D, config: PostprocessConfig | None) -> Motion2D:
-    return motion if config is None else clean_keypoints(motion, config)
 
 
 def _rescale_like(raw: Motion3D, before: Motion3D, after: Motion3D) -> Motion3D:

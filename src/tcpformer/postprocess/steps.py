@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..filtering.filters import AdaptiveCutoff, adaptive_butterworth, butterworth, gaussian_smooth
-from ..filtering.gaps import fill_gaps, smooth_uncertain
+from ..filtering.gaps import smooth_uncertain
 from ..filtering.one_euro import OneEuro, apply_live
 from ..motion import Motion2D, Motion3D
 from ..skeleton import H36M, TRUNK, stature
@@ -103,10 +103,9 @@ class PostprocessConfig:
 
 
 def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motion2D:
-    """Apply the steps before the network: swaps, outliers, uncertain joints and gaps.
+    """Apply the steps before the network: swaps, outliers, uncertain joints; None applies none.
 
-    Bridged joints have confidence 0 from then on, in files too.
-    None returns the motion as it is.
+    An outlier gets confidence 0 and is bridged with the other gaps by the lifter.
     """
     if config is None:
         return motion
@@ -117,7 +116,7 @@ def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motio
         motion = replace(motion, confidence=np.where(outliers, 0.0, motion.confidence))
     if config.smooth_uncertain:
         motion = smooth_uncertain(motion, torso_length(motion))
-    return fill_gaps(motion)
+    return motion
 
 
 def postprocess(

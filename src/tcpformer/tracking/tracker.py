@@ -133,6 +133,16 @@ class Track:
         after = int(np.searchsorted(self._columns[0], time))
         return min(self.detections[max(after - 1, 0) : after + 1], key=lambda d: abs(d.time - time))
 
+    @property
+    def size(self) -> float:
+        """Median radius, in pixels."""
+        return float(np.median([detection.radius for detection in self.detections]))
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last detection."""
+        return self.detections[-1].time - self.detections[0].time
+
     def presence(self, single_s: float = DEFAULT_TRACKER.single_detection_s) -> float:
         """Integrate score times radius over time, with gaps; one detection lasts ``single_s``."""
         presence = np.array([d.score * d.radius for d in self.detections])
@@ -323,12 +333,6 @@ def hellinger(a: Histogram, b: Histogram) -> float:
     return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
 
 
-def _extent(track: Sequence[Detection], measure: str | int) -> float:
-    if measure == "longest":
-        return track[-1].time - track[0].time
-    return float(np.median([detection.radius for detection in track]))
-
-
 def number_people(tracks: Iterable[Track]) -> dict[int, Track]:
     """Rank people by how much of the video shows them: 0 is surest, largest, longest in it."""
     return dict(enumerate(sorted(tracks, key=lambda track: -track.presence())))
@@ -350,7 +354,8 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
     if person == "all":
         return dict(people)
     if person in ("largest", "longest"):
-        best = max(people, key=lambda number: _extent(people[number].detections, person))
+        longest = person == "longest"
+        best = max(people, key=lambda i: people[i].duration if longest else people[i].size)
         return {best: people[best]}
     if str(person).isdecimal() and int(person) in people:
         return {int(person): people[int(person)]}

@@ -9,7 +9,8 @@ PARENTS = (-1, 0, 1, 0)
 
 
 def test_compose_rotations_multiplies_along_the_tree() -> None:
-    local = Rotation.random(8, random_state=0).as_matrix().reshape(2, 4, 3, 3)
+    local = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(8, 3))).as_matrix()
+    local = local.reshape(2, 4, 3, 3)
     world = compose_rotations(PARENTS, local)
     np.testing.assert_allclose(world[:, 2], local[:, 0] @ local[:, 1] @ local[:, 2])
     np.testing.assert_allclose(world[:, 3], local[:, 0] @ local[:, 3])

@@ -261,7 +261,8 @@ def test_load_motion_refuses_bad_content(
 @pytest.mark.parametrize("text", ["[1", "[]", '{"focal": 1}'])
 def test_load_motion_refuses_a_bad_provenance(text: str, tmp_path: Path) -> None:
     save_motion(walk(3), tmp_path / "a.npz")
-    np.savez(tmp_path / "a.npz", **dict(np.load(tmp_path / "a.npz")) | {"provenance": text})
+    content = dict(np.load(tmp_path / "a.npz")) | {"provenance": np.array(text)}
+    np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"a\.npz: .*provenance"):
         load_motion(tmp_path / "a.npz")
 

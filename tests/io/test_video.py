@@ -1,4 +1,4 @@
-"""Videos made here, tiny, and read back: what went in comes out, and what is broken says so."""
+"""Videos: tiny files are written and read back; broken files are refused."""
 
 import collections
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def corners(image: np.ndarray) -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
+def test_frames_inverts_write_video(tmp_path: Path, suffix: str) -> None:
     times = np.arange(20) / 25
     write_video(tmp_path / f"a{suffix}", frames(times), 25.0)
     video = open_video(str(tmp_path / f"a{suffix}"))
@@ -65,7 +65,7 @@ def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
-def test_uneven_times_are_kept_and_the_rate_is_their_mean(tmp_path: Path) -> None:
+def test_write_video_keeps_uneven_times(tmp_path: Path) -> None:
     steps = np.random.default_rng(0).uniform(0.01, 0.07, 39)
     times = np.concatenate([[0.0], np.cumsum(steps)])
     for name in ("a.mp4", "a.mkv"):
@@ -76,7 +76,7 @@ def test_uneven_times_are_kept_and_the_rate_is_their_mean(tmp_path: Path) -> Non
         assert video.length == 40
 
 
-def test_every_third_frame_keeps_its_index_time_and_picture(tmp_path: Path) -> None:
+def test_frames_every_third_keeps_index_time_and_image(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", frames(np.arange(11) / 30), 30.0)
     video = open_video(tmp_path / "a.mp4")
     whole, some = list(video.frames()), list(video.frames(every=3))
@@ -88,13 +88,13 @@ def test_every_third_frame_keeps_its_index_time_and_picture(tmp_path: Path) -> N
         next(video.frames(every=0))
 
 
-def test_a_file_that_starts_late_starts_at_zero(tmp_path: Path) -> None:
+def test_frames_of_a_late_start_begin_at_zero(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mkv", frames(5 + np.arange(6) / 25), 25.0)
     times = [f.time for f in open_video(tmp_path / "a.mkv").frames()]
     np.testing.assert_allclose(times, np.arange(6) / 25, atol=2e-3)
 
 
-def test_a_bare_stream_without_times_or_count_is_read(tmp_path: Path) -> None:
+def test_open_video_of_a_stream_without_times_or_count(tmp_path: Path) -> None:
     encode(tmp_path / "a.h264", 12)
     video = open_video(tmp_path / "a.h264")
     times = np.array([f.time for f in video.frames()])
@@ -103,7 +103,7 @@ def test_a_bare_stream_without_times_or_count_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_times_strictly_increase_whatever_the_file_says(seed: int) -> None:
+def test_next_time_strictly_increases(seed: int) -> None:
     rng = np.random.default_rng(seed)
     true = np.arange(60) / 30 + rng.choice([0, 0, 0, -1 / 30, 0.2], 60)
     stamps = [None if rng.random() < 0.2 else float(t) for t in true]
@@ -116,7 +116,7 @@ def test_times_strictly_increase_whatever_the_file_says(seed: int) -> None:
     assert np.diff(times).min() >= 0.04 / 30
 
 
-def test_after_a_repeated_timestamp_the_true_ones_are_met_again() -> None:
+def test_next_time_returns_to_true_timestamps() -> None:
     times, time = [], -1.0
     for stamp in (0.0, 0.0, 0.1, 0.1, 0.2, None, 0.4):
         time = _next_time(stamp, 0.0, time, 10.0)
@@ -136,7 +136,7 @@ TURNS = {
 
 
 @pytest.mark.parametrize(("turn", "expected"), TURNS.items())
-def test_pictures_are_upright(tmp_path: Path, turn: tuple[int, bool], expected: str) -> None:
+def test_frames_are_upright(tmp_path: Path, turn: tuple[int, bool], expected: str) -> None:
     encode(tmp_path / "a.mp4", 3, turn=turn)
     video = open_video(tmp_path / "a.mp4")
     assert video.size == ((H, W) if turn[0] % 180 else (W, H))
@@ -145,7 +145,7 @@ def test_pictures_are_upright(tmp_path: Path, turn: tuple[int, bool], expected: 
         assert corners(frame.image) == expected.split()
 
 
-def test_focal_length_of_a_phone(tmp_path: Path) -> None:
+def test_open_video_reads_the_focal_length(tmp_path: Path) -> None:
     key = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
     encode(tmp_path / "a.mov", 3, turn=(90, False), notes={key: "27"})
     assert open_video(tmp_path / "a.mov").focal == pytest.approx(27 / 36 * W)
@@ -153,7 +153,7 @@ def test_focal_length_of_a_phone(tmp_path: Path) -> None:
     assert open_video(tmp_path / "b.mov").focal is None
 
 
-def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
+def test_open_video_refuses_missing_and_other_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.mp4"):
         open_video(tmp_path / "none.mp4")
     for name, content in {
@@ -168,7 +168,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
         open_video(tmp_path)
 
 
-def test_sound_alone_is_refused_even_with_a_cover(tmp_path: Path) -> None:
+def test_open_video_refuses_audio_with_a_cover(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.m4a"), "w") as out:
         sound(out)
     with av.open(str(tmp_path / "b.mp3"), "w") as out:
@@ -181,14 +181,14 @@ def test_sound_alone_is_refused_even_with_a_cover(tmp_path: Path) -> None:
             open_video(tmp_path / name)
 
 
-def test_no_decodable_frame_is_refused(tmp_path: Path) -> None:
+def test_open_video_refuses_a_file_without_decodable_frame(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", frames(np.arange(8) / 25), 25.0)
     damage(tmp_path / "a.mp4", 0.0, 1.0)
     with pytest.raises(ValueError, match=r"a\.mp4"):
         open_video(tmp_path / "a.mp4")
 
 
-def test_a_break_in_the_middle_is_said_after_the_frames_before(tmp_path: Path) -> None:
+def test_frames_raises_after_the_frames_before_a_break(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, H, W, 3), dtype=np.uint8)
     whole = tmp_path / "a.mp4"
     write_video(whole, (Frame(i, i / 25, image) for i, image in enumerate(noise)), 25.0)
@@ -206,25 +206,25 @@ def test_a_break_in_the_middle_is_said_after_the_frames_before(tmp_path: Path) -
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the sample clip is only in the repository")
-def test_a_picture_that_the_decoder_painted_over_counts_as_broken(tmp_path: Path) -> None:
+def test_frames_refuses_a_concealed_image(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(SAMPLE.read_bytes())
     damage(tmp_path / "a.mp4", 0.02, 0.03)
     with pytest.raises(ValueError, match="damaged picture"):
         open_video(tmp_path / "a.mp4")
 
 
-def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
+def test_write_video_pads_odd_sizes(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", frames([0, 0.04], (33, 21)), 25.0)
     video = open_video(tmp_path / "a.mp4")
     assert video.size == (34, 22)
 
 
-def test_few_frames_are_made_before_they_are_written(
+def test_write_video_takes_few_frames_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever draws them may be far faster than the encoder: an hour does not lie in memory."""
+    """Rendering may be far faster than encoding: an hour of images must not wait in memory."""
     made, waiting = 0, []
-    encode = tcpformer.video._encodable
+    encode = tcpformer.io.video._to_yuv
 
     def drawn() -> Iterator[Frame]:
         nonlocal made
@@ -237,13 +237,13 @@ def test_few_frames_are_made_before_they_are_written(
         waiting.append(made - frame.index - 1)
         return encode(frame)
 
-    monkeypatch.setattr("tcpformer.io.video._encodable", slowly)
+    monkeypatch.setattr("tcpformer.io.video._to_yuv", slowly)
     write_video(tmp_path / "a.mp4", drawn(), 25.0)
     assert made == 40
-    assert max(waiting) <= tcpformer.video._MADE
+    assert max(waiting) <= tcpformer.io.video._RENDERED_AHEAD
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_write_video_keeps_the_old_file_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     write_video(path, frames([0, 0.04]), 25.0)
     old = path.read_bytes()

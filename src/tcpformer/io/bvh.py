@@ -25,7 +25,7 @@ from .rig import Rig, fit_rig
 
 AXES = "XYZ"
 EULER_ORDER = "ZXY"
-EULER_ORDERS = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
+EULER_ORDERS: dict[str, str] = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
 """Order of the axes of a joint. Angles are unsteady where the middle one nears 90 degrees. For legs
 that is the side step, which is rare: a sitting thigh or knee turns by 90 degrees about X."""
 FRAMES_AT_ONCE = 10_000

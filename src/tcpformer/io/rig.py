@@ -1,12 +1,11 @@
-"""A motion hung on constant bones: what animation software wants and a network does not give.
+"""The fit of a skeleton with constant bones to a motion, as animation software needs.
 
-A network's bones breathe by some per cent from frame to frame, and the pelvis and the upper chest
-(three children each) are no rigid bodies. Here one rest pose is built from the whole clip, then
-every frame is posed so that its joints lie as near as possible (least squares) to where the
-network saw them.
+The bones of a network vary by some per cent from frame to frame, and pelvis and upper chest (three
+children each) are not rigid. `fit_rig` builds one rest pose from the whole clip, then poses every
+frame so that its joints lie nearest to the network's, by least squares.
 
-Axes in this file: x the person's left, y up, z where the person looks, in the rest pose; x right,
-y up, z towards the camera, in the world. Metres. Legend: `t` time, `j` joint, `n` some joints.
+Axes of the rest pose: x the person's left, y up, z forward; of the world: x right, y up, z to the
+camera. Metres. Shapes: `t` frames, `j` joints, `n` some joints.
 """
 
 from dataclasses import dataclass
@@ -23,38 +22,45 @@ from ..skeleton import Skeleton
 
 X, Y, Z = np.eye(3)
 
-# The rest pose: where the bone that ends in a joint points. Bones that share their first joint
-# (hips, shoulders, neck) only start from here and take their shape from the clip.
-TOWARDS = {
+BONE_DIRECTIONS = {
     **dict.fromkeys(("Spine", "Thorax", "Neck", "Head"), Y),
     **dict.fromkeys(("RKnee", "RAnkle", "LKnee", "LAnkle"), -Y),
     **dict.fromkeys(("LHip", "LShoulder", "LElbow", "LWrist"), X),
     **dict.fromkeys(("RHip", "RShoulder", "RElbow", "RWrist"), -X),
 }
-# What knee and elbow turn about when they bend; in the rest pose palms look down.
+"""Direction in the rest pose of the bone that ends in a joint. Bones that start in the same joint
+(hips, shoulders, neck) take their shape from the clip, starting from this."""
 HINGES = {
     **dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee", "Spine", "Neck"), X),
     **dict.fromkeys(("LShoulder", "LElbow"), -Y),
     **dict.fromkeys(("RShoulder", "RElbow"), Y),
 }
 
-SWEEPS = 4  # twice as many gain less than 1 mm (95th percentile) on noisy motion capture
-STAY = 1e-6  # m^2; decides a rotation where the joints do not, and bends others by < 0.01 degrees
-SHY = 0.2  # sine of the bend at which a limb's twist trusts the bend as much as the parent's twist
-CALM = 0.1  # seconds over which the twist is smoothed
-REACH = 4  # sigmas of that
-FRAMES_AT_ONCE = 10_000  # what a long motion takes besides its rotations stays small
+"""Axis about which the joint after a bone bends; in the rest pose palms look down."""
+
+SWEEPS = 4
+"""Sweeps of `_relax`; twice as many gain less than 1 mm (95th percentile) on noisy mocap."""
+PRIOR_WEIGHT = 1e-6
+"""m^2; decides a rotation that joints leave open, and turns others by less than 0.01 degrees."""
+HALF_TRUST_BEND = 0.2
+"""Sine of the bend at which a limb's twist follows the bend as much as the parent's twist."""
+TWIST_SECONDS = 0.1
+"""One sigma of the Gaussian that smooths the twist."""
+TRUNCATE = 4
+"""Sigmas after which it ends."""
+FRAMES_AT_ONCE = 10_000
+"""Frames in work at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Rig:
-    """A rest pose and how it moves.
+    """A rest pose and its motion.
 
     Attributes:
-        offsets: From the parent's place to the joint's in the rest pose, a T-pose; 0 at the root.
-        rotations: Of each joint against its parent, of the root against the world; the identity
-            throughout is the rest pose.
-        root: Where the root is in the world.
+        offsets: From the parent to the joint in the rest pose, a T-pose; 0 at the root.
+        rotations: Of each joint relative to its parent, of the root relative to the world; the
+            identity in the rest pose.
+        root: Position of the root in the world.
     """
 
     offsets: Float[np.ndarray, "j 3"]
@@ -66,35 +72,36 @@ def fit_rig(
     xyz: Float[np.ndarray, "t j 3"],
     skeleton: Skeleton,
     fps: float,
-    seen: Float[np.ndarray, "s j 3"] | None = None,
+    observed: Float[np.ndarray, "s j 3"] | None = None,
 ) -> Rig:
     """Find the rest pose of a clip and the rotations that bring it nearest to every frame.
 
-    The twist of a limb about its own length cannot be seen from joints alone; upper arms and
-    thighs take it from the plane in which elbow and knee bend, the more the more they bend.
+    Joints do not show the twist of a limb about its length; upper arms and thighs take it from the
+    plane in which elbow and knee bend, the more the more they bend.
 
     Args:
-        xyz: The frames, evenly spaced in time.
-        skeleton: Its joints.
+        xyz: Joints at even times.
+        skeleton: Their skeleton.
         fps: Frames per second.
-        seen: The frames that give the rest pose, by default all: bones are too short in such as
-            were filled in between two poses.
+        observed: Joints for the rest pose, by default all: interpolated frames have short bones.
     """
     joints = range(len(skeleton.joints))
     children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
-    offsets = _rest_offsets(xyz if seen is None else seen, skeleton, children)
-    calm = CALM * fps
+    offsets = _rest_offsets(xyz if observed is None else observed, skeleton, children)
+    sigma = TWIST_SECONDS * fps
     turns, root = np.empty((*xyz.shape, 3), np.float32), np.empty((len(xyz), 3))
-    reach = ceil(REACH * calm)
+    reach = ceil(TRUNCATE * sigma)
     for start in range(0, len(xyz), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
-        # As many more on both sides as smoothing reaches: the whole comes out the same.
+        # With the frames on both sides that smoothing reaches, parts equal the whole.
         first = max(start - reach, 0)
         near = xyz[first : part.stop + reach]
         placed = _relax(_place(near, skeleton, children, offsets), near, skeleton, children)
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
-        local = _orient(placed, skeleton, children, offsets, calm)[own]
-        for parent, child in reversed(skeleton.bones):  # against the parent: from the ends inwards
+        local = _orient(placed, skeleton, children, offsets, sigma)[own]
+        for parent, child in reversed(
+            skeleton.bones
+        ):  # relative to the parent, from the ends inwards
             local[:, child] = local[:, parent].swapaxes(1, 2) @ local[:, child]
         turns[part], root[part] = local, placed[own, skeleton.root]
     return Rig(offsets, turns, root)
@@ -103,10 +110,10 @@ def fit_rig(
 def _align(
     a: Float[np.ndarray, "#t n 3"],
     b: Float[np.ndarray, "t n 3"],
-    stay: Float[np.ndarray, "*t 3 3"],
+    prior: Float[np.ndarray, "*t 3 3"],
 ) -> Float[np.ndarray, "t 3 3"]:
-    """The rotations that bring a nearest to b (Kabsch); ``stay`` where that leaves a choice."""
-    return nearest_rotation(b.swapaxes(1, 2) @ a + STAY * stay)[0]
+    """Return the rotations that bring a nearest to b (Kabsch), near ``prior`` if these are many."""
+    return nearest_rotation(b.swapaxes(1, 2) @ a + PRIOR_WEIGHT * prior)[0]
 
 
 def _turn(
@@ -116,11 +123,11 @@ def _turn(
 
 
 def _unit(
-    vectors: Float[np.ndarray, "*t 3"], otherwise: Float[np.ndarray, "*s 3"]
+    vectors: Float[np.ndarray, "*t 3"], fallback: Float[np.ndarray, "*s 3"]
 ) -> Float[np.ndarray, "*t 3"]:
-    """Length one; ``otherwise`` where there is no direction."""
+    """Return vectors of length one; ``fallback`` where there is no direction."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), otherwise)
+    return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), fallback)
 
 
 def _rest_offsets(
@@ -129,7 +136,7 @@ def _rest_offsets(
     offsets = np.zeros((len(skeleton.joints), 3))
     for parent, child in skeleton.bones:
         length = np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=1).mean()
-        offsets[child] = length * TOWARDS[skeleton.joints[child]]
+        offsets[child] = length * BONE_DIRECTIONS[skeleton.joints[child]]
     for joint, fan in enumerate(children):
         if len(fan) > 1:
             offsets[fan] = _rest_fan(xyz, joint, skeleton.parents[joint], fan, offsets[fan])
@@ -143,10 +150,10 @@ def _rest_fan(
     fan: list[int],
     offsets: Float[np.ndarray, "n 3"],
 ) -> Float[np.ndarray, "n 3"]:
-    """The mean shape of bones that share a joint, upright.
+    """Return the mean shape of bones that start in the same joint, upright.
 
-    Upright is the mean bone that leads to the joint, so a head carried forward stays forward; at
-    the root, which has none, it is the bone that leads up from it.
+    Upright is the mean bone that ends in the joint, so that a head carried forward stays forward;
+    at the root, which has none, it is the bone that leads up from it.
     """
     bones = xyz[:, fan] - xyz[:, [joint]]
     upright, shape = offsets, offsets
@@ -168,7 +175,7 @@ def _place(
     children: list[list[int]],
     offsets: Float[np.ndarray, "j 3"],
 ) -> Float[np.ndarray, "t j 3"]:
-    """Joints on constant bones, each aimed from where its parent came to lie: a first guess."""
+    """Return joints on constant bones, from parent to child: the first guess."""
     placed = xyz.copy()
     for joint, fan in enumerate(children):
         if not fan:
@@ -178,7 +185,7 @@ def _place(
             turns = _align(offsets[None, fan], xyz[:, fan] - here, np.eye(3))
             placed[:, fan] = here + _turn(turns[:, None], offsets[fan])
         else:
-            rest = TOWARDS[skeleton.joints[fan[0]]]
+            rest = BONE_DIRECTIONS[skeleton.joints[fan[0]]]
             length = np.linalg.norm(offsets[fan[0]])
             placed[:, fan] = here + length * _unit(xyz[:, fan] - here, rest)
     return placed
@@ -190,21 +197,21 @@ def _relax(
     skeleton: Skeleton,
     children: list[list[int]],
 ) -> Float[np.ndarray, "t j 3"]:
-    """Swing, joint by joint, all that hangs on it nearer to its goal; bones keep their lengths.
+    """Turn, joint by joint, all its descendants nearer to ``xyz``; bones keep their lengths.
 
-    No step moves joints away from their goals in the mean of squares.
+    No step increases the mean square distance.
     """
     below: list[list[int]] = [[] for _ in children]
     for joint in reversed(range(len(children))):
         below[joint] = [d for child in children[joint] for d in (child, *below[child])]
     for _ in range(SWEEPS):
         placed = placed + (xyz - placed).mean(axis=1, keepdims=True)
-        for joint, hanging in enumerate(below):
-            if hanging:
+        for joint, descendants in enumerate(below):
+            if descendants:
                 here = placed[:, [joint]]
-                arms = placed[:, hanging] - here
-                turns = _align(arms, xyz[:, hanging] - here, np.eye(3))
-                placed[:, hanging] = here + _turn(turns[:, None], arms)
+                arms = placed[:, descendants] - here
+                turns = _align(arms, xyz[:, descendants] - here, np.eye(3))
+                placed[:, descendants] = here + _turn(turns[:, None], arms)
     return placed
 
 
@@ -213,15 +220,15 @@ def _orient(
     skeleton: Skeleton,
     children: list[list[int]],
     offsets: Float[np.ndarray, "j 3"],
-    calm: float,
+    sigma: float,
 ) -> Float[np.ndarray, "t j 3 3"]:
-    """The rotation of every joint against its rest pose, in the world."""
+    """Return the rotation of every joint from its rest pose, in the world."""
     fans = {j: fan for j, fan in enumerate(children) if len(fan) > 1}
     turns = np.broadcast_to(np.eye(3), (*placed.shape, 3)).copy()
     for joint, fan in fans.items():
-        # The chest is oriented before the spine, so the pelvis stands in where it is undecided.
-        stay = turns[:, skeleton.root]
-        turns[:, joint] = _align(offsets[None, fan], placed[:, fan] - placed[:, [joint]], stay)
+        # The chest comes before the spine: its prior is the pelvis.
+        prior = turns[:, skeleton.root]
+        turns[:, joint] = _align(offsets[None, fan], placed[:, fan] - placed[:, [joint]], prior)
     for joint, fan in enumerate(children):
         parent, name = skeleton.parents[joint], skeleton.joints[joint]
         if not fan:
@@ -230,17 +237,17 @@ def _orient(
             continue
         child = fan[0]
         hinge = _turn(turns[:, parent], HINGES[name])
-        rest = _turn(turns[:, parent], TOWARDS[skeleton.joints[child]])
+        rest = _turn(turns[:, parent], BONE_DIRECTIONS[skeleton.joints[child]])
         bone = _unit(placed[:, child] - placed[:, joint], rest)
         swing = _swing(rest, bone, hinge)
-        evidence = np.zeros_like(bone)  # of where the hinge points; none for shins and forearms
+        evidence = np.zeros_like(bone)  # direction of the hinge; none for shins and forearms
         if child in fans:
             # The spine twists half of the way from the pelvis to the chest.
             evidence = _turn(turns[:, parent] + turns[:, child], HINGES[name])
         elif len(children[child]) == 1:
             after = placed[:, children[child][0]] - placed[:, child]
             evidence = np.cross(bone, _unit(after, bone))
-        twist = _twist(bone, _turn(swing, hinge), evidence, calm)
+        twist = _twist(bone, _turn(swing, hinge), evidence, sigma)
         turns[:, joint] = twist @ swing @ turns[:, parent]
     return turns
 
@@ -248,7 +255,7 @@ def _orient(
 def _swing(
     start: Float[np.ndarray, "t 3"], end: Float[np.ndarray, "t 3"], hinge: Float[np.ndarray, "t 3"]
 ) -> Float[np.ndarray, "t 3 3"]:
-    """The shortest rotation from start to end; about the hinge if they are opposite."""
+    """Return the shortest rotation from start to end; about the hinge if they are opposite."""
     across = np.cross(start, end)
     angle = np.arctan2(np.linalg.norm(across, axis=1), (start * end).sum(axis=1))
     return Rotation.from_rotvec(angle[:, None] * _unit(across, hinge)).as_matrix()
@@ -258,15 +265,15 @@ def _twist(
     bone: Float[np.ndarray, "t 3"],
     hinge: Float[np.ndarray, "t 3"],
     evidence: Float[np.ndarray, "t 3"],
-    calm: float,
+    sigma: float,
 ) -> Float[np.ndarray, "t 3 3"]:
-    """The rotation about the bone that brings its hinge towards the evidence, calmly.
+    """Return the smoothed rotation about the bone that turns its hinge towards the evidence.
 
-    Kept below 90 degrees either way, which also keeps it continuous: a knee that seems to bend
-    forward is noise and must not turn the thigh about.
+    It stays below 90 degrees either way and so continuous: a knee that seems to bend forward is
+    noise and must not turn the thigh.
     """
-    smooth = partial(gaussian_filter1d, sigma=calm, mode="nearest", truncate=REACH)
+    smooth = partial(gaussian_filter1d, sigma=sigma, mode="nearest", truncate=TRUNCATE)
     along = smooth((evidence * hinge).sum(axis=1))
     aside = smooth((evidence * np.cross(bone, hinge)).sum(axis=1))
-    angle = np.arctan2(aside, np.maximum(along, 0) + SHY)
+    angle = np.arctan2(aside, np.maximum(along, 0) + HALF_TRUST_BEND)
     return Rotation.from_rotvec(angle[:, None] * bone).as_matrix()

@@ -1,7 +1,7 @@
-"""Videos: true timestamps, upright pictures, frames one at a time.
+"""Videos: upright images with true timestamps, one frame at a time.
 
-Phones store pictures as the sensor sees them, with a note how to turn them, and at a rate that
-varies. Both are undone here, so that nobody downstream needs to know.
+Phones store images as the sensor sees them, with a matrix that turns them upright, and at a rate
+that varies. `Video.frames` applies the matrix and gives every frame its time.
 """
 
 from collections import deque
@@ -25,21 +25,21 @@ from jaxtyping import UInt8
 from ..files import atomic_write
 
 _FOCAL_KEY = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
-_FILM_WIDTH = 36.0  # millimetres, the long side of the 35 mm film that focal lengths refer to
-_CLOCK = 90_000  # ticks per second of a written file; whole numbers of them for all usual rates
-_SOONEST = 0.05  # mean intervals; a frame that follows sooner has the same timestamp, but rounded
+_FILM_WIDTH = 36.0  # mm, the long side of the 35 mm film to which focal lengths refer
+_TICKS_PER_SECOND = 90_000  # of a written file; all usual intervals are whole numbers of ticks
+_MIN_INTERVAL = 0.05  # of the mean; a frame that follows sooner repeats a timestamp, but rounded
 _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
-_AHEAD = 4  # frames decoded before they are asked for
-_MADE = 2  # frames to write that are made while others are encoded
+_DECODED_AHEAD = 4  # frames
+_RENDERED_AHEAD = 2  # frames
 _QUALITY = {"crf": "23", "preset": "superfast"}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video.
+    """A frame of a video.
 
     Attributes:
-        index: Its place in the video, from 0.
+        index: Number of the frame in the video, from 0.
         time: Seconds since the first frame.
         image: RGB, upright.
     """
@@ -51,16 +51,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Video:
-    """A video file that was found readable; the frames stay in the file until asked for.
+    """A readable video file; frames are decoded when they are read.
 
     Attributes:
         path: The file.
-        fps: Mean frames per second over the file, as its container says where it does; single
-            frames may come sooner or later.
-        size: Width and height in pixels of the upright picture. Pixels count as square.
-        length: Number of frames according to the container; exact only after reading.
-        focal: Focal length in pixels, where the camera wrote its 35 mm equivalent: that number
-            over 36 mm, times the longer side. Stabilisation may crop and so lengthen it.
+        fps: Mean frames per second; intervals may vary.
+        size: Width and height in pixels of the upright image. Pixels count as square.
+        length: Number of frames according to the container; may differ from those decoded.
+        focal: Focal length in pixels, from the 35 mm equivalent in the metadata: its share of
+            36 mm, times the longer side. None without it. Stabilization may crop and so lengthen
+            it.
     """
 
     path: Path
@@ -70,19 +70,19 @@ class Video:
     focal: float | None = None
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
-        """Decode from the start; give every n-th frame with its true index and time.
+        """Decode from the start; yield every n-th frame with its true index and time.
 
-        Times strictly increase: where the file repeats or omits a timestamp, half the mean
-        interval or all of it is added to the time before.
+        Times strictly increase: if the file repeats or omits a timestamp, half the mean interval
+        or all of it is added to the time before. Damage that the decoder does not report shows as
+        smeared images.
 
         Raises:
-            ValueError: If the file is broken from some frame on, or the picture changes size.
-                The frames before that are given first. Of damage that the decoder itself does
-                not notice, nobody learns: it shows as a smear in a picture or two.
+            ValueError: If the file is broken from some frame on, or the image changes size, after
+                the frames before are yielded.
         """
         if every < 1:
             raise ValueError(f"every must be 1 or more, got {every}.")
-        return _ahead(self._read(every), _AHEAD)
+        return _prefetch(self._read(every), _DECODED_AHEAD)
 
     def _read(self, every: int) -> Generator[Frame, None, None]:
         start, time = None, -1.0
@@ -98,14 +98,14 @@ class Video:
         size = (image.shape[1], image.shape[0])
         if size != self.size:
             raise ValueError(
-                f"{self.path}: the picture changes from {self.size} to {size} in frame {index}; "
-                "encode it anew at one size, for example with ffmpeg."
+                f"{self.path}: the image changes from {self.size} to {size} in frame {index}; "
+                "re-encode the video at one size, for example with ffmpeg."
             )
         return image
 
 
 def open_video(path: str | Path) -> Video:
-    """Look at a video file: decode its first frame, and learn size, rate and length.
+    """Open a video file: decode its first frame, and read size, rate and length.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -114,63 +114,65 @@ def open_video(path: str | Path) -> Video:
     path = Path(path)
     first = next(_decode(path), None)
     if first is None:
-        raise ValueError(f"{path} has a video stream, but not one frame of it can be decoded.")
+        raise ValueError(f"{path} has a video stream, but no frame of it can be decoded.")
     height, width = _orient(np.empty((first.height, first.width, 3), np.uint8), first).shape[:2]
-    with _opened(path) as (container, stream):
+    with _open_stream(path) as (container, stream):
         length, rate = stream.frames, stream.average_rate
-        notes = {**container.metadata, **stream.metadata}
+        metadata = {**container.metadata, **stream.metadata}
         if not length or not rate:
-            length, rate = _count(container, stream)
+            length, rate = _count_frames(container, stream)
     return Video(
         path=path,
         fps=float(rate),
         size=(width, height),
         length=length,
-        focal=_focal(notes.get(_FOCAL_KEY, ""), max(width, height)),
+        focal=_focal_in_pixels(metadata.get(_FOCAL_KEY, ""), max(width, height)),
     )
 
 
 def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
-    """Write frames as H.264 (yuv420p), each at its own time.
+    """Write frames as H.264 (yuv420p), each at its time.
 
-    An odd width or height grows by one pixel, which repeats its neighbour. If anything fails,
-    no file is left and an older one stays as it was.
+    An odd width or height grows by one pixel, a copy of its neighbor. After an error no file is
+    left, and an older one is unchanged.
 
     Args:
-        path: Where; the suffix picks the container: .mp4, .m4v, .mov or .mkv.
-        frames: Pictures of one size with increasing times; taken one by one, by another thread,
-            a few ahead of what is encoded.
-        fps: Mean rate, a hint to players.
+        path: The file; its suffix selects the container: .mp4, .m4v, .mov or .mkv.
+        frames: Images of one size with increasing times; another thread takes them one by one, a
+            few ahead of the encoder.
+        fps: Mean frames per second, a hint to players.
 
     Raises:
         ValueError: If there are no frames, sizes differ, or the suffix is another.
     """
     if Path(path).suffix.lower() not in _WRITABLE:
         raise ValueError(f"{path}: a video must end in one of {', '.join(_WRITABLE)}.")
-    made = _ahead((frame for frame in frames), _MADE)
-    first = next(made, None)
+    rendered = _prefetch((frame for frame in frames), _RENDERED_AHEAD)
+    first = next(rendered, None)
     if first is None:
         raise ValueError(f"{path}: there are no frames to write.")
     shape = first.image.shape
-    with closing(made), atomic_write(path) as beside, _created(beside) as container:
-        stream = container.add_stream("libx264", _rate(fps), options=_QUALITY)
+    with closing(rendered), atomic_write(path) as beside, _create(beside) as container:
+        stream = container.add_stream(
+            "libx264", Fraction(fps).limit_denominator(1001), options=_QUALITY
+        )
         stream.width, stream.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.colorspace = Colorspace.ITU709
-        stream.codec_context.time_base = stream.time_base = Fraction(1, _CLOCK)
-        for frame in chain([first], made):
+        stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS_PER_SECOND)
+        for frame in chain([first], rendered):
             if frame.image.shape != shape:
                 raise ValueError(
                     f"frame {frame.index} has shape {frame.image.shape}, the first one {shape}; "
                     "all frames of a video must have one size."
                 )
-            container.mux(stream.encode(_encodable(frame)))
+            container.mux(stream.encode(_to_yuv(frame)))
         container.mux(stream.encode(None))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """Open a file at its first moving picture; say in words what is wrong otherwise."""
+def _open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """Open the first video stream of a file; raise a plain error if there is none."""
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
     try:
@@ -178,12 +180,12 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path} is not a video, or its header is broken ({error.strerror}); "
-            "if a player opens it, encode it anew, for example with ffmpeg."
+            "if a player opens it, re-encode it, for example with ffmpeg."
         ) from error
     with container:
-        if container.format.name == "tty":  # FFmpeg renders any .txt as a picture of its text
+        if container.format.name == "tty":  # FFmpeg renders any .txt as an image of its text
             raise ValueError(f"{path} is a text file, not a video.")
-        # The cover of a song is a video stream to FFmpeg.
+        # For FFmpeg the cover of a song is a video stream.
         cover = Disposition.attached_pic
         moving = [s for s in container.streams.video if not s.disposition & cover]
         if not moving:
@@ -192,8 +194,8 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
         yield container, moving[0]
 
 
-def _ahead(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
-    """The same frames, made by another thread, so many ahead of whoever works on them."""
+def _prefetch(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
+    """Yield the frames, produced by another thread up to ``count`` ahead."""
     with closing(frames), ThreadPoolExecutor(max_workers=1) as thread:
         pending = deque(thread.submit(next, frames, None) for _ in range(count))
         while (frame := pending.popleft().result()) is not None:
@@ -202,9 +204,9 @@ def _ahead(frames: Generator[Frame, None, None], count: int) -> Generator[Frame,
 
 
 def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
-    """Every frame as it lies in the file; a break ends in ValueError, after the frames before."""
+    """Yield every frame as stored; raise ValueError where the file is broken."""
     count = packets = 0
-    with _opened(path) as (container, stream):
+    with _open_stream(path) as (container, stream):
         stream.codec_context.thread_type = "AUTO"
         try:
             for packet in container.demux(stream):
@@ -214,20 +216,20 @@ def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
                         raise av.error.InvalidDataError(0, "damaged picture")
                     yield frame
                     count += 1
-            # A file that was cut off just ends; only its table of contents knows better.
+            # A truncated file ends without an error; only its index shows that frames are missing.
             if packets < len(stream.index_entries):
-                raise av.error.EOFError(0, f"{len(stream.index_entries)} were announced")
+                raise av.error.EOFError(0, f"its index lists {len(stream.index_entries)}")
         except av.error.FFmpegError as error:
             raise ValueError(
                 f"{path} is broken after {count} frames ({error.strerror}); cut it there, or "
-                "encode it anew, for example with ffmpeg -i broken.mp4 whole.mp4."
+                "re-encode it, for example with ffmpeg -i broken.mp4 whole.mp4."
             ) from error
 
 
-def _count(
+def _count_frames(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> tuple[int, Fraction | float]:
-    """Length and mean rate of a file whose container does not tell, without decoding."""
+    """Return length and mean rate of a file whose container lacks them, without decoding."""
     count, stamps = 0, []
     for packet in container.demux(stream):
         count += packet.size > 0
@@ -238,20 +240,21 @@ def _count(
 
 
 def _next_time(stamp: float | None, start: float | None, before: float, fps: float) -> float:
+    """Return seconds since the first frame, later than the frame before (negative: none)."""
     if before < 0:
         return 0.0
     if stamp is None or start is None:
         return before + 1 / fps
-    # Half an interval: enough for speeds to stay finite, and the true times are soon met again.
-    return stamp - start if stamp - start > before + _SOONEST / fps else before + 0.5 / fps
+    # Half an interval keeps speeds finite, and the next true timestamp is still later.
+    return stamp - start if stamp - start > before + _MIN_INTERVAL / fps else before + 0.5 / fps
 
 
 def _orient(image: np.ndarray, frame: av.video.frame.VideoFrame) -> np.ndarray:
-    """Turn and mirror a picture as the file's display matrix asks, to the nearest right angle."""
+    """Turn and mirror an image by the file's display matrix, to the nearest right angle."""
     try:
-        note = frame.side_data["DISPLAYMATRIX"]  # pyright: ignore  # its stub lists other keys
-        matrix = np.frombuffer(bytes(note), np.int32)
-    except (KeyError, ValueError):  # no matrix, or beside it a note of a kind PyAV cannot name
+        data = frame.side_data["DISPLAYMATRIX"]  # pyright: ignore  # its stub lists other keys
+        matrix = np.frombuffer(bytes(data), np.int32)
+    except (KeyError, ValueError):  # no matrix, or other side data that PyAV does not know
         return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
     xx, xy, _, yx, yy = matrix[:5]
     if abs(int(xy)) > abs(int(xx)):
@@ -259,25 +262,21 @@ def _orient(image: np.ndarray, frame: av.video.frame.VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(image[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1])
 
 
-def _focal(equivalent: str, longer: int) -> float | None:
+def _focal_in_pixels(equivalent: str, longer: int) -> float | None:
     try:
         millimetres = float(equivalent)
-    except ValueError:  # absent, or written by someone who means something else
+    except ValueError:  # absent, or no number
         return None
     return millimetres / _FILM_WIDTH * longer if 0 < millimetres < np.inf else None
 
 
-def _created(path: Path) -> av.container.OutputContainer:
-    # The table of contents first: such a file plays while it loads, and a torn one is noticed.
+def _create(path: Path) -> av.container.OutputContainer:
+    # With the index first, a file plays while it loads, and a truncated one is detected.
     front = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
     return av.open(str(path), "w", options=front)
 
 
-def _rate(fps: float) -> Fraction:
-    return Fraction(fps).limit_denominator(1001)
-
-
-def _encodable(frame: Frame) -> av.video.frame.VideoFrame:
+def _to_yuv(frame: Frame) -> av.video.frame.VideoFrame:
     h, w = frame.image.shape[:2]
     even = frame.image
     if h % 2 or w % 2:
@@ -285,5 +284,8 @@ def _encodable(frame: Frame) -> av.video.frame.VideoFrame:
     result = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709
     )
-    result.pts, result.time_base = round(frame.time * _CLOCK), Fraction(1, _CLOCK)
+    result.pts, result.time_base = (
+        round(frame.time * _TICKS_PER_SECOND),
+        Fraction(1, _TICKS_PER_SECOND),
+    )
     return result

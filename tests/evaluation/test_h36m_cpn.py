@@ -8,9 +8,7 @@ import pytest
 import torch
 from synthetic import PIXELS_APART, Knows, KnowsCenter, ReadsCenter, cpn_folder
 
-from tcpformer.datasets.h36m_cpn import (
-    load_h36m_cpn,
-)
+from tcpformer.datasets.h36m_cpn import load_h36m_cpn
 from tcpformer.evaluation.h36m_cpn import covering_clip_indices, evaluate_h36m_cpn
 
 TAKES = {

@@ -9,13 +9,7 @@ import pytest
 import torch
 from paths import GOLDEN
 from scipy.io import loadmat
-from synthetic_3dhp import (
-    SIZES,
-    scored_content,
-    swinging_joints,
-    write_npz,
-    write_test_raw,
-)
+from synthetic_3dhp import SIZES, scored_content, swinging_joints, write_npz, write_test_raw
 from torch import Tensor, nn
 
 from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, Take, load_3dhp_test
@@ -93,9 +87,7 @@ def test_save_predictions_has_the_layout_of_matlab(tmp_path: Path) -> None:
         np.testing.assert_array_equal(content[name][:, 5, 0, 3], poses[name][3, 5])
 
 
-def takes_of(
-    errors: dict[str, np.ndarray],
-) -> tuple[dict[str, np.ndarray], dict[str, Take]]:
+def takes_of(errors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Take]]:
     """Takes, all of it valid, and poses that are wrong by given vectors."""
     poses, takes = {}, {}
     for name, wrong in errors.items():

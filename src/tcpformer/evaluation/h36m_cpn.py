@@ -90,10 +90,7 @@ def _predict_video(
 
 
 def _score_video(
-    action: str,
-    pred: Float[np.ndarray, "t 17 3"],
-    true: Float[np.ndarray, "t 17 3"],
-    fps: float,
+    action: str, pred: Float[np.ndarray, "t 17 3"], true: Float[np.ndarray, "t 17 3"], fps: float
 ) -> VideoScore:
     means = {
         "mpjpe": mpjpe(pred, true),

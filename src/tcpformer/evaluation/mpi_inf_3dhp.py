@@ -28,11 +28,7 @@ from ..skeleton import MPI_INF_3DHP
 from .predict import predict_centers, screen_input
 from .report import Report, Row
 
-SCENES = {
-    "green screen": ("TS1", "TS2"),
-    "studio": ("TS3", "TS4"),
-    "outdoor": ("TS5", "TS6"),
-}
+SCENES = {"green screen": ("TS1", "TS2"), "studio": ("TS3", "TS4"), "outdoor": ("TS5", "TS6")}
 CONVENTIONAL_WEIGHTS = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
 """Weights of publications for averages over sequences: frames, except TS6 with 392 valid ones."""
 PUBLISHED = {
@@ -110,11 +106,7 @@ def predict_3dhp(
 
 
 def score_3dhp(
-    predictions: Mapping[str, Poses],
-    takes: Mapping[str, Take],
-    *,
-    frames: int,
-    flip: bool,
+    predictions: Mapping[str, Poses], takes: Mapping[str, Take], *, frames: int, flip: bool
 ) -> Report:
     """Score poses of the valid frames.
 

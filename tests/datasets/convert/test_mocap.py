@@ -8,10 +8,7 @@ import pytest
 from motions import motion3d, walk
 from paths import DATA, GOLDEN
 
-from tcpformer.datasets.convert.cleaning import (
-    find_floor_shift,
-    rotate_z_up,
-)
+from tcpformer.datasets.convert.cleaning import find_floor_shift, rotate_z_up
 from tcpformer.datasets.convert.mocap import ConversionReport, convert_mocap
 from tcpformer.datasets.mocap import load_mocap
 from tcpformer.io.bvh import write_bvh

@@ -26,9 +26,7 @@ SAME: list[Callable[[np.ndarray], np.ndarray]] = [
 
 
 @pytest.mark.parametrize("change", SAME, ids=["scale", "place", "mirror", "turn"])
-def test_implausibility_is_invariant(
-    change: Callable[[np.ndarray], np.ndarray],
-) -> None:
+def test_implausibility_is_invariant(change: Callable[[np.ndarray], np.ndarray]) -> None:
     pose, _ = pose_and_rays()
     assert implausibility(change(pose)) == pytest.approx(float(implausibility(pose)))
 

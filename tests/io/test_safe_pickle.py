@@ -141,7 +141,7 @@ class Gadget:
 
 
 class Plain:
-    """A class of one's own, with a state."""
+    """A class with a state."""
 
     def __init__(self) -> None:
         self.x = 1

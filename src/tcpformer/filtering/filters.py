@@ -24,9 +24,9 @@ class NoiseConfig:
     """Frames per second to which the noise is scaled: the same noise a frame weighs more at lower
     rates, where there are fewer frames to average."""
     min_rate: float = 19.0
-    """Frames per second below which noise cannot be told from movement."""
+    """Frames per second below which noise and movement look alike."""
     min_frames: int = 8
-    """Frames below which it cannot either."""
+    """Frames below which there are too few to measure it."""
     tracking_cutoff: float = 0.6
     """Hz to which changes of the noise are followed."""
 

@@ -45,12 +45,7 @@ class RateAndSize:
     fallback: tuple[float, tuple[int, int]] | None = None
 
     def resolve(self, path: Path, fps: Any, size: Any) -> tuple[float, tuple[int, int]]:
-        """Return rate and size: the file's, else the user's, else the fallback.
-
-        Args:
-            path: The file, for messages.
-            fps: Frames per second in the file, unchecked; None if it has none.
-            size: Width and height in the file, unchecked; None if it has none.
+        """Return rate and size: the file's (None if it has none), the user's, or the fallback.
 
         Raises:
             ValueError: If one is missing or not positive, or file and user contradict each other.
@@ -113,12 +108,7 @@ class KeypointRecord:
     times: Sequence[float] = field(default_factory=list)
 
     def detections(self, path: Path, given: RateAndSize) -> Detections:
-        """Return the known joints of all people.
-
-        Raises:
-            ValueError: If no one is in any frame, the joints make up no known skeleton, or rate or
-                size are missing or contradict the file.
-        """
+        """Return the known joints of all people; raise ValueError if there are none."""
         if not any(self.frames):
             raise ValueError(f"{path}: no one is in any of its {len(self.frames)} frames.")
         fps, size = given.resolve(path, self.fps, self.size)
@@ -160,11 +150,7 @@ def fill_frames(frames: Mapping[int, list[PersonKeypoints]]) -> list[list[Person
 
 
 def get_values(path: Path, entry: Any, *keys: str) -> list[Any]:
-    """Return what an object of JSON has under some keys.
-
-    Raises:
-        ValueError: If it is no object, or a key is missing.
-    """
+    """Return the values of some keys of a JSON object; raise ValueError if one is missing."""
     if isinstance(entry, dict) and all(key in entry for key in keys):
         return [entry[key] for key in keys]
     found = f"keys {list(entry)[:_SHOWN_KEYS]}" if isinstance(entry, dict) else repr(entry)[:40]

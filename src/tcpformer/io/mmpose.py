@@ -20,15 +20,7 @@ from .keypoints import (
 
 
 def read_mmpose(path: Path, given: RateAndSize) -> Detections:
-    """Read MMPose's predictions.
-
-    Args:
-        path: The .json file.
-        given: Rate and size, which MMPose does not write.
-
-    Raises:
-        ValueError: If keys are missing, or as `KeypointRecord.detections`.
-    """
+    """Read predictions of MMPose, which hold no rate or size."""
     content = json.loads(path.read_text("utf-8"))
     names = None
     if isinstance(content, dict):

@@ -68,15 +68,7 @@ def load_keypoints(
 
 
 def read_keypoints_npz(path: Path, given: RateAndSize) -> Detections:
-    """Read the file of `load_keypoints` as detections of one person, number 0.
-
-    Args:
-        path: The file.
-        given: Rate and size, if the file does not hold them; its times show the rate, too.
-
-    Raises:
-        ValueError: As `load_keypoints`, or if rate and size contradict the file.
-    """
+    """Read the file of `load_keypoints` as person 0; its times show the rate, too."""
     data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
     fps, size = stored_rate_and_size(data)
     if fps is None and "times" in data:

@@ -22,16 +22,7 @@ from .keypoints import (
 
 
 def read_openpose(folder: Path, given: RateAndSize) -> Detections:
-    """Read OpenPose's folder; a frame without a file shows no one.
-
-    Args:
-        folder: The folder of .json files.
-        given: Rate and size, which OpenPose does not write.
-
-    Raises:
-        ValueError: If a file has no frame number in its name or other keys, or as
-            `KeypointRecord.detections`.
-    """
+    """Read a folder of OpenPose, which holds no rate or size; frames without file are empty."""
     frames: dict[int, list[PersonKeypoints]] = {}
     for file in files_in(folder, ".json"):
         numbers = re.findall(r"\d+", file.stem.removesuffix("_keypoints"))

@@ -22,15 +22,7 @@ def is_rtmlib(path: Path) -> bool:
 
 
 def read_rtmlib(path: Path, given: RateAndSize) -> Detections:
-    """Read stacked results of rtmlib.
-
-    Args:
-        path: The .npz file.
-        given: Rate and size, if the file does not hold them.
-
-    Raises:
-        ValueError: If shapes disagree, or as `KeypointRecord.detections`.
-    """
+    """Read stacked results of rtmlib."""
     data = read_npz(path, _KEYS, optional=("fps", "size"))
     xy, scores = data["keypoints"], data["scores"]
     if xy.ndim != 4 or xy.shape[-1] != 2 or scores.shape != xy.shape[:-1]:

@@ -17,14 +17,9 @@ from .keypoints import (
 
 
 def read_trc(path: Path, given: RateAndSize) -> Detections:
-    """Read Sports2D's tables, one person a file.
+    """Read a table of Sports2D, or a folder with one a person; they hold no size.
 
-    Args:
-        path: One table, or their folder; of a folder with tables in pixels (``_px_``) only those.
-        given: Size, which the tables do not hold.
-
-    Raises:
-        ValueError: If people differ in joints or frames, or as `KeypointRecord.detections`.
+    If names in the folder contain ``_px_``, only these tables are read.
     """
     files = files_in(path, ".trc") if path.is_dir() else [path]
     files = [file for file in files if "_px_" in file.name.lower()] or files

@@ -34,13 +34,7 @@ PICTURE_FOCAL = 1000.0
 
 
 def generate_filmed_clips(
-    mocap: Mocap,
-    *,
-    frames: int,
-    batch: int,
-    frame_step: tuple[int, int],
-    seed: int,
-    first: int = 0,
+    mocap: Mocap, *, frames: int, batch: int, frame_step: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[ClipBatch]:
     """Yield batches without end; arguments as `benchmark_like.generate_benchmark_clips`."""
     for number in count(first):

@@ -45,10 +45,7 @@ def vary_proportions(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
 
 
 def tilt_bodies(
-    clips: Clips3D,
-    seconds: Float[np.ndarray, "b t"],
-    prob: float,
-    rng: np.random.Generator,
+    clips: Clips3D, seconds: Float[np.ndarray, "b t"], prob: float, rng: np.random.Generator
 ) -> Clips3D:
     """Rotate some people about the pelvis and a horizontal axis: cartwheels, handstands.
 

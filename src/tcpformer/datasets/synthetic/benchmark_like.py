@@ -19,13 +19,7 @@ from .motions import SyntheticMotion
 
 
 def generate_benchmark_clips(
-    mocap: Mocap,
-    *,
-    frames: int,
-    batch: int,
-    frame_step: tuple[int, int],
-    seed: int,
-    first: int = 0,
+    mocap: Mocap, *, frames: int, batch: int, frame_step: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[ClipBatch]:
     """Yield batches without end; each depends on the seed and its number alone.
 
@@ -55,9 +49,7 @@ def generate_benchmark_clips(
 
 
 def simulate_benchmark_view(
-    camera: Clips3D,
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
+    camera: Clips3D, seconds: Float[np.ndarray, " b"], rng: np.random.Generator
 ) -> ClipBatch:
     """Project, detect and normalize clips.
 

@@ -26,11 +26,7 @@ def choose_limbs(prob: float, count: int, rng: np.random.Generator) -> Int[np.nd
     return np.where(rng.random(count) < prob, rng.integers(len(KINDS), size=count), -1)
 
 
-def swap_limbs(
-    bodies: Clips3D,
-    donors: Clips3D,
-    kind: Int[np.ndarray, " b"],
-) -> Clips3D:
+def swap_limbs(bodies: Clips3D, donors: Clips3D, kind: Int[np.ndarray, " b"]) -> Clips3D:
     """Return bodies with some limbs moved as their donors move them.
 
     Args:
@@ -47,10 +43,7 @@ def swap_limbs(
 
 
 def _swap(
-    bodies: Clips3D,
-    donors: Clips3D,
-    joints: tuple[str, ...],
-    up: tuple[str, str],
+    bodies: Clips3D, donors: Clips3D, joints: tuple[str, ...], up: tuple[str, str]
 ) -> Clips3D:
     size = (stature(bodies).mean(axis=1) / stature(donors).mean(axis=1))[:, None, None]
     back = np.swapaxes(_trunk_axes(bodies, joints[0], up), -1, -2)

@@ -99,7 +99,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "no rate": (
         keypoint_file(fps=None),
-        "does not tell fps; say it with --fps, or give the --video",
+        "has no fps; give --fps, or the --video",
     ),
     "a rate of zero": (keypoint_file(fps=np.float64(0)), "size and fps must be positive"),
     "shapes at odds": (keypoint_file(confidence=np.ones((39, 17))), r"expected xy \(t, 17, 2\)"),
@@ -176,7 +176,7 @@ def test_lift_refuses_bad_weights(
         (("--device", "gpu"), "device must be 'auto'"),
         (("--checkpoint-protocol", "h36m"), "leave trained_on out"),
         (("--threads", -1), "threads must be at least 0 .*, got -1"),
-        (("--size", 640, 360), r"tells size 1280 x 720, but --size says 640 x 360"),
+        (("--size", 640, 360), r"has size 1280 x 720, but --size is 640 x 360"),
     ],
 )
 def test_lift_refuses_bad_options(

@@ -1,7 +1,4 @@
-"""Cleaning of captured motion: unit, limbs, glitches, frame rate, up axis and floor.
-
-Everything works on the 17 joints of Human3.6M.
-"""
+"""Cleaning of captured motion, 17 joints of Human3.6M: unit, limbs, glitches, rate, axes, floor."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +12,8 @@ from ...skeleton import H36M, stature
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "inch/0.45": 0.0254 / 0.45}
 """Metres; the last is the unit of CMU, which its BVH conversions kept."""
+
+Motion = Float[np.ndarray, "_ 17 3"]
 
 
 @dataclass(frozen=True)
@@ -41,55 +40,41 @@ class CleaningConfig:
     """Metres from the floor to the ankle joint."""
 
 
-_LIMBS = [
-    i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Knee", "Ankle", "Elbow", "Wrist")
-]
-
-Motion = Float[np.ndarray, "_ 17 3"]
+CONFIG = CleaningConfig()
 
 
-def find_unit(xyz: Motion, config: CleaningConfig = CleaningConfig()) -> str:
-    """Return the one of `UNITS` in which the figure is as tall as people are.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    height = float(np.median(stature(xyz)))
+def find_unit(xyz: Motion, config: CleaningConfig = CONFIG) -> str:
+    """Return which of `UNITS` makes the figure as tall as people are; ValueError if none does."""
+    height, (low, high) = float(np.median(stature(xyz))), config.stature
     for unit, metres in UNITS.items():
-        if config.stature[0] <= height * metres <= config.stature[1]:
+        if low <= height * metres <= high:
             return unit
+    names = ", ".join(UNITS)
     raise ValueError(
-        f"wrong scale: stature {height:.4g}, human ({config.stature[0]} to "
-        f"{config.stature[1]} m) in none of {', '.join(UNITS)}"
+        f"wrong scale: stature {height:.4g}, human ({low} to {high} m) in none of {names}"
     )
 
 
-def check_limbs(xyz: Motion, config: CleaningConfig = CleaningConfig()) -> None:
-    """Check that arms and legs keep their lengths.
-
-    Raises:
-        ValueError: If one does not.
-    """
-    parents = [H36M.parents[joint] for joint in _LIMBS]
-    length = np.linalg.norm(xyz[:, _LIMBS] - xyz[:, parents], axis=-1)
+def check_limbs(xyz: Motion, config: CleaningConfig = CONFIG) -> None:
+    """Raise ValueError if an arm or a leg does not keep its length."""
+    ends = ("Knee", "Ankle", "Elbow", "Wrist")
+    limbs = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ends]
+    length = np.linalg.norm(xyz[:, limbs] - xyz[:, [H36M.parents[i] for i in limbs]], axis=-1)
     low, usual, high = np.percentile(length, (5, 50, 95), axis=0)
     change = (high - low) / np.maximum(usual, 1e-9)
     if change.max() > config.bone_change:
-        worst = H36M.joints[_LIMBS[int(change.argmax())]]
+        worst = H36M.joints[limbs[int(change.argmax())]]
         raise ValueError(
             f"bone lengths vary: {worst} by {change.max():.0%} (at most {config.bone_change:.0%})"
         )
 
 
-def split_at_glitches(
-    xyz: Motion, fps: float, config: CleaningConfig = CleaningConfig()
-) -> list[Motion]:
+def split_at_glitches(xyz: Motion, fps: float, config: CleaningConfig = CONFIG) -> list[Motion]:
     """Return the pieces (metres) between frames with impossible speed or acceleration."""
     speed = np.linalg.norm(np.diff(xyz, axis=0), axis=-1) * fps
     broken = (speed.max(axis=1) > config.max_speed) | (speed[:, H36M.root] > config.max_hip_speed)
     change = np.linalg.norm(np.diff(xyz, 2, axis=0), axis=-1).max(axis=1)
-    hard = change * fps**2 > config.max_acceleration
-    hard &= ~(broken[:-1] | broken[1:])
+    hard = (change * fps**2 > config.max_acceleration) & ~(broken[:-1] | broken[1:])
     broken[:-1] |= hard
     broken[1:] |= hard
     edges = [0, *(np.flatnonzero(broken) + 1), len(xyz)]
@@ -103,14 +88,15 @@ def resample(xyz: Motion, fps: float, wanted: float) -> Motion:
     return CubicSpline(np.arange(len(xyz)) / fps, xyz)(times)
 
 
-def find_up_axis(pieces: list[Motion], config: CleaningConfig = CleaningConfig()) -> str:
-    """Return the axis along which trunks point on average, such as "+y".
+def trunk_directions(xyz: Motion) -> Float[np.ndarray, "_ 3"]:
+    """Return the unit vectors from the hip to the thorax."""
+    trunk = xyz[:, H36M.index["Thorax"]] - xyz[:, H36M.index["Hip"]]
+    return trunk / np.linalg.norm(trunk, axis=-1, keepdims=True)
 
-    Raises:
-        ValueError: If no axis is clear.
-    """
-    trunk = np.concatenate([x[:, H36M.index["Thorax"]] - x[:, H36M.index["Hip"]] for x in pieces])
-    mean = (trunk / np.linalg.norm(trunk, axis=-1, keepdims=True)).mean(axis=0)
+
+def find_up_axis(pieces: list[Motion], config: CleaningConfig = CONFIG) -> str:
+    """Return the axis along which trunks point on average, such as "+y"; ValueError if unclear."""
+    mean = np.concatenate([trunk_directions(piece) for piece in pieces]).mean(axis=0)
     axis = int(np.abs(mean).argmax())
     if abs(mean[axis]) < config.upright:
         raise ValueError(
@@ -128,7 +114,7 @@ def rotate_z_up(xyz: Float[np.ndarray, "*batch 3"], up: str) -> Float[np.ndarray
     return xyz @ Rotation.from_rotvec(angle * about).as_matrix().round().T
 
 
-def find_floor_shift(xyz: Motion, config: CleaningConfig = CleaningConfig()) -> float:
+def find_floor_shift(xyz: Motion, config: CleaningConfig = CONFIG) -> float:
     """Return the height by which to raise a motion (z up) to stand on z = 0; 0 if it does."""
     lowest = float(np.percentile(xyz[..., 2].min(axis=1), 1))
     low, high = config.floor

@@ -19,24 +19,12 @@ from ...io.bvh import read_bvh
 from ...io.capture import Capture
 from ...skeleton import H36M
 from ..mocap import SPLITS
-from .cleaning import (
-    UNITS,
-    CleaningConfig,
-    check_limbs,
-    find_floor_shift,
-    find_unit,
-    find_up_axis,
-    resample,
-    rotate_z_up,
-    split_at_glitches,
-)
+from . import cleaning
 from .rigs import to_h36m
 
 FPS = 50.0
 """Frames per second of every file written."""
 _KINDS = {".bvh": "BVH", ".amc": "ASF/AMC"}
-
-Pieces = list[Float[np.ndarray, "_ 17 3"]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +54,10 @@ class ConvertedFile:
     dropped: str = ""
 
 
+Pieces = list[Float[np.ndarray, "_ 17 3"]]
+Converted = tuple[ConvertedFile, Pieces]
+
+
 @dataclass(frozen=True)
 class ConversionReport:
     """How every file of a folder was converted, in the order of their paths."""
@@ -74,21 +66,14 @@ class ConversionReport:
 
     def table(self) -> str:
         """Return one line a file, then the totals."""
-        rows: list[tuple[str, ...]] = [
-            ("file", "subject", "split", "fps", "unit", "up", "read s", "kept s", "")
-        ]
+        rows = [["file", "subject", "split", "fps", "unit", "up", "read s", "kept s", ""]]
         for s in self.files:
             numbers = (f"{s.fps:g}", s.unit, s.up, *(f"{x:.1f}" for x in s.seconds))
             notes = [f"DROPPED: {s.dropped}"] * bool(s.dropped) + list(s.notes)
-            rows.append((s.file, s.subject, s.split, *numbers, "; ".join(notes)))
+            rows.append([s.file, s.subject, s.split, *numbers, "; ".join(notes)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(word.ljust(w) for word, w in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        read, kept = (
-            sum(minutes) / 60 for minutes in zip(*(s.seconds for s in self.files), strict=True)
-        )
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        read, kept = (sum(s.seconds[i] for s in self.files) / 60 for i in (0, 1))
         whole = sum(not s.dropped for s in self.files)
         total = f"{whole} of {len(self.files)} files, {kept:.1f} of {read:.1f} minutes kept."
         return "\n".join([*lines, total])
@@ -113,9 +98,6 @@ def convert_mocap(
         splits: Subjects of "val" and "test", such as {"val": ["07"]}; all others are "train".
         amc_fps: Frames per second of AMC files, which do not hold it.
 
-    Returns:
-        What was decided, repaired and dropped, and why.
-
     Raises:
         ValueError: If nothing can be kept, or ``splits`` has an unknown split or subject.
     """
@@ -124,14 +106,12 @@ def convert_mocap(
     if not paths:
         what = "expected a folder" if not folder.is_dir() else "found no .bvh and no .amc file"
         raise ValueError(f"{folder}: {what}.")
-    subjects = [_parse_subject(path) for path in paths]
-    split = _assign_splits(subjects, splits or {})
-    read = [
-        _read_pieces(
-            path, ConvertedFile(str(path.relative_to(folder)), subject, split[subject]), amc_fps
-        )
-        for path, subject in zip(paths, subjects, strict=True)
-    ]
+    split = _assign_splits({_parse_subject(path) for path in paths}, splits or {})
+    read = []
+    for path in paths:
+        subject = _parse_subject(path)
+        source = ConvertedFile(str(path.relative_to(folder)), subject, split[subject])
+        read.append(_read_pieces(path, source, amc_fps))
     groups = groupby(read, key=lambda s: (Path(s[0].file).parent, Path(s[0].file).suffix.lower()))
     done = [s for _, group in groups for s in _stand_up(list(group))]
     report = ConversionReport(tuple(source for source, _ in done))
@@ -146,36 +126,35 @@ def _parse_subject(path: Path) -> str:
     return next(filter(None, number.groups())) if number else path.parent.name
 
 
-def _assign_splits(subjects: list[str], splits: Mapping[str, Collection[str]]) -> dict[str, str]:
+def _assign_splits(subjects: set[str], splits: Mapping[str, Collection[str]]) -> dict[str, str]:
     """Return subject -> split."""
     chosen = {subject: split for split, names in splits.items() for subject in names}
-    unknown = {*splits} - {*SPLITS} | {*chosen} - {*subjects}
+    unknown = {*splits} - {*SPLITS} | {*chosen} - subjects
     if unknown or len(chosen) < sum(map(len, splits.values())):
         raise ValueError(
-            f"splits must map {SPLITS} to subjects, each in one, from {sorted({*subjects})}; "
+            f"splits must map {SPLITS} to subjects, each in one, from {sorted(subjects)}; "
             f"got {dict(splits)}."
         )
-    return {subject: chosen.get(subject, "train") for subject in subjects}
+    return dict.fromkeys(subjects, "train") | chosen
 
 
-def _read_pieces(path: Path, source: ConvertedFile, amc_fps: float) -> tuple[ConvertedFile, Pieces]:
+def _read_pieces(path: Path, source: ConvertedFile, amc_fps: float) -> Converted:
     """Read the pieces of a file in metres at 50 fps, in its own axes; none if it is dropped."""
     try:
         capture = _read_capture(path, amc_fps)
         source = replace(source, fps=capture.fps, seconds=(len(capture.xyz) / capture.fps, 0.0))
         xyz, notes = to_h36m(capture)
-        unit = find_unit(xyz)
+        unit = cleaning.find_unit(xyz)
         source = replace(source, unit=unit, notes=notes)
-        check_limbs(xyz)
+        cleaning.check_limbs(xyz)
     except ValueError as error:
         return replace(source, dropped=str(error)), []
-    pieces = split_at_glitches(xyz * UNITS[unit], capture.fps)
-    lost = len(xyz) - sum(map(len, pieces))
-    if lost:
+    pieces = cleaning.split_at_glitches(xyz * cleaning.UNITS[unit], capture.fps)
+    if lost := len(xyz) - sum(map(len, pieces)):
         notes += (f"{lost} of {len(xyz)} frames cut: jumps, or too short between them",)
     dropped = "" if pieces else "nothing is long enough"
-    source = replace(source, notes=notes, dropped=dropped)
-    return source, [resample(piece, capture.fps, FPS) for piece in pieces]
+    pieces = [cleaning.resample(piece, capture.fps, FPS) for piece in pieces]
+    return replace(source, notes=notes, dropped=dropped), pieces
 
 
 def _read_capture(path: Path, amc_fps: float) -> Capture:
@@ -189,56 +168,54 @@ def _read_capture(path: Path, amc_fps: float) -> Capture:
     return read_acclaim(found[0], path, amc_fps)
 
 
-def _stand_up(group: list[tuple[ConvertedFile, Pieces]]) -> list[tuple[ConvertedFile, Pieces]]:
+def _stand_up(group: list[Converted]) -> list[Converted]:
     """Rotate the motions of one folder so that z is up, and move their floors to 0."""
     try:
-        up = find_up_axis([piece for _, pieces in group for piece in pieces])
+        up = cleaning.find_up_axis([piece for _, pieces in group for piece in pieces])
     except ValueError as error:
         return [(s if s.dropped else replace(s, dropped=str(error)), []) for s, _ in group]
     return [_to_floor(source, pieces, up) if pieces else (source, []) for source, pieces in group]
 
 
-def _to_floor(source: ConvertedFile, pieces: Pieces, up: str) -> tuple[ConvertedFile, Pieces]:
-    pieces = [rotate_z_up(piece, up) for piece in pieces]
-    joined = np.concatenate(pieces)
-    shift = find_floor_shift(joined)
-    notes = source.notes
-    if shift:
+def _to_floor(source: ConvertedFile, pieces: Pieces, up: str) -> Converted:
+    pieces = [cleaning.rotate_z_up(piece, up) for piece in pieces]
+    joined, notes = np.concatenate(pieces), source.notes
+    if shift := cleaning.find_floor_shift(joined):
         notes += (f"the floor was not at 0: moved by {shift:.2f} m",)
-    trunk = joined[:, H36M.index["Thorax"]] - joined[:, H36M.index["Hip"]]
-    if (trunk[:, 2] / np.linalg.norm(trunk, axis=-1)).mean() < CleaningConfig().upright:
+    if cleaning.trunk_directions(joined)[:, 2].mean() < cleaning.CONFIG.upright:
         notes += (f"mostly not upright: {up} is up as in the other files of the folder",)
     seconds = (source.seconds[0], len(joined) / FPS)
     source = replace(source, up=up, seconds=seconds, notes=notes)
     return source, [piece + np.array([0, 0, shift]) for piece in pieces]
 
 
-def _write(done: list[tuple[ConvertedFile, Pieces]], target: str | Path) -> None:
-    named = [(_name(s, i, len(ps)), s, p) for s, ps in done for i, p in enumerate(ps)]
-    xyz = np.concatenate([piece for _, _, piece in named])
-    sources = [source for _, source, _ in named]
+def _write(done: list[Converted], target: str | Path) -> None:
+    pieces = [piece for _, parts in done for piece in parts]
+    sources = [source for source, parts in done for _ in parts]
+    names = []
+    for source, parts in done:
+        name = Path(source.file).with_suffix("").as_posix()
+        names += (
+            [f"{name}#{i}" for i in range(len(parts))] if len(parts) > 1 else [name] * len(parts)
+        )
+    xyz = np.concatenate(pieces)
     arrays: dict[str, Any] = {
         "relative": _tenths(xyz - xyz[:, :1]).astype(np.int16),
         "root": _tenths(xyz[:, 0]),
-        "offsets": np.cumsum([0, *(len(piece) for _, _, piece in named)]),
-        "name": np.array([name for name, _, _ in named]),
-        "subject": np.array([s.subject for s in sources]),
-        "split": np.array([s.split for s in sources]),
-        "description": np.array([s.file for s in sources]),
-        "activity": np.array(["unknown" for _ in sources]),
-        "skeleton": np.array([_KINDS[Path(s.file).suffix.lower()] for s in sources]),
+        "offsets": np.cumsum([0, *map(len, pieces)]),
+        "name": names,
+        "subject": [s.subject for s in sources],
+        "split": [s.split for s in sources],
+        "description": [s.file for s in sources],
+        "activity": ["unknown"] * len(sources),
+        "skeleton": [_KINDS[Path(s.file).suffix.lower()] for s in sources],
         "source_fps": np.array([s.fps for s in sources], dtype=np.float32),
         "fps": np.float32(FPS),
-        "joints": np.array(H36M.joints),
+        "joints": H36M.joints,
         "parents": np.array(H36M.parents, dtype=np.int8),
     }
     with atomic_write(target) as beside:
         np.savez_compressed(beside, **arrays)
-
-
-def _name(source: ConvertedFile, number: int, count: int) -> str:
-    """Return the path without suffix, with the number of the piece if there are several."""
-    return Path(source.file).with_suffix("").as_posix() + (f"#{number}" if count > 1 else "")
 
 
 def _tenths(xyz: Float[np.ndarray, "*batch 3"]) -> Int[np.ndarray, "*batch 3"]:

@@ -49,9 +49,6 @@ HEAD_LENGTH = 0.21
 FOREARM_LENGTH = 0.9
 """Forearm over upper arm. CMU's "radius" and "wrist" together reach into the hand."""
 
-_SOLID = (("Thorax", "LHip"), ("Thorax", "Neck"), ("LElbow", "LWrist"), ("RElbow", "RWrist"))
-"""Bones that must have a length: others are measured by them."""
-
 Track = Float[np.ndarray, "t 3"]
 
 
@@ -59,8 +56,7 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
     """Return the joints, in the unit and axes of the file, and notes on what was made up.
 
     Raises:
-        ValueError: If a joint has no counterpart (the message lists what was found and what not),
-            or trunk, neck or forearm have no length.
+        ValueError: If a joint has no counterpart, or trunk, neck or forearm have no length.
     """
     ours = {canonical(name): i for i, name in enumerate(capture.joints)}
     if set(H36M.joints) <= set(ours):
@@ -68,8 +64,9 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
     at = find_joints(capture.joints)
     capture, notes = _restore_chest(capture, at["Thorax"])
     xyz = {joint: capture.xyz[:, i] for joint, i in at.items()}
-    empty = [bone for bone in _SOLID if _length(xyz[bone[0]] - xyz[bone[1]]) == 0]
-    if empty:
+    # Bones that others are measured by.
+    solid = (("Thorax", "LHip"), ("Thorax", "Neck"), ("LElbow", "LWrist"), ("RElbow", "RWrist"))
+    if empty := [bone for bone in solid if _length(xyz[bone[0]] - xyz[bone[1]]) == 0]:
         raise ValueError(f"these joints lie in one place: {empty}")
     xyz["Hip"] = (xyz["LHip"] + xyz["RHip"]) / 2
     xyz["Thorax"] = _place_thorax(capture, at, xyz)
@@ -78,26 +75,21 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
     if "Head" not in at or _length(xyz["Head"] - xyz["Neck"]) < 0.1 * HEAD_LENGTH * trunk:
         rest = _rest_bone(capture, at["Neck"])
         straight = np.where(np.abs(rest) == np.abs(rest).max(), np.sign(rest), 0)
-        xyz["Head"] = xyz["Neck"] + HEAD_LENGTH * trunk * (
-            capture.rotations[:, at["Neck"]] @ straight
-        )
+        up = capture.rotations[:, at["Neck"]] @ straight
+        xyz["Head"] = xyz["Neck"] + HEAD_LENGTH * trunk * up
         notes += ("the head bone has no end: made one",)
     if {"lradius", "lfingerbase"} & {_simplify(name) for name in capture.joints}:
         for side in "LR":
-            arm = xyz[f"{side}Elbow"] - xyz[f"{side}Shoulder"]
-            forearm = xyz[f"{side}Wrist"] - xyz[f"{side}Elbow"]
+            elbow = xyz[side + "Elbow"]
+            arm, forearm = elbow - xyz[side + "Shoulder"], xyz[side + "Wrist"] - elbow
             factor = FOREARM_LENGTH * _length(arm) / _length(forearm)
-            xyz[f"{side}Wrist"] = xyz[f"{side}Elbow"] + factor * forearm
+            xyz[side + "Wrist"] = elbow + factor * forearm
         notes += (f"CMU's wrists: moved to {FOREARM_LENGTH:g} upper arms from the elbow",)
     return np.stack([xyz[joint] for joint in H36M.joints], axis=1), notes
 
 
 def find_joints(names: Sequence[str]) -> dict[str, int]:
-    """Return the index in ``names`` of each joint; "Head" may be missing.
-
-    Raises:
-        ValueError: If another joint is missing.
-    """
+    """Return the index in ``names`` of each joint; ValueError if one but "Head" is missing."""
     place = {_simplify(name): i for i, name in reversed(list(enumerate(names)))}
     at: dict[str, int] = {}
     for joint, aliases in ALIASES.items():
@@ -105,8 +97,7 @@ def find_joints(names: Sequence[str]) -> dict[str, int]:
         first = next((i for i in known if i is not None and i not in at.values()), None)
         if first is not None:
             at[joint] = first
-    missing = [joint for joint in ALIASES if joint not in at and joint != "Head"]
-    if missing:
+    if missing := [joint for joint in ALIASES if joint not in at and joint != "Head"]:
         found = {joint: names[i] for joint, i in at.items()}
         others = [name for i, name in enumerate(names) if i not in at.values()]
         raise ValueError(
@@ -123,21 +114,17 @@ def _simplify(name: str) -> str:
 def _restore_chest(capture: Capture, neck: int) -> tuple[Capture, tuple[str, ...]]:
     """Restore the chest bone that the usual BVH conversions of CMU lose, 12 cm of the trunk.
 
-    In them neck and clavicles start where the chest does. At rest, CMU's chest is nearly the same
-    bone as the one below.
+    Neck and clavicles then start where the chest does. At rest it nearly equals the bone below.
     """
     chest = capture.parents[neck]
     children = [i for i, parent in enumerate(capture.parents) if parent == chest]
     steps = capture.xyz[:, children] - capture.xyz[:, chest, None]
     below = capture.parents[chest]
-    lost = below >= 0 and len(children) > 1 and not np.abs(steps).max() > 0
-    if not lost:
+    if below < 0 or len(children) < 2 or np.abs(steps).max() > 0:
         return capture, ()
-    bone = capture.rotations[:, chest] @ _rest_bone(capture, chest)
+    above = [i for i in range(len(capture.joints)) if chest in _ancestors(capture, i)]
     xyz = capture.xyz.copy()
-    for i in range(len(capture.joints)):
-        if chest in _ancestors(capture, i):
-            xyz[:, i] += bone
+    xyz[:, above] += (capture.rotations[:, chest] @ _rest_bone(capture, chest))[:, None]
     return replace(capture, xyz=xyz), ("the chest bone was lost in conversion: put back",)
 
 

@@ -1,8 +1,7 @@
-"""How well a 3D pose explains 2D joints, as they are or interpreted otherwise.
+"""How well a 3D pose, wherever it stands, explains 2D joints.
 
-The position of the body is solved for in every frame: what is compared is the pose. Errors are
-roughly metres at the person: distances in the image, over the person's extent in it, times the
-extent of a body.
+Errors are roughly metres at the person: distances in the image, over the person's extent in it,
+times the extent of a body.
 """
 
 import numpy as np
@@ -35,22 +34,23 @@ def fit_projection(pose: Pose, rays: Rays) -> Rays:
     return (pose + place[:, None])[..., :2] / depth[..., None]
 
 
-def _metres_per_ray(rays: Rays) -> Float[np.ndarray, " t"]:
-    """Return the metres of a unit distance between rays, for a person of usual extent."""
+def _distances(one: np.ndarray, other: np.ndarray, rays: Rays) -> np.ndarray:
+    """Return distances of image points (t, ..., 2) in metres, for a person of usual extent."""
+    error = np.linalg.norm(one - other, axis=-1)
     extent = np.sqrt(((rays - rays.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1).mean(axis=1))
-    return FLAT_SCALE / np.maximum(extent, 1e-9)
+    metres = FLAT_SCALE / np.maximum(extent, 1e-9)
+    return np.minimum(error * metres.reshape(-1, *[1] * (error.ndim - 1)), MAX_ERROR)
 
 
 def reprojection_error(pose: Pose, rays: Rays) -> float:
     """Return the mean distance in metres between projected and observed joints."""
-    error = np.linalg.norm(fit_projection(pose, rays) - rays, axis=-1)
-    return float(np.minimum(error * _metres_per_ray(rays)[:, None], MAX_ERROR).mean())
+    return float(_distances(fit_projection(pose, rays), rays, rays).mean())
 
 
 def joint_distances(pose: Pose, rays: Rays) -> Float[np.ndarray, "17 17"]:
     """Return the mean metres from every projected joint (first axis) to every observed joint."""
-    error = np.linalg.norm(fit_projection(pose, rays)[:, :, None] - rays[:, None], axis=-1)
-    return np.minimum(error * _metres_per_ray(rays)[:, None, None], MAX_ERROR).mean(axis=0)
+    projected = fit_projection(pose, rays)
+    return _distances(projected[:, :, None], rays[:, None], rays).mean(axis=0)
 
 
 def match_joints(pose: Pose, rays: Rays) -> Int[np.ndarray, " 17"]:
@@ -64,12 +64,9 @@ def match_joints(pose: Pose, rays: Rays) -> Int[np.ndarray, " 17"]:
 
 def find_lag(pose: Pose, rays: Rays, max_lag: int) -> tuple[int, float]:
     """Return the frames by which 2D runs behind 3D, and the share of the error left with that."""
-    t = len(pose)
-    errors = {
-        lag: reprojection_error(
-            pose[max(0, -lag) : t - max(0, lag)], rays[max(0, lag) : t - max(0, -lag)]
-        )
-        for lag in range(-max_lag, max_lag + 1)
-    }
+    errors = {}
+    for lag in range(-max_lag, max_lag + 1):
+        first, last = max(0, lag), len(pose) - max(0, -lag)
+        errors[lag] = reprojection_error(pose[first - lag : last - lag], rays[first:last])
     lag = min(errors, key=lambda k: (errors[k], abs(k)))
     return lag, errors[lag] / max(errors[0], 1e-9)

@@ -1,8 +1,4 @@
-"""Anatomy: how far the joints of a motion, in some order, are from those of a person.
-
-Scale, position and mirror image do not matter to `implausibility`; `mean_knee_bend` tells a body
-from its mirror image.
-"""
+"""Anatomy: how far the joints of a motion, in some order, are from those of a person."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,8 +16,7 @@ LENGTHS = {
     "Elbow": (0.168, 0.12), "Wrist": (0.15, 0.15),
 }  # fmt: skip
 """For the bone that ends in a joint: length over stature, and standard deviation of the logarithm.
-Means of motion capture and of Human3.6M; hips, shoulders and neck are placed differently by
-different data sets, and spread more."""
+Means of motion capture and Human3.6M; data sets differ most on hips, shoulders and neck."""
 ALONG = (("Hip", "Spine", "Thorax"), ("Spine", "Thorax", "Neck"), ("Thorax", "Neck", "Head"))
 """Chains of joints that do not fold back."""
 ABREAST = (("Hip", "Knee"), ("Shoulder", "Elbow"), ("Hip", "Shoulder"))
@@ -43,7 +38,7 @@ class AnatomyConfig:
 def implausibility(
     xyz: Float[np.ndarray, "*batch t 17 3"], config: AnatomyConfig = AnatomyConfig()
 ) -> Float[np.ndarray, "*batch"]:
-    """Return how unlike a person the joints are, about a negative log likelihood.
+    """Return how unlike a person, of any scale, place or mirror image: a negative log likelihood.
 
     Bones keep their lengths, are as long as people's and alike on both sides; the trunk does not
     fold back; the sides do not cross.
@@ -63,13 +58,11 @@ def implausibility(
     return np.asarray(moving + odd + config.turned * turned)
 
 
-def _norm(x: Float[np.ndarray, "*batch c"]) -> Float[np.ndarray, "*batch"]:
+def _norm(x: np.ndarray) -> np.ndarray:
     return np.sqrt((x**2).sum(axis=-1))
 
 
-def _mean_cosine(
-    xyz: Float[np.ndarray, "*batch t 17 3"], one: tuple[str, str], two: tuple[str, str]
-) -> Float[np.ndarray, "*batch"]:
+def _mean_cosine(xyz: np.ndarray, one: tuple[str, str], two: tuple[str, str]) -> np.ndarray:
     """Return the mean cosine between two directions, each from a joint to another."""
     a, b = (xyz[..., _J[end], :] - xyz[..., _J[start], :] for start, end in (one, two))
     cosine = (a * b).sum(axis=-1) / np.maximum(_norm(a) * _norm(b), 1e-12)
@@ -102,8 +95,8 @@ def mean_knee_bend(xyz: Float[np.ndarray, "t 17 3"]) -> float:
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
     total = 0.0
     for side in "LR":
-        thigh = xyz[:, _J[f"{side}Knee"]] - xyz[:, _J[f"{side}Hip"]]
-        shin = xyz[:, _J[f"{side}Ankle"]] - xyz[:, _J[f"{side}Knee"]]
+        hip, knee, ankle = (xyz[:, _J[side + joint]] for joint in ("Hip", "Knee", "Ankle"))
+        thigh, shin = knee - hip, ankle - knee
         size = np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shin, axis=-1)
         turn = (np.cross(thigh, shin) * across).sum(-1)
         total += float((turn / np.maximum(size, 1e-12)).mean()) / 2

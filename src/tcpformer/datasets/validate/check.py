@@ -1,23 +1,22 @@
 """Checks of own data for common mistakes, with the most probable cause of each.
 
-The numbers of a sequence are compared with what people are (their bones, their knees, their speed)
-and 2D with 3D, which are the same motion. One mistake can look like several: the checks
-run from the plainest to the subtlest, and a check that an earlier finding would mislead is skipped.
+A sequence is compared with what people are (bones, knees, speed), and its 2D with its 3D. As one
+mistake can look like several, plain checks run first, and a check that would be misled is skipped.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from ...lifting.normalize import to_rays
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
 from ..custom import Sequence, estimate_focal, has_position, read_sequence, sequence_files
-from .agreement import find_lag, joint_distances, match_joints, reprojection_error
+from .agreement import Pose, Rays, find_lag, joint_distances, match_joints, reprojection_error
 from .anatomy import implausibility, joint_orders, mean_knee_bend
 from .tempo import log_speed_ratio, speed_ratio_limit
 
@@ -41,10 +40,7 @@ ADVICE: dict[Fault, str] = {
 UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "inches": 0.0254, "feet": 0.3048}
 SIGNS = {"x": np.array([-1, 1]), "y": np.array([1, -1]), "x and y": np.array([-1, -1])}
 """Axes that may be inverted, and what that makes of an image."""
-_MIRROR = list(H36M.mirror)
-
-Pose = Float[np.ndarray, "t 17 3"]
-Rays = Float[np.ndarray, "t 17 2"]
+Certainty = Literal["certain", "likely"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,7 @@ class CheckConfig:
     no_person: float = 25.0
     """Implausibility of what is no person: motion capture stays below 16."""
     better: float = 0.6
-    """Share of the error that another interpretation must leave at most; exchanged sides leave at
-    most 0.4 even with a detector's errors."""
+    """Share of the error that another interpretation may leave; exchanged sides leave up to 0.4."""
     exchanged: float = 0.03
     """Metres by which exchanged joints must fit better: more than a detector's own offsets."""
     mismatch: float = 0.12
@@ -75,8 +70,7 @@ class CheckConfig:
     max_lag: float = 0.3
     """Seconds by which 2D and 3D are shifted against each other."""
     lag_gain: float = 0.85
-    """Share of the error that the best shift must leave at most; without a shift a detector's
-    errors leave 0.9."""
+    """Share of the error that the best shift may leave; if there is none, detectors leave 0.9."""
     exact: float = 0.0005
     """Metres of error below which 2D is the projection of 3D, and no shift is tried."""
     spread_frames: int = 30
@@ -87,20 +81,13 @@ class CheckConfig:
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake in one sequence.
-
-    Attributes:
-        sequence: Name of the file within the folder.
-        fault: Kind of mistake.
-        detail: Which one of its kind.
-        certainty: "certain" if nothing else explains what was measured, else "likely".
-        measured: What was measured, in words.
-    """
+    """One mistake in one sequence: the name of its file, and what was measured, in words."""
 
     sequence: str
     fault: Fault
     detail: str
-    certainty: Literal["certain", "likely"]
+    certainty: Certainty
+    """"certain" if nothing else explains what was measured."""
     measured: str
 
     @property
@@ -111,12 +98,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Findings of a folder.
-
-    Attributes:
-        sequences: Number of sequences.
-        findings: Mistakes in the order of the sequences, the most probable cause first.
-    """
+    """Number of sequences in a folder, and their findings, the most probable cause first."""
 
     sequences: int
     findings: list[Finding] = field(default_factory=list)
@@ -135,11 +117,7 @@ class CheckReport:
 
 
 def check_folder(path: str | Path) -> CheckReport:
-    """Check every sequence of a folder.
-
-    Raises:
-        ValueError: If it holds no npz file.
-    """
+    """Check every sequence of a folder; ValueError if it holds no npz file."""
     files = sequence_files(path)
     findings: dict[str, list[Finding]] = {}
     ratios: dict[float, dict[str, float]] = defaultdict(dict)
@@ -154,14 +132,14 @@ def check_folder(path: str | Path) -> CheckReport:
         found = [replace(finding, sequence=name) for finding in check_sequence(sequence)]
         findings[name] = found
         # Joints that are no person, or do not move, have no speed.
-        if not any(f.fault in ("not finite", "frozen", "joint order") for f in found):
+        if not {f.fault for f in found} & {"not finite", "frozen", "joint order"}:
             ratio = log_speed_ratio(sequence.to_h36m(sequence.xyz), sequence.fps)
             if ratio is not None:
                 ratios[sequence.fps][name] = ratio
     for fps, group in ratios.items():
         for finding in _check_rates(fps, group):
             findings[finding.sequence].append(finding)
-    return CheckReport(len(files), [finding for found in findings.values() for finding in found])
+    return CheckReport(len(files), list(chain.from_iterable(findings.values())))
 
 
 def _check_rates(fps: float, ratios: dict[str, float]) -> Iterator[Finding]:
@@ -173,15 +151,13 @@ def _check_rates(fps: float, ratios: dict[str, float]) -> Iterator[Finding]:
     all_wrong = abs(mean) > speed_ratio_limit(len(ratios))
     for name, ratio in ratios.items():
         count, value = (len(ratios), mean) if all_wrong else (1, ratio)
-        limit = speed_ratio_limit(count)
-        if abs(value) <= limit:
-            continue
-        measured = (
-            f"people seem to move {np.exp(value):.1f} times as fast as they do "
-            f"({count} sequence{'s' * (count > 1)})"
-        )
-        detail = f"not {fps:g}, more like {fps / np.exp(value):.0f}"
-        yield Finding(name, "frame rate", detail, _certainty(abs(value) > 2 * limit), measured)
+        limit, times = speed_ratio_limit(count), np.exp(value)
+        if abs(value) > limit:
+            whole = f"({count} sequence{'s' * (count > 1)})"
+            text = f"people seem to move {times:.1f} times as fast as they do {whole}"
+            detail = f"not {fps:g}, more like {fps / times:.0f}"
+            certain = abs(value) > 2 * limit
+            yield _finding("frame rate", detail, text, certain=certain, sequence=name)
 
 
 def check_sequence(sequence: Sequence, config: CheckConfig = CheckConfig()) -> list[Finding]:
@@ -209,12 +185,10 @@ def _spread_frames(frames: int, config: CheckConfig) -> np.ndarray:
     return np.unique(np.linspace(0, frames - 1, config.spread_frames).astype(int))
 
 
-def _certainty(certain: bool) -> Literal["certain", "likely"]:
-    return "certain" if certain else "likely"
-
-
-def _finding(fault: Fault, detail: str, measured: str, *, certain: bool) -> Finding:
-    return Finding("", fault, detail, _certainty(certain), measured)
+def _finding(
+    fault: Fault, detail: str, measured: str, *, certain: bool, sequence: str = ""
+) -> Finding:
+    return Finding(sequence, fault, detail, "certain" if certain else "likely", measured)
 
 
 def _check_numbers(sequence: Sequence, config: CheckConfig) -> Iterator[Finding]:
@@ -234,8 +208,8 @@ def _check_numbers(sequence: Sequence, config: CheckConfig) -> Iterator[Finding]
             break
     if np.abs(sequence.xy).max() < config.min_pixels:
         low, high = sequence.xy.min(), sequence.xy.max()
-        kind = "0 to 1" if low >= 0 else "-1 to 1"
         text = f"xy from {low:.2f} to {high:.2f} in an image of {sequence.size}"
+        kind = "0 to 1" if low >= 0 else "-1 to 1"
         yield _finding("normalized pixels", kind, text, certain=True)
 
 
@@ -246,25 +220,24 @@ def _check_order(xyz: Pose, config: CheckConfig) -> Iterator[Finding]:
     others = implausibility(maps[:, None] @ xyz)
     best = int(np.argmin(others))
     gain = now - float(others[best])
+    text, certain = f"implausibility of the body {now:.1f}", gain > 2 * config.order_gain
     if gain > config.order_gain and others[best] < config.no_person:
-        text = f"implausibility of the body {now:.1f}, in that order {others[best]:.1f}"
-        certain = gain > 2 * config.order_gain
+        text += f", in that order {others[best]:.1f}"
         yield _finding("joint order", names[best], text, certain=certain)
     elif now > config.no_person:
-        text = f"implausibility of the body {now:.1f}; people stay below 16"
+        text += "; people stay below 16"
         yield _finding("joint order", "unknown", text, certain=now > 2 * config.no_person)
 
 
 def _check_unit(xyz: Pose, config: CheckConfig) -> Iterator[Finding]:
     """Yield a stature that is impossible in metres."""
     (low, high), height = config.stature, float(np.median(stature(xyz)))
-    if low <= height <= high:
-        return
-    scale = max(height, 1e-9) / config.usual_stature
-    unit = min(UNITS, key=lambda name: abs(np.log(scale * UNITS[name])))
-    fits = low <= height * UNITS[unit] <= high
-    text = f"the bones make a person {height:.3g} m tall"
-    yield _finding("unit", unit if fits else "unknown", text, certain=fits)
+    if not low <= height <= high:
+        scale = max(height, 1e-9) / config.usual_stature
+        unit = min(UNITS, key=lambda name: abs(np.log(scale * UNITS[name])))
+        fits = low <= height * UNITS[unit] <= high
+        text = f"the bones make a person {height:.3g} m tall"
+        yield _finding("unit", unit if fits else "unknown", text, certain=fits)
 
 
 def _check_agreement(
@@ -272,12 +245,8 @@ def _check_agreement(
 ) -> Iterator[Finding]:
     """Yield disagreements of 2D and 3D, or a body that is its own mirror image.
 
-    Args:
-        pose: Root-relative, of a person of standard height.
-        rays: The 2D.
-        max_lag: Frames.
-        behind: Whether the 3D lies behind the camera.
-        config: Thresholds.
+    The pose is root-relative, of a person of standard height; ``max_lag`` is in frames, and
+    ``behind`` tells that the 3D lies behind the camera.
     """
     few = _spread_frames(len(pose), config)
     some, some_rays = pose[few], rays[few]
@@ -323,16 +292,16 @@ def _find_interpretation(
 ) -> tuple[str, float]:
     """Return the interpretation of the 2D that fits best, and its error; "" if none is better."""
     errors = {name: reprojection_error(pose, rays * sign) for name, sign in SIGNS.items()}
-    errors["sides"] = reprojection_error(pose, rays[:, _MIRROR])
+    errors["sides"] = reprojection_error(pose, rays[:, list(H36M.mirror)])
     for order, matrix in zip(*joint_orders(), strict=True):
         if not order.endswith("exchanged"):
             errors[order] = reprojection_error(pose, matrix @ rays)
-    name = min(errors, key=lambda key: errors[key])
+    name = min(errors, key=errors.__getitem__)
     if errors[name] < config.better * now:
         return name, errors[name]
     order = match_joints(pose, rays)
     moved = np.flatnonzero(order != np.arange(len(order)))
-    if not len(moved):
+    if not len(moved):  # the means below would be of nothing
         return "", now
     before = joint_distances(pose, rays)[moved, moved].mean()
     after = joint_distances(pose, rays[:, order])[moved, moved].mean()

@@ -1,8 +1,7 @@
-"""Frame rate: whether people move as fast as the stated rate implies.
+"""Frame rate: whether people move as fast, for how far they move, as the stated rate implies.
 
-Few motions leave the ground, and only gravity sets a clock: what can be measured is how fast people
-move for how far they move. One sequence gives the rate within a factor of 1.5 (one standard
-deviation), many of one folder give it much better.
+One sequence gives the rate within a factor of 1.5 (one standard deviation), many of one folder give
+it much better.
 """
 
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
+
+Motion = Float[np.ndarray, "_ 17 3"]
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,26 @@ class TempoConfig:
     """Standard deviations that count as an error: 1 in 100 by chance."""
 
 
-def motion_features(pose: Float[np.ndarray, "t 17 3"], fps: float) -> Float[np.ndarray, " 5"]:
-    """Return logarithms of how fast and how far joints move about the pelvis.
+def motion_features(pose: Motion, fps: float) -> Float[np.ndarray, " 5"]:
+    """Return logarithms of how fast and how far joints move about the pelvis, in SI units.
 
-    The head's acceleration, the speed of shoulders and knees, the range of shoulders and ankles; SI
-    units, people of standard height.
+    Of a pose of standard height: the acceleration of the head, the speed of shoulders and knees,
+    the range of shoulders and ankles.
     """
+
+    def both_sides(joint: str) -> np.ndarray:
+        names = (joint, f"L{joint}", f"R{joint}")
+        return pose[:, [i for i, name in enumerate(H36M.joints) if name in names]]
 
     def difference(joint: str, seconds: float, times: int) -> np.ndarray:
         step = min(max(1, round(seconds * fps)), (len(pose) - 1) // times)
-        x = _both_sides(pose, joint)
+        x = both_sides(joint)
         for _ in range(times):
             x = x[step:] - x[:-step]
         return np.linalg.norm(x, axis=-1) * (fps / step) ** times
 
     def spread(joint: str) -> float:
-        return np.sqrt(_both_sides(pose, joint).var(axis=0).sum(axis=-1).mean())
+        return np.sqrt(both_sides(joint).var(axis=0).sum(axis=-1).mean())
 
     head = np.median(difference("Head", 0.08, 2))
     shoulder = np.sqrt((difference("Shoulder", 0.5, 1) ** 2).mean())
@@ -62,14 +67,7 @@ def motion_features(pose: Float[np.ndarray, "t 17 3"], fps: float) -> Float[np.n
     return np.log(np.array([head, shoulder, knee, spread("Shoulder"), spread("Ankle")]) + 1e-3)
 
 
-def _both_sides(pose: Float[np.ndarray, "t 17 3"], joint: str) -> Float[np.ndarray, "t k 3"]:
-    names = (joint, f"L{joint}", f"R{joint}")
-    return pose[:, [i for i, name in enumerate(H36M.joints) if name in names]]
-
-
-def split_windows(
-    xyz: Float[np.ndarray, "t 17 3"], config: TempoConfig = TempoConfig()
-) -> list[Float[np.ndarray, "t2 17 3"]]:
+def split_windows(xyz: Motion, config: TempoConfig = TempoConfig()) -> list[Motion]:
     """Split a motion, root-relative and scaled to standard height, into windows."""
     pose = xyz - xyz[:, H36M.root, None]
     pose = pose * (STANDARD_HEIGHT / np.median(stature(pose)))
@@ -77,15 +75,10 @@ def split_windows(
     return [part for part in parts if len(part) >= config.window // 2] or parts[:1]
 
 
-def log_speed_ratio(
-    xyz: Float[np.ndarray, "t 17 3"], fps: float, config: TempoConfig = TempoConfig()
-) -> float | None:
+def log_speed_ratio(xyz: Motion, fps: float, config: TempoConfig = TempoConfig()) -> float | None:
     """Return the logarithm of how many times too fast a motion looks; None if it is too short.
 
-    Args:
-        xyz: Any unit and any axes.
-        fps: Stated frames per second.
-        config: The rule.
+    It may be in any unit and any axes; ``fps`` is the stated frame rate.
     """
     if len(xyz) < config.min_frames:
         return None

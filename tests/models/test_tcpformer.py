@@ -1,5 +1,7 @@
 """The network: equal to the released one and to its textbook twin, and its symmetries."""
 
+import copy
+import functools
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,13 +27,20 @@ from tcpformer.models.tcpformer import (
 COUNTS = {9: 34_948_531, 27: 34_961_587, 81: 35_000_755, 243: 35_118_259}
 
 
-def golden(frames: int) -> tuple[TCPFormer, dict[str, torch.Tensor]]:
+@functools.cache
+def _golden(frames: int) -> tuple[TCPFormer, dict[str, torch.Tensor]]:
     with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
         arrays = {key: torch.from_numpy(data[key]) for key in data}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "released.pth"
         torch.save({k[6:]: v for k, v in arrays.items() if k.startswith("state/")}, path)
         return load_model(path, heads=int(arrays["config/num_heads"])), arrays
+
+
+def golden(frames: int) -> tuple[TCPFormer, dict[str, torch.Tensor]]:
+    """Return a copy of the network with released weights, and the released arrays."""
+    model, arrays = _golden(frames)
+    return copy.deepcopy(model), arrays
 
 
 def open_gains(model: TCPFormer, gain: float = 0.1) -> TCPFormer:

@@ -14,7 +14,9 @@ from tcpformer.runtime.backends import device_for, weights_for
 from tcpformer.runtime.exported import Exported, Format, load_exported
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "format", ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in FORMATS[1:])]
+)
 def test_lifter_of_exported_file_gives_the_same_motion(format: Format, tmp_path: Path) -> None:
     person = seen(walk(50))
     expected, found = Lifter(ours(), "cpu")(person), Lifter(exported(format, tmp_path))(person)

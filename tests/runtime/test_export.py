@@ -18,8 +18,15 @@ from tcpformer.runtime.export import export
 from tcpformer.runtime.exported import SUFFIXES, Format, load_exported
 
 
-@pytest.mark.parametrize("format", ["onnx", "torch-export"])
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("pose-transformer", "torch-export"),
+        *(pytest.param(name, "onnx", marks=pytest.mark.slow) for name in OTHERS),
+        pytest.param("poseformerv2", "torch-export", marks=pytest.mark.slow),
+        pytest.param("strided-transformer", "torch-export", marks=pytest.mark.slow),
+    ],
+)
 def test_export_of_other_networks(format: Format, name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = build(OTHERS[name]).eval()
@@ -44,6 +51,7 @@ def test_export_static_has_fixed_shapes(tmp_path: Path) -> None:
         torch.testing.assert_close(load_exported(path).model(x), ours().model(x), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_export_fp16_is_near(tmp_path: Path) -> None:
     result = export(ours(), tmp_path / "a.onnx", "onnx", precision="fp16")
     assert 1e-6 < result.difference < 0.02 * result.largest

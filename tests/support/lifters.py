@@ -15,17 +15,17 @@ from tcpformer.motion import Motion2D, Motion3D
 
 SPECS = {
     "ours": WeightsSpec(fps=30.0),
-    "spaced": WeightsSpec(fps=30.0, spacing=3),
-    "h36m": WeightsSpec(rule="screen", unit="screen", fps=30.0),
-    "3dhp": WeightsSpec(skeleton="mpi-inf-3dhp", rule="screen", fps=30.0),
+    "spaced": WeightsSpec(fps=30.0, frame_step=3),
+    "h36m": WeightsSpec(normalization="screen", unit="screen", fps=30.0),
+    "3dhp": WeightsSpec(skeleton="mpi-inf-3dhp", normalization="screen", fps=30.0),
 }
 FRAMES = 9
 
 
-def network(frames: int = FRAMES, gain: float = 0.5, seed: int = 0) -> TCPFormer:
+def network(frames: int = FRAMES, gain: float = 0.5, seed: int = 0, depth: int = 2) -> TCPFormer:
     """Random, and every branch open: what comes out of a frame depends on the whole clip."""
     torch.manual_seed(seed)
-    model = TCPFormer(Config(frames=frames, depth=2, width=16, heads=2, representation=16))
+    model = TCPFormer(Config(frames=frames, depth=depth, width=16, heads=2, representation=16))
     for name, parameter in model.named_parameters():
         if name.endswith(".gain"):
             nn.init.constant_(parameter, gain)
@@ -39,7 +39,7 @@ def lifter(
     model: Network = None,
     flip: bool = True,
 ) -> Lifter:
-    save_model(model or network(), folder, convention=convention)
+    save_model(model or network(), folder, spec=convention)
     return Lifter(folder, "cpu", flip)
 
 

@@ -143,9 +143,7 @@ def test_run_network_mirrors_sigma() -> None:
 def test_packaged_region_covers_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     for noisy in (False, True):
-        row = coverage(
-            *errors_and_sigma(lift, EXCERPT, noisy=noisy, view_step=5), lift.region_scale
-        )
+        row = coverage(*errors_and_sigma(lift, EXCERPT, noisy=noisy), lift.region_scale)
         assert 80 < row["region"] < 97
     assert load_model("default").config.uncertainty
 

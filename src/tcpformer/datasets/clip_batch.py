@@ -9,6 +9,11 @@ from jaxtyping import Bool, Float
 from ..lifting.normalize import flat_prior, look_at_rotation, to_centered_camera
 from ..skeleton import H36M, Skeleton
 
+Clips3D = Float[np.ndarray, "b t 17 3"]
+Clips2D = Float[np.ndarray, "b t 17 2"]
+Scores = Float[np.ndarray, "b t 17"]
+PerClip = Float[np.ndarray, " b"]
+
 
 @dataclass(frozen=True)
 class ClipBatch:
@@ -21,9 +26,9 @@ class ClipBatch:
             camera. With "screen": the unit of the data set, axes of the camera.
     """
 
-    xyc: Float[np.ndarray, "b t j 3"]
-    flat: Float[np.ndarray, "b t j 3"]
-    xyz: Float[np.ndarray, "b t j 3"]
+    xyc: Clips3D
+    flat: Clips3D
+    xyz: Clips3D
 
 
 def join_batches(parts: Sequence[ClipBatch]) -> ClipBatch:
@@ -33,11 +38,7 @@ def join_batches(parts: Sequence[ClipBatch]) -> ClipBatch:
     return ClipBatch(*(np.concatenate([getattr(p, x) for p in parts]) for x in vars(parts[0])))
 
 
-def normalize_batch(
-    rays: Float[np.ndarray, "b t j 2"],
-    confidence: Float[np.ndarray, "b t j"],
-    relative: Float[np.ndarray, "b t j 3"],
-) -> ClipBatch:
+def normalize_batch(rays: Clips2D, confidence: Scores, relative: Clips3D) -> ClipBatch:
     """Normalize clips by "centered-camera", and rotate their truth into the same virtual cameras.
 
     Args:
@@ -64,6 +65,4 @@ def mirror_joints(
 def mirror_batch(batch: ClipBatch, skeleton: Skeleton, which: Bool[np.ndarray, " b"]) -> ClipBatch:
     """Mirror the clips selected by ``which``."""
     rows = which[:, None, None, None]
-    return ClipBatch(
-        *(np.where(rows, mirror_joints(x, skeleton), x) for x in (batch.xyc, batch.flat, batch.xyz))
-    )
+    return ClipBatch(*(np.where(rows, mirror_joints(x, skeleton), x) for x in vars(batch).values()))

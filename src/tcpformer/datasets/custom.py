@@ -8,7 +8,7 @@ z forward), ``joints`` (j,) names, ``fps``, ``size`` (width, height); and, where
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -28,11 +28,9 @@ class Sequence:
         xy: Joints in pixels; origin top-left, x right, y down.
         xyz: The same joints in metres, camera axes.
         joints: Names of the joints, in any order.
-        fps: Frames per second.
         size: Picture width and height in pixels.
         confidence: Confidence of the detector, 0 to 1; by default 1 everywhere.
         focal: Focal length in pixels, if known.
-        subject: Name of the person.
         split: "train", "val" or "test".
 
     Raises:
@@ -80,18 +78,9 @@ class Sequence:
 
 def save_sequence(path: str | Path, sequence: Sequence) -> None:
     """Write one sequence as npz; `read_sequence` is the inverse."""
-    arrays = {
-        "xy": sequence.xy.astype(np.float32),
-        "xyz": sequence.xyz.astype(np.float32),
-        "confidence": np.asarray(sequence.confidence, dtype=np.float32),
-        "joints": np.array(sequence.joints),
-        "fps": np.float64(sequence.fps),
-        "size": np.array(sequence.size),
-        "subject": np.array(sequence.subject),
-        "split": np.array(sequence.split),
-    }
-    if sequence.focal is not None:
-        arrays["focal"] = np.float64(sequence.focal)
+    types = {"xy": "f4", "xyz": "f4", "confidence": "f4", "fps": "f8", "focal": "f8"}
+    known = {key: value for key, value in vars(sequence).items() if value is not None}
+    arrays: Any = {key: np.asarray(x, dtype=types.get(key)) for key, x in known.items()}
     with atomic_write(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -103,11 +92,8 @@ def read_sequence(path: str | Path) -> Sequence:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not of this format.
     """
-    data = read_npz(
-        path, ("xy", "xyz", "fps", "size"), ("joints",), optional=("confidence", "focal")
-    )
-    with np.load(path, allow_pickle=False) as file:
-        labels = {key: str(file[key]) for key in ("subject", "split") if key in file}
+    numbers, labels = ("xy", "xyz", "fps", "size"), ("subject", "split")
+    data = read_npz(path, numbers, ("joints",), ("confidence", "focal"), labels)
     if data["xy"].ndim != 3 or data["xyz"].ndim != 3 or data["joints"].ndim != 1:
         raise ValueError(
             f"{path}: expected xy (t, j, 2), xyz (t, j, 3) and joints (j,), got "
@@ -124,18 +110,14 @@ def read_sequence(path: str | Path) -> Sequence:
             size=(int(data["size"][0]), int(data["size"][1])),
             confidence=data["confidence"].astype(np.float64) if "confidence" in data else None,
             focal=float(data["focal"].item()) if "focal" in data else None,
-            **labels,
+            **{key: str(data[key]) for key in labels if key in data},
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def sequence_files(folder: str | Path) -> list[Path]:
-    """Return the npz files of a folder and its subfolders, sorted.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """Return the npz files of a folder and its subfolders, sorted; ValueError if there is none."""
     files = sorted(p for p in Path(folder).rglob("*.npz") if not p.name.startswith("."))
     if not files:
         what = "found none" if Path(folder).is_dir() else "there is no such folder"
@@ -155,69 +137,52 @@ def load_folder(path: str | Path, split: str) -> VideoDataset:
     """
     wanted = parse_split(split)
     # Read twice, so that only one sequence is in memory besides the result.
-    heads = {file: _read_head(file) for file in sequence_files(path)}
-    heads = {file: head for file, head in heads.items() if head.split in wanted}
+    heads = [head for one, head in map(_read_head, sequence_files(path)) if one in wanted]
     if not heads:
         raise ValueError(f"{path}: no sequence belongs to {split!r}; set the key 'split'.")
-    rates = {head.fps for head in heads.values()}
-    if len(rates) > 1:
+    files, lengths, rates, sizes, focals, subjects = zip(*heads, strict=True)
+    if len(set(rates)) > 1:
         raise ValueError(
-            f"{path}: sequences must have one rate, got {sorted(rates)} frames per second; "
+            f"{path}: sequences must have one rate, got {sorted(set(rates))} frames per second; "
             "resample them, or train on one rate at a time."
         )
-    lengths = np.array([head.frames for head in heads.values()])
-    xyc = np.empty((lengths.sum(), len(H36M.joints), 3), dtype=np.float32)
+    xyc = np.empty((sum(lengths), len(H36M.joints), 3), dtype=np.float32)
     xyz = np.empty_like(xyc)
-    for file, start in zip(heads, np.cumsum(lengths) - lengths, strict=True):
+    for file, start in zip(files, np.cumsum(lengths) - lengths, strict=True):
         _fill(file, xyc[start:], xyz[start:])
     return VideoDataset(
         xy=xyc[..., :2],
         confidence=xyc[..., 2],
         xyz=xyz,
-        lengths=lengths,
-        sizes=np.array([head.size for head in heads.values()]),
-        units=np.ones(len(heads)),
-        subjects=tuple(head.subject for head in heads.values()),
-        fps=rates.pop(),
+        lengths=np.array(lengths),
+        sizes=np.array(sizes),
+        units=np.ones(len(files)),
+        subjects=subjects,
+        fps=rates[0],
         skeleton=H36M,
-        focals=np.array([head.focal for head in heads.values()]),
+        focals=np.array(focals),
     )
 
 
-class _Head(NamedTuple):
-    """What is known of a sequence besides its frames."""
-
-    frames: int
-    fps: float
-    size: tuple[int, int]
-    focal: float
-    subject: str
-    split: str
-
-
-def _read_head(file: Path) -> _Head:
+def _read_head(file: Path) -> tuple[str, tuple[Path, int, float, tuple[int, int], float, str]]:
     s = read_sequence(file)
-    return _Head(len(s), s.fps, s.size, estimate_focal(s), s.subject, s.split)
+    return s.split, (file, len(s), s.fps, s.size, estimate_focal(s), s.subject)
 
 
 def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "t 17 3"]) -> None:
     """Write the frames of one sequence, as joints of Human3.6M, to the start of the arrays."""
     sequence = read_sequence(file)
-    t = len(sequence)
-    confidence = np.asarray(sequence.confidence)
-    numbers = (sequence.xy, sequence.xyz, confidence)
-    if not all(np.isfinite(array).all() for array in numbers):
+    t, confidence = len(sequence), np.asarray(sequence.confidence)
+    if not all(np.isfinite(array).all() for array in (sequence.xy, sequence.xyz, confidence)):
         raise ValueError(
             f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
             "confidence 0 and any position. `tcpformer data check` lists the frames."
         )
-    xyc[:t, :, :2] = sequence.to_h36m(sequence.xy)
+    xyc[:t, :, :2], xyz[:t] = sequence.to_h36m(sequence.xy), sequence.to_h36m(sequence.xyz)
     # A joint derived from several has the lowest of their confidences.
     skeleton, order = identify(sequence.joints)
-    weights = conversion(skeleton, H36M)
-    parts = [confidence[:, order][:, row != 0].min(axis=1) for row in weights]
-    xyc[:t, :, 2] = np.stack(parts, axis=1)
-    xyz[:t] = sequence.to_h36m(sequence.xyz)
+    for joint, row in enumerate(conversion(skeleton, H36M)):
+        xyc[:t, joint, 2] = confidence[:, order][:, row != 0].min(axis=1)
 
 
 def estimate_focal(sequence: Sequence) -> float:

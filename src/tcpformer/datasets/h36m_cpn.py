@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ..io.safe_pickle import read_pickled_npz
 from ..skeleton import H36M_NOSE
-from .h36m_sh import FPS, SIZES
+from .h36m_sh import FPS, SIZES, Split
 from .video_dataset import VideoDataset
 
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
@@ -30,8 +30,6 @@ RAW_JOINTS = (
     "RShoulder", "RElbow", "RWrist", "", "", "", "",
 )  # fmt: skip
 """The 32 joints of the original motion capture; only the 17 that are used have a name."""
-
-Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -73,28 +71,16 @@ class Camera:
 
 @cache
 def load_cameras(subject: str) -> tuple[Camera, ...]:
-    """Return the four cameras of a subject, in the order of the 2D file.
-
-    Raises:
-        ValueError: If there is no such subject.
-    """
+    """Return the four cameras of a subject, in the order of the 2D file; ValueError if unknown."""
     content = json.loads((Path(__file__).parent / "h36m_cameras.json").read_text())
     if subject not in content["extrinsics"]:
         raise ValueError(f"subject must be one of {list(content['extrinsics'])}, got {subject!r}.")
     found = []
     for name, size in SIZES.items():
         inner, outer = content["intrinsics"][name], content["extrinsics"][subject][name]
-        matrix = np.array(inner["calibration_matrix"])
-        found.append(
-            Camera(
-                size=size,
-                rotation=np.array(outer["R"]),
-                translation=np.array(outer["t"]).ravel() / 1000,
-                focal=matrix.diagonal()[:2],
-                center=matrix[:2, 2],
-                distortion=np.array(inner["distortion"]),
-            )
-        )
+        rotation, translation = np.array(outer["R"]), np.array(outer["t"]).ravel() / 1000
+        k, distortion = np.array(inner["calibration_matrix"]), np.array(inner["distortion"])
+        found.append(Camera(size, rotation, translation, k.diagonal()[:2], k[:2, 2], distortion))
     return tuple(found)
 
 
@@ -122,30 +108,23 @@ def load_h36m_cpn_actions(
     detected = None
     if not ground_truth:
         detected = _read_subjects(Path(folder) / FILE_2D, "positions_2d", subjects)
-    videos = list(_iterate_videos(positions, detected))
-    xy = np.concatenate([video.xy for video in videos])
+    videos = _iterate_videos(positions, detected)
+    who, takes, cameras, pixels, truth = zip(*videos, strict=True)
+    xy = np.concatenate(pixels)
     dataset = VideoDataset(
         xy=xy,
         confidence=np.broadcast_to(np.float32(1), xy.shape[:2]),
-        xyz=np.concatenate([video.xyz for video in videos]),
-        lengths=np.array([len(video.xyz) for video in videos]),
-        sizes=np.array([video.camera.size for video in videos]),
-        units=np.ones(len(videos)),
-        subjects=tuple(video.subject for video in videos),
+        xyz=np.concatenate(truth),
+        lengths=np.array([len(xyz) for xyz in truth]),
+        sizes=np.array([camera.size for camera in cameras]),
+        units=np.ones(len(truth)),
+        subjects=who,
         fps=FPS,
         skeleton=H36M_NOSE,
-        focals=np.array([video.camera.focal.mean() for video in videos]),
+        focals=np.array([camera.focal.mean() for camera in cameras]),
     )
     # Several takes of one action have a number: "Walking 1".
-    return dataset, tuple(video.take.split(" ")[0] for video in videos)
-
-
-class _Video(NamedTuple):
-    subject: str
-    take: str
-    camera: Camera
-    xy: Float[np.ndarray, "t 17 2"]
-    xyz: Float[np.ndarray, "t 17 3"]
+    return dataset, tuple(take.split(" ")[0] for take in takes)
 
 
 def _read_subjects(path: Path, key: str, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -163,23 +142,23 @@ def _read_subjects(path: Path, key: str, subjects: Sequence[str]) -> dict[str, d
 
 def _iterate_videos(
     positions: dict[str, dict[str, Any]], detected: dict[str, dict[str, Any]] | None
-) -> Iterator[_Video]:
-    """Yield every take of every subject by each of the four cameras."""
+) -> Iterator[tuple[str, str, Camera, Float[np.ndarray, "t 17 2"], Float[np.ndarray, "t 17 3"]]]:
+    """Yield subject, take, camera, 2D and 3D of every take by each of the four cameras."""
     joints = [RAW_JOINTS.index(name) for name in H36M_NOSE.joints]
-    for subject, takes in positions.items():
-        for take, world in takes.items():
-            if (subject, take) in DAMAGED:
-                continue
-            where = f"{subject} {take!r}"
-            if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
-                raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
-            views = None
-            if detected is not None:
-                views = _check_views(detected[subject], take, len(world), where)
-            for i, camera in enumerate(load_cameras(subject)):
-                xyz = camera.to_camera(np.asarray(world)[:, joints])
-                xy = camera.project(xyz) if views is None else views[i]
-                yield _Video(subject, take, camera, xy.astype("f4"), xyz.astype("f4"))
+    takes = [(subject, take) for subject, of_one in positions.items() for take in of_one]
+    for subject, take in takes:
+        if (subject, take) in DAMAGED:
+            continue
+        world, where = positions[subject][take], f"{subject} {take!r}"
+        if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
+            raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
+        views = None
+        if detected is not None:
+            views = _check_views(detected[subject], take, len(world), where)
+        for i, camera in enumerate(load_cameras(subject)):
+            xyz = camera.to_camera(np.asarray(world)[:, joints])
+            xy = camera.project(xyz) if views is None else views[i]
+            yield subject, take, camera, xy.astype("f4"), xyz.astype("f4")
 
 
 def _check_views(takes: dict[str, Any], take: str, frames: int, where: str) -> list[np.ndarray]:

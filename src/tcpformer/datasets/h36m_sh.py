@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -41,7 +41,6 @@ _ARRAYS = {
 _TEST_ARRAYS = {"factors": ("2.5d_factor", ()), "millimetres": ("joints_2.5d_image", (17, 3))}
 """Array -> its key in the pickle, and the shape of a frame."""
 _LISTS = ("source", "camera_name", "action")
-_SOURCE = re.compile(r"s_\d+_")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def load_h36m_sh(
         OSError: If the arrays cannot be written; choose another ``cache``.
         ValueError: If the file is not of this format.
     """
-    return _load_arrays(_cache_folder(Path(path), cache) / split, ground_truth)
+    return _load_arrays(_cache_folder(Path(path), cache) / split, ground_truth)[0]
 
 
 def load_h36m_sh_test(
@@ -88,9 +87,9 @@ def load_h36m_sh_test(
 ) -> ShTest:
     """Read the test split with what its evaluation needs; arguments as `load_h36m_sh`."""
     folder = _cache_folder(Path(path), cache) / "test"
-    videos = _read_videos(folder)
+    dataset, videos = _load_arrays(folder, ground_truth)
     return ShTest(
-        _load_arrays(folder, ground_truth),
+        dataset,
         tuple(video["source"] for video in videos),
         tuple(video["action"] for video in videos),
         *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _TEST_ARRAYS),
@@ -112,13 +111,14 @@ def scored_clip_indices(
     return np.minimum(np.sort(rounded), length - 1).astype(np.int64)[None]
 
 
-def _load_arrays(folder: Path, ground_truth: bool) -> VideoDataset:
-    videos = _read_videos(folder)
+def _load_arrays(folder: Path, ground_truth: bool) -> tuple[VideoDataset, list[dict[str, Any]]]:
+    """Return a split, and of each video its length, source, camera and action."""
+    videos = json.loads((folder / "videos.json").read_text())
     xy, confidence, xyz = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
     if ground_truth:
         xy, confidence = xyz[..., :2], np.broadcast_to(np.float32(1), confidence.shape)
     sizes = np.array([SIZES[video["camera_name"]] for video in videos])
-    return VideoDataset(
+    dataset = VideoDataset(
         xy=xy,
         confidence=confidence,
         xyz=xyz,
@@ -129,10 +129,7 @@ def _load_arrays(folder: Path, ground_truth: bool) -> VideoDataset:
         fps=FPS,
         skeleton=H36M_NOSE,
     )
-
-
-def _read_videos(folder: Path) -> list[dict[str, Any]]:
-    return json.loads((folder / "videos.json").read_text())
+    return dataset, videos
 
 
 def _cache_folder(path: Path, cache: str | Path | None) -> Path:
@@ -140,12 +137,12 @@ def _cache_folder(path: Path, cache: str | Path | None) -> Path:
     if not path.is_file():
         what = "a folder, not the pickle" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"{path}: {what}; expected h36m_sh_conf_cam_source_final.pkl.")
-    state = path.stat()
-    usual = path.with_suffix(".cache")
+    state, usual = path.stat(), path.with_suffix(".cache")
     if not os.access(path.parent, os.W_OK):
         usual = Path.home() / ".cache" / "tcpformer"
-    root = usual if cache is None else Path(cache)
-    folder = root / f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
+    folder = (
+        Path(usual if cache is None else cache) / f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
+    )
     if not folder.is_dir():
         _convert(path, folder)
     return folder
@@ -176,10 +173,7 @@ def _convert(path: Path, folder: Path) -> None:
 
 
 def _write_split(
-    content: dict[str, Any],
-    arrays: dict[str, tuple[str, tuple[int, ...]]],
-    folder: Path,
-    where: str,
+    content: dict[str, Any], arrays: Mapping[str, tuple[str, tuple]], folder: Path, where: str
 ) -> None:
     missing = [k for k in (*_LISTS, *(key for key, _ in arrays.values())) if k not in content]
     if missing:
@@ -212,7 +206,7 @@ def _group_videos(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, 
     twice = sorted({a for a, b in pairwise(sources) if a == b})
     if twice:
         raise ValueError(f"{where}: camera or action change within {twice[:3]}.")
-    wrong = [source for source in sources if not _SOURCE.match(source)]
+    wrong = [source for source in sources if not re.match(r"s_\d+_", source)]
     if wrong:
         raise ValueError(f"{where}: expected sources like 's_01_act_02_...', got {wrong[:3]}.")
     return videos

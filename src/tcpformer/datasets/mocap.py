@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.random import Generator
 
 from ..files import read_npz
 from ..skeleton import H36M
@@ -20,7 +21,6 @@ class Mocap:
         xyz: Joints in metres; world axes, right-handed, z up, floor at 0.
         starts: Index of the first frame of each sequence.
         lengths: Frames of each sequence.
-        fps: Frames per second.
         activity: Activity of each sequence; empty unless rare ones are to be drawn more often.
         limb_swap_prob: Share of the clips that get arms or legs of another motion.
         tilt_prob: Share of the clips in which people are tilted as a whole.
@@ -34,7 +34,7 @@ class Mocap:
     limb_swap_prob: float = 0.0
     tilt_prob: float = 0.0
 
-    def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
+    def draw(self, count: int, rng: Generator) -> Int[np.ndarray, " n"]:
         """Draw sequences with probability proportional to the square root of their length.
 
         With activities, each activity gets the square root of the probability it would have had.
@@ -47,11 +47,7 @@ class Mocap:
 
 
 def parse_split(split: str) -> list[str]:
-    """Return the names in a split such as "train+val".
-
-    Raises:
-        ValueError: If one of them is unknown.
-    """
+    """Return the names in a split such as "train+val"; raise ValueError if one is unknown."""
     names = split.split("+")
     if not set(names) <= set(SPLITS):
         raise ValueError(f"split must be made of {SPLITS} joined by '+', got {split!r}.")
@@ -59,10 +55,9 @@ def parse_split(split: str) -> list[str]:
 
 
 def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mocap:
-    """Read the sequences of one split.
+    """Read the sequences of one split of a file that `tcpformer data mocap` wrote.
 
     Args:
-        path: The npz file, as `tcpformer data mocap` writes it.
         split: "train", "val", "test", or several joined by "+".
         by_activity: Read the activities, so that rare ones are drawn more often.
 

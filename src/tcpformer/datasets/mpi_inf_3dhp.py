@@ -24,19 +24,15 @@ CAMERAS = ("0", "1", "2", "4", "5", "6", "7", "8")
 """Cameras of the training protocol, of 14."""
 FPS = 25.0
 """Frame rate of most sequences; some have 50. Clips take every frame, as in the released code."""
-TEST_SIZES = {f"TS{i}": (2048, 2048) for i in (1, 2, 3, 4)} | {
-    f"TS{i}": (1920, 1080) for i in (5, 6)
-}
+TEST_SIZES = {f"TS{i}": (2048, 2048) if i < 5 else (1920, 1080) for i in range(1, 7)}
 """Image width and height of each test sequence."""
 _TRAIN_SIZE = (2048, 2048)
-# fmt: off
 _RAW_JOINTS = (
     "Spine3", "Spine4", "Spine2", "Spine", "Hip", "Neck", "Head", "HeadTop",
     "LClavicle", "LShoulder", "LElbow", "LWrist", "LHand",
     "RClavicle", "RShoulder", "RElbow", "RWrist", "RHand",
     "LHip", "LKnee", "LAnkle", "LFoot", "LToe", "RHip", "RKnee", "RAnkle", "RFoot", "RToe",
-)
-# fmt: on
+)  # fmt: skip
 _PICKED = [_RAW_JOINTS.index(joint) for joint in MPI_INF_3DHP.joints]
 _JOINTS = len(MPI_INF_3DHP.joints)
 
@@ -79,8 +75,7 @@ def load_3dhp_train(path: str | Path) -> VideoDataset:
     for subject, what, pixels, true in _npz_views(file) if file else _raw_views(path):
         xy.append(_check_array(what, pixels, _JOINTS, 2).astype(np.float32))
         xyz.append(_check_array(what, true, _JOINTS, 3).astype(np.float32))
-        _check_length(what, xy[-1], xyz[-1])
-        _check_finite(what, xy[-1], xyz[-1])
+        _check_frames(what, xy[-1], xyz[-1])
         subjects.append(subject)
     lengths = np.array([len(part) for part in xy])
     return VideoDataset(
@@ -109,7 +104,7 @@ def load_3dhp_test(path: str | Path) -> dict[str, Take]:
     """
     path = Path(path)
     file = _find_npz(path, TEST_FILE)
-    return _npz_sequences(file) if file else _raw_sequences(path)
+    return dict(_npz_takes(file) if file else _raw_takes(path))
 
 
 def _find_npz(path: Path, name: str) -> Path | None:
@@ -136,55 +131,61 @@ def _npz_views(file: Path) -> Iterator[_View]:
 
 
 def _raw_views(folder: Path) -> Iterator[_View]:
+    keys, joints = ("annot2", "univ_annot3"), len(_RAW_JOINTS)
     for file in _find_files(folder, "S*/Seq*", "annot.mat", TRAIN_FILE):
-        cells = _needed(str(file), _read_matlab(file), "annot2", "univ_annot3")
+        try:
+            content = loadmat(file, variable_names=keys)
+        except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as error:
+            raise ValueError(
+                f"{file}: not a MATLAB 5 file of a training sequence: {error}"
+            ) from error
+        cells = _needed(str(file), content, *keys)
         for camera in CAMERAS:
             what = f"{file}: camera {camera}"
             if any(part.dtype != object or part.size <= int(camera) for part in cells):
                 raise ValueError(f"{what}: expected annot2 and univ_annot3 as cells of 14 cameras.")
-            pixels, true = (part.ravel()[int(camera)] for part in cells)
-            pixels = _check_array(what, pixels, 2 * len(_RAW_JOINTS)).reshape(
-                -1, len(_RAW_JOINTS), 2
-            )
-            true = _check_array(what, true, 3 * len(_RAW_JOINTS)).reshape(-1, len(_RAW_JOINTS), 3)
-            yield file.parts[-3], what, pixels[:, _PICKED], true[:, _PICKED]
+            parts = zip((part.ravel()[int(camera)] for part in cells), (2, 3), strict=True)
+            arrays = [_check_array(what, part, axes * joints) for part, axes in parts]
+            pixels, true = (x.reshape(len(x), joints, -1)[:, _PICKED] for x in arrays)
+            yield file.parts[-3], what, pixels, true
 
 
-def _npz_sequences(file: Path) -> dict[str, Take]:
-    sequences = {}
+def _npz_takes(file: Path) -> Iterator[tuple[str, Take]]:
     for name, content in _entries(file, read_pickled_npz(file, "data"), f"in {TEST_FILE}"):
         what = f"{file}: {name}"
         xy, xyz, valid = _needed(what, content, "data_2d", "data_3d", "valid")
-        sequences[name] = _make_sequence(what, name, xy, xyz, valid.reshape(-1))
-    return sequences
+        yield name, _make_take(what, name, xy, xyz, valid.reshape(-1))
 
 
-def _raw_sequences(folder: Path) -> dict[str, Take]:
-    sequences = {}
+def _raw_takes(folder: Path) -> Iterator[tuple[str, Take]]:
+    keys = ("annot2", "univ_annot3", "valid_frame", "activity_annotation")
+    lasts = ((1, _JOINTS, 2), (1, _JOINTS, 3), (1,), (1,))
     for file in _find_files(folder, "TS*", "annot_data.mat", TEST_FILE):
-        content = _needed(str(file), _read_hdf5(file), *_HDF5_KEYS)
-        lasts = ((1, _JOINTS, 2), (1, _JOINTS, 3), (1,), (1,))
-        parts = zip(content, lasts, strict=True)
+        try:
+            import h5py
+        except ImportError as error:
+            raise missing_extra(f"Reading {file.name}", "h5py", "research") from error
+        try:
+            with h5py.File(file) as opened:
+                content = {key: np.asarray(opened[key]) for key in keys if key in opened}
+        except OSError as error:
+            raise ValueError(
+                f"{file}: not a MATLAB 7.3 file of a test sequence: {error}"
+            ) from error
+        parts = zip(_needed(str(file), content, *keys), lasts, strict=True)
         xy, xyz, valid, activity = (_check_array(str(file), x, *last)[:, 0] for x, last in parts)
         name = file.parent.name
-        sequences[name] = _make_sequence(str(file), name, xy, xyz, valid, activity.astype(int))
-    return sequences
+        yield name, _make_take(str(file), name, xy, xyz, valid, activity.astype(int))
 
 
-def _make_sequence(
-    what: str,
-    name: str,
-    xy: np.ndarray,
-    xyz: np.ndarray,
-    valid: np.ndarray,
-    activity: np.ndarray | None = None,
+def _make_take(
+    what: str, name: str, xy: Any, xyz: Any, valid: Any, activity: np.ndarray | None = None
 ) -> Take:
     if name not in TEST_SIZES:
         raise ValueError(f"{what}: expected test sequences {list(TEST_SIZES)}, got {name!r}.")
     xy, xyz = _check_array(what, xy, _JOINTS, 2), _check_array(what, xyz, _JOINTS, 3)
     valid = _check_array(what, valid) != 0
-    _check_length(what, xy, xyz, valid)
-    _check_finite(what, xy, xyz[valid])
+    _check_frames(what, xy, xyz, valid)
     if not valid.any():
         raise ValueError(f"{what}: none of the {len(valid)} frames is marked as valid.")
     return Take(xy.astype(float), xyz.astype(float), valid, TEST_SIZES[name], activity)
@@ -199,30 +200,6 @@ def _find_files(folder: Path, folders: str, name: str, instead: str) -> list[Pat
     if missing:
         raise FileNotFoundError(f"{folder}: missing {', '.join(missing)}.")
     return files
-
-
-def _read_matlab(file: Path) -> dict[str, Any]:
-    """Read the cell arrays of a training sequence."""
-    try:
-        return loadmat(file, variable_names=("annot2", "univ_annot3"))
-    except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as error:
-        raise ValueError(f"{file}: not a MATLAB 5 file of a training sequence: {error}") from error
-
-
-_HDF5_KEYS = ("annot2", "univ_annot3", "valid_frame", "activity_annotation")
-
-
-def _read_hdf5(file: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a test sequence."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise missing_extra(f"Reading {file.name}", "h5py", "research") from error
-    try:
-        with h5py.File(file) as content:
-            return {key: np.asarray(content[key]) for key in _HDF5_KEYS if key in content}
-    except OSError as error:
-        raise ValueError(f"{file}: not a MATLAB 7.3 file of a test sequence: {error}") from error
 
 
 def _entries(file: Path, content: Any, where: str) -> list[tuple[str, Any]]:
@@ -241,26 +218,19 @@ def _needed(what: str, content: Any, *keys: str) -> list[np.ndarray]:
 
 def _check_array(what: str, value: Any, *last: int) -> np.ndarray:
     """Return a value that must be real numbers of shape (frames, *last), at least one frame."""
-    if (
-        not isinstance(value, np.ndarray)
-        or value.dtype.kind not in "biuf"
-        or value.ndim != len(last) + 1
-        or value.shape[1:] != last
-        or not len(value)
-    ):
+    numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    if not numbers or not value.size or (value.ndim, value.shape[1:]) != (1 + len(last), last):
         shape = ", ".join(str(size) for size in ("frames", *last))
         raise ValueError(f"{what}: expected numbers of shape ({shape}), got {_brief(value)}.")
     return value
 
 
-def _check_length(what: str, *arrays: np.ndarray) -> None:
-    lengths = [len(array) for array in arrays]
+def _check_frames(what: str, xy: np.ndarray, xyz: np.ndarray, *valid: np.ndarray) -> None:
+    """Check that all have one length, and that positions are finite, in 3D where ``valid``."""
+    lengths = [len(array) for array in (xy, xyz, *valid)]
     if len(set(lengths)) > 1:
         raise ValueError(f"{what}: 2D, 3D (and valid) must have as many frames, got {lengths}.")
-
-
-def _check_finite(what: str, *arrays: np.ndarray) -> None:
-    if not all(np.isfinite(array).all() for array in arrays):
+    if not (np.isfinite(xy).all() and np.isfinite(xyz[valid]).all()):
         raise ValueError(f"{what}: expected finite positions, got NaN or infinite ones.")
 
 

@@ -1,16 +1,17 @@
 """The open benchmark, version 1: motion capture filmed by fixed cameras and a noisy detector.
 
 Everything here is frozen: the order of random draws is part of the version, and the same motion
-capture gives the same file to the bit. `synthetic` trains networks on views of the same kind, in
-batches, with limits and rates of its own, and may change; only the random process is shared.
+capture gives the same file to the bit. `synthetic` draws views of the same kind for training; it
+may change, only the random process is shared.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int16
+from numpy.random import Generator, default_rng
 
 from ..files import atomic_write, read_npz
 from ..skeleton import H36M
@@ -20,19 +21,9 @@ VERSION = "1"
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _LEFT = [i for i, joint in enumerate(H36M.joints) if joint[0] == "L"]
 _LEGS, _ARMS = _LEFT[:3], _LEFT[3:]
-_FRAMES = ("xy", "noisy_xy", "confidence", "relative", "root")
-_KEPT = 0.97
-"""Correlation of the slow part of the detector's error from one frame to the next."""
 
 Path3D = Float[np.ndarray, "t 17 3"]
-
-
-class Camera(NamedTuple):
-    """A fixed pinhole camera; its principal point is the center of the picture."""
-
-    size: tuple[int, int]
-    focal: float
-    rotation: Float[np.ndarray, "3 3"]
+Path2D = Float[np.ndarray, "t 17 2"]
 
 
 def make_open_benchmark(
@@ -48,7 +39,6 @@ def make_open_benchmark(
     Args:
         source: Motion capture, as `tcpformer data mocap` writes it, with activities.
         target: The npz to write.
-        split: Which sequences to film.
         cameras: Views of each sequence.
         seed: Randomness depends on it and on the numbers of the sequence and the camera alone.
 
@@ -70,16 +60,19 @@ def make_open_benchmark(
         part = slice(*data["offsets"][s : s + 2])
         path = (data["relative"][part].astype(float) + data["root"][part, None]) * 1e-4
         for c in range(cameras):
-            view = simulate_view(path, np.random.default_rng([seed, int(s), c]))
+            view = simulate_view(path, default_rng([seed, int(s), c]))
             labels = {key: data[key][s] for key in ("subject", "activity")}
             views.append({**view, "name": f"{data['name'][s]}/{c}", **labels})
     _write(views, data, target)
 
 
-def simulate_view(path: Path3D, rng: np.random.Generator) -> dict[str, Any]:
-    """Return one view of a sequence (world metres, z up): the arrays of the file by their keys."""
-    camera, xyz = _sample_camera(path, rng)
-    xy = xyz[..., :2] / xyz[..., 2:] * camera.focal + np.array(camera.size) / 2
+def simulate_view(path: Path3D, rng: Generator) -> dict[str, Any]:
+    """Return one view of a sequence (world metres, z up): the arrays of the file by their keys.
+
+    The camera is a fixed pinhole; its principal point is the center of the picture.
+    """
+    size, focal, rotation, xyz = _sample_camera(path, rng)
+    xy = xyz[..., :2] / xyz[..., 2:] * focal + np.array(size) / 2
     noisy, confidence = _add_noise(xy, rng)
     return {
         "xy": _tenths(xy),
@@ -87,42 +80,39 @@ def simulate_view(path: Path3D, rng: np.random.Generator) -> dict[str, Any]:
         "confidence": np.round(confidence * 255).astype(np.uint8),
         "relative": np.round((xyz - xyz[:, :1]) * 1e4).astype(np.int16),
         "root": np.round(xyz[:, 0] * 1e4).astype(np.int32),
-        **camera._asdict(),
+        **{"size": size, "focal": focal, "rotation": rotation},
     }
 
 
 def _write(views: list[dict[str, Any]], data: Mapping[str, np.ndarray], target: str | Path) -> None:
-    # The keys stand in the file in this order.
-    joined: dict[str, Any] = {key: np.concatenate([view[key] for view in views]) for key in _FRAMES}
-    single = ("size", "focal", "rotation", "name", "subject", "activity")
-    joined |= {key: np.array([view[key] for view in views]) for key in single}
+    columns = {key: [view[key] for view in views] for key in views[0]}
+    frames = ("xy", "noisy_xy", "confidence", "relative", "root")
+    arrays: dict[str, Any] = {
+        **{key: (np.concatenate if key in frames else np.array)(x) for key, x in columns.items()},
+        "offsets": np.cumsum([0, *map(len, columns["xy"])]),
+        "fps": np.float32(data["fps"]),
+        **{key: data[key] for key in ("joints", "parents")},
+    }
     with atomic_write(target) as beside:
-        np.savez_compressed(
-            beside,
-            **joined,
-            offsets=np.cumsum([0, *(len(view["xy"]) for view in views)]),
-            fps=np.float32(data["fps"]),
-            joints=data["joints"],
-            parents=data["parents"],
-            version=VERSION,
-        )
+        np.savez_compressed(beside, **arrays, version=VERSION)
 
 
-def _sample_camera(path: Path3D, rng: np.random.Generator) -> tuple[Camera, Path3D]:
-    """Return a camera that keeps the whole path in the picture, and the path in its axes."""
+def _sample_camera(
+    path: Path3D, rng: Generator
+) -> tuple[tuple[int, int], float, Float[np.ndarray, "3 3"], Path3D]:
+    """Return size, focal length and rotation of a camera that shows the whole path; and the path
+    in its axes.
+    """
     size = (1920, 1080) if rng.random() < 0.7 else (1080, 1920)
     focal = max(size) / (2 * np.tan(np.radians(rng.uniform(45, 75)) / 2))
-    rotation = _rotation(
-        yaw=rng.uniform(0, 2 * np.pi),
-        pitch=np.radians(rng.uniform(-5, 35)),
-        roll=np.radians(rng.normal(0, 2)),
-    )
+    yaw, pitch = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 35))
+    rotation = _rotation(yaw, pitch, np.radians(rng.normal(0, 2)))
     local = (path - path.reshape(-1, 3).mean(0)) @ rotation.T
     fill = rng.uniform(0.6, 0.95) / 2
     reach = np.maximum(*(np.abs(local[..., i]) / (fill * size[i]) for i in range(2))) * focal
     near = local[..., 2]
     distance = max(2.5, float((reach - near).max()), float(1.2 - near.min()))
-    return Camera(size, focal, rotation), local + np.array([0, 0, distance])
+    return size, focal, rotation, local + np.array([0, 0, distance])
 
 
 def _rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
@@ -135,9 +125,7 @@ def _rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]
     return np.stack([right * c + down * s, down * c - right * s, forward])
 
 
-def _add_noise(
-    xy: Float[np.ndarray, "t 17 2"], rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "t 17 2"], Float[np.ndarray, "t 17"]]:
+def _add_noise(xy: Path2D, rng: Generator) -> tuple[Path2D, Float[np.ndarray, "t 17"]]:
     """Return the joints as a noisy detector sees them, and its confidence.
 
     In units of the torso: a constant offset, slow noise, a little white noise, jumps of single
@@ -147,7 +135,7 @@ def _add_noise(
     torso = np.linalg.norm(xy[:, _THORAX] - xy[:, _HIP], axis=-1).mean() + 1e-6
     spread = 0.6 + rng.gamma(2.0, 0.35, (1, 17, 1))
     offset = rng.normal(0, 0.035, (1, 17, 2))
-    slow = autoregressive(np.array([_KEPT]), (t, 17, 2), rng, np.float64)[0]
+    slow = autoregressive(np.array([0.97]), (t, 17, 2), rng, np.float64)[0]
     error = offset + spread * (0.035 * slow + 0.003 * rng.normal(0, 1, (t, 17, 2)))
     for _ in range(rng.poisson(t * 17 * 0.002)):
         first, joint, frames = rng.integers(t), rng.integers(17), rng.integers(2, 9)
@@ -164,6 +152,6 @@ def _add_noise(
     return out, np.clip(confidence, 0.01, 1.0)
 
 
-def _tenths(xy: Float[np.ndarray, "t 17 2"]) -> Int16[np.ndarray, "t 17 2"]:
+def _tenths(xy: Path2D) -> Int16[np.ndarray, "t 17 2"]:
     """Return tenths of pixels, clipped to 16 bits."""
     return np.clip(np.round(xy * 10), -32768, 32767).astype(np.int16)

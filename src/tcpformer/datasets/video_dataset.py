@@ -1,7 +1,6 @@
-"""Filmed data sets in one form: real 2D beside real 3D, many sequences, from which clips are cut.
+"""Filmed data sets in one form, real 2D beside real 3D, from which clips are cut.
 
-A file for each data set reads it into a `VideoDataset`. The large arrays may be memory-mapped: only
-the frames of a batch are read.
+The large arrays may be memory-mapped: only the frames of a batch are read.
 """
 
 from collections.abc import Iterable
@@ -27,8 +26,6 @@ class VideoDataset:
         sizes: Image width and height of each sequence, in pixels.
         units: Factor of each sequence from the data set's unit to the unit trained on.
         subjects: Person of each sequence.
-        fps: Frames per second.
-        skeleton: The joints.
         focals: Focal length of each sequence in pixels; "centered-camera" needs it.
         starts: First frame of each sequence; by default they follow one another.
     """
@@ -59,15 +56,9 @@ class VideoDataset:
         if not wanted or not wanted <= there:
             raise ValueError(f"expected subjects among {sorted(there)}, got {sorted(wanted)}.")
         keep = np.array([i for i, who in enumerate(self.subjects) if who in wanted])
-        return replace(
-            self,
-            starts=self.starts[keep],
-            lengths=self.lengths[keep],
-            sizes=self.sizes[keep],
-            units=self.units[keep],
-            subjects=tuple(self.subjects[i] for i in keep),
-            focals=None if self.focals is None else self.focals[keep],
-        )
+        arrays = {x: getattr(self, x) for x in ("starts", "lengths", "sizes", "units", "focals")}
+        kept = {name: None if x is None else x[keep] for name, x in arrays.items()}
+        return replace(self, subjects=tuple(self.subjects[i] for i in keep), **kept)
 
     def frames_of(self, sequence: int) -> slice:
         """Return where the frames of a sequence are."""
@@ -75,8 +66,8 @@ class VideoDataset:
 
     def size_of(self, sequence: int) -> tuple[int, int]:
         """Return the image width and height of a sequence, in pixels."""
-        width, height = self.sizes[sequence]
-        return int(width), int(height)
+        width, height = self.sizes[sequence].tolist()
+        return width, height
 
     def clip_starts(self, frames: int, hop: int) -> Int[np.ndarray, "n 2"]:
         """Return (sequence, first frame in it) of every whole clip, ``hop`` frames apart.
@@ -98,21 +89,18 @@ class VideoDataset:
         normalization: Normalization,
         frame_step: int = 1,
     ) -> ClipBatch:
-        """Cut and normalize clips.
+        """Cut and normalize clips whose frames are ``frame_step`` apart.
 
         Args:
             starts: (sequence, first frame in it) of each, as `clip_starts` returns them.
             frames: Frames of a clip.
-            normalization: "centered-camera" or "screen".
-            frame_step: Frames from one frame of a clip to the next.
 
         Raises:
             ValueError: If the normalization needs focal lengths and they are not known.
         """
-        which, first = starts[:, 0], starts[:, 1]
-        local = np.minimum(
-            first[:, None] + frame_step * np.arange(frames), self.lengths[which][:, None] - 1
-        )
+        which, first = starts.T
+        local = first[:, None] + frame_step * np.arange(frames)
+        local = np.minimum(local, self.lengths[which][:, None] - 1)
         index = self.starts[which][:, None] + local
         xy, confidence, xyz = self.xy[index], self.confidence[index], self.xyz[index]
         xyz = xyz * self.units[which][:, None, None, None]

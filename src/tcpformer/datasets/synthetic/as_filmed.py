@@ -6,14 +6,14 @@ are the steps of `lifting.Lifter`. docs/data-engine.md lists what each step is f
 """
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count as count_from
 
 import numpy as np
-from jaxtyping import Float
+from numpy.random import Generator, default_rng
 
 from ...motion import Motion2D
 from ...skeleton import H36M
-from ..clip_batch import ClipBatch, normalize_batch
+from ..clip_batch import ClipBatch, Clips2D, Clips3D, PerClip, Scores, normalize_batch
 from ..mocap import Mocap
 from .augment import mirror_half, tilt_bodies, vary_proportions
 from .cameras import Views, sample_filmed_views
@@ -37,68 +37,50 @@ def generate_filmed_clips(
     mocap: Mocap, *, frames: int, batch: int, frame_step: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[ClipBatch]:
     """Yield batches without end; arguments as `benchmark_like.generate_benchmark_clips`."""
-    for number in count(first):
-        rng = np.random.default_rng([seed, number])
-        yield _simulate_batch(mocap, frames, batch, frame_step, rng)
-
-
-def _simulate_batch(
-    mocap: Mocap, frames: int, batch: int, frame_step: tuple[int, int], rng: np.random.Generator
-) -> ClipBatch:
-    played = sample_playback(mocap, frames, batch, frame_step, rng)
-    n = played.video.shape[1]
-    # One array holds the frames of the video, then those of the clip: both get the same camera.
-    bodies = np.concatenate([played.video, played.clip], axis=1)
-    bodies = mirror_half(vary_proportions(bodies, rng), rng)
-    numbers = np.broadcast_to(np.arange(n), (batch, n))
-    seconds = np.concatenate([numbers, played.at], axis=1) / played.fps[:, None]
-    if mocap.tilt_prob:
-        bodies = tilt_bodies(bodies, seconds, mocap.tilt_prob, rng)
-    views = sample_filmed_views(bodies, seconds, rng)
-    rays, confidence = _detect(views.xyz[:, :n], views, 1 / played.fps, rng)
-    truth = views.xyz[:, n:]
-    return normalize_batch(
-        resample_spline(rays, played.at) * views.zoom()[:, None, None, None],
-        np.clip(resample_linear(confidence, played.at), 0, 1),
-        truth - truth[:, :, H36M.root, None],
-    )
+    for number in count_from(first):
+        rng = default_rng([seed, number])
+        played = sample_playback(mocap, frames, batch, frame_step, rng)
+        n = played.video.shape[1]
+        # One array holds the frames of the video, then those of the clip: both get the same camera.
+        bodies = np.concatenate([played.video, played.clip], axis=1)
+        bodies = mirror_half(vary_proportions(bodies, rng), rng)
+        numbers = np.broadcast_to(np.arange(n), (batch, n))
+        seconds = np.concatenate([numbers, played.at], axis=1) / played.fps[:, None]
+        if mocap.tilt_prob:
+            bodies = tilt_bodies(bodies, seconds, mocap.tilt_prob, rng)
+        views = sample_filmed_views(bodies, seconds, rng)
+        rays, confidence = _detect(views.xyz[:, :n], views, 1 / played.fps, rng)
+        truth = views.xyz[:, n:]
+        yield normalize_batch(
+            resample_spline(rays, played.at) * views.zoom()[:, None, None, None],
+            np.clip(resample_linear(confidence, played.at), 0, 1),
+            truth - truth[:, :, H36M.root, None],
+        )
 
 
 def generate_filmed_motions(mocap: Mocap, *, count: int, seed: int) -> Iterator[SyntheticMotion]:
     """Yield whole motions at the frame rate of their video; all people are of standard height.
 
-    Args:
-        mocap: Source of motion; a sequence that is too short gives a shorter motion.
-        count: Number of motions.
-        seed: Random seed.
+    A sequence of motion capture that is too short gives a shorter motion.
     """
     frames = round(MOTION_SECONDS * mocap.fps / MOTION_FRAME_STEP) + 1
     for i in range(count):
-        rng = np.random.default_rng([seed, i])
+        rng = default_rng([seed, i])
         played = sample_playback(mocap, frames, 1, (MOTION_FRAME_STEP, MOTION_FRAME_STEP), rng)
         bodies = mirror_half(vary_proportions(played.video, rng), rng)
         seconds = np.arange(bodies.shape[1])[None] / played.fps[:, None]
         views = sample_filmed_views(bodies, seconds, rng)
         rays, confidence = _detect(views.xyz, views, 1 / played.fps, rng)
-        size = np.round(2 * PICTURE_FOCAL * views.half[0]).astype(int)
-        detected = Motion2D(
-            rays[0] * PICTURE_FOCAL + size / 2,
-            confidence[0],
-            (int(size[0]), int(size[1])),
-            float(played.fps[0]),
-            H36M,
-            focal=PICTURE_FOCAL if views.known[0] else None,
-        )
+        width, height = np.round(2 * PICTURE_FOCAL * views.half[0]).astype(int).tolist()
+        xy = rays[0] * PICTURE_FOCAL + np.array([width, height]) / 2
+        focal = PICTURE_FOCAL if views.known[0] else None
+        fps = float(played.fps[0])
+        detected = Motion2D(xy, confidence[0], (width, height), fps, H36M, focal=focal)
         truth = views.xyz[0].astype(np.float64)
         yield SyntheticMotion(detected, truth - truth[:, H36M.root, None])
 
 
-def _detect(
-    xyz: Float[np.ndarray, "b n 17 3"],
-    views: Views,
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "b n 17 2"], Float[np.ndarray, "b n 17"]]:
+def _detect(xyz: Clips3D, views: Views, seconds: PerClip, rng: Generator) -> tuple[Clips2D, Scores]:
     """Return rays, with gaps filled, and confidence, as the lifter gets them of every frame."""
     found = simulate_detector(xyz, views.half, seconds, rng)
     confidence = simulate_confidence(found.visible, found.error, rng)

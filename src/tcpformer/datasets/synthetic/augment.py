@@ -1,26 +1,26 @@
 """Augmentation of captured motion: mirror images, other proportions, other orientations.
 
-Clips are (b, t, 17, 3) in metres; world z up. `limb_swap` combines limbs of two motions.
+Clips are in metres; world z up. `limb_swap` combines limbs of two motions.
 """
 
 import numpy as np
 from jaxtyping import Float
+from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from ...skeleton import H36M
-from ..clip_batch import mirror_joints
+from ..clip_batch import Clips3D, mirror_joints
+from .limb_swap import unit_vectors
 
 _JOINT = H36M.index
 
-Clips3D = Float[np.ndarray, "b t 17 3"]
 
-
-def mirror_half(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
+def mirror_half(clips: Clips3D, rng: Generator) -> Clips3D:
     """Mirror each clip with probability 1/2."""
     return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirror_joints(clips, H36M), clips)
 
 
-def vary_proportions(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
+def vary_proportions(clips: Clips3D, rng: Generator) -> Clips3D:
     """Scale the bones of each clip by random factors: within 10 %, equal on both sides.
 
     Hips get wider and shoulders narrower in half of the clips, and the base of the skull moves
@@ -40,12 +40,14 @@ def vary_proportions(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
         bone = clips[:, :, child] - clips[:, :, parent]
         out[:, :, child] = out[:, :, parent] + bone * factor[:, None, child, None]
     forward = rng.uniform(0, 0.08, b) * some[:, 2]
-    out[:, :, _JOINT["Neck"]] += _facing(clips) * forward[:, None, None]
+    right = clips[:, :, _JOINT["RShoulder"]] - clips[:, :, _JOINT["LShoulder"]]
+    up = clips[:, :, _JOINT["Thorax"]] - clips[:, :, _JOINT["Hip"]]
+    out[:, :, _JOINT["Neck"]] += unit_vectors(np.cross(up, right)) * forward[:, None, None]
     return out
 
 
 def tilt_bodies(
-    clips: Clips3D, seconds: Float[np.ndarray, "b t"], prob: float, rng: np.random.Generator
+    clips: Clips3D, seconds: Float[np.ndarray, "b t"], prob: float, rng: Generator
 ) -> Clips3D:
     """Rotate some people about the pelvis and a horizontal axis: cartwheels, handstands.
 
@@ -64,13 +66,4 @@ def tilt_bodies(
     vector = (turn[..., None] * along[:, None]).reshape(-1, 3)
     rotation = Rotation.from_rotvec(vector).as_matrix().reshape(*turn.shape, 3, 3)
     pelvis = clips[:, :, H36M.root, None]
-    around = (clips - pelvis) @ np.swapaxes(rotation, -1, -2).astype(clips.dtype)
-    return pelvis + around
-
-
-def _facing(clips: Clips3D) -> Float[np.ndarray, "b t 3"]:
-    """Return the unit vector out of the chest."""
-    right = clips[:, :, _JOINT["RShoulder"]] - clips[:, :, _JOINT["LShoulder"]]
-    up = clips[:, :, _JOINT["Thorax"]] - clips[:, :, _JOINT["Hip"]]
-    facing = np.cross(up, right)
-    return facing / np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-6)
+    return pelvis + (clips - pelvis) @ np.swapaxes(rotation, -1, -2).astype(clips.dtype)

@@ -1,13 +1,13 @@
 """Detector errors of the open benchmark's kind, with a confidence that falls with the error.
 
-Clips of the camera domain "benchmark-like" have them. All lengths are in torsos (pelvis to thorax
-in the image, mean over the clip).
+Lengths are in torsos (pelvis to thorax in the image, mean over the clip).
 """
 
 import numpy as np
-from jaxtyping import Float
+from numpy.random import Generator
 
 from ...skeleton import H36M
+from ..clip_batch import Clips2D, PerClip, Scores
 from .random_processes import ARMS, LEGS, exchange_sides, ornstein_uhlenbeck, random_intervals
 
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
@@ -16,22 +16,13 @@ TIME_CONSTANT = 0.7
 """Seconds in which the correlation of the slow error falls to 1/e, as in the benchmark."""
 
 
-def add_benchmark_noise(
-    xy: Float[np.ndarray, "b t 17 2"], seconds: Float[np.ndarray, " b"], rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "b t 17 2"], Float[np.ndarray, "b t 17"]]:
-    """Add detector errors to exact projections.
+def add_benchmark_noise(xy: Clips2D, seconds: PerClip, rng: Generator) -> tuple[Clips2D, Scores]:
+    """Return exact projections, in any unit, as detected, and their confidence in (0, 1].
 
     A quarter of the clips stay exact, with confidence 1. The others get, each with its own
     strength: a constant offset per joint, slow noise, a little white noise, joints that jump away
-    for a while, and legs or arms whose left and right are exchanged for a while.
-
-    Args:
-        xy: Projected joints, in any unit.
-        seconds: Time from one frame of a clip to the next, per clip.
-        rng: Source of randomness.
-
-    Returns:
-        The joints as detected, and their confidence in (0, 1].
+    for a while, and legs or arms whose left and right are exchanged for a while. ``seconds`` is the
+    time from one frame of each clip to the next.
     """
     b, t = xy.shape[:2]
     torso = np.linalg.norm(xy[:, :, _THORAX] - xy[:, :, _HIP], axis=-1).mean(axis=1) + 1e-6

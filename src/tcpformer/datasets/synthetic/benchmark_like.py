@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Int
+from numpy.random import Generator, default_rng
 
 from ...motion import Motion2D
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
-from ..clip_batch import ClipBatch, normalize_batch
+from ..clip_batch import ClipBatch, Clips3D, PerClip, normalize_batch
 from ..mocap import Mocap
 from ..open_benchmark import simulate_view
 from .augment import mirror_half, tilt_bodies, vary_proportions
 from .benchmark_detector import add_benchmark_noise
-from .cameras import Clips3D, sample_benchmark_views
+from .cameras import sample_benchmark_views
 from .limb_swap import choose_limbs, swap_limbs
 from .motions import SyntheticMotion
 
@@ -32,7 +33,7 @@ def generate_benchmark_clips(
         first: Number of the first batch, to resume.
     """
     for number in count(first):
-        rng = np.random.default_rng([seed, number])
+        rng = default_rng([seed, number])
         index, step = _draw_frames(mocap, frames, batch, frame_step, rng)
         motion = mocap.xyz[index]
         if mocap.limb_swap_prob:
@@ -48,24 +49,16 @@ def generate_benchmark_clips(
         yield simulate_benchmark_view(camera, step / mocap.fps, rng)
 
 
-def simulate_benchmark_view(
-    camera: Clips3D, seconds: Float[np.ndarray, " b"], rng: np.random.Generator
-) -> ClipBatch:
-    """Project, detect and normalize clips.
-
-    Args:
-        camera: Camera axes, metres.
-        seconds: Time from one frame of a clip to the next.
-        rng: Source of randomness.
-    """
+def simulate_benchmark_view(camera: Clips3D, seconds: PerClip, rng: Generator) -> ClipBatch:
+    """Project, detect and normalize clips (camera axes, metres), frames ``seconds`` apart."""
     rays, confidence = add_benchmark_noise(camera[..., :2] / camera[..., 2:], seconds, rng)
     return normalize_batch(rays, confidence, camera - camera[:, :, H36M.root, None])
 
 
 def _draw_frames(
-    mocap: Mocap, frames: int, batch: int, frame_step: tuple[int, int], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw frame numbers (b, t) of random clips, and their steps: small ones if too short."""
+    mocap: Mocap, frames: int, batch: int, frame_step: tuple[int, int], rng: Generator
+) -> tuple[Int[np.ndarray, "b t"], Int[np.ndarray, " b"]]:
+    """Draw frame numbers of random clips, and their steps: small ones if too short."""
     which = mocap.draw(batch, rng)
     length = mocap.lengths[which]
     step = rng.integers(frame_step[0], frame_step[1] + 1, batch)
@@ -84,13 +77,12 @@ def generate_benchmark_motions(
         mocap: Source of motion.
         noisy: Add detector-like errors; otherwise the 2D is exact.
         max_frames: Truncate sequences to this length.
-        seed: Random seed.
         every: Take every n-th sequence only.
     """
     for i in range(0, len(mocap.starts), every):
         start, length = mocap.starts[i], min(mocap.lengths[i], max_frames)
         path = mocap.xyz[start : start + length].astype(np.float64)
-        view = simulate_view(path, np.random.default_rng([seed, i]))
+        view = simulate_view(path, default_rng([seed, i]))
         xy = view["noisy_xy" if noisy else "xy"] / 10.0
         confidence = view["confidence"] / 255.0 if noisy else np.ones(xy.shape[:2])
         detected = Motion2D(xy, confidence, view["size"], mocap.fps, H36M, focal=view["focal"])

@@ -1,28 +1,29 @@
 """Virtual cameras of the two camera domains: where they stand, what fits into the picture.
 
-Clips are (b, t, 17, 3) metres; world z up, camera x right, y down, z forward.
+Clips are in metres; world z up, camera x right, y down, z forward.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.random import Generator
 
 from ...motion import ASSUMED_VIEW
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
+from ..clip_batch import Clips2D, Clips3D, PerClip
 
 ASSUMED_HALF_VIEW = np.tan(np.radians(ASSUMED_VIEW) / 2)
 """Half the longer side of the picture over the focal length that is assumed if none is known."""
 
-Clips3D = Float[np.ndarray, "b t 17 3"]
+Mask = Bool[np.ndarray, " b"]
+Rotations = Float[np.ndarray, "b 3 3"]
+Sides = Float[np.ndarray, "b 2"]
 
 
 @dataclass(frozen=True)
 class FramingConfig:
-    """Cameras as people hold them. Values are estimates from everyday videos; docs/data-engine.md.
-
-    Probabilities are per clip.
-    """
+    """Cameras as people hold them, estimated from everyday videos; probabilities are per clip."""
 
     aspects: tuple[float, ...] = (16 / 9, 16 / 9, 16 / 9, 4 / 3, 1.0)
     """Longer over shorter side of the picture, equally likely."""
@@ -53,27 +54,22 @@ class Views:
     """
 
     xyz: Clips3D
-    half: Float[np.ndarray, "b 2"]
-    known: Bool[np.ndarray, " b"]
+    half: Sides
+    known: Mask
 
-    def rays(self) -> Float[np.ndarray, "b t 17 2"]:
+    def rays(self) -> Clips2D:
         """Return all joints as x / z and y / z."""
         return self.xyz[..., :2] / self.xyz[..., 2:]
 
-    def zoom(self) -> Float[np.ndarray, " b"]:
+    def zoom(self) -> PerClip:
         """Return the factor by which rays change if an unknown view is taken for 60 degrees."""
         return np.where(self.known, 1.0, ASSUMED_HALF_VIEW / self.half.max(axis=1))
 
 
-def camera_rotations(
-    yaw: Float[np.ndarray, " b"], pitch: Float[np.ndarray, " b"], roll: Float[np.ndarray, " b"]
-) -> Float[np.ndarray, "b 3 3"]:
+def camera_rotations(yaw: PerClip, pitch: PerClip, roll: PerClip) -> Rotations:
     """Return rotations from world to camera; the rows are the camera's right, down and forward.
 
-    Args:
-        yaw: Direction of view about z, radians.
-        pitch: Downward, radians.
-        roll: About the direction of view, radians.
+    Angles in radians: yaw about z, pitch downward, roll about the direction of view.
     """
     level = np.cos(pitch)
     forward = np.stack([np.cos(yaw) * level, np.sin(yaw) * level, -np.sin(pitch)], axis=-1)
@@ -83,7 +79,7 @@ def camera_rotations(
     return np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
 
 
-def sample_benchmark_views(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
+def sample_benchmark_views(clips: Clips3D, rng: Generator) -> Clips3D:
     """Put clips into the axes of random fixed cameras, from slightly below to well above.
 
     The camera is 2 to 9 m from the middle of the path, at least 1 m from any joint, and the person
@@ -103,7 +99,7 @@ def sample_benchmark_views(clips: Clips3D, rng: np.random.Generator) -> Clips3D:
 def sample_filmed_views(
     bodies: Clips3D,
     seconds: Float[np.ndarray, "b t"],
-    rng: np.random.Generator,
+    rng: Generator,
     config: FramingConfig = FramingConfig(),
 ) -> Views:
     """Put each clip into the axes of a camera of its own.
@@ -145,17 +141,14 @@ def sample_filmed_views(
     return Views(seen, half.astype(seen.dtype), rng.random(b) < config.known_focal_prob)
 
 
-def _column(x: Float[np.ndarray, " b"], like: Clips3D) -> Float[np.ndarray, "b 1 1 1"]:
+def _column(x: PerClip, like: Clips3D) -> Float[np.ndarray, "b 1 1 1"]:
     return x[:, None, None, None].astype(like.dtype)
 
 
-def _sample_pictures(
-    b: int, rng: np.random.Generator, config: FramingConfig
-) -> Float[np.ndarray, "b 2"]:
+def _sample_pictures(b: int, rng: Generator, config: FramingConfig) -> Sides:
     """Return half the width and height over the focal length.
 
-    Angles of view across the longer side, in degrees: phones (66), tele to normal, and wide (80 to
-    108).
+    Across the longer side: phones (66 degrees), tele to normal, and wide (80 to 108 degrees).
     """
     kind = rng.random(b)
     angle = np.where(kind < 0.6, rng.normal(66, 5, b), np.exp(rng.uniform(2.5, 4.0, b)))
@@ -165,9 +158,7 @@ def _sample_pictures(
     return np.where(rng.random((b, 1)) < config.upright_prob, sides[:, ::-1], sides)
 
 
-def _sample_framing(
-    cut: Bool[np.ndarray, " b"], rng: np.random.Generator
-) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, "b 2"]]:
+def _sample_framing(cut: Mask, rng: Generator) -> tuple[PerClip, Sides]:
     """Return the share of the picture that the motion takes, and its offset in half pictures."""
     b = len(cut)
     small = rng.random(b) < 0.25
@@ -179,9 +170,7 @@ def _sample_framing(
     return fill, shift
 
 
-def _sample_pitch(
-    height: Float[np.ndarray, " b"], distance: Float[np.ndarray, " b"], rng: np.random.Generator
-) -> Float[np.ndarray, " b"]:
+def _sample_pitch(height: PerClip, distance: PerClip, rng: Generator) -> PerClip:
     """Return the downward angle, radians: of a camera 0.2 to 2.2 m high, or any of -20 to 60."""
     b = len(height)
     held = np.arctan2(rng.uniform(0.2, 2.2, b) - height, np.maximum(distance, 1.0))
@@ -189,14 +178,12 @@ def _sample_pitch(
     return np.where(rng.random(b) < 0.75, held, np.radians(rng.uniform(-20, 60, b)))
 
 
-def _rotate(x: Clips3D, rotation: Float[np.ndarray, "b 3 3"]) -> Clips3D:
+def _rotate(x: Clips3D, rotation: Rotations) -> Clips3D:
     b = len(x)
     return (x.reshape(b, -1, 3) @ rotation.transpose(0, 2, 1).astype(x.dtype)).reshape(x.shape)
 
 
-def _fit_distance(
-    centered: Clips3D, half: Float[np.ndarray, "b 2"], config: FramingConfig
-) -> Float[np.ndarray, " b"]:
+def _fit_distance(centered: Clips3D, half: Sides, config: FramingConfig) -> PerClip:
     """Return the distance at which a motion, in camera axes about its middle, fits the picture."""
     reach = np.maximum(*(np.abs(centered[..., i]) / half[:, i, None, None] for i in range(2)))
     fits = (reach - centered[..., 2]).max(axis=(1, 2))
@@ -204,9 +191,7 @@ def _fit_distance(
     return np.clip(fits, nearest, config.farthest)
 
 
-def _follow(
-    seen: Clips3D, seconds: Float[np.ndarray, "b t"], turning: Bool[np.ndarray, " b"]
-) -> Clips3D:
+def _follow(seen: Clips3D, seconds: Float[np.ndarray, "b t"], turning: Mask) -> Clips3D:
     """Turn cameras about the vertical at the constant rate that follows the person best."""
     angle = np.unwrap(np.arctan2(seen[:, :, H36M.root, 1], seen[:, :, H36M.root, 0]), axis=1)
     time = seconds - seconds.mean(axis=1, keepdims=True)

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.random import Generator
 
 from ...skeleton import H36M
+from ..clip_batch import Clips2D, Clips3D, PerClip, Scores
 from .random_processes import ARMS, LEGS, exchange_sides, ornstein_uhlenbeck, random_intervals
 
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
@@ -21,9 +23,6 @@ _ALONG = {"Hip": 0.2, "Knee": 0.04, "Ankle": 0.04, "Shoulder": 0.1, "Elbow": 0.0
 _UPWARD = {"Hip": 0.05, "Shoulder": 0.04, "Trunk": 0.03}
 """Standard deviations of a joint's constant offset: in lengths of its bone (others 0.1), and in
 torsos along the trunk (others 0)."""
-
-Rays = Float[np.ndarray, "b n 17 2"]
-Scores = Float[np.ndarray, "b n 17"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,8 @@ class DetectorConfig:
     strength_sigma: float = 0.4
     """Noise differs between clips by a log-normal factor with this sigma."""
     quick_time: float = 0.1
-    """Time constant in seconds."""
     slow_time: float = 0.7
-    """Time constant in seconds."""
+    """Time constants in seconds."""
     doubt_factor: float = 4.0
     """Noise of a joint of visibility 0 is larger by 1 + this."""
     jump_rate: tuple[float, float] = (0.06, 2.5)
@@ -85,17 +83,17 @@ class SimulatedDetections(NamedTuple):
         error: Its distance from the truth, in torsos.
     """
 
-    rays: Rays
+    rays: Clips2D
     visible: Scores
-    inside: Bool[np.ndarray, "b n 17"]
+    inside: Bool[np.ndarray, "b t 17"]
     error: Scores
 
 
 def simulate_detector(
-    xyz: Float[np.ndarray, "b n 17 3"],
+    xyz: Clips3D,
     half: Float[np.ndarray, "b 2"],
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
+    seconds: PerClip,
+    rng: Generator,
     config: DetectorConfig = DetectorConfig(),
 ) -> SimulatedDetections:
     """Simulate what the detector reports, frame by frame.
@@ -123,7 +121,7 @@ def simulate_detector(
     return SimulatedDetections(out, visible, beyond == 0, error)
 
 
-def torso_lengths(rays: Rays) -> Float[np.ndarray, " b"]:
+def torso_lengths(rays: Clips2D) -> PerClip:
     """Return the mean length of the trunk, or a share of the body's box if it is foreshortened."""
     wide, high = (np.ptp(rays[..., i], axis=2) for i in range(2))
     extent = np.hypot(wide, high).mean(axis=1)
@@ -132,11 +130,11 @@ def torso_lengths(rays: Rays) -> Float[np.ndarray, " b"]:
 
 
 def simulate_visibility(
-    xyz: Float[np.ndarray, "b n 17 3"],
-    rays: Rays,
+    xyz: Clips3D,
+    rays: Clips2D,
     beyond: Scores,
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
+    seconds: PerClip,
+    rng: Generator,
     config: DetectorConfig = DetectorConfig(),
 ) -> Scores:
     """Simulate the visibility of each joint, 0 to 1: lower if hidden or outside the picture.
@@ -161,7 +159,7 @@ def simulate_visibility(
     return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
 
-def _find_hidden(xyz: Float[np.ndarray, "b n 17 3"], rays: Rays) -> Bool[np.ndarray, "b n 8"]:
+def _find_hidden(xyz: Clips3D, rays: Clips2D) -> Bool[np.ndarray, "b t 8"]:
     """Return whether a limb's joint is behind the trunk, or behind its left-right twin."""
     limbs, depth = rays[:, :, _LIMBS], xyz[:, :, _LIMBS, 2]
     twins = [H36M.mirror[i] for i in _LIMBS]
@@ -182,12 +180,8 @@ def _squared_distance(
 
 
 def _sample_noise(
-    visible: Scores,
-    beyond: Scores,
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
-    config: DetectorConfig,
-) -> Rays:
+    visible: Scores, beyond: Scores, seconds: PerClip, rng: Generator, config: DetectorConfig
+) -> Clips2D:
     """Sample the part of the error that changes from frame to frame."""
     b, n = visible.shape[:2]
     doubt = 1 - visible
@@ -206,7 +200,7 @@ def _sample_noise(
     return error
 
 
-def sample_offsets(rays: Rays, rng: np.random.Generator, config: DetectorConfig) -> Rays:
+def sample_offsets(rays: Clips2D, rng: Generator, config: DetectorConfig) -> Clips2D:
     """Sample offsets from motion capture that last the whole clip, in torsos.
 
     Along the bone that leads to a joint and along the trunk, equal on both sides: a hip is further

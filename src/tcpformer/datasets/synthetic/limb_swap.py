@@ -2,17 +2,17 @@
 
 A limb keeps its direction relative to the trunk and is scaled to the new body: anatomy stays
 right, if not always choreography. Training poses from parts: Li et al., "Cascaded Deep Monocular
-3D Human Pose Estimation with Evolutionary Training Data", CVPR 2020. Clips are (b, t, 17, 3) in
-metres and any axes.
+3D Human Pose Estimation with Evolutionary Training Data", CVPR 2020. Any axes, metres.
 """
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.random import Generator
 
 from ...skeleton import H36M, stature
+from ..clip_batch import Clips3D
 
 _J = H36M.index
-Clips3D = Float[np.ndarray, "b t 17 3"]
 _LIMBS = {
     "arms": (("Shoulder", "Elbow", "Wrist"), ("Spine", "Thorax")),
     "legs": (("Hip", "Knee", "Ankle"), ("Hip", "Spine")),
@@ -21,7 +21,7 @@ _LIMBS = {
 KINDS = tuple(_LIMBS)
 
 
-def choose_limbs(prob: float, count: int, rng: np.random.Generator) -> Int[np.ndarray, " b"]:
+def choose_limbs(prob: float, count: int, rng: Generator) -> Int[np.ndarray, " b"]:
     """Choose for each clip which limbs to swap, as `swap_limbs` takes it; -1 for none."""
     return np.where(rng.random(count) < prob, rng.integers(len(KINDS), size=count), -1)
 
@@ -59,11 +59,12 @@ def _swap(
 
 def _trunk_axes(bodies: Clips3D, joint: str, up: tuple[str, str]) -> Float[np.ndarray, "b t 3 3"]:
     """Return the axes of the trunk where limbs begin, as columns: right, up, and forward."""
-    right = _unit(bodies[:, :, _J["R" + joint]] - bodies[:, :, _J["L" + joint]])
+    right = unit_vectors(bodies[:, :, _J["R" + joint]] - bodies[:, :, _J["L" + joint]])
     above = bodies[:, :, _J[up[1]]] - bodies[:, :, _J[up[0]]]
-    above = _unit(above - (above * right).sum(axis=-1, keepdims=True) * right)
+    above = unit_vectors(above - (above * right).sum(axis=-1, keepdims=True) * right)
     return np.stack([right, above, np.cross(above, right)], axis=-1)
 
 
-def _unit(x: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+def unit_vectors(x: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Scale vectors to length 1."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)

@@ -1,12 +1,10 @@
-"""Whole synthetic motions: the input of a lifter, and the truth.
-
-Networks train on clips; calibration needs whole motions, with windows and gaps.
-"""
+"""Whole synthetic motions, for calibration, which needs windows and gaps: input and truth."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
+from numpy.random import Generator
 
 from ...motion import Motion2D
 
@@ -27,7 +25,7 @@ class SyntheticMotion:
     truth: Float[np.ndarray, "t 17 3"]
 
 
-def hide_interval(motion: SyntheticMotion, rng: np.random.Generator) -> SyntheticMotion | None:
+def hide_interval(motion: SyntheticMotion, rng: Generator) -> SyntheticMotion | None:
     """Hide the person for a while in the middle; return None if the motion is too short."""
     detected, (shortest, longest) = motion.detected, GAP_SECONDS
     times = detected.times

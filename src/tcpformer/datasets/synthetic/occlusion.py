@@ -2,21 +2,20 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.random import Generator
 
 from ...skeleton import H36M
+from ..clip_batch import Clips2D, PerClip, Scores
 from .random_processes import random_intervals
 
 _LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Knee", "Ankle")]
 _ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Elbow", "Wrist")]
 _SHINS = [i for i in _LEGS if H36M.joints[i][1:] == "Ankle"]
 
+Mask = Bool[np.ndarray, "b t 17"]
 
-def simulate_visible(
-    confidence: Float[np.ndarray, "b n 17"],
-    inside: Bool[np.ndarray, "b n 17"],
-    seconds: Float[np.ndarray, " b"],
-    rng: np.random.Generator,
-) -> Bool[np.ndarray, "b n 17"]:
+
+def simulate_visible(confidence: Scores, inside: Mask, seconds: PerClip, rng: Generator) -> Mask:
     """Sample which joints are detected at all.
 
     The whole person and single joints are lost for a moment; in some clips legs, shins or an arm
@@ -43,10 +42,9 @@ def simulate_visible(
     return ~gone | too_much[:, None, None]
 
 
-def _sample_hidden_limbs(b: int, rng: np.random.Generator) -> Bool[np.ndarray, "b 17"]:
+def _sample_hidden_limbs(b: int, rng: Generator) -> Bool[np.ndarray, "b 17"]:
     """Sample limbs that are hidden for the whole clip: behind a table, or below the picture."""
-    hidden = np.zeros((b, 17), dtype=bool)
-    kind = rng.random(b)
+    hidden, kind = np.zeros((b, 17), dtype=bool), rng.random(b)
     for limb, (low, high) in ((_LEGS, (0.0, 0.05)), (_SHINS, (0.05, 0.07))):
         hidden[:, limb] |= ((low <= kind) & (kind < high))[:, None]
     arm = np.array(_ARMS).reshape(2, -1)[rng.integers(0, 2, b)]
@@ -55,9 +53,7 @@ def _sample_hidden_limbs(b: int, rng: np.random.Generator) -> Bool[np.ndarray, "
     return hidden
 
 
-def fill_gaps(
-    x: Float[np.ndarray, "b n 17 2"], visible: Bool[np.ndarray, "b n 17"]
-) -> Float[np.ndarray, "b n 17 2"]:
+def fill_gaps(x: Clips2D, visible: Mask) -> Clips2D:
     """Fill gaps of evenly spaced frames as `filtering.fill_gaps` does, for a whole batch.
 
     Linear between the last and the next detection, constant at the ends; a joint that is never
@@ -75,8 +71,8 @@ def fill_gaps(
 
 
 def _interpolate(
-    x: Float[np.ndarray, "k n 2"], visible: Bool[np.ndarray, "k n"]
-) -> Float[np.ndarray, "k n 2"]:
+    x: Float[np.ndarray, "k t 2"], visible: Bool[np.ndarray, "k t"]
+) -> Float[np.ndarray, "k t 2"]:
     """Interpolate linearly between visible frames."""
     n = visible.shape[1]
     frame = np.broadcast_to(np.arange(n), visible.shape)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.random import Generator
 from scipy.ndimage import spline_filter1d
 
+from ..clip_batch import PerClip
 from ..mocap import Mocap
 from .limb_swap import choose_limbs, swap_limbs
 
@@ -49,7 +51,7 @@ class Playback:
 
     video: Float[np.ndarray, "b n 17 3"]
     clip: Float[np.ndarray, "b t 17 3"]
-    fps: Float[np.ndarray, " b"]
+    fps: PerClip
     at: Float[np.ndarray, "b t"]
 
 
@@ -58,7 +60,7 @@ def sample_playback(
     frames: int,
     batch: int,
     frame_step: tuple[int, int],
-    rng: np.random.Generator,
+    rng: Generator,
     config: PlaybackConfig = PlaybackConfig(),
 ) -> Playback:
     """Draw stretches of motion.
@@ -80,11 +82,8 @@ def sample_playback(
     step = rng.integers(frame_step[0], frame_step[1] + 1, batch)
     step = np.maximum(np.minimum(step, room // 1), 1)
     first = rng.uniform(0, np.maximum(length - 1 - step * pace * (frames - 1), 0))
-    fps = np.where(
-        rng.random(batch) < config.usual_rate_prob,
-        rng.choice(config.rates, batch),
-        rng.uniform(24, 60, batch),
-    )
+    usual = rng.random(batch) < config.usual_rate_prob
+    fps = np.where(usual, rng.choice(config.rates, batch), rng.uniform(24, 60, batch))
     start = rng.integers(0, round(config.max_start * mocap.fps), batch)
     each = fps / mocap.fps
     at = (start[:, None] + step[:, None] * steps) * each[:, None]

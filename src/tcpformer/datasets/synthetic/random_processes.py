@@ -1,46 +1,42 @@
 """Random processes in time: correlated noise, events that last a while, exchanged sides.
 
-Clips are (b, t, ...); each has its own time from frame to frame.
+Clips are (b, t, ...); ``seconds`` is the time from one frame of each clip to the next.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.random import Generator
 from scipy.signal import lfilter
 
 from ...skeleton import H36M
+from ..clip_batch import Clips2D, PerClip
 
 _MIRROR = np.array(H36M.mirror)
 LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Hip", "Knee", "Ankle")]
 ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Shoulder", "Elbow", "Wrist")]
 """Joints of both legs, and of both arms."""
 
+Dtype = type[np.floating]
+
 
 def ornstein_uhlenbeck(
-    seconds: Float[np.ndarray, " b"],
+    seconds: PerClip,
     shape: tuple[int, ...],
     time_constant: float,
-    rng: np.random.Generator,
-    dtype: type[np.floating] = np.float32,
+    rng: Generator,
+    dtype: Dtype = np.float32,
 ) -> Float[np.ndarray, "b t ..."]:
-    """Sample a stationary Ornstein-Uhlenbeck process of unit variance.
+    """Sample a stationary Ornstein-Uhlenbeck process of unit variance; a clip has ``shape``.
 
-    Args:
-        seconds: Time from one frame to the next, per clip.
-        shape: Shape of a clip, time first.
-        time_constant: Seconds after which the correlation has fallen to 1/e.
-        dtype: Precision of the noise and of the filter.
-        rng: Source of randomness.
+    Correlation falls to 1/e in ``time_constant`` seconds.
     """
     return autoregressive(np.exp(-seconds / time_constant), shape, rng, dtype)
 
 
 def autoregressive(
-    kept: Float[np.ndarray, " b"],
-    shape: tuple[int, ...],
-    rng: np.random.Generator,
-    dtype: type[np.floating],
+    kept: PerClip, shape: tuple[int, ...], rng: Generator, dtype: Dtype
 ) -> Float[np.ndarray, "b t ..."]:
     """Sample x[i] = kept x[i-1] + sqrt(1 - kept^2) noise[i] along time, of unit variance."""
     steps = rng.standard_normal((len(kept), *shape), dtype=dtype)
@@ -53,18 +49,17 @@ def autoregressive(
 def random_intervals(
     rate: Float[np.ndarray, "b k"],
     length: tuple[float, float],
-    seconds: Float[np.ndarray, " b"],
+    seconds: PerClip,
     t: int,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> Bool[np.ndarray, "b t k"]:
     """Return True during random intervals, at most one per clip and kind: they are rare.
 
     Args:
         rate: Intervals per second.
         length: Shortest and longest interval in seconds.
-        seconds: Time from one frame to the next, per clip.
+        seconds: Time from one frame to the next.
         t: Frames.
-        rng: Source of randomness.
     """
     b, k = rate.shape
     duration = rng.uniform(*length, (b, k))
@@ -76,9 +71,7 @@ def random_intervals(
 
 
 def exchange_sides(
-    xy: Float[np.ndarray, "b t 17 2"],
-    groups: Sequence[Sequence[int]],
-    when: Bool[np.ndarray, "b t k"],
+    xy: Clips2D, groups: Sequence[Sequence[int]], when: Bool[np.ndarray, "b t k"]
 ) -> None:
     """Exchange left and right of groups of joints (both sides of each) in some frames, in place."""
     for k, group in enumerate(groups):

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import solveh_banded
 
+Times = Float[np.ndarray, " t"]
+Channels = Float[np.ndarray, "t ..."]
 _EPSILON = 1e-12
 
 
@@ -21,8 +23,7 @@ class NoiseConfig:
     band: float = 8.0
     """Hz; a body does not move faster. At most 0.3 of the frame rate."""
     reference_rate: float = 50.0
-    """Frames per second to which the noise is scaled: the same noise a frame weighs more at lower
-    rates, where there are fewer frames to average."""
+    """Frames per second to which the noise is scaled: at lower rates fewer frames average it."""
     min_rate: float = 19.0
     """Frames per second below which noise and movement look alike."""
     min_frames: int = 8
@@ -57,13 +58,8 @@ class AdaptiveCutoff:
 
 
 def butterworth(
-    x: Float[np.ndarray, "t ..."],
-    times: Float[np.ndarray, " t"],
-    cutoff: Float[np.ndarray, " t"] | float,
-    weight: Float[np.ndarray, " t"] | None = None,
-    *,
-    order: int = 3,
-) -> Float[np.ndarray, "t ..."]:
+    x: Channels, times: Times, cutoff: Times | float, weight: Times | None = None, *, order: int = 3
+) -> Channels:
     """Filter with a Butterworth response forward and backward, 1 / (1 + (f / cutoff)^(2 n)).
 
     The result y minimizes the sum of h w (y - x)^2 + h (n-th derivative of y)^2 /
@@ -72,7 +68,6 @@ def butterworth(
     takes uneven times. Polynomials in time of degree n - 1 pass unchanged.
 
     Args:
-        x: Any channels.
         times: Seconds, increasing.
         cutoff: Hz at which half of a movement is kept: one, or one for each frame.
         weight: Weight of each frame, by default 1; 0 bridges the frame.
@@ -101,14 +96,14 @@ def butterworth(
     return solveh_banded(banded, trust[:, None] * x.reshape(t, -1)).reshape(x.shape)
 
 
-def frame_durations(times: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+def frame_durations(times: Times) -> Times:
     """Return the seconds of each frame: half of those between its neighbors."""
     gap = np.diff(times)
     return np.concatenate([gap[:1], (gap[1:] + gap[:-1]) / 2, gap[-1:]]) if len(gap) else np.ones(1)
 
 
 def derivative_weights(
-    times: Float[np.ndarray, " t"], order: int
+    times: Times, order: int
 ) -> tuple[Float[np.ndarray, "k s"], Float[np.ndarray, " s"]]:
     """Return weights of each run of order + 1 frames for the derivative, and its mean gap."""
     count = len(times) - order
@@ -120,9 +115,9 @@ def derivative_weights(
 
 def adaptive_butterworth(
     x: Float[np.ndarray, "t d"],
-    times: Float[np.ndarray, " t"],
+    times: Times,
     cutoff: AdaptiveCutoff,
-    weight: Float[np.ndarray, " t"] | None = None,
+    weight: Times | None = None,
     moving: Float[np.ndarray, "t m"] | None = None,
 ) -> Float[np.ndarray, "t d"]:
     """Filter with `butterworth`, its cutoff rising with speed as in the One-Euro filter.
@@ -133,7 +128,6 @@ def adaptive_butterworth(
     Args:
         x: The path of one joint, metres.
         times: Seconds, increasing.
-        cutoff: Hz at rest, and how they change.
         weight: As for `butterworth`.
         moving: The path whose speed counts; by default x.
     """
@@ -152,24 +146,12 @@ def adaptive_butterworth(
 
 
 def estimate_noise(
-    x: Float[np.ndarray, "t d"],
-    times: Float[np.ndarray, " t"],
-    weight: Float[np.ndarray, " t"],
-    config: NoiseConfig = NOISE,
-) -> Float[np.ndarray, " t"] | None:
-    """Estimate the white noise of a path around each frame: one sigma, over all axes.
+    x: Float[np.ndarray, "t d"], times: Times, weight: Times, config: NoiseConfig = NOISE
+) -> Times | None:
+    """Estimate the white noise of a path around each frame: one sigma, over all axes, in its unit.
 
     It is measured in what a `butterworth` of ``config.band`` removes, since no body moves so, and
-    scaled to ``config.reference_rate``.
-
-    Args:
-        x: The path of one joint, metres.
-        times: Seconds, increasing.
-        weight: Weight of each frame.
-        config: Where noise begins.
-
-    Returns:
-        None for too few frames, or too few a second.
+    scaled to ``config.reference_rate``. None for too few frames, or too few a second.
     """
     rate = (len(times) - 1) / (times[-1] - times[0])
     if len(times) < config.min_frames or rate < config.min_rate:
@@ -184,16 +166,11 @@ def estimate_noise(
     return np.sqrt(np.maximum(around, 0.0) / share * config.reference_rate / rate)
 
 
-def gaussian_smooth(
-    x: Float[np.ndarray, "t ..."], times: Float[np.ndarray, " t"], seconds: float
-) -> Float[np.ndarray, "t ..."]:
+def gaussian_smooth(x: Channels, times: Times, seconds: float) -> Channels:
     """Return at each frame the value of the line that best fits the frames around it.
 
     Frames are weighted by a Gaussian of standard deviation ``seconds``; inside a long motion at
-    even times that is the Gaussian mean.
-
-    Raises:
-        ValueError: If seconds are not positive.
+    even times that is the Gaussian mean. Raises ValueError if ``seconds`` are not positive.
     """
     if not seconds > 0:
         raise ValueError(f"seconds must be positive, got {seconds}.")

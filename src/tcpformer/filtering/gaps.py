@@ -16,11 +16,8 @@ def smooth_uncertain(motion: Motion2D, unit: float) -> Motion2D:
     """Draw joints of little confidence to a smooth path through those of more.
 
     A joint of the clip's median confidence or more stays; one of half that goes three quarters of
-    the way to the path. Joints of confidence 0 stay: `fill_gaps` bridges them.
-
-    Args:
-        motion: Any joints.
-        unit: Pixels to measure speed in: a torso.
+    the way to the path. Joints of confidence 0 stay: `fill_gaps` bridges them. ``unit`` is the
+    length of a torso in pixels, in which speed is measured.
     """
     detected = (motion.confidence > 0) & motion.valid[:, None]
     xy = motion.xy.copy()
@@ -39,10 +36,8 @@ def fill_gaps(motion: Motion2D) -> Motion2D:
 
     A joint is undetected where its frame is not valid or its confidence is 0; its confidence is 0
     afterwards. Before the first and after the last detection it rests. A joint that is never
-    detected goes to the mean of the others. ``valid`` is unchanged.
-
-    Raises:
-        ValueError: If no joint is ever detected.
+    detected goes to the mean of the others. ``valid`` is unchanged. Raises ValueError if no joint
+    is ever detected.
     """
     detected = (motion.confidence > 0) & motion.valid[:, None]
     if not detected.any():

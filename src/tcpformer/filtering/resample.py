@@ -12,6 +12,10 @@ from scipy.ndimage import correlate1d, gaussian_filter1d
 
 from ..motion import Motion2D
 
+Points = Float[np.ndarray, "t j d"]
+Times = Float[np.ndarray, " t"]
+NewTimes = Float[np.ndarray, " s"]
+
 MIN_INTERVAL = 0.1
 """Of the median interval: a frame that follows sooner repeats the one before."""
 SMOOTH_FROM_RATIO = 1.5
@@ -25,12 +29,11 @@ class EvenTimesConfig:
     max_offset: float = 0.1
     """Of a frame; times this near to even ones count as even."""
     max_rounding: float = 0.002
-    """Seconds; so do these: times in whole milliseconds, as in Matroska, are off by half of one."""
+    """Seconds; so do these: whole milliseconds, as in Matroska, are off by half of one."""
     interval_tolerance: float = 0.15
     """Relative; intervals this near to the median are the median, but for jitter and rounding."""
     max_spline_gap: float = 0.3
-    """Seconds; across longer gaps a straight line errs as little as a spline in walking, kicking
-    and clapping."""
+    """Seconds; across longer gaps of walking or clapping a line errs as little as a spline."""
 
 
 EVEN_TIMES = EvenTimesConfig()
@@ -59,9 +62,7 @@ def resample(motion: Motion2D, fps: float) -> Motion2D:
     )
 
 
-def _limit_band(
-    motion: Motion2D, fps: float
-) -> tuple[Float[np.ndarray, "t j 2"], Float[np.ndarray, " t"]]:
+def _limit_band(motion: Motion2D, fps: float) -> tuple[Points, Times]:
     """Return positions without what is faster than a rate can show, and their times."""
     xy, times = motion.xy, motion.times
     span = times[-1] - times[0]
@@ -79,21 +80,12 @@ def _limit_band(
 
 
 def resample_evenly(
-    xyz: Float[np.ndarray, "t j 3"],
-    times: Float[np.ndarray, " t"],
-    fps: float,
-    config: EvenTimesConfig = EVEN_TIMES,
+    xyz: Float[np.ndarray, "t j 3"], times: Times, fps: float, config: EvenTimesConfig = EVEN_TIMES
 ) -> tuple[Float[np.ndarray, "s j 3"], float]:
-    """Return joints at even times from the first frame to the last, and their rate.
+    """Return joints at even times (seconds) from the first frame to the last, and their rate.
 
     Joints that are even at ``fps`` are returned as they are. Others get the rate of their median
     interval, which fills in dropped frames; there are never fewer frames than before.
-
-    Args:
-        xyz: Joints, frame by frame.
-        times: Seconds of the frames.
-        fps: The rate at which they are meant to be even.
-        config: What counts as even.
     """
     offset = np.abs(times - times[0] - np.arange(len(times)) / fps).max()
     if offset <= max(config.max_offset / fps, config.max_rounding):
@@ -117,11 +109,7 @@ def resample_evenly(
 
 
 def interpolate_at(
-    x: Float[np.ndarray, "t j d"],
-    times: Float[np.ndarray, " t"],
-    wanted: Float[np.ndarray, " s"],
-    *,
-    smooth: bool = True,
+    x: Points, times: Times, wanted: NewTimes, *, smooth: bool = True
 ) -> Float[np.ndarray, "s j d"]:
     """Interpolate by a cubic spline, or straight lines; outside, return the nearest value.
 
@@ -138,10 +126,7 @@ def interpolate_at(
 
 
 def _evaluate(
-    spline: Callable[..., Any],
-    x: Float[np.ndarray, "t j d"],
-    times: Float[np.ndarray, " t"],
-    wanted: Float[np.ndarray, " s"],
+    spline: Callable[..., Any], x: Points, times: Times, wanted: NewTimes
 ) -> Float[np.ndarray, "s j d"]:
     out = np.empty((len(wanted), *x.shape[1:]))
     for joint in range(x.shape[1]):  # all at once take several times their memory
@@ -149,16 +134,14 @@ def _evaluate(
     return out
 
 
-def distinct_frames(times: Float[np.ndarray, " t"]) -> Bool[np.ndarray, " t"]:
+def distinct_frames(times: Times) -> Bool[np.ndarray, " t"]:
     """Return which frames do not repeat the one before."""
     intervals = np.diff(times)
     median = np.quantile(intervals, 0.5, method="lower") if len(intervals) else 0.0
     return np.append(True, intervals > MIN_INTERVAL * median)
 
 
-def remove_alternation(
-    x: Float[np.ndarray, "t j d"], seconds: float, fps: float
-) -> Float[np.ndarray, "t j d"]:
+def remove_alternation(x: Points, seconds: float, fps: float) -> Points:
     """Average over time to remove what alternates; constant acceleration passes unchanged.
 
     The weights are a Gaussian of this standard deviation times a parabola, with second moment 0

@@ -20,7 +20,12 @@ from scipy.spatial.transform import Rotation
 from ..analysis.metrics import nearest_rotation
 from ..skeleton import Skeleton
 
-X, Y, Z = np.eye(3)
+Joints = Float[np.ndarray, "t j 3"]
+Offsets = Float[np.ndarray, "j 3"]
+Vectors = Float[np.ndarray, "t 3"]
+Rotations = Float[np.ndarray, "t 3 3"]
+
+X, Y, _ = np.eye(3)
 
 BONE_DIRECTIONS = {
     **dict.fromkeys(("Spine", "Thorax", "Neck", "Head"), Y),
@@ -35,7 +40,6 @@ HINGES = {
     **dict.fromkeys(("LShoulder", "LElbow"), -Y),
     **dict.fromkeys(("RShoulder", "RElbow"), Y),
 }
-
 """Axis about which the joint after a bone bends; in the rest pose palms look down."""
 
 SWEEPS = 4
@@ -44,35 +48,26 @@ PRIOR_WEIGHT = 1e-6
 """m^2; decides a rotation that joints leave open, and turns others by less than 0.01 degrees."""
 HALF_TRUST_BEND = 0.2
 """Sine of the bend at which a limb's twist follows the bend as much as the parent's twist."""
-TWIST_SECONDS = 0.1
-"""One sigma of the Gaussian that smooths the twist."""
-TRUNCATE = 4
-"""Sigmas after which it ends."""
+TWIST_SECONDS, TRUNCATE = 0.1, 4
+"""One sigma of the Gaussian that smooths the twist, and the sigmas after which it ends."""
 FRAMES_AT_ONCE = 10_000
 """Frames in work at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Rig:
-    """A rest pose and its motion.
+    """A rest pose and its motion."""
 
-    Attributes:
-        offsets: From the parent to the joint in the rest pose, a T-pose; 0 at the root.
-        rotations: Of each joint relative to its parent, of the root relative to the world; the
-            identity in the rest pose.
-        root: Position of the root in the world.
-    """
-
-    offsets: Float[np.ndarray, "j 3"]
+    offsets: Offsets
+    """From the parent to the joint in the rest pose, a T-pose; 0 at the root."""
     rotations: Float[np.ndarray, "t j 3 3"]
-    root: Float[np.ndarray, "t 3"]
+    """Of each joint relative to its parent (the root: to the world); identity in the rest pose."""
+    root: Vectors
+    """Position of the root in the world."""
 
 
 def fit_rig(
-    xyz: Float[np.ndarray, "t j 3"],
-    skeleton: Skeleton,
-    fps: float,
-    observed: Float[np.ndarray, "s j 3"] | None = None,
+    xyz: Joints, skeleton: Skeleton, fps: float, observed: Float[np.ndarray, "s j 3"] | None = None
 ) -> Rig:
     """Find the rest pose of a clip and the rotations that bring it nearest to every frame.
 
@@ -81,8 +76,6 @@ def fit_rig(
 
     Args:
         xyz: Joints at even times.
-        skeleton: Their skeleton.
-        fps: Frames per second.
         observed: Joints for the rest pose, by default all: interpolated frames have short bones.
     """
     joints = range(len(skeleton.joints))
@@ -96,22 +89,19 @@ def fit_rig(
         # With the frames on both sides that smoothing reaches, parts equal the whole.
         first = max(start - reach, 0)
         near = xyz[first : part.stop + reach]
-        placed = _relax(_place(near, skeleton, children, offsets), near, skeleton, children)
+        placed = _relax(_place(near, skeleton, children, offsets), near, children)
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
         local = _orient(placed, skeleton, children, offsets, sigma)[own]
-        for parent, child in reversed(
-            skeleton.bones
-        ):  # relative to the parent, from the ends inwards
+        # Relative to the parent, from the ends inwards.
+        for parent, child in reversed(skeleton.bones):
             local[:, child] = local[:, parent].swapaxes(1, 2) @ local[:, child]
         turns[part], root[part] = local, placed[own, skeleton.root]
     return Rig(offsets, turns, root)
 
 
 def _align(
-    a: Float[np.ndarray, "#t n 3"],
-    b: Float[np.ndarray, "t n 3"],
-    prior: Float[np.ndarray, "*t 3 3"],
-) -> Float[np.ndarray, "t 3 3"]:
+    a: Float[np.ndarray, "#t n 3"], b: Joints, prior: Float[np.ndarray, "*t 3 3"]
+) -> Rotations:
     """Return the rotations that bring a nearest to b (Kabsch), near ``prior`` if these are many."""
     return nearest_rotation(b.swapaxes(1, 2) @ a + PRIOR_WEIGHT * prior)[0]
 
@@ -130,9 +120,7 @@ def _unit(
     return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), fallback)
 
 
-def _rest_offsets(
-    xyz: Float[np.ndarray, "t j 3"], skeleton: Skeleton, children: list[list[int]]
-) -> Float[np.ndarray, "j 3"]:
+def _rest_offsets(xyz: Joints, skeleton: Skeleton, children: list[list[int]]) -> Offsets:
     offsets = np.zeros((len(skeleton.joints), 3))
     for parent, child in skeleton.bones:
         length = np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=1).mean()
@@ -144,11 +132,7 @@ def _rest_offsets(
 
 
 def _rest_fan(
-    xyz: Float[np.ndarray, "t j 3"],
-    joint: int,
-    parent: int,
-    fan: list[int],
-    offsets: Float[np.ndarray, "n 3"],
+    xyz: Joints, joint: int, parent: int, fan: list[int], upright: Float[np.ndarray, "n 3"]
 ) -> Float[np.ndarray, "n 3"]:
     """Return the mean shape of bones that start in the same joint, upright.
 
@@ -156,7 +140,7 @@ def _rest_fan(
     at the root, which has none, it is the bone that leads up from it.
     """
     bones = xyz[:, fan] - xyz[:, [joint]]
-    upright, shape = offsets, offsets
+    shape = upright
     for _ in range(10):
         turns = _align(shape[None], bones, np.eye(3))
         shape = _turn(turns.swapaxes(1, 2)[:, None], bones).mean(axis=0)
@@ -169,12 +153,7 @@ def _rest_fan(
     return _turn(_align(axes[None], np.stack([X, Y])[None], np.eye(3)), shape)
 
 
-def _place(
-    xyz: Float[np.ndarray, "t j 3"],
-    skeleton: Skeleton,
-    children: list[list[int]],
-    offsets: Float[np.ndarray, "j 3"],
-) -> Float[np.ndarray, "t j 3"]:
+def _place(xyz: Joints, skeleton: Skeleton, children: list[list[int]], offsets: Offsets) -> Joints:
     """Return joints on constant bones, from parent to child: the first guess."""
     placed = xyz.copy()
     for joint, fan in enumerate(children):
@@ -191,16 +170,8 @@ def _place(
     return placed
 
 
-def _relax(
-    placed: Float[np.ndarray, "t j 3"],
-    xyz: Float[np.ndarray, "t j 3"],
-    skeleton: Skeleton,
-    children: list[list[int]],
-) -> Float[np.ndarray, "t j 3"]:
-    """Turn, joint by joint, all its descendants nearer to ``xyz``; bones keep their lengths.
-
-    No step increases the mean square distance.
-    """
+def _relax(placed: Joints, xyz: Joints, children: list[list[int]]) -> Joints:
+    """Turn, joint by joint, its descendants nearer to ``xyz`` (mean square) on constant bones."""
     below: list[list[int]] = [[] for _ in children]
     for joint in reversed(range(len(children))):
         below[joint] = [d for child in children[joint] for d in (child, *below[child])]
@@ -216,11 +187,7 @@ def _relax(
 
 
 def _orient(
-    placed: Float[np.ndarray, "t j 3"],
-    skeleton: Skeleton,
-    children: list[list[int]],
-    offsets: Float[np.ndarray, "j 3"],
-    sigma: float,
+    placed: Joints, skeleton: Skeleton, children: list[list[int]], offsets: Offsets, sigma: float
 ) -> Float[np.ndarray, "t j 3 3"]:
     """Return the rotation of every joint from its rest pose, in the world."""
     fans = {j: fan for j, fan in enumerate(children) if len(fan) > 1}
@@ -252,21 +219,14 @@ def _orient(
     return turns
 
 
-def _swing(
-    start: Float[np.ndarray, "t 3"], end: Float[np.ndarray, "t 3"], hinge: Float[np.ndarray, "t 3"]
-) -> Float[np.ndarray, "t 3 3"]:
+def _swing(start: Vectors, end: Vectors, hinge: Vectors) -> Rotations:
     """Return the shortest rotation from start to end; about the hinge if they are opposite."""
     across = np.cross(start, end)
     angle = np.arctan2(np.linalg.norm(across, axis=1), (start * end).sum(axis=1))
     return Rotation.from_rotvec(angle[:, None] * _unit(across, hinge)).as_matrix()
 
 
-def _twist(
-    bone: Float[np.ndarray, "t 3"],
-    hinge: Float[np.ndarray, "t 3"],
-    evidence: Float[np.ndarray, "t 3"],
-    sigma: float,
-) -> Float[np.ndarray, "t 3 3"]:
+def _twist(bone: Vectors, hinge: Vectors, evidence: Vectors, sigma: float) -> Rotations:
     """Return the smoothed rotation about the bone that turns its hinge towards the evidence.
 
     It stays below 90 degrees either way and so continuous: a knee that seems to bend forward is

@@ -11,7 +11,6 @@ from lifters import lifter, network, seen
 from motions import motion3d, walk
 from paths import EXCERPT
 
-from tcpformer.datasets.mocap import Mocap
 from tcpformer.evaluation.open_benchmark import errors_and_sigma
 from tcpformer.io.npz import load_motion, save_motion
 from tcpformer.lifting.lifter import Lifter
@@ -26,12 +25,12 @@ from tcpformer.lifting.uncertainty import (
     widen_unseen,
 )
 from tcpformer.models import Network, build
-from tcpformer.models.checkpoint import load_model, save_model
+from tcpformer.models.checkpoint import load_model
 from tcpformer.models.hybrid import Config
 from tcpformer.models.pose_transformer import Config as Poses
 from tcpformer.models.pose_transformer import PoseTransformer
 from tcpformer.models.tcpformer import Config as TCPFormerConfig
-from tcpformer.models.uncertainty_head import UncertaintyHead, WithUncertainty, uncertainty_inputs
+from tcpformer.models.uncertainty_head import WithUncertainty
 from tcpformer.skeleton import H36M
 from tcpformer.viz.ellipse import project_half_axes, rotate_to_world
 
@@ -140,6 +139,7 @@ def test_run_network_mirrors_sigma() -> None:
     np.testing.assert_allclose(one[..., :3], two[:, :, mirror, :3] * [-1, 1, 1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_packaged_region_covers_the_excerpt() -> None:
     lift = Lifter("default", "cpu")
     for noisy in (False, True):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..analysis.metrics import acceleration_error, joint_errors, mpjpe, mpjve, n_mpjpe, p_mpjpe
+from ..analysis import metrics
 from ..datasets.h36m_cpn import load_h36m_cpn_actions
 from ..datasets.video_dataset import VideoDataset
 from ..models import Network, lifts_center_only
@@ -23,6 +23,8 @@ PUBLISHED: dict[str, Row] = {
     "StridedTransformer, 351 frames, refined (second-hand)": {"mpjpe": 43.7},
 }
 
+Poses = Float[np.ndarray, "t 17 3"]
+
 
 def evaluate_h36m_cpn(
     model: Network,
@@ -35,8 +37,7 @@ def evaluate_h36m_cpn(
     """Score every frame of the test subjects.
 
     Args:
-        model: Predicts metres, for all frames of a clip (``config.frames``) or for its center. The
-            prediction is not changed: the pelvis counts where the network puts it.
+        model: Predicts metres, for all frames of a clip (``config.frames``) or for its center.
         data: Folder of data_3d_h36m.npz and data_2d_h36m_cpn_ft_h36m_dbb.npz.
         flip: Average with the prediction of the mirror image, as published.
         ground_truth: Give the network the projected truth, lens distortion included.
@@ -65,10 +66,7 @@ def evaluate_h36m_cpn(
 
 
 def covering_clip_indices(length: int, frames: int) -> Int[np.ndarray, "n frames"]:
-    """Return clips end to end; the last is shifted back so that every frame is in one.
-
-    In a video shorter than a clip the last frame is repeated.
-    """
+    """Return clips end to end, the last shifted back; a shorter video repeats its last frame."""
     last = max(length - frames, 0)
     starts = np.append(np.arange(0, last, frames), last)
     return np.minimum(starts[:, None] + np.arange(frames), length - 1)
@@ -76,7 +74,7 @@ def covering_clip_indices(length: int, frames: int) -> Int[np.ndarray, "n frames
 
 def _predict_video(
     model: Network, dataset: VideoDataset, video: int, *, flip: bool
-) -> tuple[Float[np.ndarray, "t 17 3"], Float[np.ndarray, "t 17 3"]]:
+) -> tuple[Poses, Poses]:
     """Return the prediction of every frame of a video, and the root-relative truth: millimetres."""
     part = dataset.frames_of(video)
     xyc = screen_input(dataset.xy[part], dataset.confidence[part], dataset.size_of(video))
@@ -89,18 +87,16 @@ def _predict_video(
     return pred * MILLIMETRES, (true - true[:, H36M_NOSE.root, None]) * MILLIMETRES
 
 
-def _score_video(
-    action: str, pred: Float[np.ndarray, "t 17 3"], true: Float[np.ndarray, "t 17 3"], fps: float
-) -> VideoScore:
-    means = {
-        "mpjpe": mpjpe(pred, true),
-        "n_mpjpe": n_mpjpe(pred[:, None], true[:, None]),
-        "p_mpjpe": p_mpjpe(pred, true),
-        "mpjve": mpjve(pred, true, fps),
-        "acceleration_error": acceleration_error(pred, true, fps),
+def _score_video(action: str, pred: Poses, true: Poses, fps: float) -> VideoScore:
+    found = {
+        "mpjpe": metrics.mpjpe(pred, true),
+        "n_mpjpe": metrics.n_mpjpe(pred[:, None], true[:, None]),
+        "p_mpjpe": metrics.p_mpjpe(pred, true),
+        "mpjve": metrics.mpjve(pred, true, fps),
+        "acceleration_error": metrics.acceleration_error(pred, true, fps),
     }
-    means = {key: float(value.mean()) for key, value in means.items()}
-    return VideoScore(action, len(pred), means, joint_errors(pred, true).mean(axis=0))
+    means = {key: float(value.mean()) for key, value in found.items()}
+    return VideoScore(action, len(pred), means, metrics.joint_errors(pred, true).mean(axis=0))
 
 
 _NOTES = (
@@ -111,8 +107,6 @@ _NOTES = (
     "The pelvis counts, where the network puts it. N-MPJPE takes one scale a frame (protocol 3). "
     "VideoPose3D prints MPJVE in mm per frame: a fiftieth of the one here.",
 )
-
-
 _CENTER_NOTE = (
     "This network lifts one frame a pass, each from the window around it; the first or last frame "
     "of the video is repeated where the window reaches beyond."

@@ -7,37 +7,27 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..analysis.metrics import (
-    acceleration_error,
-    acceleration_error_released,
-    joint_errors,
-    mpjpe,
-    mpjve,
-    n_mpjpe,
-    p_mpjpe,
-)
+from ..analysis import metrics
 from ..datasets.h36m_sh import ShTest, load_h36m_sh_test, scored_clip_indices
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
 from .h36m import ACTIONS, VideoScore, average_over_actions
 from .predict import predict_clips, screen_input
-from .report import Report, Row
+from .report import Report, Row, first_published
 
 GroundTruth = Literal["no", "input", "overwrite"]
 BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
 """Takes of subject 9 with displaced truth: in Greeting, SittingDown and Waiting."""
-CAMERA_SUFFIX = len("_ca_01")
 PUBLISHED: dict[int, Row] = {243: {"mpjpe": 37.9, "p_mpjpe": 31.7}, 81: {"mpjpe": 40.5}}
 PUBLISHED_GROUND_TRUTH: dict[int, Row] = {243: {"mpjpe": 15.5}}
 """Frames of a clip -> published figures of TCPFormer."""
-PUBLISHED_P_MPJPE = dict(
-    zip(
-        ACTIONS,
-        (30.1, 31.6, 31.4, 27.3, 33.5, 37.6, 29.4, 29.6, 41.1, 45.9, 34.4, 29.6, 30.6, 21.7, 22.3),
-        strict=True,
-    )
-)
-"""Action -> figure of TCPFormer with 243 frames, from HSTGFormer (arXiv 2608.12187, table 5)."""
+PUBLISHED_P_MPJPE = (
+    30.1, 31.6, 31.4, 27.3, 33.5, 37.6, 29.4, 29.6, 41.1, 45.9, 34.4, 29.6, 30.6, 21.7, 22.3
+)  # fmt: skip
+"""TCPFormer, 243 frames, by `ACTIONS`, from HSTGFormer (arXiv 2608.12187, table 5)."""
+
+Clips = Int[np.ndarray, "n t"]
+Poses = Float[np.ndarray, "n t 17 3"]
 
 
 def evaluate_h36m_sh(
@@ -71,7 +61,7 @@ def evaluate_h36m_sh(
         clips = scored_clip_indices(length, model.config.frames, rng)
         # The released evaluation does not stretch the last video of the file.
         lost = video == last and length < model.config.frames
-        if source[:-CAMERA_SUFFIX] not in BLOCKED and not lost:
+        if not source.startswith(BLOCKED) and not lost:
             overwrite = ground_truth == "overwrite"
             pred, true = _predict_video(model, test, video, clips, flip=flip, overwrite=overwrite)
             scored.append(_score_video(test.actions[video], clips, pred, true, test.dataset.fps))
@@ -80,14 +70,8 @@ def evaluate_h36m_sh(
 
 
 def _predict_video(
-    model: Network,
-    test: ShTest,
-    video: int,
-    clips: Int[np.ndarray, "n t"],
-    *,
-    flip: bool,
-    overwrite: bool,
-) -> tuple[Float[np.ndarray, "n t 17 3"], Float[np.ndarray, "n t 17 3"]]:
+    model: Network, test: ShTest, video: int, clips: Clips, *, flip: bool, overwrite: bool
+) -> tuple[Poses, Poses]:
     """Return the prediction of the clips of a video, and the truth: millimetres, root-relative."""
     dataset, root = test.dataset, H36M_NOSE.root
     part, size = dataset.frames_of(video), dataset.size_of(video)
@@ -101,27 +85,22 @@ def _predict_video(
     return pred - pred[:, :, root, None], true - true[:, :, root, None]
 
 
-def _score_video(
-    action: str,
-    clips: Int[np.ndarray, "n t"],
-    pred: Float[np.ndarray, "n t 17 3"],
-    true: Float[np.ndarray, "n t 17 3"],
-    fps: float,
-) -> VideoScore:
+def _score_video(action: str, clips: Clips, pred: Poses, true: Poses, fps: float) -> VideoScore:
     # A frame that is in several places counts once, by the mean of its errors.
     weights = 1 / np.bincount(clips.ravel())[clips]
     # The released code leaves the last two frames of a clip at 0 and counts them.
-    released = np.pad(acceleration_error_released(pred, true), ((0, 0), (0, 2)))
+    released = np.pad(metrics.acceleration_error_released(pred, true), ((0, 0), (0, 2)))
     of_frames = {
-        "mpjpe": mpjpe(pred, true),
-        "n_mpjpe": n_mpjpe(pred[:, :, None], true[:, :, None])[..., 0],
-        "p_mpjpe": p_mpjpe(pred, true),
+        "mpjpe": metrics.mpjpe(pred, true),
+        "n_mpjpe": metrics.n_mpjpe(pred[:, :, None], true[:, :, None])[..., 0],
+        "p_mpjpe": metrics.p_mpjpe(pred, true),
         "acceleration_error_released": released,
     }
     means = {key: float(np.average(value, weights=weights)) for key, value in of_frames.items()}
-    means["mpjve"] = float(mpjve(pred, true, fps).mean())
-    means["acceleration_error"] = float(acceleration_error(pred, true, fps).mean())
-    joints = (joint_errors(pred, true) * weights[..., None]).sum(axis=(0, 1)) / weights.sum()
+    means["mpjve"] = float(metrics.mpjve(pred, true, fps).mean())
+    means["acceleration_error"] = float(metrics.acceleration_error(pred, true, fps).mean())
+    errors = metrics.joint_errors(pred, true)
+    joints = (errors * weights[..., None]).sum(axis=(0, 1)) / weights.sum()
     return VideoScore(action, len(np.unique(clips)), means, joints)
 
 
@@ -134,17 +113,16 @@ def _report(
     if ground_truth != "no":
         known = PUBLISHED_GROUND_TRUTH
     elif frames == max(PUBLISHED):
-        for action, row in tables["action"].items():
-            if action in PUBLISHED_P_MPJPE:
-                row["p_mpjpe_published"] = PUBLISHED_P_MPJPE[action]
+        for action, error in zip(ACTIONS, PUBLISHED_P_MPJPE, strict=True):
+            if action in tables["action"]:
+                tables["action"][action]["p_mpjpe_published"] = error
     center = (_CENTER_NOTE,) if lifts_center_only(model) else ()
-    own_first = sorted(known, key=lambda t: (t != frames, t))
     title = f"Human3.6M, {source[ground_truth]}, MotionBERT protocol, clips of {frames} frames"
     return Report(
         title=f"{title}, {'with' if flip else 'no'} flip averaging",
         scores=scores,
         tables=tables,
-        published={f"TCPFormer, {t} frames": known[t] for t in own_first},
+        published=first_published(known, frames),
         notes=(*_NOTES, *_INPUT_NOTES[ground_truth], *center),
     )
 
@@ -158,8 +136,6 @@ _NOTES = (
     "count as 0; the one in mm/s² leaves them out. Both, and MPJVE, look within clips only.",
     "N-MPJPE (one scale a frame), MPJVE and the error in mm/s² are not part of the protocol.",
 )
-
-
 _UNCLEAR = "The published figure does not say which of the two it is."
 _INPUT_NOTES: dict[GroundTruth, tuple[str, ...]] = {
     "no": (),

@@ -11,22 +11,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.io import savemat
 
-from ..analysis.metrics import (
-    AUC_MILLIMETRES,
-    acceleration_error_released,
-    auc,
-    joint_errors,
-    mpjpe,
-    n_mpjpe,
-    p_mpjpe,
-    pck,
-)
+from ..analysis import metrics
 from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
 from ..files import atomic_write
 from ..models import Network
 from ..skeleton import MPI_INF_3DHP
 from .predict import predict_centers, screen_input
-from .report import Report, Row
+from .report import Report, Row, first_published
 
 SCENES = {"green screen": ("TS1", "TS2"), "studio": ("TS3", "TS4"), "outdoor": ("TS5", "TS6")}
 CONVENTIONAL_WEIGHTS = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
@@ -82,21 +73,16 @@ def predict_3dhp(
 ) -> dict[str, Poses]:
     """Predict the valid frames of each sequence: millimetres, camera axes, the pelvis at 0.
 
-    Args:
-        model: As for `evaluate_3dhp`.
-        takes: The sequences, by name.
-        flip: As for `evaluate_3dhp`.
-        progress: As for `evaluate_3dhp`.
+    Arguments are as for `evaluate_3dhp`, with the sequences, by name, for its data.
     """
     total, done, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
+
+    def report(some: int) -> None:
+        progress(done + some, total)
+
     for name, take in takes.items():
         xyc = screen_input(take.xy, np.ones(take.xy.shape[:2]), take.size)
-        valid, before = np.flatnonzero(take.valid), done
-
-        def report(some: int, before: int = before) -> None:
-            progress(before + some, total)
-
-        mirror = MPI_INF_3DHP.mirror
+        valid, mirror = np.flatnonzero(take.valid), MPI_INF_3DHP.mirror
         poses = predict_centers(model, xyc, valid, mirror, flip=flip, progress=report)
         poses *= take.size[0] / 2
         poses[:, MPI_INF_3DHP.root] = 0
@@ -108,33 +94,28 @@ def predict_3dhp(
 def score_3dhp(
     predictions: Mapping[str, Poses], takes: Mapping[str, Take], *, frames: int, flip: bool
 ) -> Report:
-    """Score poses of the valid frames.
+    """Score poses of the valid frames, as `predict_3dhp` returns them.
 
-    Args:
-        predictions: Sequence -> millimetres, camera axes; the pelvis at 0.
-        takes: The sequences, by name.
-        frames: Frames of a clip; its published figures come first.
-        flip: Whether predictions were averaged with those of the mirror image, for the title.
+    Frames of a clip are for the title and the order of published figures, ``flip`` for the title.
     """
     scores = {name: _score_sequence(predictions[name], take) for name, take in takes.items()}
     rows = {name: _average([found]) for name, found in scores.items()}
     counts = {name: len(found["mpjpe"]) for name, found in scores.items()}
-    scenes = {
-        scene: [scores[name] for name in names if name in scores] for scene, names in SCENES.items()
-    }
+    scenes = {k: [scores[name] for name in names if name in scores] for k, names in SCENES.items()}
+    errors = [metrics.joint_errors(predictions[name], _truth(take)) for name, take in takes.items()]
+    means = zip(MPI_INF_3DHP.joints, np.concatenate(errors).mean(axis=0).tolist(), strict=True)
     tables = {
         "sequence": rows,
         "scene": {scene: _average(found) for scene, found in scenes.items() if found},
         "activity": _score_activities(scores, takes),
-        "joint": _score_joints(predictions, takes),
+        "joint": {joint: {"mpjpe": error} for joint, error in means},
         "average": average_sequences(rows, counts),
     }
-    own_first = sorted(PUBLISHED, key=lambda t: (t != frames, t))
     return Report(
         title=f"MPI-INF-3DHP, clips of {frames} frames, {'with' if flip else 'no'} flip averaging",
         scores=_average(list(scores.values())),
         tables={kind: table for kind, table in tables.items() if table},
-        published={f"TCPFormer, {t} frames": PUBLISHED[t] for t in own_first},
+        published=first_published(PUBLISHED, frames),
         notes=(*_NOTES, *_compare_weights(counts)),
     )
 
@@ -142,32 +123,22 @@ def score_3dhp(
 def average_sequences(per_sequence: Mapping[str, Row], frames: Mapping[str, int]) -> dict[str, Row]:
     """Average every score that all sequences have, in the three ways that publications use.
 
-    Args:
-        per_sequence: Sequence -> its scores.
-        frames: Sequence -> its valid frames.
-
-    Returns:
-        "frames pooled" as TCPFormer's code prints MPJPE, "conventional weights" as publications
-        print all three, and the "plain mean"; of the sequences that exist.
+    "frames pooled" as TCPFormer's code prints MPJPE, "conventional weights" as publications print
+    all three, and the "plain mean"; of the sequences that exist. ``frames`` are valid ones.
     """
     ways = {
         "frames pooled": frames,
         "conventional weights": CONVENTIONAL_WEIGHTS,
         "plain mean": dict.fromkeys(per_sequence, 1),
     }
-    shared = set.intersection(*(set(row) for row in per_sequence.values())) & _POOLED
-    return {
-        way: {
-            score: float(
-                np.average(
-                    [row[score] for row in per_sequence.values()],
-                    weights=[weights[name] for name in per_sequence],
-                )
-            )
-            for score in sorted(shared)
-        }
-        for way, weights in ways.items()
-    }
+    rows = list(per_sequence.values())
+    shared = sorted(_POOLED.intersection(*rows))
+    found = {}
+    for way, weights in ways.items():
+        share = [weights[name] for name in per_sequence]
+        means = (np.average([row[score] for row in rows], weights=share) for score in shared)
+        found[way] = dict(zip(shared, map(float, means), strict=True))
+    return found
 
 
 def save_predictions(predictions: Mapping[str, Poses], path: str | Path) -> None:
@@ -193,20 +164,21 @@ _NOTES = (
 def _score_sequence(pred: Poses, take: Take) -> Scores:
     true = _truth(take)
     found = {
-        "mpjpe": mpjpe(pred, true),
-        "n_mpjpe": n_mpjpe(pred, true),
-        "p_mpjpe": p_mpjpe(pred, true),
-        "pck": 100 * pck(pred, true, 150.0, COUNTED),
-        "auc": 100 * auc(pred, true, AUC_MILLIMETRES, COUNTED),
+        "mpjpe": metrics.mpjpe(pred, true),
+        "n_mpjpe": metrics.n_mpjpe(pred, true),
+        "p_mpjpe": metrics.p_mpjpe(pred, true),
+        "pck": 100 * metrics.pck(pred, true, 150.0, COUNTED),
+        "auc": 100 * metrics.auc(pred, true, metrics.AUC_MILLIMETRES, COUNTED),
     }
     at = np.flatnonzero(take.valid)
     in_a_row = at[2:] - at[:-2] == 2
     if in_a_row.any():
-        found["acceleration_error_released"] = acceleration_error_released(pred, true)[in_a_row]
+        change = metrics.acceleration_error_released(pred, true)
+        found["acceleration_error_released"] = change[in_a_row]
     return found
 
 
-def _truth(take: Take) -> Float[np.ndarray, "n 17 3"]:
+def _truth(take: Take) -> Poses:
     """Return the root-relative truth of the valid frames."""
     true = take.xyz[take.valid]
     return true - true[:, MPI_INF_3DHP.root, None]
@@ -214,12 +186,10 @@ def _truth(take: Take) -> Float[np.ndarray, "n 17 3"]:
 
 def _average(parts: list[Scores]) -> Row:
     """Return means over the frames of some sequences together."""
-    names = dict.fromkeys(name for part in parts for name in part)
-    row = {
-        name: float(np.concatenate([part[name] for part in parts if name in part]).mean())
-        for name in names
-    }
-    return {"frames": float(sum(len(part["mpjpe"]) for part in parts)), **row}
+    row = {"frames": float(sum(len(part["mpjpe"]) for part in parts))}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        row[name] = float(np.concatenate([part[name] for part in parts if name in part]).mean())
+    return row
 
 
 def _score_activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -> dict[str, Row]:
@@ -235,19 +205,10 @@ def _score_activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -
     }
 
 
-def _score_joints(predictions: Mapping[str, Poses], takes: Mapping[str, Take]) -> dict[str, Row]:
-    errors = np.concatenate(
-        [joint_errors(predictions[name], _truth(take)) for name, take in takes.items()]
-    )
-    means = zip(MPI_INF_3DHP.joints, errors.mean(axis=0), strict=True)
-    return {joint: {"mpjpe": float(error)} for joint, error in means}
-
-
 def _compare_weights(frames: Mapping[str, int]) -> list[str]:
     """Return notes on differences from the averages of publications."""
     notes = []
-    missing = sorted(CONVENTIONAL_WEIGHTS.keys() - frames.keys())
-    if missing:
+    if missing := sorted(CONVENTIONAL_WEIGHTS.keys() - frames.keys()):
         notes.append(f"{', '.join(missing)} missing: every average is over the other sequences.")
     other = [
         f"{name} has {count}, not {CONVENTIONAL_WEIGHTS[name]}"

@@ -1,12 +1,11 @@
 """The open benchmark: motion capture seen by fixed cameras, with exact and with noisy 2D."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..analysis.metrics import acceleration_error, auc, mpjpe, mpjve, n_mpjpe, p_mpjpe, pck
+from ..analysis import metrics
 from ..files import read_npz
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import coverage, joint_errors_and_sigma
@@ -54,22 +53,22 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     scores, errors = [], []
     for done, view in enumerate(views, start=1):
         motion, focal = _read_view(content, view, noisy, known_focal)
+        true = _read_truth(content, view)
         if postprocess is None:
             pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)
         else:
             lifted = lifter(motion, height=STANDARD_HEIGHT, focal=focal, postprocess=postprocess)
             pred = lifted.camera_xyz - lifted.camera_xyz[:, H36M.root, None]
             if lifted.sigma is not None:
-                errors.append(joint_errors_and_sigma(lifted, _read_truth(content, view)))
-        scores.append(_score_view(pred, content, view))
+                errors.append(joint_errors_and_sigma(lifted, true))
+        scores.append(_score_view(pred, true, motion.fps))
         progress(done, len(views))
     title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
     title += "" if known_focal else ", unknown focal length"
     title += "" if postprocess is None else f", post-processed ({postprocess.describe()})"
     title += "" if view_step == 1 else f", every {view_step}th view"
     activity = content["activity"][list(views)]
-    report = _report(title, scores, activity)
-    return _add_coverage(report, errors, activity, lifter.region_scale) if errors else report
+    return _report(title, scores, errors, activity, lifter.region_scale)
 
 
 def errors_and_sigma(
@@ -77,11 +76,7 @@ def errors_and_sigma(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return `joint_errors_and_sigma` of the post-processed motions of all views.
 
-    Args:
-        lifter: Weights that predict uncertainty.
-        data: As for `evaluate_open`.
-        noisy: As for `evaluate_open`.
-        view_step: As for `evaluate_open`.
+    Arguments are as for `evaluate_open`.
 
     Raises:
         ValueError: If the weights predict no uncertainty, or the file is not of this format.
@@ -112,61 +107,55 @@ def _read_truth(content: dict[str, np.ndarray], view: int) -> np.ndarray:
     return content["relative"][content["offsets"][view] : content["offsets"][view + 1]] * 1e-4
 
 
-def _score_view(
-    pred: np.ndarray, content: dict[str, np.ndarray], view: int
-) -> dict[str, np.ndarray]:
+def _score_view(pred: np.ndarray, true: np.ndarray, fps: float) -> dict[str, np.ndarray]:
     """Return every score of every frame of one view; differences have fewer frames."""
-    fps = float(content["fps"])
-    true = _read_truth(content, view)
     return {
-        "mpjpe": 1000 * mpjpe(pred, true),
-        "n_mpjpe": 1000 * n_mpjpe(pred, true),
-        "p_mpjpe": 1000 * p_mpjpe(pred, true),
-        "mpjve": 1000 * mpjve(pred, true, fps),
-        "acceleration_error": 1000 * acceleration_error(pred, true, fps),
-        "pck": 100 * pck(pred, true),
-        "auc": 100 * auc(pred, true),
+        "mpjpe": 1000 * metrics.mpjpe(pred, true),
+        "n_mpjpe": 1000 * metrics.n_mpjpe(pred, true),
+        "p_mpjpe": 1000 * metrics.p_mpjpe(pred, true),
+        "mpjve": 1000 * metrics.mpjve(pred, true, fps),
+        "acceleration_error": 1000 * metrics.acceleration_error(pred, true, fps),
+        "pck": 100 * metrics.pck(pred, true),
+        "auc": 100 * metrics.auc(pred, true),
     }
 
 
-def _add_coverage(
-    report: Report,
+def _report(
+    title: str,
+    scores: list[dict[str, np.ndarray]],
     errors: list[tuple[np.ndarray, np.ndarray]],
     activity: np.ndarray,
     region_scale: float,
 ) -> Report:
-    """Return the report with a table of how well sigma predicts the error."""
+    """Average over frames; errors with sigma, if there are any, give another table."""
 
-    def row(views: np.ndarray) -> Row:
-        error, sigma = (np.concatenate([errors[v][i] for v in views]) for i in (0, 1))
-        return coverage(error, sigma, region_scale)
-
-    rows = {str(name): row(np.flatnonzero(activity == name)) for name in np.unique(activity)}
-    return replace(
-        report,
-        scores=report.scores | row(np.arange(len(errors))),
-        tables=report.tables | {"uncertainty": rows},
-        notes=(
-            *report.notes,
-            "If sigma is calibrated, 68.3 % of the errors are within one sigma along each camera "
-            "axis, and 90 % within the region.",
-        ),
-    )
-
-
-def _report(title: str, scores: list[dict[str, np.ndarray]], activity: np.ndarray) -> Report:
-    def mean(views: np.ndarray) -> dict[str, float]:
+    def mean(views: np.ndarray) -> Row:
         row = {s: float(np.concatenate([scores[v][s] for v in views]).mean()) for s in SCORES}
         return {"frames": float(sum(len(scores[v]["mpjpe"]) for v in views)), **row}
 
+    def sigma(views: np.ndarray) -> Row:
+        error, sigma = (np.concatenate([errors[v][i] for v in views]) for i in (0, 1))
+        return coverage(error, sigma, region_scale)
+
+    whole = np.arange(len(scores))
     groups = {str(name): np.flatnonzero(activity == name) for name in np.unique(activity)}
-    return Report(
-        title,
-        mean(np.arange(len(scores))),
-        {"activity": {name: mean(views) for name, views in groups.items()}},
-        published={},
-        notes=(
-            "MPJPE assumes a height of 1.70 m; N-MPJPE has one best scale per view.",
-            "Mean over frames; every frame of a view counts.",
-        ),
+    total, tables, notes = (
+        mean(whole),
+        {"activity": {k: mean(v) for k, v in groups.items()}},
+        _NOTES,
     )
+    if errors:
+        total |= sigma(whole)
+        tables["uncertainty"] = {name: sigma(views) for name, views in groups.items()}
+        notes += (_SIGMA_NOTE,)
+    return Report(title, total, tables, published={}, notes=notes)
+
+
+_NOTES = (
+    "MPJPE assumes a height of 1.70 m; N-MPJPE has one best scale per view.",
+    "Mean over frames; every frame of a view counts.",
+)
+_SIGMA_NOTE = (
+    "If sigma is calibrated, 68.3 % of the errors are within one sigma along each camera axis, and "
+    "90 % within the region."
+)

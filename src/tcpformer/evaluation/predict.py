@@ -13,6 +13,8 @@ from ..models import Network, lifts_center_only
 WINDOWS_AT_ONCE = 256
 """Overlapping windows take several times the memory of their frames."""
 
+Video = Float[np.ndarray, "total j 3"]
+
 
 def screen_input(
     xy: Float[np.ndarray, "t j 2"], confidence: Float[np.ndarray, "t j"], size: tuple[int, int]
@@ -23,12 +25,7 @@ def screen_input(
 
 
 def predict_clips(
-    model: Network,
-    xyc: Float[np.ndarray, "total j 3"],
-    clips: Int[np.ndarray, "n t"],
-    mirror: Sequence[int],
-    *,
-    flip: bool,
+    model: Network, xyc: Video, clips: Int[np.ndarray, "n t"], mirror: Sequence[int], *, flip: bool
 ) -> Float[np.ndarray, "n t j 3"]:
     """Predict the frames of clips of one video.
 
@@ -48,7 +45,7 @@ def predict_clips(
 
 def predict_centers(
     model: Network,
-    xyc: Float[np.ndarray, "total j 3"],
+    xyc: Video,
     frames: Int[np.ndarray, " n"],
     mirror: Sequence[int],
     *,
@@ -57,13 +54,7 @@ def predict_centers(
 ) -> Float[np.ndarray, "n j 3"]:
     """Predict frames of one video, each as the center of its window; arguments as `predict_clips`.
 
-    Args:
-        model: Any network.
-        xyc: The video as network input.
-        frames: Frame numbers.
-        mirror: For each joint, the index of its left-right twin.
-        flip: Average with the prediction of the mirror image.
-        progress: Called with the number of frames done.
+    ``progress`` is called with the number of frames done.
     """
     windows = centered_window_indices(len(xyc), model.config.frames)[frames]
     poses = []

@@ -57,25 +57,20 @@ class Report:
         """Return everything as Markdown."""
         parts = [self.title]
         for kind, rows in self.tables.items():
-            ours = {**rows, "all": self.scores}
-            columns = [key for key in LABELS if any(key in row for row in rows.values())]
-            parts.append(_markdown(kind, ours, columns))
+            parts.append(_markdown(kind, rows | {"all": self.scores}, _columns(rows)))
         if self.published or not self.tables:
-            columns = [key for key in LABELS if key in self.scores]
-            parts.append(_markdown("system", {"this one": self.scores, **self.published}, columns))
+            ours = {"this one": self.scores}
+            parts.append(_markdown("system", ours | self.published, _columns(ours)))
         parts.append("\n".join(f"- {note}" for note in self.notes))
         return "\n\n".join(part for part in parts if part)
 
 
 def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Path]:
-    """Write report.json, a CSV per table and report.png into a folder.
+    """Write report.json, a CSV per table and report.png into a folder, and return their paths.
 
     Args:
         reports: Name -> report; the name of a single one is left out of keys and files.
         folder: Created if missing.
-
-    Returns:
-        The files written.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -83,7 +78,10 @@ def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Pat
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = [_write_picture(reports, folder / "report.png")]
-    content = {name: _as_json(report) for name, report in reports.items()}
+    content = {
+        name: {**report.scores, **{k: v for k, v in vars(report).items() if k != "scores"}}
+        for name, report in reports.items()
+    }
     with atomic_write(folder / "report.json") as beside:
         alone = next(iter(content.values())) if len(content) == 1 else content
         beside.write_text(json.dumps(alone, indent=1) + "\n")
@@ -91,9 +89,17 @@ def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Pat
     for name, report in reports.items():
         for kind, rows in report.tables.items():
             path = folder / (f"{kind}.csv" if len(reports) == 1 else f"{name}_{kind}.csv")
-            _write_csv(kind, {**rows, "all": report.scores}, path)
+            with atomic_write(path) as beside, beside.open("w", newline="") as stream:
+                all_rows = rows | {"all": report.scores}
+                writer = csv.DictWriter(stream, [kind, *_columns(all_rows)])
+                writer.writeheader()
+                writer.writerows({kind: row, **scores} for row, scores in all_rows.items())
             written.append(path)
     return written
+
+
+def _columns(rows: Mapping[str, Row]) -> list[str]:
+    return [key for key in LABELS if any(key in row for row in rows.values())]
 
 
 def _markdown(kind: str, rows: Mapping[str, Row], columns: list[str]) -> str:
@@ -107,22 +113,10 @@ def _markdown(kind: str, rows: Mapping[str, Row], columns: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _as_json(report: Report) -> dict[str, object]:
-    return {
-        **report.scores,
-        "title": report.title,
-        "tables": report.tables,
-        "published": report.published,
-        "notes": report.notes,
-    }
-
-
-def _write_csv(kind: str, rows: Mapping[str, Row], path: Path) -> None:
-    columns = [key for key in LABELS if any(key in row for row in rows.values())]
-    with atomic_write(path) as beside, beside.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [kind, *columns])
-        writer.writeheader()
-        writer.writerows({kind: name, **row} for name, row in rows.items())
+def first_published(figures: Mapping[int, Row], frames: int) -> dict[str, Row]:
+    """Return the figures of TCPFormer by length of clip, those of ``frames`` first."""
+    own_first = sorted(figures, key=lambda t: (t != frames, t))
+    return {f"TCPFormer, {t} frames": figures[t] for t in own_first}
 
 
 def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
@@ -136,15 +130,12 @@ def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
     for axes, (name, report) in zip(panels, reports.items(), strict=True):
         kind, rows = next(iter(report.tables.items()), ("system", {"this one": report.scores}))
         order = sorted(rows, key=lambda row: rows[row].get("mpjpe", 0.0))
+        ticks = range(len(order))
         for offset, key in ((0.2, "mpjpe"), (-0.2, "p_mpjpe")):
             if key in report.scores:
                 values = [rows[row].get(key, 0.0) for row in order]
-                axes.barh(
-                    [i + offset for i in range(len(order))], values, 0.4, label=LABELS[key][0]
-                )
-        axes.set(
-            yticks=range(len(order)), yticklabels=order, xlabel="mm", title=f"{name}, by {kind}"
-        )
+                axes.barh([i + offset for i in ticks], values, 0.4, label=LABELS[key][0])
+        axes.set(yticks=ticks, yticklabels=order, xlabel="mm", title=f"{name}, by {kind}")
         for who, row in report.published.items():
             if "mpjpe" in row:
                 axes.axvline(row["mpjpe"], color="grey", linestyle=":", label=f"{who}, published")

@@ -75,17 +75,14 @@ class Budget(Files):
 
 @dataclass(frozen=True)
 class Result:
-    """A table: for every network, the scores of every seed.
-
-    Attributes:
-        name: Name of the table and its files.
-        rows: Network -> one row of scores per seed.
-        about: Network -> further columns (parameters, published figures, time).
-    """
+    """A table: for every network, the scores of every seed."""
 
     name: str
+    """Of the table and its files."""
     rows: dict[str, list[dict[str, float]]]
+    """Network -> one row of scores per seed."""
     about: dict[str, dict[str, float]]
+    """Network -> further columns (parameters, published figures, time)."""
 
     def table(self) -> str:
         """Return mean and, after ±, standard deviation over the seeds, as Markdown."""
@@ -136,8 +133,6 @@ def ablate(
         name: A key of `variants.TABLES`.
         base: The size; each row changes its fields.
         out: Gets a folder for each network and seed; runs in it resume.
-        budget: What each network gets.
-        report: Called with a line for every run.
 
     Raises:
         ValueError: If there is no such table.
@@ -167,8 +162,6 @@ def compare(
     Args:
         systems: By name; the first sets the time.
         out: Gets a folder for each network and seed; runs in it resume.
-        budget: What each network gets.
-        report: Called with a line for every run.
     """
     by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}

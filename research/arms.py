@@ -151,19 +151,9 @@ def confidence_bias(model: nn.Module) -> None:
     model.__class__ = ConfidenceBiasNetwork
 
 
-def blind(model: nn.Module) -> None:
-    """Replace the network by `BlindNetwork`."""
-    model.__class__ = BlindNetwork
-
-
-def bare(model: nn.Module) -> None:
-    """Replace the network by `BareNetwork`."""
-    model.__class__ = BareNetwork
-
-
-def scaled(model: nn.Module) -> None:
-    """Replace the network by `ScaledNetwork`."""
-    model.__class__ = ScaledNetwork
+def becoming(kind: type[nn.Module]) -> Callable[[nn.Module], None]:
+    """Return a function that replaces the class of a network."""
+    return lambda model: setattr(model, "__class__", kind)
 
 
 @dataclass(frozen=True)
@@ -177,39 +167,31 @@ class Arm:
     around: Callable[[], Any] = ExitStack
 
 
+def _clips(about: str, frames: int, step: tuple[int, int], batch_size: int, **config: Any) -> Arm:
+    return Arm(about, {"frames": frames}, {"frame_step": step, "batch_size": batch_size, **config})
+
+
 PLAIN = {"balance_activities": False, "limb_swap_prob": 0.0, "tilt_prob": 0.0}
 ARMS = {
     "base": Arm("27 frames, 2 to 6 apart at 50 a second; 4 layers of width 192"),
     "placeless": Arm("no learned positions", dress=placeless),
     "rotary": Arm("rotary attention: how far apart frames are", {"rotary": True}),
-    "stature": Arm("output in any unit, metres from the stature", dress=scaled),
-    "bare": Arm("output not added to the flat pose", dress=bare),
+    "stature": Arm("output in any unit, metres from the stature", dress=becoming(ScaledNetwork)),
+    "bare": Arm("output not added to the flat pose", dress=becoming(BareNetwork)),
     "dense": Arm("27 frames in a row", config={"frame_step": (1, 1)}),
-    "nine": Arm(
-        "9 frames, 6 to 18 apart", {"frames": 9}, {"frame_step": (6, 18), "batch_size": 192}
-    ),
-    "five": Arm(
-        "5 frames, 11 to 33 apart", {"frames": 5}, {"frame_step": (11, 33), "batch_size": 346}
-    ),
-    "three": Arm(
-        "3 frames, 18 to 54 apart", {"frames": 3}, {"frame_step": (18, 54), "batch_size": 576}
-    ),
-    "long": Arm(
-        "81 frames, 1 or 2 apart", {"frames": 81}, {"frame_step": (1, 2), "batch_size": 21}
-    ),
+    "nine": _clips("9 frames, 6 to 18 apart", 9, (6, 18), 192),
+    "five": _clips("5 frames, 11 to 33 apart", 5, (11, 33), 346),
+    "three": _clips("3 frames, 18 to 54 apart", 3, (18, 54), 576),
+    "long": _clips("81 frames, 1 or 2 apart", 81, (1, 2), 21),
     "sparser": Arm("27 frames, 4 to 12 apart: four seconds", config={"frame_step": (4, 12)}),
     "longest": Arm("81 frames, 2 to 6 apart: six seconds", {"frames": 81}, {"batch_size": 21}),
     "box": Arm("each frame about its box, no virtual camera", around=by_box),
     "bias": Arm("confidence as attention's bias, no input", dress=confidence_bias),
-    "blind": Arm("no confidence", dress=blind),
+    "blind": Arm("no confidence", dress=becoming(BlindNetwork)),
     "wide": Arm("2 layers of width 272", {"layers": 2, "width": 272}),
     "deep": Arm("8 layers of width 136", {"layers": 8, "width": 136}),
     "plain": Arm("no grafts, no tilts, sequences by length alone", config=PLAIN),
-    "nine hot": Arm(
-        "9 frames, 6 to 18 apart; twice the rate",
-        {"frames": 9},
-        {"frame_step": (6, 18), "batch_size": 192, "lr": 4e-3},
-    ),
+    "nine hot": _clips("9 frames, 6 to 18 apart; twice the rate", 9, (6, 18), 192, lr=4e-3),
     "nine rotary": Arm(
         "9 frames, 6 to 18 apart; rotary attention",
         {"frames": 9, "rotary": True},

@@ -101,10 +101,7 @@ def contest(
     """Train each network for the same time, and score it on the open benchmark.
 
     Args:
-        systems: By name.
         out: Gets a folder for each network, with its runs and reports; runs in it resume.
-        rules: What is the same for all.
-        report: Called with a line for every network.
 
     Returns:
         The scores over all of the benchmark, a table each for exact and noisy 2D, as Markdown.

@@ -20,6 +20,8 @@ from tcpformer.models.hybrid import HybridTCPFormer
 from tcpformer.models.layers import LayerScale, Mlp, Residual, block
 from tcpformer.models.tcpformer import CrossAttention, ProxyAttention, ProxyBlock
 
+Pose = Float[Tensor, "b t j c"]
+Proxy = Float[Tensor, "b p j c"]
 Modules = Literal["none", "pum", "pum+pim", "all"]
 Init = Literal["gaussian", "uniform", "laplace"]
 Operator = Literal["attention", "mlp"]
@@ -48,15 +50,7 @@ class Config(hybrid.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choices = {
-            "modules": Modules,
-            "proxy_init": Init,
-            "pum": Operator,
-            "pim": Operator,
-            "mixing": Mixing,
-            "joints": Joints,
-        }
-        for name, known in choices.items():
+        for name, known in Config.__annotations__.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(
                     f"{name} must be one of {get_args(known)}, got {getattr(self, name)!r}."
@@ -128,9 +122,7 @@ class PlainBlock(nn.Module):
         if config.pim == "mlp":
             self.pim = TimeMlp(config, context_frames=proxy_frames, query_frames=frames)
 
-    def forward(
-        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"]
-    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+    def forward(self, x: Pose, proxy: Proxy) -> tuple[Pose, Proxy]:
         pose = self.norm_pose(x)
         proxy, _ = self.pum(proxy, query=self.norm_proxy(proxy), context=pose)
         x, _ = self.pim(x, query=pose, context=self.norm_proxy(proxy))
@@ -150,9 +142,7 @@ class JoinedBlock(nn.Module):
         self.self_attention = block(config.width, config.heads, "time")
         self.plain = block(config.width, config.heads, "time")
 
-    def forward(
-        self, x: Float[Tensor, "b t j c"], proxy: Float[Tensor, "b p j c"]
-    ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b p j c"]]:
+    def forward(self, x: Pose, proxy: Proxy) -> tuple[Pose, Proxy]:
         if self.pum is not None:
             proxy, _ = self.pum(proxy, query=self.norm_proxy(proxy), context=self.norm_pose(x))
         joined = self.self_attention(torch.cat([x, proxy], dim=1))

@@ -87,17 +87,12 @@ DEFAULT = CalibrationConfig()
 
 @dataclass(frozen=True)
 class Residuals:
-    """Errors of lifted motions and their predicted sigma, of the joints but the pelvis.
-
-    Attributes:
-        error: Metres, camera axes.
-        sigma: Predicted standard deviation, metres, camera axes.
-        unseen: Seconds from `seconds_unseen`; 0 where the person is seen.
-    """
+    """Errors and predicted sigma, metres along camera axes, of the joints but the pelvis."""
 
     error: Float[np.ndarray, "t j 3"]
     sigma: Float[np.ndarray, "t j 3"]
     unseen: Float[np.ndarray, " t"]
+    """Seconds from `seconds_unseen`; 0 where the person is seen."""
 
     def __getitem__(self, frames: slice | Int[np.ndarray, " n"] | Bool[np.ndarray, " t"]) -> Any:
         return Residuals(*(x[frames] for x in vars(self).values()))
@@ -124,7 +119,6 @@ def calibrate(
     Args:
         weights: Of a TCPFormer or PoseTransformer, trained on the split "train" of the same data.
         data: Motion capture with the splits "train" and "val".
-        config: How much data is drawn, and how the head is fitted.
         progress: Called with the parts of the work done, and their number.
 
     Returns:
@@ -158,7 +152,6 @@ def fit_head(
         model: The network, which stays as it is.
         mocap: People that it was trained on.
         frame_step: Frames of the capture from one frame of a clip to the next.
-        config: How much data is drawn, and how the head is fitted.
     """
     torch.manual_seed(config.seed)
     head = UncertaintyHead(model.head.in_features, len(H36M.joints))
@@ -261,7 +254,6 @@ def scale_head(
     Args:
         head: As fitted, with its `prior_std`.
         residuals: By kind, lifted with that head; of "gaps" the bridged frames count.
-        config: Bounds of the time constant, and the seed.
 
     Returns:
         The same, with the sigma that the head predicts from now on.
@@ -328,7 +320,6 @@ def fit_time_constant(
         residuals: Of the bridged frames; sigma as if every frame had been seen.
         prior_std: Per joint but the pelvis, metres, after a long time unseen.
         region_scale: Half-axes of the region, in sigma.
-        config: Bounds of the time constant.
     """
     bridged = residuals.bridged
 

@@ -9,25 +9,22 @@ from torch import Tensor, nn
 from ..models import inputs_of, supervised_outputs
 from .config import TrainConfig
 
+Pose = Float[Tensor, "b t j 3"]
+Loss = Float[Tensor, ""]
 
-def position_loss(
-    pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
-) -> Float[Tensor, ""]:
+
+def position_loss(pred: Pose, true: Pose) -> Loss:
     """Compute the mean distance of joints (MPJPE)."""
     return (pred - true).norm(dim=-1).mean()
 
 
-def scaled_position_loss(
-    pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
-) -> Float[Tensor, ""]:
+def scaled_position_loss(pred: Pose, true: Pose) -> Loss:
     """Compute MPJPE after the best scale of every frame (N-MPJPE, Rhodin et al., CVPR 2018)."""
     scale = (pred * true).sum(dim=(-2, -1)) / (pred * pred).sum(dim=(-2, -1)).clamp(min=1e-9)
     return position_loss(pred * scale[..., None, None], true)
 
 
-def velocity_loss(
-    pred: Float[Tensor, "b t j 3"], true: Float[Tensor, "b t j 3"]
-) -> Float[Tensor, ""]:
+def velocity_loss(pred: Pose, true: Pose) -> Loss:
     """Compute the mean distance of steps from frame to frame; 0 for a single frame."""
     if pred.shape[1] < 2:
         return pred.new_zeros(())
@@ -42,18 +39,10 @@ class Objective(nn.Module):
         self.network = network
         self.config = config
 
-    def forward(
-        self,
-        xyc: Float[Tensor, "b t j 3"],
-        flat: Float[Tensor, "b t j 3"],
-        true: Float[Tensor, "b t j 3"],
-    ) -> Float[Tensor, ""]:
+    def forward(self, xyc: Pose, flat: Pose, true: Pose) -> Loss:
         """Compute the loss of a batch; a network that lifts one frame lifts the center one.
 
-        Args:
-            xyc: Input of the network.
-            flat: Flat pose, to which the network's output is added.
-            true: 3D pose.
+        The network's output for ``xyc`` is added to the flat pose.
         """
         total = xyc.new_zeros(())
         for output in supervised_outputs(self.network, xyc[..., : inputs_of(self.network)]):

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .config import TrainConfig
 
+Params = list[nn.Parameter]
 MIN_CHANNELS = 32
 """Maps to or from fewer channels than this are left to AdamW."""
 _MOMENTUM = 0.95
@@ -92,9 +93,7 @@ class Muon(torch.optim.Optimizer):
                 update(params, [p.grad for p in params], group["lr"], group["weight_decay"])
         return loss
 
-    def _muon(
-        self, params: list[nn.Parameter], grads: list[Any], lr: float, weight_decay: float
-    ) -> None:
+    def _muon(self, params: Params, grads: list[Any], lr: float, weight_decay: float) -> None:
         """Update matrices of one shape together: a few large products beat many small ones."""
         gradients = torch.stack(grads)
         momenta = torch.stack(self._states(params, "momentum"))
@@ -105,9 +104,7 @@ class Muon(torch.optim.Optimizer):
             self.state[p]["momentum"] = momentum
             p.mul_(1 - lr * weight_decay).sub_(step, alpha=lr * size)
 
-    def _adamw(
-        self, params: list[nn.Parameter], grads: list[Any], lr: float, weight_decay: float
-    ) -> None:
+    def _adamw(self, params: Params, grads: list[Any], lr: float, weight_decay: float) -> None:
         means, squares, counts = (self._states(params, k) for k in ("mean", "square", "count"))
         adamw(
             list(params), grads, means, squares, [], counts, fused=True, amsgrad=False,
@@ -115,7 +112,7 @@ class Muon(torch.optim.Optimizer):
             maximize=False,
         )  # fmt: skip
 
-    def _states(self, params: list[nn.Parameter], name: str) -> list[Tensor]:
+    def _states(self, params: Params, name: str) -> list[Tensor]:
         """Return the state of every parameter, which starts at 0."""
         for p in params:
             if name not in self.state[p]:

@@ -87,10 +87,8 @@ def train(  # noqa: PLR0913 - the callbacks are keyword-only
     ``config.batch_size`` clips for each of them.
 
     Args:
-        config: What to do.
         data: What ``config.data`` names: a file or a folder.
         out: Run folder with checkpoint, weights, log and curves; resumes if it has a checkpoint.
-        hardware: How to do it.
         build: Returns the network before the first step.
         report: Called with each row of the log.
         progress: Called with the steps done and the steps in total.

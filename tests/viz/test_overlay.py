@@ -90,7 +90,7 @@ def test_draw_2d_does_not_depend_on_the_crop(
     xy[:, H36M.index["LWrist"]] = [3.0, 60.0]
     person = replace(person, xy=xy)
     drawn = draw_2d(grey, person, 0)
-    whole = "tcpformer.viz.overlay.crop_around"
+    whole = "tcpformer.viz.figure.crop_around"
     monkeypatch.setattr(whole, lambda image, *discs: (image, np.zeros(2)))
     np.testing.assert_array_equal(drawn, draw_2d(grey, person, 0))
     assert (drawn != grey).any()

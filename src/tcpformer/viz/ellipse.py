@@ -7,15 +7,12 @@ from jaxtyping import Float, UInt8
 from ..analysis.metrics import nearest_rotation
 from .figure import SUBPIXEL, Colour, alpha_blend, crop_around, to_fixed_point
 
+Joints = Float[np.ndarray, "j 3"]
 _OPACITY = 70  # of 255; low, so that the ellipses do not hide bodies
 _EDGE = 3  # pixels over which an ellipse fades out
 
 
-def rotate_to_world(
-    sigma: Float[np.ndarray, "j 3"],
-    camera: Float[np.ndarray, "j 3"],
-    world: Float[np.ndarray, "j 3"],
-) -> Float[np.ndarray, "j 3 3"]:
+def rotate_to_world(sigma: Joints, camera: Joints, world: Joints) -> Float[np.ndarray, "j 3 3"]:
     """Return covariances in world axes, from sigma in camera axes and one pose in both frames.
 
     The rotation is the least-squares one between the poses (Kabsch, 1976).
@@ -30,9 +27,7 @@ def project_half_axes(
 ) -> tuple[Float[np.ndarray, "j 2"], Float[np.ndarray, " j"]]:
     """Return half-axes in metres (the longer last) and angle in degrees of the projected ellipses.
 
-    Args:
-        covariance: In the world.
-        rotation: World to eye: x right, y down.
+    The covariance is in the world; the rotation leads from there to the eye (x right, y down).
     """
     flat = np.einsum("xa,jab,yb->jxy", rotation[:2], covariance, rotation[:2])
     squares, axes = np.linalg.eigh(flat)

@@ -1,7 +1,6 @@
 """How a figure looks in the image and in space: colours (RGB), thickness, the stroke of a bone.
 
-Left is blue, right is orange, the midline is neutral: a pair that people with any of the common
-colour blindnesses can distinguish.
+Left is blue and right orange, which people with any of the common colour blindnesses distinguish.
 """
 
 import math
@@ -13,33 +12,23 @@ from jaxtyping import Float, Int32, UInt8
 from ..skeleton import Skeleton
 
 Colour = tuple[float, float, float]
+Disc = tuple[float, float, float]
 
 LEFT: Colour = (36.0, 124.0, 204.0)
 RIGHT: Colour = (238.0, 126.0, 30.0)
 MIDLINE: Colour = (92.0, 98.0, 112.0)
 PEOPLE: tuple[Colour, ...] = (
-    (0.0, 158.0, 115.0),
-    (190.0, 60.0, 150.0),
-    (224.0, 196.0, 40.0),
-    (120.0, 80.0, 60.0),
-    (120.0, 200.0, 200.0),
-    (60.0, 60.0, 60.0),
-)
+    (0.0, 158.0, 115.0), (190.0, 60.0, 150.0), (224.0, 196.0, 40.0),
+    (120.0, 80.0, 60.0), (120.0, 200.0, 200.0), (60.0, 60.0, 60.0),
+)  # fmt: skip
 """By number of the person; none is near the two colours of the sides."""
 SUBPIXEL = 4  # bits: OpenCV then takes coordinates in 1/16 pixels, and motion does not jitter
 _MAX_PIXEL = 2.0**14  # OpenCV's integers overflow beyond twice that
 
 _RADIUS = {  # metres, by joint without its side
-    "Hip": 0.060,
-    "Spine": 0.062,
-    "Thorax": 0.056,
-    "Neck": 0.042,
-    "Knee": 0.046,
-    "Ankle": 0.034,
-    "Shoulder": 0.046,
-    "Elbow": 0.037,
-    "Wrist": 0.028,
-}
+    "Hip": 0.060, "Spine": 0.062, "Thorax": 0.056, "Neck": 0.042, "Knee": 0.046, "Ankle": 0.034,
+    "Shoulder": 0.046, "Elbow": 0.037, "Wrist": 0.028,
+}  # fmt: skip
 _OTHER_RADIUS = 0.030
 
 
@@ -92,15 +81,9 @@ def crop_around(
     centers: Float[np.ndarray, "n 2"],
     radius: Float[np.ndarray, " n"],
 ) -> tuple[UInt8[np.ndarray, "high wide *channels"], Float[np.ndarray, "2"]]:
-    """Return the part of an image around some discs, and the pixel of its upper left corner.
+    """Return the part of an image around one or more discs, and (x, y) of its upper left corner.
 
-    Args:
-        image: The part is a view of it: what is written there is written into the image.
-        centers: Of the discs, in pixels; at least one.
-        radius: Of each disc.
-
-    Returns:
-        The part, empty if no disc is in the image, and (x, y) of its corner.
+    The part is a view into the image, empty if no disc is in it; all in pixels.
     """
     edge = np.array(image.shape[1::-1])
     low = np.floor((centers - radius[:, None]).min(axis=0) - 1).clip(0, edge).astype(int)
@@ -137,9 +120,7 @@ def to_fixed_point(pixels: Float[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*s
     return np.round(pixels * (1 << SUBPIXEL)).astype(np.int32)
 
 
-def _outer_tangents(
-    first: tuple[float, float, float], last: tuple[float, float, float]
-) -> list[tuple[float, float]]:
+def _outer_tangents(first: Disc, last: Disc) -> list[tuple[float, float]]:
     """Return where both outer tangents touch two discs (x, y, radius); [] if one holds the other.
 
     Plain numbers: an image has a hundred strokes, and arrays of two numbers take ten times as long.
@@ -151,11 +132,7 @@ def _outer_tangents(
     # Both are touched in the direction n of unit length with n · (b - a) = ar - br.
     x, y, cosine = (bx - ax) / length, (by - ay) / length, (ar - br) / length
     sine = math.sqrt(1 - cosine**2)
-    one = (x * cosine - y * sine, y * cosine + x * sine)
-    other = (x * cosine + y * sine, y * cosine - x * sine)
-    return [
-        (ax + ar * one[0], ay + ar * one[1]),
-        (bx + br * one[0], by + br * one[1]),
-        (bx + br * other[0], by + br * other[1]),
-        (ax + ar * other[0], ay + ar * other[1]),
-    ]
+    u, v = x * cosine - y * sine, y * cosine + x * sine
+    p, q = x * cosine + y * sine, y * cosine - x * sine
+    one = [(ax + ar * u, ay + ar * v), (bx + br * u, by + br * v)]
+    return [*one, (bx + br * p, by + br * q), (ax + ar * p, ay + ar * q)]

@@ -1,7 +1,6 @@
 """The video with the joints drawn in, and beside it the figures in space from another side.
 
-People are matched to the video by frame index. Frames of a motion beyond the end of the video are
-not drawn; a motion shorter than the video is not drawn after its end.
+People are matched to the video by frame index; what either has beyond the other is not drawn.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,24 +14,14 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..io.video import Frame, Video, write_video
 from ..motion import Motion3D
+from . import figure
 from .ellipse import rotate_to_world
-from .figure import (
-    MIDLINE,
-    SUBPIXEL,
-    Colour,
-    alpha_blend,
-    bone_colours,
-    crop_around,
-    draw_capsule,
-    joint_radii,
-    mix,
-    person_colour,
-    to_fixed_point,
-)
 from .scene import Figure, View, draw_scene
 
-_MIDLINE: Colour = (236.0, 238.0, 242.0)
-_RIM: Colour = (22.0, 24.0, 30.0)
+Image = UInt8[np.ndarray, "h w 3"]
+
+_MIDLINE = (236.0, 238.0, 242.0)
+_RIM = (22.0, 24.0, 30.0)
 _STROKE = 0.42  # radius of a stroke over the image, in radii of the body: the body shows beside it
 
 
@@ -82,11 +71,7 @@ def write_overlay(
 
 
 def check_video_size(video: Video, size: tuple[int, int]) -> None:
-    """Check that joints of an image of ``size`` can be drawn into a video.
-
-    Raises:
-        ValueError: If its images are of another size.
-    """
+    """Raise ValueError if the images of a video are of another size than joints come from."""
     if tuple(size) != video.size:
         raise ValueError(
             f"expected joints of an image of {video.size}, the size of {video.path}, got "
@@ -94,9 +79,7 @@ def check_video_size(video: Video, size: tuple[int, int]) -> None:
         )
 
 
-def draw_2d(
-    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, midline: Colour = _MIDLINE
-) -> UInt8[np.ndarray, "h w 3"]:
+def draw_2d(image: Image, person: Motion3D, index: int, midline: figure.Colour = _MIDLINE) -> Image:
     """Return the image with one person's joints of one frame drawn in; the image is not changed.
 
     A bone is as faint as the less certain of its ends. Frames that are not valid, and joints
@@ -105,13 +88,13 @@ def draw_2d(
     if index >= len(person) or not person.valid[index]:
         return image
     xy, confidence = person.xy[index], person.confidence[index]
-    radii = _STROKE * joint_radii(person.skeleton) * _pixels_per_metre(person, index)
-    colours = bone_colours(person.skeleton, midline)
+    radii = _STROKE * figure.joint_radii(person.skeleton) * _pixels_per_metre(person, index)
+    colours = figure.bone_colours(person.skeleton, midline)
     known = np.isfinite(xy).all(axis=1)
     result = image.copy()
     if not known.any():
         return result
-    region, corner = crop_around(result, xy[known], 1.35 * radii[known] + 1)
+    region, corner = figure.crop_around(result, xy[known], 1.35 * radii[known] + 1)
     if not region.size:
         return result
     strokes, opacity, xy = region.copy(), np.zeros(region.shape[:2], np.uint8), xy - corner
@@ -121,16 +104,14 @@ def draw_2d(
             continue
         colour, outer = colours[bone[1]], radii[bone] + np.maximum(0.35 * radii[bone], 1.0)
         alpha = float(np.clip(0.15 + 1.5 * (certain - 0.1), 0.15, 1.0))
-        draw_capsule(opacity, xy[bone], outer, round(255 * alpha))
-        draw_capsule(strokes, xy[bone], outer, mix(colour, _RIM, 0.8))
-        draw_capsule(strokes, xy[bone], radii[bone], colour)
-    alpha_blend(region, strokes, opacity)
+        figure.draw_capsule(opacity, xy[bone], outer, round(255 * alpha))
+        figure.draw_capsule(strokes, xy[bone], outer, figure.mix(colour, _RIM, 0.8))
+        figure.draw_capsule(strokes, xy[bone], radii[bone], colour)
+    figure.alpha_blend(region, strokes, opacity)
     return result
 
 
-def draw_number(
-    image: UInt8[np.ndarray, "h w 3"], person: Motion3D, index: int, number: int
-) -> None:
+def draw_number(image: Image, person: Motion3D, index: int, number: int) -> None:
     """Draw a person's number above the head, into the image itself."""
     if index >= len(person) or not person.valid[index]:
         return
@@ -138,9 +119,11 @@ def draw_number(
     xy = person.xy[index]
     x = float(np.clip(xy[:, 0].mean(), size, max(image.shape[1] - size, size)))
     y = float(np.clip(xy[:, 1].min() - 3 * size, 1.5 * size, image.shape[0] - size))
-    px, py, rim, disc = to_fixed_point(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
-    cv2.circle(image, (px, py), rim, _RIM, -1, cv2.LINE_AA, SUBPIXEL)
-    cv2.circle(image, (px, py), disc, person_colour(number), -1, cv2.LINE_AA, SUBPIXEL)
+    px, py, rim, disc = figure.to_fixed_point(np.array([x, y, 1.3 * size, 1.1 * size])).tolist()
+    cv2.circle(image, (px, py), rim, _RIM, -1, cv2.LINE_AA, figure.SUBPIXEL)
+    cv2.circle(
+        image, (px, py), disc, figure.person_colour(number), -1, cv2.LINE_AA, figure.SUBPIXEL
+    )
     font, scale, thickness = cv2.FONT_HERSHEY_SIMPLEX, size / 16, max(1, round(size / 7))
     (width, height), _ = cv2.getTextSize(str(number), font, scale, thickness)
     origin = (round(x - width / 2), round(y + height / 2))
@@ -154,19 +137,17 @@ def figures_in_frame(people: Mapping[int, Motion3D], index: int) -> list[Figure]
     for number, person in people.items():
         valid = person.valid
         if index < len(person) and (alone or (valid[: index + 1].any() and valid[index:].any())):
-            colour = MIDLINE if alone else person_colour(number)
+            colour = figure.MIDLINE if alone else figure.person_colour(number)
             xyz, covariance = person.xyz[index], None
             if person.sigma is not None:
                 covariance = rotate_to_world(person.sigma[index], person.camera_xyz[index], xyz)
-            ghost = not bool(person.valid[index])
-            result.append(Figure(xyz, person.skeleton, ghost, colour, covariance))
+            result.append(Figure(xyz, person.skeleton, not valid[index], colour, covariance))
     return result
 
 
 def _pixels_per_metre(person: Motion3D, index: int) -> float:
     """Return the scale of a person in the image, within bounds that keep strokes readable."""
-    depth = float(person.camera_xyz[index, person.skeleton.root, 2])
-    longer = max(person.size)
+    depth, longer = float(person.camera_xyz[index, person.skeleton.root, 2]), max(person.size)
     return float(np.clip(person.focal / max(depth, 0.1), 0.045 * longer, 0.35 * longer))
 
 
@@ -179,7 +160,7 @@ def _render(
     """Yield the frames of the overlay."""
     targets, radii = _solve_view_path(list(people.values()), video.fps, config)
     scale = min(1.0, config.max_height / max(video.size[1], 1))
-    width, height = round(video.size[0] * scale), round(video.size[1] * scale)
+    width, height = (round(side * scale) for side in video.size)
     panel = (min(width, height), height)
     for frame in video.frames():
         image = _draw_people(frame.image, people, frame.index)
@@ -196,20 +177,17 @@ def _render(
             progress(frame.index + 1, max(video.length, frame.index + 1))
 
 
-def _draw_people(
-    image: UInt8[np.ndarray, "h w 3"], people: Mapping[int, Motion3D], index: int
-) -> UInt8[np.ndarray, "h w 3"]:
+def _draw_people(image: Image, people: Mapping[int, Motion3D], index: int) -> Image:
     """Return the image with all people drawn in: the nearest on top, numbered if several."""
-    if len(people) < 2:
-        for person in people.values():
-            image = draw_2d(image, person, index)
-        return image
-    present = [i for i, person in people.items() if index < len(person)]
+    present = {i: person for i, person in people.items() if index < len(person)}
     for i in sorted(present, key=lambda i: -people[i].camera_xyz[index, :, 2].mean()):
-        image = draw_2d(image, people[i], index, person_colour(i))
-    image = image.copy()
-    for i in present:
-        draw_number(image, people[i], index, i)
+        image = draw_2d(
+            image, people[i], index, figure.person_colour(i) if len(people) > 1 else _MIDLINE
+        )
+    if len(people) > 1:
+        image = image.copy()
+        for i, person in present.items():
+            draw_number(image, person, index, i)
     return image
 
 

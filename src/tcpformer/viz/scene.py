@@ -1,7 +1,6 @@
 """Figures in space from any side: on a floor with a grid, with their shadows.
 
 World frame: x right, y away from the recording camera, z up, floor at z = 0; metres.
-Axis legend: ``j`` joints.
 """
 
 from collections.abc import Sequence
@@ -12,27 +11,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..skeleton import H36M, Skeleton
+from . import figure
 from .ellipse import draw_ellipses, project_half_axes
-from .figure import (
-    MIDLINE,
-    SUBPIXEL,
-    Colour,
-    alpha_blend,
-    bone_colours,
-    crop_around,
-    draw_capsule,
-    joint_radii,
-    mix,
-    to_fixed_point,
-)
 
-SKY: Colour = (246.0, 246.0, 244.0)
-_FLOOR: Colour = (224.0, 225.0, 227.0)
-_GRID: Colour = (186.0, 189.0, 196.0)
-_SHADOW: Colour = (150.0, 153.0, 160.0)
-_GHOST: Colour = (186.0, 189.0, 194.0)
-_WHITE: Colour = (255.0, 255.0, 255.0)
-_BLACK: Colour = (0.0, 0.0, 0.0)
+SKY = (246.0, 246.0, 244.0)
+_FLOOR = (224.0, 225.0, 227.0)
+_GRID = (186.0, 189.0, 196.0)
+_SHADOW = (150.0, 153.0, 160.0)
+_GHOST = (186.0, 189.0, 194.0)
+_WHITE = (255.0, 255.0, 255.0)
+_BLACK = (0.0, 0.0, 0.0)
 _NEAR = 0.05  # metres in front of the eye; nothing nearer is drawn
 
 
@@ -71,15 +59,10 @@ STYLE = SceneStyle()
 
 @dataclass(frozen=True)
 class View:
-    """Position of the eye: it looks at ``target`` and has a ball of ``radius`` around it in view.
+    """Eye that looks at ``target`` and has a ball of ``radius`` around it in view: metres, degrees.
 
-    Attributes:
-        target: Point in the world, metres.
-        radius: Radius of the ball, metres.
-        azimuth: Degrees around the target, from the position of the recording camera towards that
-            camera's right.
-        elevation: Degrees above the horizon.
-        field_of_view: Degrees; a long lens distorts little, yet nearer limbs look larger.
+    The azimuth is that from the position of the recording camera towards that camera's right, the
+    elevation that above the horizon.
     """
 
     target: tuple[float, float, float]
@@ -87,6 +70,7 @@ class View:
     azimuth: float = 35.0
     elevation: float = 13.0
     field_of_view: float = 28.0
+    """A long lens distorts little, yet nearer limbs look larger."""
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -117,21 +101,16 @@ class View:
 
 @dataclass(frozen=True)
 class Figure:
-    """A person in one frame.
-
-    Attributes:
-        xyz: Joints in the world, metres.
-        skeleton: Names and order of the joints.
-        ghost: Draw it grey: the frame was bridged, not observed.
-        colour: Of the trunk and the head; distinguishes several people.
-        covariance: Of each joint, in the world; drawn as an ellipse of one sigma if given.
-    """
+    """A person in one frame: joints in the world, metres."""
 
     xyz: Float[np.ndarray, "j 3"]
     skeleton: Skeleton = H36M
     ghost: bool = False
-    colour: Colour = MIDLINE
+    """Draw it grey: the frame was bridged, not observed."""
+    colour: figure.Colour = figure.MIDLINE
+    """Of the trunk and the head; distinguishes several people."""
     covariance: Float[np.ndarray, "j 3 3"] | None = None
+    """Of each joint, in the world; drawn as an ellipse of one sigma."""
 
 
 def draw_scene(
@@ -140,9 +119,9 @@ def draw_scene(
     """Draw figures on one floor; ``size`` is (width, height), the result RGB."""
     image = _draw_floor(view, size, style)
     _draw_shadows(image, figures, view, style)
-    for figure in figures:
-        _draw_uncertainty(image, figure, view)
-    _draw_bones(image, [b for figure in figures for b in _bones(figure, view, size, style)], style)
+    for person in figures:
+        _draw_uncertainty(image, person, view)
+    _draw_bones(image, [b for person in figures for b in _bones(person, view, size, style)], style)
     return image
 
 
@@ -154,24 +133,24 @@ class _Bone:
     ends: np.ndarray
     radius: np.ndarray
     outline: np.ndarray
-    colour: Colour
+    colour: figure.Colour
 
     def draw(self, image: np.ndarray, corner: np.ndarray, factor: int) -> None:
         """Draw it into part of an image, enlarged; ``corner`` is where the part begins."""
         ends, radius = factor * (self.ends - corner), factor * self.radius
-        draw_capsule(image, ends, factor * self.outline, SKY)
+        figure.draw_capsule(image, ends, factor * self.outline, SKY)
         # Three layers, each smaller and nearer to the light at the upper left: a round limb.
         light = -0.3 * np.array([0.7, 1.0]) * radius.mean()
         for size, tint, share in ((1.0, _BLACK, 0.22), (0.8, _BLACK, 0.0), (0.42, _WHITE, 0.22)):
             shifted = ends + (1 - size) * light
-            draw_capsule(image, shifted, radius * size, mix(self.colour, tint, share))
+            figure.draw_capsule(image, shifted, radius * size, figure.mix(self.colour, tint, share))
 
 
-def _bones(figure: Figure, view: View, size: tuple[int, int], style: SceneStyle) -> list[_Bone]:
-    skeleton = figure.skeleton
-    pixels, scale = view.project(figure.xyz, size)
+def _bones(person: Figure, view: View, size: tuple[int, int], style: SceneStyle) -> list[_Bone]:
+    skeleton = person.skeleton
+    pixels, scale = view.project(person.xyz, size)
     at_target = view.project(np.array(view.target), size)[1]
-    colours, radii = bone_colours(skeleton, figure.colour), joint_radii(skeleton)
+    colours, radii = figure.bone_colours(skeleton, person.colour), figure.joint_radii(skeleton)
     result = []
     for parent, child in skeleton.bones:
         ends, near = pixels[[parent, child]], scale[[parent, child]]
@@ -182,7 +161,7 @@ def _bones(figure: Figure, view: View, size: tuple[int, int], style: SceneStyle)
             ends = ends[0] + np.array(style.skull)[:, None] * (ends[1] - ends[0])
             radius = np.array(style.skull_radius)
         haze = float(np.clip(2.5 * (1 - near.mean() / at_target), 0, 0.5))
-        colour = mix(_GHOST if figure.ghost else colours[child], SKY, haze)
+        colour = figure.mix(_GHOST if person.ghost else colours[child], SKY, haze)
         mean, radius = float(near.mean()), radius * near
         result.append(_Bone(mean, ends, radius, radius + style.outline * mean, colour))
     return result
@@ -192,11 +171,8 @@ def _draw_bones(image: np.ndarray, bones: Sequence[_Bone], style: SceneStyle) ->
     """Draw bones into the image itself, the nearest last."""
     if not bones:
         return
-    region, corner = crop_around(
-        image,
-        np.concatenate([bone.ends for bone in bones]),
-        np.concatenate([bone.outline for bone in bones]),
-    )
+    ends, outlines = (np.concatenate([getattr(b, k) for b in bones]) for k in ("ends", "outline"))
+    region, corner = figure.crop_around(image, ends, outlines)
     if not region.size:
         return
     factor = style.supersampling
@@ -206,15 +182,13 @@ def _draw_bones(image: np.ndarray, bones: Sequence[_Bone], style: SceneStyle) ->
     region[:] = cv2.resize(large, region.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
-def _draw_uncertainty(image: np.ndarray, figure: Figure, view: View) -> None:
-    if figure.covariance is None:
-        return
-    pixels, scale = view.project(figure.xyz, image.shape[1::-1])
-    axes, angle = project_half_axes(figure.covariance, view.rotation)
-    colours = bone_colours(figure.skeleton, figure.colour)
-    if figure.ghost:
-        colours = [_SHADOW] * len(colours)
-    draw_ellipses(image, pixels, axes * scale[:, None], angle, colours)
+def _draw_uncertainty(image: np.ndarray, person: Figure, view: View) -> None:
+    if person.covariance is not None:
+        pixels, scale = view.project(person.xyz, image.shape[1::-1])
+        axes, angle = project_half_axes(person.covariance, view.rotation)
+        colours = figure.bone_colours(person.skeleton, person.colour)
+        colours = [_SHADOW] * len(colours) if person.ghost else colours
+        draw_ellipses(image, pixels, axes * scale[:, None], angle, colours)
 
 
 def _draw_floor(view: View, size: tuple[int, int], style: SceneStyle) -> UInt8[np.ndarray, "h w 3"]:
@@ -229,8 +203,9 @@ def _draw_floor(view: View, size: tuple[int, int], style: SceneStyle) -> UInt8[n
     rings, scales = view.project(middle + shares[:, None, None] * radius * ring, coarse)
     for share, pixels, scale in zip(shares.tolist(), rings, scales, strict=True):
         if scale.min() > 0:
-            colour = mix(_FLOOR, SKY, share**2)
-            cv2.fillPoly(fade, [to_fixed_point(pixels)], colour, cv2.LINE_AA, SUBPIXEL)
+            colour = figure.mix(_FLOOR, SKY, share**2)
+            disc = [figure.to_fixed_point(pixels)]
+            cv2.fillPoly(fade, disc, colour, cv2.LINE_AA, figure.SUBPIXEL)
     image = cv2.resize(fade, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     cell = style.grid_cell * max(1, round(view.radius / 2))
     pieces = _grid_pieces(middle, radius, cell, style.grid_piece)
@@ -239,21 +214,18 @@ def _draw_floor(view: View, size: tuple[int, int], style: SceneStyle) -> UInt8[n
     shade = np.where(scale.min(axis=1) > 0, np.floor(distance * style.grid_shades), -1)
     for step in range(style.grid_shades):
         share = (step + 0.5) / style.grid_shades
-        colour = mix(_GRID, mix(_FLOOR, SKY, share**2), share)
-        lines = list(to_fixed_point(pixels[shade == step]))
-        cv2.polylines(image, lines, False, colour, 1, cv2.LINE_AA, SUBPIXEL)
+        colour = figure.mix(_GRID, figure.mix(_FLOOR, SKY, share**2), share)
+        lines = list(figure.to_fixed_point(pixels[shade == step]))
+        cv2.polylines(image, lines, False, colour, 1, cv2.LINE_AA, figure.SUBPIXEL)
     return image
 
 
-def _grid_pieces(
-    middle: np.ndarray, radius: float, cell: float, length: float
-) -> Float[np.ndarray, "n 2 3"]:
-    """Return short pieces of the lines of a square grid, within a radius of the middle."""
+def _grid_pieces(middle: np.ndarray, radius: float, cell: float, length: float) -> np.ndarray:
+    """Return short pieces (n 2 3) of the lines of a square grid, within a radius of the middle."""
 
     def multiples(center: float, step: float) -> np.ndarray:
-        return step * np.arange(
-            np.ceil((center - radius) / step), np.floor((center + radius) / step) + 1
-        )
+        first, last = np.ceil((center - radius) / step), np.floor((center + radius) / step)
+        return step * np.arange(first, last + 1)
 
     result = []
     for along, across in ((0, 1), (1, 0)):
@@ -272,16 +244,16 @@ def _draw_shadows(
     """Darken the floor under each figure, softly; the higher a limb, the less."""
     size = image.shape[1::-1]
     mask = np.zeros(image.shape[:2], np.uint8)
-    for figure in figures:
-        height = np.maximum(figure.xyz[:, 2:], 0)
-        flat = np.hstack([figure.xyz[:, :2] + np.array(style.shadow_shift) * height, 0 * height])
+    for person in figures:
+        height = np.maximum(person.xyz[:, 2:], 0)
+        flat = np.hstack([person.xyz[:, :2] + np.array(style.shadow_shift) * height, 0 * height])
         pixels, scale = view.project(flat, size)
-        radius = style.shadow_scale * joint_radii(figure.skeleton) * scale
+        radius = style.shadow_scale * figure.joint_radii(person.skeleton) * scale
         # The darkest last, so that none brightens a foot on the floor.
-        bones = sorted(figure.skeleton.bones, key=lambda bone: -height[list(bone)].sum())
+        bones = sorted(person.skeleton.bones, key=lambda bone: -height[list(bone)].sum())
         for ends in map(list, bones):
             if scale[ends].min() > 0:
                 opacity = int(255 * np.exp(-style.shadow_decay * height[ends].mean()))
-                draw_capsule(mask, pixels[ends], radius[ends], opacity)
+                figure.draw_capsule(mask, pixels[ends], radius[ends], opacity)
     blur = max(3, round(0.012 * min(size))) | 1
-    alpha_blend(image, _SHADOW, mask, blur=(blur, blur // 2 | 1))
+    figure.alpha_blend(image, _SHADOW, mask, blur=(blur, blur // 2 | 1))

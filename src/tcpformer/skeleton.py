@@ -15,17 +15,12 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A set of joints in a fixed order.
-
-    Attributes:
-        name: Its name in messages and files.
-        joints: Joint names, in the order of axis ``j`` of every array.
-        parents: For each joint the index of its parent, -1 for the root.
-    """
+    """A set of joints in a fixed order, that of axis ``j`` of every array."""
 
     name: str
     joints: tuple[str, ...]
     parents: tuple[int, ...]
+    """For each joint the index of its parent, -1 for the root."""
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -147,6 +142,7 @@ _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
 _MIDDLE = {"LHip": 0.25, "RHip": 0.25, "LShoulder": 0.25, "RShoulder": 0.25}
 _EARS_TO_SHOULDERS = {"LEar": 0.4, "REar": 0.4, "LShoulder": 0.1, "RShoulder": 0.1}
 _ABOVE_EARS = {"LEar": 0.7, "REar": 0.7, "LShoulder": -0.2, "RShoulder": -0.2}
+_MID_TRUNK = {"Hip": 0.5, "Neck": 0.5}
 _TRUNK = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Thorax": _MID_SHOULDER}
 _FROM_EARS = {**_TRUNK, "Neck": _EARS_TO_SHOULDERS, "Head": _ABOVE_EARS}
 _MID_EYES = {"LEye": 0.5, "REye": 0.5}
@@ -155,13 +151,9 @@ _FROM_EYES = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Neck": _MID_SHOULDER, "Head": 
 RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     ("coco", "h36m"): _FROM_EARS,
     ("blazepose", "h36m"): _FROM_EARS,
-    ("halpe26", "h36m"): {
-        "Spine": {"Hip": 0.5, "Neck": 0.5},
-        "Thorax": {"Neck": 1.0},
-        "Neck": _EARS_TO_SHOULDERS,
-    },
+    ("halpe26", "h36m"): {"Spine": _MID_TRUNK, "Thorax": {"Neck": 1.0}, "Neck": _EARS_TO_SHOULDERS},
     ("body25", "h36m"): {
-        "Spine": {"Hip": 0.5, "Neck": 0.5},
+        "Spine": _MID_TRUNK,
         "Thorax": {"Neck": 1.0},
         "Neck": _EARS_TO_SHOULDERS,
         "Head": _ABOVE_EARS,
@@ -173,8 +165,8 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     },
     ("coco", "h36m-nose"): _FROM_EYES,
     ("blazepose", "h36m-nose"): _FROM_EYES,
-    ("halpe26", "h36m-nose"): {"Spine": {"Hip": 0.5, "Neck": 0.5}},
-    ("body25", "h36m-nose"): {"Spine": {"Hip": 0.5, "Neck": 0.5}, "Head": _MID_EYES},
+    ("halpe26", "h36m-nose"): {"Spine": _MID_TRUNK},
+    ("body25", "h36m-nose"): {"Spine": _MID_TRUNK, "Head": _MID_EYES},
     ("h36m", "h36m-nose"): {"Neck": {"Thorax": 1.0}, "Nose": {"Neck": 1.0}},
     ("h36m-nose", "h36m"): {"Thorax": {"Neck": 1.0}, "Neck": {"Nose": 1.0}},
     ("h36m", "mpi-inf-3dhp"): {
@@ -234,11 +226,7 @@ def _recipe(source: Skeleton, target: Skeleton) -> dict[str, dict[str, float]]:
 
 
 def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
-    """Return the known skeleton that a list of joint names describes.
-
-    Returns:
-        The largest known skeleton whose joints are all in ``names``, and the index in ``names`` of
-        each of its joints.
+    """Return the largest known skeleton whose joints are all in ``names``, and where they are.
 
     Raises:
         ValueError: If a name is unknown or given twice, or no known skeleton is complete.
@@ -268,9 +256,7 @@ def identify(names: Sequence[str]) -> tuple[Skeleton, tuple[int, ...]]:
 def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, tuple[int, ...]]:
     """Return the skeleton of some joints, and the index of each of its joints among them.
 
-    Args:
-        names: Names of the joints; None if the source has none and the count decides.
-        count: Number of joints.
+    Where the source has no ``names``, the count decides.
 
     Raises:
         ValueError: If the joints make up no known skeleton.
@@ -293,14 +279,10 @@ def canonical(name: str) -> str:
 
 
 _ALIASES = {
-    "Pelvis": "Hip",
-    "MidHip": "Hip",
-    "CHip": "Hip",
-    "Root": "Hip",
+    **dict.fromkeys(("Pelvis", "MidHip", "CHip", "Root"), "Hip"),
     "Belly": "Spine",
     "TopOfHead": "HeadTop",
 }
-
 
 STANDARD_HEIGHT = 1.70
 """Metres. An image does not show a person's height: weights are trained on people of this height,

@@ -78,11 +78,7 @@ def _find_reader(path: Path) -> Reader:
 
 
 def save(motion: Motion3D, path: str | Path) -> None:
-    """Write a motion; the suffix of the path selects the format.
-
-    Args:
-        motion: The motion.
-        path: The file: ".npz" keeps everything, ".bvh" is for animation software.
+    """Write a motion by suffix: ".npz" keeps everything, ".bvh" is for animation software.
 
     Raises:
         ValueError: If the suffix is none of these.

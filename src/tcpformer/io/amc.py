@@ -43,11 +43,6 @@ def read_acclaim(asf: str | Path, amc: str | Path, fps: float = AMC_FPS) -> Capt
     the names of the bones that end there; the first is "root". Limits are not enforced: captured
     motion exceeds them at times.
 
-    Args:
-        asf: File of the skeleton.
-        amc: File of the motion.
-        fps: Frames per second.
-
     Raises:
         ValueError: If a file is not well-formed, or the two do not belong together.
     """
@@ -63,7 +58,11 @@ def read_acclaim(asf: str | Path, amc: str | Path, fps: float = AMC_FPS) -> Capt
     local = [_local_rotations(b, v, figure.degrees) for b, v in zip(bones, values, strict=True)]
     world = compose_rotations(figure.parents, np.stack(local, axis=1))
     offsets = np.einsum("tnxy,ny->tnx", world, np.stack([bone.offset for bone in bones]))
-    offsets[:, 0] = bones[0].offset + _translations(bones[0], values[0])
+    start = offsets[:, 0] = bones[0].offset + 0.0  # not -0.0
+    for channel, moved in zip(bones[0].channels, values[0].T, strict=True):
+        if channel[0] == "t":
+            axis = "xyz".index(channel[1])
+            offsets[:, 0, axis] = start[axis] + moved
     names = tuple(bone.name for bone in bones)
     xyz = sum_offsets(figure.parents, offsets) / figure.scale
     return Capture(names, figure.parents, xyz, world, fps)
@@ -110,7 +109,7 @@ def _parse_blocks(lines: Lines) -> list[dict[str, list[str]]]:
 
 
 def _parse_root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
-    """Return the root as a bone from the origin of the world to the start of the skeleton."""
+    """Return the root as a bone from the world's origin to the start of the skeleton."""
     axes = _rotation(entry["axis"][0], _numbers(entry["orientation"]), degrees)
     channels = tuple(word.lower() for word in entry["order"])
     return _Bone("root", _numbers(entry["position"]), axes, channels)
@@ -129,9 +128,7 @@ def _numbers(words: Sequence[str]) -> Float[np.ndarray, "3"]:
     return np.array([float(word) for word in words]).reshape(3)
 
 
-def _rotation(
-    order: str, angles: Float[np.ndarray, "*t axes"], degrees: bool
-) -> Float[np.ndarray, "*t 3 3"]:
+def _rotation(order: str, angles: np.ndarray, degrees: bool) -> Float[np.ndarray, "*t 3 3"]:
     """Return rotations about fixed axes, in the order named."""
     return Rotation.from_euler(order.lower(), angles, degrees=degrees).as_matrix()
 
@@ -166,12 +163,3 @@ def _local_rotations(
     order = "".join(bone.channels[i][1] for i in which)
     turn = _rotation(order, values[:, which], degrees) if which else np.eye(3)
     return np.broadcast_to(bone.axes @ turn @ bone.axes.T, (len(values), 3, 3))
-
-
-def _translations(root: _Bone, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
-    """Return how the root moves."""
-    moved = np.zeros((len(values), 3))
-    for i, channel in enumerate(root.channels):
-        if channel[0] == "t":
-            moved[:, "xyz".index(channel[1])] = values[:, i]
-    return moved

@@ -23,6 +23,10 @@ from ..skeleton import H36M, Skeleton
 from .capture import Capture, compose_rotations, sum_offsets
 from .rig import Rig, fit_rig
 
+Vectors = Float[np.ndarray, "t 3"]
+Rotations = Float[np.ndarray, "t 3 3"]
+Positions = Float[np.ndarray, "*batch 3"]
+
 AXES = "XYZ"
 EULER_ORDER = "ZXY"
 EULER_ORDERS: dict[str, str] = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
@@ -33,8 +37,7 @@ FRAMES_AT_ONCE = 10_000
 INTEGER_FPS_TOLERANCE = 1e-4
 """Frame times are often cut short (0.033333): a rate this near to a whole number is that number."""
 END_SITES = {
-    "RAnkle": (0.0, -0.15, 0.35),
-    "LAnkle": (0.0, -0.15, 0.35),
+    **dict.fromkeys(("RAnkle", "LAnkle"), (0.0, -0.15, 0.35)),
     "Head": (0.0, 0.3, 0.0),
     "LWrist": (0.35, 0.0, 0.0),
     "RWrist": (-0.35, 0.0, 0.0),
@@ -52,11 +55,7 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
     network's bones vary. Software in centimetres needs a scale of 100 at import.
 
     A BVH file has one frame time. If ``motion.times`` are uneven, they are resampled at the usual
-    rate, so that a second in the file is a second in the video.
-
-    Args:
-        motion: Any motion of the skeleton "h36m"; bridged frames are written like all others.
-        path: The file.
+    rate, so that a second in the file is a second in the video. Bridged frames are written, too.
 
     Raises:
         ValueError: If the motion has another skeleton, or no frames.
@@ -85,12 +84,12 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
             np.savetxt(file, rows, fmt="%.5f")
 
 
-def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+def to_y_up(xyz: Positions) -> Positions:
     """Convert (x right, y away from the camera, z up) to (x right, y up, z to the camera)."""
     return np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
 
 
-def from_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+def from_y_up(xyz: Positions) -> Positions:
     """Undo `to_y_up`."""
     return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], axis=-1)
 
@@ -98,21 +97,18 @@ def from_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3
 def _joint_lines(rig: Rig, skeleton: Skeleton, joint: int, indent: str) -> Iterator[str]:
     name, is_root = skeleton.joints[joint], joint == skeleton.root
     rotations = " ".join(f"{axis}rotation" for axis in EULER_ORDERS.get(name, EULER_ORDER))
-    yield f"{indent}{'ROOT' if is_root else 'JOINT'} {name}"
-    yield f"{indent}{{"
+    channels = "6 Xposition Yposition Zposition" if is_root else "3"
     inner = indent + "  "
+    yield from (f"{indent}{'ROOT' if is_root else 'JOINT'} {name}", f"{indent}{{")
     yield f"{inner}OFFSET {_numbers(rig.offsets[joint])}"
-    if is_root:
-        yield f"{inner}CHANNELS 6 Xposition Yposition Zposition {rotations}"
-    else:
-        yield f"{inner}CHANNELS 3 {rotations}"
+    yield f"{inner}CHANNELS {channels} {rotations}"
     children = [child for parent, child in skeleton.bones if parent == joint]
     for child in children:
         yield from _joint_lines(rig, skeleton, child, inner)
     if not children:
         end = np.linalg.norm(rig.offsets[joint]) * np.array(END_SITES[name])
-        yield from (f"{inner}End Site", f"{inner}{{", f"{inner}  OFFSET {_numbers(end)}")
-        yield f"{inner}}}"
+        offset = f"{inner}  OFFSET {_numbers(end)}"
+        yield from (f"{inner}End Site", f"{inner}{{", offset, f"{inner}}}")
     yield f"{indent}}}"
 
 
@@ -141,7 +137,7 @@ def _depth_first(skeleton: Skeleton, joint: int) -> Iterator[int]:
             yield from _depth_first(skeleton, child)
 
 
-def to_euler(rotations: Float[np.ndarray, "t 3 3"], order: str) -> Float[np.ndarray, "t 3"]:
+def to_euler(rotations: Rotations, order: str) -> Vectors:
     """Return the angles of rotations about moving axes, in radians, in an order of three axes.
 
     The last angle is found first and undone before the first one is read, so that the three give
@@ -177,8 +173,6 @@ def unwrap_euler(
 
 @dataclass
 class _Joint:
-    """A joint of the HIERARCHY."""
-
     name: str
     parent: int
     offset: list[float] = field(default_factory=list)
@@ -250,14 +244,12 @@ def _read_frames(words: list[str], channels: int) -> tuple[Float[np.ndarray, "t 
         )
     if not (seconds > 0 and np.isfinite(values).all()):
         raise ValueError("numbers must be finite and the frame time positive")
-    fps = 1 / seconds
-    whole = float(round(fps))
-    if abs(fps - whole) < INTEGER_FPS_TOLERANCE * fps:
-        fps = whole
-    return values.reshape(count, channels), fps
+    fps, whole = 1 / seconds, float(round(1 / seconds))
+    near = abs(fps - whole) < INTEGER_FPS_TOLERANCE * fps
+    return values.reshape(count, channels), whole if near else fps
 
 
-def _local_rotations(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3 3"]:
+def _local_rotations(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Rotations:
     """Return rotations about the joint's axes, in the order of its channels."""
     rotation = np.broadcast_to(np.eye(3), (len(values), 3, 3))
     for i, (axis, kind) in enumerate(map(_parse_channel, joint.channels)):
@@ -267,7 +259,7 @@ def _local_rotations(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Float[n
     return rotation
 
 
-def _local_offsets(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t 3"]:
+def _local_offsets(joint: _Joint, values: Float[np.ndarray, "t c"]) -> Vectors:
     """Return the joint's position relative to its parent."""
     offset = np.tile(np.array(joint.offset).reshape(3), (len(values), 1))
     for i, (axis, kind) in enumerate(map(_parse_channel, joint.channels)):

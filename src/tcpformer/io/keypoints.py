@@ -32,17 +32,12 @@ _JOINT_NAMES = {joint for skeleton in KNOWN for joint in skeleton.joints}
 
 @dataclass(frozen=True)
 class RateAndSize:
-    """Frame rate and image size of the video behind a keypoint file, which may not hold them.
-
-    Attributes:
-        fps: Frames per second as the user gives it; must agree with the file.
-        size: Image (width, height) in pixels as the user gives it; must agree with the file.
-        fallback: Rate and size where neither the file nor the user has them, as of a video.
-    """
+    """Rate and size (width, height) as the user gives them; those of the file must agree."""
 
     fps: float | None = None
     size: tuple[int, int] | None = None
     fallback: tuple[float, tuple[int, int]] | None = None
+    """Rate and size where neither the file nor the user has them, as of a video."""
 
     def resolve(self, path: Path, fps: Any, size: Any) -> tuple[float, tuple[int, int]]:
         """Return rate and size: the file's (None if it has none), the user's, or the fallback.
@@ -91,21 +86,15 @@ class PersonKeypoints(NamedTuple):
 
 @dataclass(frozen=True)
 class KeypointRecord:
-    """Content of a keypoint file.
-
-    Attributes:
-        frames: For each frame, the people in it, with all joints of the file.
-        names: Names of the joints; None if the file has none.
-        fps: Frames per second, unchecked; None if the file has none.
-        size: Width and height, unchecked; None if the file has none.
-        times: Seconds of each frame; by default even.
-    """
+    """Content of a keypoint file, unchecked; None for what it does not have."""
 
     frames: list[list[PersonKeypoints]]
+    """For each frame, the people in it, with all joints of the file."""
     names: Sequence[str] | None = None
     fps: Any = None
     size: Any = None
     times: Sequence[float] = field(default_factory=list)
+    """Seconds of each frame; by default even."""
 
     def detections(self, path: Path, given: RateAndSize) -> Detections:
         """Return the known joints of all people; raise ValueError if there are none."""

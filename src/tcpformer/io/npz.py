@@ -35,7 +35,6 @@ def load_keypoints(
     ``focal_source``, in words. The joints must make up one of the known skeletons.
 
     Args:
-        path: The file.
         fps: Frames per second, instead of those in the file.
         size: Image (width, height) in pixels, instead of that in the file.
 
@@ -141,11 +140,7 @@ def load_motion(path: str | Path) -> Motion3D:
 
 
 def _provenance(path: str | Path, data: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return the provenance in a file of this version or an older one.
-
-    Raises:
-        ValueError: If the text is not a JSON object of texts.
-    """
+    """Return the provenance in a file of this version or an older one."""
     if "provenance" not in data:
         old = {new: str(data[key]) for key, new in _LEGACY.items() if key in data}
         return {key: text for key, text in old.items() if text}

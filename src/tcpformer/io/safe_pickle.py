@@ -34,10 +34,8 @@ Stream = IO[bytes] | BufferedIOBase
 def read_pickle(path: str | Path, *, spill: str | Path | None = None) -> Any:
     """Read a pickle of any protocol, written by Python 2 or 3.
 
-    Args:
-        path: The file.
-        spill: A folder; if given, large arrays of protocol 3 or later are written there as the
-            file is read, and returned memory-mapped. It must outlive them.
+    If a folder ``spill`` is given, large arrays of protocol 3 or later are written there as the
+    file is read, and returned memory-mapped. It must outlive them.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -49,10 +47,7 @@ def read_pickle(path: str | Path, *, spill: str | Path | None = None) -> Any:
 
 
 def read_pickled_npz(path: str | Path, key: str) -> Any:
-    """Read one entry of an npz file; objects in it as by `read_pickle`.
-
-    Returns:
-        The array, or the object in an array of a single one, as `np.savez` writes a dict.
+    """Return an array of an npz file; its object if it holds one, as `np.savez` writes a dict.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -95,12 +90,6 @@ def _dtype(name: str, *_flags: object) -> np.dtype[Any]:
     if not re.fullmatch(r"b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[SU]\d{1,6}|O8?", name):
         raise ValueError(f"arrays of dtype {name!r} are not read")
     return np.dtype(name)
-
-
-def _apply_byte_order(dtype: np.dtype[Any], state: tuple[Any, ...]) -> np.dtype[Any]:
-    """Apply the state of a dtype, which adds the byte order to its name."""
-    order = state[1]
-    return dtype.newbyteorder(order) if order in ("<", ">") else dtype
 
 
 def _array(shape: tuple[int, ...], dtype: np.dtype[Any], raw: Any, order: Any = "C") -> np.ndarray:
@@ -188,7 +177,8 @@ class _Unpickler(pickle._Unpickler):
             _, shape, dtype, fortran, raw = state
             new = _array(shape, dtype, raw, "F" if fortran else "C")
         elif isinstance(old, np.dtype):
-            new = _apply_byte_order(old, state)
+            # A dtype's name lacks the byte order.
+            new = old.newbyteorder(state[1]) if state[1] in ("<", ">") else old
         else:
             raise ValueError(f"it gives a state to a {type(old).__name__}, which is refused")
         self.stack[-1] = new

@@ -36,13 +36,7 @@ _QUALITY = {"crf": "23", "preset": "superfast"}
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a video.
-
-    Attributes:
-        index: Number of the frame in the video, from 0.
-        time: Seconds since the first frame.
-        image: RGB, upright.
-    """
+    """A frame: its number from 0, its seconds since the first one, and its upright RGB image."""
 
     index: int
     time: float
@@ -51,23 +45,18 @@ class Frame:
 
 @dataclass(frozen=True)
 class Video:
-    """A readable video file; frames are decoded when they are read.
-
-    Attributes:
-        path: The file.
-        fps: Mean frames per second; intervals may vary.
-        size: Width and height in pixels of the upright image. Pixels count as square.
-        length: Number of frames according to the container; may differ from those decoded.
-        focal: Focal length in pixels, from the 35 mm equivalent in the metadata: its share of
-            36 mm, times the longer side. None without it. Stabilization may crop and so lengthen
-            it.
-    """
+    """A readable video file; frames are decoded when they are read."""
 
     path: Path
     fps: float
+    """Mean frames per second; intervals may vary."""
     size: tuple[int, int]
+    """Width and height in pixels of the upright image. Pixels count as square."""
     length: int
+    """Number of frames according to the container; may differ from those decoded."""
     focal: float | None = None
+    """Focal length in pixels, if the metadata has the 35 mm equivalent: its share of 36 mm, times
+    the longer side. Stabilization may crop and so lengthen it."""
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
         """Decode from the start; yield every n-th frame with its true index and time.
@@ -87,8 +76,7 @@ class Video:
     def _read(self, every: int) -> Generator[Frame, None, None]:
         start, time = None, -1.0
         for index, decoded in enumerate(_decode(self.path)):
-            if start is None and decoded.time is not None:
-                start = decoded.time
+            start = decoded.time if start is None else start
             time = _next_time(decoded.time, start, time, self.fps)
             if index % every == 0:
                 yield Frame(index, time, self._upright(decoded, index))
@@ -137,9 +125,8 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
     left, and an older one is unchanged.
 
     Args:
-        path: The file; its suffix selects the container: .mp4, .m4v, .mov or .mkv.
-        frames: Images of one size with increasing times; another thread takes them one by one, a
-            few ahead of the encoder.
+        path: Its suffix selects the container: .mp4, .m4v, .mov or .mkv.
+        frames: Images of one size with increasing times; another thread takes them one by one.
         fps: Mean frames per second, a hint to players.
 
     Raises:
@@ -284,8 +271,6 @@ def _to_yuv(frame: Frame) -> av.video.frame.VideoFrame:
     result = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709
     )
-    result.pts, result.time_base = (
-        round(frame.time * _TICKS_PER_SECOND),
-        Fraction(1, _TICKS_PER_SECOND),
-    )
+    result.pts = round(frame.time * _TICKS_PER_SECOND)
+    result.time_base = Fraction(1, _TICKS_PER_SECOND)
     return result

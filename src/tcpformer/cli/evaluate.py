@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -76,20 +76,16 @@ def evaluate(
         "--view-step": view_step != 1,
         "--precision": precision != "float32",
     }
-    _check_options(
-        dataset, [option for option, given in open_options.items() if given], ground_truth
-    )
+    _check_options(dataset, [name for name, given in open_options.items() if given], ground_truth)
     if out is not None:
         make_writable(out)
-    loaded = load_weights(
-        weights, heads=heads, frames=frames, strides=strides, device=pick_device(device)
-    )
+    device = pick_device(device)
+    loaded = load_weights(weights, heads=heads, frames=frames, strides=strides, device=device)
     network = f"{loaded.name}, {loaded.model.config}"
     print(f"{dataset}: {network}\n")
     if dataset == "open":
-        lifter = Lifter(
-            loaded, flip=flip, checkpoint_protocol=checkpoint_protocol, precision=precision
-        )
+        how = {"checkpoint_protocol": checkpoint_protocol, "precision": precision}
+        lifter = Lifter(loaded, flip=flip, **how)
         reports = _evaluate_open(lifter, data, known_focal, postprocess, view_step)
     else:
         reports = {dataset: _evaluate_published(dataset, loaded, data, flip, ground_truth)}
@@ -99,21 +95,16 @@ def evaluate(
     if out is not None:
         from ..evaluation.report import write_reports
 
-        for path in write_reports(reports, out):
-            print(path)
+        print(*write_reports(reports, out), sep="\n")
 
 
 def _check_options(dataset: Dataset, open_options: list[str], ground_truth: str) -> None:
-    """Refuse options that a protocol does not have, instead of ignoring them.
-
-    Raises:
-        ValueError: If there are any.
-    """
-    foreign = [] if dataset == "open" else list(open_options)
+    """Raise ValueError for options that a protocol does not have, instead of ignoring them."""
+    foreign = [] if dataset == "open" else open_options
     if ground_truth != "no" and dataset in ("open", "3dhp"):
-        foreign.append("--ground-truth")
+        foreign = [*foreign, "--ground-truth"]
     if ground_truth == "overwrite" and dataset == "h36m-cpn":
-        foreign.append("--ground-truth overwrite")
+        foreign = [*foreign, "--ground-truth overwrite"]
     if foreign:
         raise ValueError(f"{dataset} has no {', '.join(foreign)}; leave it out.")
 
@@ -125,28 +116,20 @@ def _evaluate_open(
     from ..evaluation.open_benchmark import evaluate_open
     from ..lifting.lifter import DEFAULT_POSTPROCESS
 
-    how = {
-        "known_focal": known_focal,
-        "view_step": view_step,
-        "postprocess": DEFAULT_POSTPROCESS if postprocess else None,
-    }
+    config = DEFAULT_POSTPROCESS if postprocess else None
+    how = {"known_focal": known_focal, "view_step": view_step, "postprocess": config}
     reports = {}
     for name in ("clean", "noisy"):
-        with progress_bar(name, "view") as progress:
-            reports[name] = evaluate_open(
-                lifter, data, noisy=name == "noisy", progress=progress, **how
-            )
+        with progress_bar(name, "view") as shown:
+            noisy = name == "noisy"
+            reports[name] = evaluate_open(lifter, data, noisy=noisy, progress=shown, **how)
     return reports
 
 
 def _evaluate_published(
     dataset: str, loaded: "Weights", data: Path, flip: bool, ground_truth: str
 ) -> "Report":
-    """Evaluate a data set of the field.
-
-    Raises:
-        ValueError: If the weights state that they expect other input.
-    """
+    """Evaluate a data set of the field; ValueError if the weights expect other input."""
     from ..models.checkpoint import RELEASED
 
     expected, stated = RELEASED[EXPECTED[dataset]], loaded.spec
@@ -156,26 +139,21 @@ def _evaluate_published(
             "other weights."
         )
     with progress_bar(dataset, "clip") as progress:
-        if dataset == "h36m-sh":
-            from ..evaluation.h36m_sh import evaluate_h36m_sh
+        how: dict[str, Any] = {"flip": flip, "progress": progress}
+        if dataset == "3dhp":
+            from ..evaluation.mpi_inf_3dhp import evaluate_3dhp as score
+        elif dataset == "h36m-sh":
+            from ..evaluation.h36m_sh import evaluate_h36m_sh as score
 
-            how = {"flip": flip, "ground_truth": ground_truth, "progress": progress}
-            return evaluate_h36m_sh(loaded.model, data, **how)
-        if dataset == "h36m-cpn":
-            from ..evaluation.h36m_cpn import evaluate_h36m_cpn
+            how["ground_truth"] = ground_truth
+        else:
+            from ..evaluation.h36m_cpn import evaluate_h36m_cpn as score
 
-            exact = ground_truth != "no"
-            return evaluate_h36m_cpn(
-                loaded.model, data, flip=flip, ground_truth=exact, progress=progress
-            )
-        from ..evaluation.mpi_inf_3dhp import evaluate_3dhp
-
-        return evaluate_3dhp(loaded.model, data, flip=flip, progress=progress)
+            how["ground_truth"] = ground_truth != "no"
+        return score(loaded.model, data, **how)
 
 
-def _terms(convention: "WeightsSpec") -> str:
+def _terms(spec: "WeightsSpec") -> str:
     """Return what weights and a protocol must have in common."""
-    return (
-        f"{convention.skeleton} joints, normalization {convention.normalization!r}, answers in "
-        f"{'metres' if convention.unit == 'metres' else 'half image widths'}"
-    )
+    unit = "metres" if spec.unit == "metres" else "half image widths"
+    return f"{spec.skeleton} joints, normalization {spec.normalization!r}, answers in {unit}"

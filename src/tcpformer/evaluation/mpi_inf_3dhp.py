@@ -71,10 +71,7 @@ def predict_3dhp(
     flip: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Poses]:
-    """Predict the valid frames of each sequence: millimetres, camera axes, the pelvis at 0.
-
-    Arguments are as for `evaluate_3dhp`, with the sequences, by name, for its data.
-    """
+    """Predict the valid frames of sequences by name: millimetres, camera axes, the pelvis at 0."""
     total, done, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
 
     def report(some: int) -> None:
@@ -94,10 +91,7 @@ def predict_3dhp(
 def score_3dhp(
     predictions: Mapping[str, Poses], takes: Mapping[str, Take], *, frames: int, flip: bool
 ) -> Report:
-    """Score poses of the valid frames, as `predict_3dhp` returns them.
-
-    Frames of a clip are for the title and the order of published figures, ``flip`` for the title.
-    """
+    """Score poses of the valid frames; ``frames`` (of a clip) and ``flip`` are for the title."""
     scores = {name: _score_sequence(predictions[name], take) for name, take in takes.items()}
     rows = {name: _average([found]) for name, found in scores.items()}
     counts = {name: len(found["mpjpe"]) for name, found in scores.items()}
@@ -197,12 +191,11 @@ def _score_activities(scores: Mapping[str, Scores], takes: Mapping[str, Take]) -
     numbers = [take.activity[take.valid] for take in takes.values() if take.activity is not None]
     if len(numbers) < len(takes):
         return {}
-    number = np.concatenate(numbers)
+    number, rows = np.concatenate(numbers), {}
     pooled = {s: np.concatenate([found[s] for found in scores.values()]) for s in sorted(_POOLED)}
-    return {
-        str(which): _average([{s: pooled[s][number == which] for s in pooled}])
-        for which in np.unique(number)
-    }
+    for which in np.unique(number):
+        rows[str(which)] = _average([{s: x[number == which] for s, x in pooled.items()}])
+    return rows
 
 
 def _compare_weights(frames: Mapping[str, int]) -> list[str]:
@@ -210,11 +203,7 @@ def _compare_weights(frames: Mapping[str, int]) -> list[str]:
     notes = []
     if missing := sorted(CONVENTIONAL_WEIGHTS.keys() - frames.keys()):
         notes.append(f"{', '.join(missing)} missing: every average is over the other sequences.")
-    other = [
-        f"{name} has {count}, not {CONVENTIONAL_WEIGHTS[name]}"
-        for name, count in frames.items()
-        if count != CONVENTIONAL_WEIGHTS[name]
-    ]
-    if other:
+    pairs = [(name, n, CONVENTIONAL_WEIGHTS[name]) for name, n in frames.items()]
+    if other := [f"{name} has {n}, not {weight}" for name, n, weight in pairs if n != weight]:
         notes.append(f"Valid frames differ from the conventional weights: {'; '.join(other)}.")
     return notes

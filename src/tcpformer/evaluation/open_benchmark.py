@@ -18,6 +18,9 @@ from .report import Report, Row
 _NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "fps")
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
+Scores = dict[str, np.ndarray]
+ErrorAndSigma = tuple[np.ndarray, np.ndarray]
+
 
 def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its arguments
     lifter: Lifter,
@@ -31,8 +34,7 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
 ) -> Report:
     """Lift every view of an open-benchmark file and score it.
 
-    Poses are root-relative; every frame of every view counts once, 17 joints. MPJPE is of poses
-    scaled to the standard height, whatever the person's.
+    Poses are root-relative, 17 joints; MPJPE is of poses of standard height, whatever the person's.
 
     Args:
         lifter: Weights to score.
@@ -73,10 +75,8 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
 
 def errors_and_sigma(
     lifter: Lifter, data: str | Path, *, noisy: bool, view_step: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return `joint_errors_and_sigma` of the post-processed motions of all views.
-
-    Arguments are as for `evaluate_open`.
+) -> ErrorAndSigma:
+    """Return `joint_errors_and_sigma` of all views, post-processed; arguments as `evaluate_open`.
 
     Raises:
         ValueError: If the weights predict no uncertainty, or the file is not of this format.
@@ -107,7 +107,7 @@ def _read_truth(content: dict[str, np.ndarray], view: int) -> np.ndarray:
     return content["relative"][content["offsets"][view] : content["offsets"][view + 1]] * 1e-4
 
 
-def _score_view(pred: np.ndarray, true: np.ndarray, fps: float) -> dict[str, np.ndarray]:
+def _score_view(pred: np.ndarray, true: np.ndarray, fps: float) -> Scores:
     """Return every score of every frame of one view; differences have fewer frames."""
     return {
         "mpjpe": 1000 * metrics.mpjpe(pred, true),
@@ -122,10 +122,10 @@ def _score_view(pred: np.ndarray, true: np.ndarray, fps: float) -> dict[str, np.
 
 def _report(
     title: str,
-    scores: list[dict[str, np.ndarray]],
-    errors: list[tuple[np.ndarray, np.ndarray]],
+    scores: list[Scores],
+    errors: list[ErrorAndSigma],
     activity: np.ndarray,
-    region_scale: float,
+    scale: float,
 ) -> Report:
     """Average over frames; errors with sigma, if there are any, give another table."""
 
@@ -135,15 +135,12 @@ def _report(
 
     def sigma(views: np.ndarray) -> Row:
         error, sigma = (np.concatenate([errors[v][i] for v in views]) for i in (0, 1))
-        return coverage(error, sigma, region_scale)
+        return coverage(error, sigma, scale)
 
     whole = np.arange(len(scores))
     groups = {str(name): np.flatnonzero(activity == name) for name in np.unique(activity)}
-    total, tables, notes = (
-        mean(whole),
-        {"activity": {k: mean(v) for k, v in groups.items()}},
-        _NOTES,
-    )
+    tables = {"activity": {name: mean(views) for name, views in groups.items()}}
+    total, notes = mean(whole), _NOTES
     if errors:
         total |= sigma(whole)
         tables["uncertainty"] = {name: sigma(views) for name, views in groups.items()}

@@ -103,10 +103,8 @@ def _columns(rows: Mapping[str, Row]) -> list[str]:
 
 
 def _markdown(kind: str, rows: Mapping[str, Row], columns: list[str]) -> str:
-    lines = [
-        f"| {' | '.join([kind, *(LABELS[c][0] for c in columns)])} |",
-        "|---" * (len(columns) + 1) + "|",
-    ]
+    head = f"| {' | '.join([kind, *(LABELS[c][0] for c in columns)])} |"
+    lines = [head, "|---" * (len(columns) + 1) + "|"]
     for name, row in rows.items():
         cells = [f"{row[c]:.{LABELS[c][1]}f}" if c in row else "" for c in columns]
         lines.append(f"| {' | '.join([name, *cells])} |")

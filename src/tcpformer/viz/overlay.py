@@ -168,9 +168,8 @@ def _render(
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         now = min(frame.index, len(targets) - 1)
         x, y, z = targets[now].tolist()
-        phase = 2 * np.pi * frame.time / config.swing_period
-        azimuth = View.azimuth - config.swing * np.cos(phase)
-        view = View((x, y, z), float(radii[now]), float(azimuth))
+        swing = config.swing * np.cos(2 * np.pi * frame.time / config.swing_period)
+        view = View((x, y, z), float(radii[now]), float(View.azimuth - swing))
         scene = draw_scene(figures_in_frame(people, frame.index), view, panel)
         yield Frame(frame.index, frame.time, np.hstack([image, scene]))
         if progress is not None:

@@ -29,29 +29,22 @@ _KINDS = {".bvh": "BVH", ".amc": "ASF/AMC"}
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """How a file was converted.
-
-    Attributes:
-        file: Path within the folder.
-        subject: Subject, from the name.
-        split: "train", "val" or "test".
-        fps: Frames per second of the file.
-        unit: Unit of the file, one of `cleaning.UNITS`.
-        up: Axis that became z, such as "+y".
-        seconds: Length that was read, and that was kept.
-        notes: What was decided, repaired or cut.
-        dropped: Why nothing was kept; empty if something was.
-    """
+    """How a file (its path within the folder) was converted."""
 
     file: str
     subject: str
     split: str
     fps: float = 0.0
     unit: str = ""
+    """One of `cleaning.UNITS`."""
     up: str = ""
+    """Axis that became z, such as "+y"."""
     seconds: tuple[float, float] = (0.0, 0.0)
+    """Length that was read, and that was kept."""
     notes: tuple[str, ...] = ()
+    """What was decided, repaired or cut."""
     dropped: str = ""
+    """Why nothing was kept; empty if something was."""
 
 
 Pieces = list[Float[np.ndarray, "_ 17 3"]]

@@ -34,8 +34,8 @@ class InputOptions:
     """What is lifted."""
 
     person: str = "all"
-    """Whom to lift: "all", "largest" in the picture, "longest" in the video, or a number; person 0
-    covers most of the video."""
+    """People to lift: "all", "largest" in the picture, "longest" in the video, or a number; number
+    0 covers most of the video."""
     landmarks: Literal["heavy", "full"] = "heavy"
     """Packaged 2D network; "full" is three times as fast and less exact."""
     pose_model: Path | None = None
@@ -130,7 +130,7 @@ def lift_file(
 
     Writes ``person_<number>/motion.npz`` and ``motion.bvh`` into the folder ``out``, and for a
     video ``overlay.mp4``. Results of an earlier run in this folder are replaced; those of people
-    whom ``options.person`` excludes are kept.
+    that ``options.person`` excludes are kept.
 
     Args:
         source: A video; or keypoints in our own .npz, or as OpenPose, MMPose, rtmlib or Sports2D

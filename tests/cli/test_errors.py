@@ -77,7 +77,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an empty video": (_empty, "is not a video"),
     "a video cut off": (_cut_off, "is broken after 0 frames"),
     "audio only": (_audio, "only audio"),
-    "nobody in it": (_blank, "no one was found"),
+    "no one in it": (_blank, "no one was found"),
     "text as npz": (_npz(b"this is no archive\n"), "not an npz file"),
     "an empty npz": (_npz(b""), "not an npz file"),
     "an npz cut off": (_cut_npz, "not an npz file"),
@@ -121,8 +121,10 @@ def test_lift_refuses_bad_source(
 ) -> None:
     make, words = BAD_SOURCES[case]
     source, out = make(tmp_path), tmp_path / "out"
-    said = refused(capsys, "lift", source, "--out", out, "--weights", tiny, "--landmarks", "full")
-    assert re.search(words, said)
+    message = refused(
+        capsys, "lift", source, "--out", out, "--weights", tiny, "--landmarks", "full"
+    )
+    assert re.search(words, message)
     assert not out.exists()
 
 
@@ -159,8 +161,8 @@ def test_lift_refuses_bad_weights(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    said = refused(capsys, "lift", walking, "--out", out, "--weights", make(tmp_path))
-    assert re.search(words, said)
+    message = refused(capsys, "lift", walking, "--out", out, "--weights", make(tmp_path))
+    assert re.search(words, message)
     assert written(out) == []
 
 
@@ -170,7 +172,7 @@ def test_lift_refuses_bad_weights(
         (("--height", 170), r"height must be metres"),
         (("--height", 1.7, "--camera-height", 1.5), "got height and camera_height"),
         (("--bone-length", "RKnee-RAnkle"), "JOINT-JOINT=METRES"),
-        (("--bone-length", "RKnee-RAnkle=43"), "somebody would be .* m tall"),
+        (("--bone-length", "RKnee-RAnkle=43"), "the person would be .* m tall"),
         (("--camera-height", 1.5, "--no-postprocess"), "without --no-postprocess"),
         (("--focal", -5), "focal length must be positive"),
         (("--device", "gpu"), "device must be 'auto'"),
@@ -188,8 +190,8 @@ def test_lift_refuses_bad_options(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    said = refused(capsys, "lift", walking, "--out", out, "--weights", tiny, *options)
-    assert re.search(words, said)
+    message = refused(capsys, "lift", walking, "--out", out, "--weights", tiny, *options)
+    assert re.search(words, message)
     assert written(out) == []
 
 
@@ -207,9 +209,11 @@ def test_lift_names_extra_of_missing_backend(
     ]
     monkeypatch.setitem(sys.modules, module, None)
     out = tmp_path / "out"
-    said = refused(capsys, "lift", walking, "--out", out, "--weights", tiny, "--backend", backend)
+    message = refused(
+        capsys, "lift", walking, "--out", out, "--weights", tiny, "--backend", backend
+    )
     line = f"{sys.executable} -m pip install 'tcpformer[{extra}]'"
-    assert said == f"tcpformer: This needs {module}: {line}\n"
+    assert message == f"tcpformer: This needs {module}: {line}\n"
     assert not out.exists()
 
 
@@ -221,8 +225,8 @@ def test_lift_refuses_output_that_cannot_be_written(
     (tmp_path / "file").write_text("precious")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/person_0").write_text("precious")
-    said = refused(capsys, "lift", walking, "--out", tmp_path / place, "--weights", tiny)
-    assert "file" in said or "person_0" in said
+    message = refused(capsys, "lift", walking, "--out", tmp_path / place, "--weights", tiny)
+    assert "file" in message or "person_0" in message
     assert written(tmp_path) == ["file", "keypoints.npz", "out/person_0"]
     assert (tmp_path / "file").read_text() == "precious"
     assert (tmp_path / "out/person_0").read_text() == "precious"
@@ -247,9 +251,9 @@ def test_quality_refuses_other_files(
     run("lift", walking, "--out", tmp_path / "out", "--weights", tiny)
     motion = tmp_path / "out/person_0/motion.npz"
     capsys.readouterr()
-    said = refused(capsys, "quality", *((motion, "--raw", walking) if raw else (walking,)))
-    assert "keypoints.npz" in said
-    assert "camera_xyz" in said
+    message = refused(capsys, "quality", *((motion, "--raw", walking) if raw else (walking,)))
+    assert "keypoints.npz" in message
+    assert "camera_xyz" in message
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "train"])
@@ -258,8 +262,8 @@ def test_other_verbs_refuse_other_files(
 ) -> None:
     """A file of keypoints is no benchmark and no motion capture."""
     if verb == "evaluate":
-        said = refused(capsys, verb, "open", "--data", walking, "--weights", tiny)
-        assert "keys" in said
+        message = refused(capsys, verb, "open", "--data", walking, "--weights", tiny)
+        assert "keys" in message
     else:
-        said = refused(capsys, verb, "open", "--out", tmp_path / "run", "--data", walking)
-        assert "keypoints.npz" in said
+        message = refused(capsys, verb, "open", "--out", tmp_path / "run", "--data", walking)
+        assert "keypoints.npz" in message

@@ -10,8 +10,8 @@ from tcpformer.models.checkpoint import packaged_names
 
 def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     run("info")
-    said = capsys.readouterr().out
-    assert said.startswith(f"tcpformer {__version__}, Python 3.")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"tcpformer {__version__}, Python 3.")
     for words in (
         f"torch {torch.__version__}",
         "devices: cpu",
@@ -19,7 +19,7 @@ def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[
         "mps:",
         "extras not installed:",
     ):
-        assert words in said
+        assert words in printed
     for name in packaged_names():
-        assert f"weights {name} sha256:" in said
-    assert "rule=" in said
+        assert f"weights {name} sha256:" in printed
+    assert "normalization=" in printed

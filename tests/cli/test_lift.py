@@ -18,7 +18,7 @@ from tcpformer.lifting import lifter as lift
 from tcpformer.skeleton import BODY25, H36M
 from tcpformer.world.scale import median_height
 
-# Kind of number (floating, boolean, integer, text) and axes, as docs/formats-and-axes.md lists them.
+# Kind of number (floating, boolean, integer, text) and axes, as the docs list them.
 KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "xyz": ("f", (40, 17, 3)),
     "camera_xyz": ("f", (40, 17, 3)),
@@ -61,12 +61,12 @@ def test_lift_keypoints_writes_npz_and_bvh(
     assert motion.provenance["scale"] == "body height, given: 1.80 m"
     assert motion.provenance["weights"].startswith(f"{tiny.name} sha256:")
     assert bvh_frames(out / "person_0/motion.bvh").shape == (40, 3 + 17 * 3)
-    said = capsys.readouterr()
-    assert said.err == ""
+    printed = capsys.readouterr()
+    assert printed.err == ""
     for words in ("person_0/motion.npz", "person_0/motion.bvh", "40 frames at 30", "seen in 40"):
-        assert words in said.out
-    assert re.search(r"scale: .*1\.80 m; focal length: assumed", said.out)
-    assert re.search(r"done in \d+\.\d s\n$", said.out)
+        assert words in printed.out
+    assert re.search(r"scale: .*1\.80 m; focal length: assumed", printed.out)
+    assert re.search(r"done in \d+\.\d s\n$", printed.out)
 
 
 def test_lift_passes_options_to_the_lifter(tmp_path: Path, walking: Path, tiny: Path) -> None:
@@ -104,7 +104,7 @@ def test_lift_deletes_overlay_and_raw_motion_of_earlier_run(
 def test_lift_deletes_people_of_earlier_run(
     tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They are of another world; what is somebody's own, or is lifted from, stays."""
+    """Their results are of another world; other files, and the source of the lift, stay."""
     out = tmp_path / "out"
     run("lift", walking, "--out", out, "--weights", tiny, "--save-raw")
     for other in ("person_1", "person_2"):
@@ -120,8 +120,8 @@ def test_lift_deletes_people_of_earlier_run(
     run("lift", walking, "--out", out, "--weights", tiny, "--person", 0)
     assert "person_1/motion.npz" in written(out), "--person excludes it"
     assert "person_1 is of an earlier run" in capsys.readouterr().out
-    said = refused(capsys, "lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
-    assert "would replace those in" in said
+    printed = refused(capsys, "lift", out / "person_1/motion.npz", "--out", out, "--weights", tiny)
+    assert "would replace those in" in printed
     assert "person_1/motion.npz" in written(out)
 
 
@@ -174,16 +174,16 @@ def test_lift_backend_onnx_gives_the_same(tmp_path: Path, walking: Path, tiny: P
 def test_lift_passes_precision_to_the_network(
     tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    precisions: list[str] = []
     form = lift.prepare_for_inference
     monkeypatch.setattr(
         lift,
         "prepare_for_inference",
-        lambda model, numbers: (asked.append(numbers), form(model, "float32"))[1],
+        lambda model, numbers: (precisions.append(numbers), form(model, "float32"))[1],
     )
     for options in ((), ("--precision", "bfloat16")):
         run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, *options)
-    assert asked == ["float32", "bfloat16"]
+    assert precisions == ["float32", "bfloat16"]
 
 
 def test_lift_sample_clip_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,9 +203,9 @@ def test_lift_sample_clip_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtu
     np.testing.assert_allclose([f.time for f in drawn], motion.times, atol=1e-3)
     assert drawn[0].image.shape[0] == 360
     assert drawn[0].image.shape[1] > 640  # the figures stand beside the picture
-    said = capsys.readouterr()
-    assert said.err == ""  # progress bars are for terminals
-    assert "overlay.mp4" in said.out
+    printed = capsys.readouterr()
+    assert printed.err == ""  # progress bars are for terminals
+    assert "overlay.mp4" in printed.out
 
 
 def _half(frame: Frame) -> Frame:

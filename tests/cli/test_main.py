@@ -27,8 +27,8 @@ def test_help_comes_from_docstrings(
     with pytest.raises(SystemExit) as ended:
         run(*arguments, "--help")
     assert ended.value.code == 0
-    said = " ".join(re.sub(r"[│─╭╮╰╯]", " ", capsys.readouterr().out).split())
-    assert not [word for word in words if word not in said]
+    printed = " ".join(re.sub(r"[│─╭╮╰╯]", " ", capsys.readouterr().out).split())
+    assert not [word for word in words if word not in printed]
 
 
 def test_main_in_a_process_of_its_own(tmp_path: Path, walking: Path) -> None:

@@ -16,12 +16,12 @@ def test_quality_compares_with_raw_motion(
     """Of a finished motion and the raw one beside it; of either alone."""
     run("lift", walking, "--out", tmp_path, "--weights", tiny, "--save-raw")
     motion, raw = (tmp_path / f"person_0/motion{kind}.npz" for kind in ("", "_raw"))
-    said = []
+    tables = []
     for given in (motion, raw):
         capsys.readouterr()
         run("quality", given)
-        said.append(capsys.readouterr().out)
-    for printed in said:
+        tables.append(capsys.readouterr().out)
+    for printed in tables:
         for name in LABELS.values():
             assert re.search(re.escape(name) + r"(\s+\d+\.\d\d){2}", printed)
         assert "before     after   change" in printed
@@ -34,7 +34,7 @@ def test_quality_compares_with_raw_motion(
     alone = capsys.readouterr().out
     assert "before" not in alone
     assert f"no {raw} to compare with" in alone
-    rows = [re.search(r"bone deviation, mm(.*)", text) for text in (said[0], alone)]
+    rows = [re.search(r"bone deviation, mm(.*)", text) for text in (tables[0], alone)]
     numbers = [[float(x) for x in row[1].split()[:2]] for row in rows if row]
     assert numbers[0][0] > 1
     assert numbers[0][1] == numbers[1][0] < 0.01

@@ -108,8 +108,8 @@ def test_provenance_names_weights_and_focal_length(tmp_path: Path) -> None:
     assert motion.valid.all()
     assert (motion.fps, motion.size, motion.provenance["weights"]) == (30.0, person.size, lift.name)
     assert (motion.focal, motion.provenance["focal"]) == (FOCAL, "given with the 2D motion")
-    told = lift(person, focal=900.0)
-    assert (told.focal, told.provenance["focal"]) == (900.0, "given")
+    given = lift(person, focal=900.0)
+    assert (given.focal, given.provenance["focal"]) == (900.0, "given")
     guessed = lift(replace(person, focal=None))
     assert guessed.focal == pytest.approx(640 / np.tan(np.radians(30)))
     assert "60 degrees" in guessed.provenance["focal"]
@@ -165,7 +165,7 @@ def test_released_checkpoint_needs_a_protocol(tmp_path: Path) -> None:
 
 
 def test_own_weights_refuse_a_protocol(tmp_path: Path) -> None:
-    save_model(network(), tmp_path, convention=WeightsSpec())
+    save_model(network(), tmp_path, spec=WeightsSpec())
     with pytest.raises(ValueError, match="leave trained_on out"):
         Lifter(tmp_path, "cpu", checkpoint_protocol="h36m")
 

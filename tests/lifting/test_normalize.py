@@ -27,7 +27,7 @@ def rays(camera: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def aside() -> np.ndarray:
-    """Somebody seen well off the middle of the picture, in camera coordinates."""
+    """A person seen well off the middle of the picture, in camera coordinates."""
     return walk(12).camera_xyz + np.array([1.5, -0.4, 0.0])
 
 

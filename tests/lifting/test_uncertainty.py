@@ -93,8 +93,8 @@ def test_seconds_unseen_of_bridge_and_open_end() -> None:
 
 
 def test_widen_unseen_grows_to_prior_std() -> None:
-    sigma, wander = np.full((4, 2, 3), 0.03), np.array([0.0, 0.4])
-    wide = widen_unseen(sigma, np.array([0.0, 0.5, 5.0, np.inf]), wander, 2.0)
+    sigma, prior_std = np.full((4, 2, 3), 0.03), np.array([0.0, 0.4])
+    wide = widen_unseen(sigma, np.array([0.0, 0.5, 5.0, np.inf]), prior_std, 2.0)
     np.testing.assert_allclose(wide[0], 0.03)
     np.testing.assert_allclose(wide[:, 0], 0.03)
     assert (np.diff(wide[:, 1], axis=0) > 0).all()

@@ -102,7 +102,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _stdout_is_closed() -> bool:
-    """Whether the reader of stdout has gone (`| head`); stdout then goes to the null device."""
+    """Check whether the reader of stdout has gone (`| head`); if so, discard what follows."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

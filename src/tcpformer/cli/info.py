@@ -30,7 +30,7 @@ def info() -> None:
 
 
 def _is_installed(extra: str) -> bool:
-    """Whether every package of an extra is installed."""
+    """Check whether every package of an extra is installed."""
     marker = re.compile(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]")
     for line in requires("tcpformer") or []:
         if marker.search(line):

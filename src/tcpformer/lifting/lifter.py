@@ -86,7 +86,7 @@ class Lifter:
 
     Raises:
         FileNotFoundError: If there are no such weights.
-        ValueError: If the weights cannot be used as asked.
+        ValueError: If the weights do not fit the other arguments.
         ImportError: If the backend is not installed.
     """
 
@@ -233,7 +233,7 @@ class Lifter:
         focal: float | Literal["motion"] | None,
         config: PostprocessConfig | None,
     ) -> tuple[float | None, dict[str, str]]:
-        """Return the focal length to use, estimated if asked, and its provenance if so."""
+        """Return the focal length to use, and its provenance if it is estimated."""
         if not isinstance(focal, str):
             return focal, {}
         if focal != FROM_MOTION:

@@ -17,7 +17,6 @@ Series = Float[np.ndarray, " t"]
 Contacts = Bool[np.ndarray, "t 2"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class ContactConfig:
     """Tuned numbers of foot contacts, chosen on half of the open benchmark's views."""

@@ -41,18 +41,14 @@ def join_batches(parts: Sequence[ClipBatch]) -> ClipBatch:
 def normalize_batch(rays: Clips2D, confidence: Scores, relative: Clips3D) -> ClipBatch:
     """Normalize clips by "centered-camera", and rotate their truth into the same virtual cameras.
 
-    Args:
-        rays: Joints as x / z and y / z.
-        confidence: Confidence of the detector.
-        relative: Truth: root-relative, camera axes, metres of a person of standard height.
+    The truth is root-relative, in camera axes and metres of a person of standard height.
     """
     rotation = look_at_rotation(rays)
     centered = to_centered_camera(rays, rotation)
     target = relative @ np.swapaxes(rotation, -1, -2)
     xyc = np.concatenate([centered, confidence[..., None]], axis=-1)
-    return ClipBatch(
-        *(x.astype(np.float32) for x in (xyc, flat_prior(centered, H36M.root), target))
-    )
+    arrays = (xyc, flat_prior(centered, H36M.root), target)
+    return ClipBatch(*(x.astype(np.float32) for x in arrays))
 
 
 def mirror_joints(

@@ -31,11 +31,9 @@ class Sequence:
         size: Picture width and height in pixels.
         confidence: Confidence of the detector, 0 to 1; by default 1 everywhere.
         focal: Focal length in pixels, if known.
-        split: "train", "val" or "test".
 
     Raises:
-        ValueError: If shapes disagree, the joints are of no known skeleton, or a rate, size or
-            split is impossible.
+        ValueError: If shapes disagree, or joints, rate, size, focal length or split are impossible.
     """
 
     xy: Float[np.ndarray, "t j 2"]
@@ -86,12 +84,7 @@ def save_sequence(path: str | Path, sequence: Sequence) -> None:
 
 
 def read_sequence(path: str | Path) -> Sequence:
-    """Read one sequence.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not of this format.
-    """
+    """Read one sequence; raise ValueError if the file is not of this format."""
     numbers, labels = ("xy", "xyz", "fps", "size"), ("subject", "split")
     data = read_npz(path, numbers, ("joints",), ("confidence", "focal"), labels)
     if data["xy"].ndim != 3 or data["xyz"].ndim != 3 or data["joints"].ndim != 1:
@@ -102,16 +95,13 @@ def read_sequence(path: str | Path) -> Sequence:
     if data["size"].shape != (2,) or data["fps"].size != 1 or not np.isfinite(data["size"]).all():
         raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
     try:
-        return Sequence(
-            xy=data["xy"].astype(np.float64),
-            xyz=data["xyz"].astype(np.float64),
-            joints=tuple(str(joint) for joint in data["joints"]),
-            fps=float(data["fps"].item()),
-            size=(int(data["size"][0]), int(data["size"][1])),
-            confidence=data["confidence"].astype(np.float64) if "confidence" in data else None,
-            focal=float(data["focal"].item()) if "focal" in data else None,
+        converted: dict[str, Any] = {
+            **{key: data[key].astype(float) for key in ("xy", "xyz", "confidence") if key in data},
+            **{key: float(data[key].item()) for key in ("fps", "focal") if key in data},
             **{key: str(data[key]) for key in labels if key in data},
-        )
+        }
+        size = (int(data["size"][0]), int(data["size"][1]))
+        return Sequence(joints=tuple(map(str, data["joints"])), size=size, **converted)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -21,8 +21,7 @@ from .video_dataset import VideoDataset
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 DAMAGED = (("S11", "Directions"),)
 """Takes that the protocol excludes."""
-FILE_3D = "data_3d_h36m.npz"
-FILE_2D = "data_2d_h36m_cpn_ft_h36m_dbb.npz"
+FILE_3D, FILE_2D = "data_3d_h36m.npz", "data_2d_h36m_cpn_ft_h36m_dbb.npz"
 
 RAW_JOINTS = (
     "Hip", "RHip", "RKnee", "RAnkle", "", "", "LHip", "LKnee", "LAnkle", "", "", "",
@@ -34,15 +33,9 @@ RAW_JOINTS = (
 
 @dataclass(frozen=True)
 class Camera:
-    """A calibrated camera of the studio.
+    """A calibrated camera of the studio, in pixels; `to_camera` has rotation and translation (m).
 
-    Attributes:
-        size: Image width and height in pixels.
-        rotation: From world to camera.
-        translation: The world's origin in camera axes, metres.
-        focal: Focal lengths of x and y, pixels.
-        center: Principal point, pixels.
-        distortion: k1, k2, p1, p2, k3 in the order of OpenCV.
+    The distortion is k1, k2, p1, p2, k3 in the order of OpenCV.
     """
 
     size: tuple[int, int]
@@ -88,7 +81,7 @@ def load_h36m_cpn(folder: str | Path, split: Split, *, ground_truth: bool = Fals
     """Read the videos of a split; the truth is in metres. Confidence is 1: the file has none.
 
     Args:
-        folder: Folder of data_3d_h36m.npz and, for detected 2D, data_2d_h36m_cpn_ft_h36m_dbb.npz.
+        folder: Folder of `FILE_3D` and, for detected 2D, `FILE_2D`.
         split: Subjects 1, 5, 6, 7, 8 ("train") or subjects 9, 11 ("test").
         ground_truth: Project the truth, with lens distortion, instead of using detected 2D.
 
@@ -105,9 +98,8 @@ def load_h36m_cpn_actions(
     """Return what `load_h36m_cpn` does, and the action of each video."""
     subjects = SUBJECTS[split]
     positions = _read_subjects(Path(folder) / FILE_3D, "positions_3d", subjects)
-    detected = None
-    if not ground_truth:
-        detected = _read_subjects(Path(folder) / FILE_2D, "positions_2d", subjects)
+    path = Path(folder) / FILE_2D
+    detected = None if ground_truth else _read_subjects(path, "positions_2d", subjects)
     videos = _iterate_videos(positions, detected)
     who, takes, cameras, pixels, truth = zip(*videos, strict=True)
     xy = np.concatenate(pixels)
@@ -152,12 +144,10 @@ def _iterate_videos(
         world, where = positions[subject][take], f"{subject} {take!r}"
         if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
             raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
-        views = None
-        if detected is not None:
-            views = _check_views(detected[subject], take, len(world), where)
+        found = _check_views(detected[subject], take, len(world), where) if detected else None
         for i, camera in enumerate(load_cameras(subject)):
             xyz = camera.to_camera(np.asarray(world)[:, joints])
-            xy = camera.project(xyz) if views is None else views[i]
+            xy = found[i] if found else camera.project(xyz)
             yield subject, take, camera, xy.astype("f4"), xyz.astype("f4")
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
-from uuid import uuid4
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -45,12 +45,11 @@ _LISTS = ("source", "camera_name", "action")
 
 @dataclass(frozen=True)
 class ShTest:
-    """The test split with what its evaluation needs.
+    """The test split with what its evaluation needs; an action for each video.
 
     Attributes:
         dataset: The 2D, and the truth in pixels: x, y as seen, depth in the same scale.
         sources: Name of each video, such as "s_09_act_02_subact_01_ca_01".
-        actions: Action of each video.
         factors: Millimetres per pixel of each frame, from the truth.
         millimetres: Truth of each frame; the pelvis need not be at 0.
     """
@@ -75,8 +74,7 @@ def load_h36m_sh(
             ~/.cache/tcpformer. It takes one gigabyte, and up to four while it is made.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        OSError: If the arrays cannot be written; choose another ``cache``.
+        OSError: If the file is missing, or the arrays cannot be written: choose another ``cache``.
         ValueError: If the file is not of this format.
     """
     return _load_arrays(_cache_folder(Path(path), cache) / split, ground_truth)[0]
@@ -150,23 +148,20 @@ def _cache_folder(path: Path, cache: str | Path | None) -> Path:
 
 def _convert(path: Path, folder: Path) -> None:
     """Write the arrays to a temporary folder, rename it, and remove folders of older pickles."""
-    temporary = folder.with_name(f".{uuid4().hex}")
-    spill = temporary / "spill"
-    spill.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".", ignore_cleanup_errors=True) as temporary:
+        made, spill = Path(temporary, "made"), Path(temporary, "spill")
+        spill.mkdir()
         content = read_pickle(path, spill=spill)
         for split, arrays in (("train", _ARRAYS), ("test", _ARRAYS | _TEST_ARRAYS)):
             if not isinstance(content, dict) or not isinstance(content.get(split), dict):
                 raise ValueError(f"{path}: expected a dict with the splits 'train' and 'test'.")
-            (temporary / split).mkdir()
-            _write_split(content[split], arrays, temporary / split, f"{path}, {split}")
+            (made / split).mkdir(parents=True)
+            _write_split(content[split], arrays, made / split, f"{path}, {split}")
         del content
-        shutil.rmtree(spill)
         # Another process may have been faster; its arrays are the same.
         if not folder.is_dir():
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            made.rename(folder)
     for older in folder.parent.iterdir():
         if older.name.startswith(f"{path.stem}-") and older != folder:
             shutil.rmtree(older, ignore_errors=True)
@@ -190,11 +185,9 @@ def _write_split(
 
 def _group_videos(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, Any]]:
     """Group frames of equal source, camera and action into videos, in their order."""
-    frames = {len(part) for part in lists}
-    if len(frames) > 1 or not frames.pop():
-        raise ValueError(
-            f"{where}: {_LISTS} must have a value for every frame, got {[*map(len, lists)]}."
-        )
+    lengths = [*map(len, lists)]
+    if len(set(lengths)) > 1 or not lengths[0]:
+        raise ValueError(f"{where}: {_LISTS} must have a value for every frame, got {lengths}.")
     videos = [
         {**dict(zip(_LISTS, map(str, names), strict=True)), "length": sum(1 for _ in run)}
         for names, run in groupby(zip(*lists, strict=True))

@@ -20,7 +20,6 @@ class Mocap:
     Attributes:
         xyz: Joints in metres; world axes, right-handed, z up, floor at 0.
         starts: Index of the first frame of each sequence.
-        lengths: Frames of each sequence.
         activity: Activity of each sequence; empty unless rare ones are to be drawn more often.
         limb_swap_prob: Share of the clips that get arms or legs of another motion.
         tilt_prob: Share of the clips in which people are tilted as a whole.
@@ -62,8 +61,7 @@ def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mo
         by_activity: Read the activities, so that rare ones are drawn more often.
 
     Raises:
-        ValueError: If a split is unknown or empty, a key is missing, or the joints are not those
-            of Human3.6M.
+        ValueError: If a split is unknown or empty, a key is missing, or joints are not Human3.6M's.
     """
     wanted = parse_split(split)
     texts = ("split", "joints", *(["activity"] if by_activity else []))

@@ -35,20 +35,17 @@ _RAW_JOINTS = (
 )  # fmt: skip
 _PICKED = [_RAW_JOINTS.index(joint) for joint in MPI_INF_3DHP.joints]
 _JOINTS = len(MPI_INF_3DHP.joints)
-
 _View = tuple[str, str, np.ndarray, np.ndarray]
 """Subject, name for error messages, 2D, 3D."""
 
 
 @dataclass(frozen=True)
 class Take:
-    """One test sequence.
+    """One test sequence, in pixels and, camera axes, millimetres.
 
     Attributes:
-        xy: Joints in pixels, in all frames.
-        xyz: Truth in millimetres, camera axes; meaningful in valid frames only.
+        xyz: Truth; meaningful in valid frames only.
         valid: Which frames are scored.
-        size: Image width and height in pixels.
         activity: Number of the activity in each frame; None if the file does not hold it.
     """
 
@@ -92,15 +89,11 @@ def load_3dhp_train(path: str | Path) -> VideoDataset:
 
 
 def load_3dhp_test(path: str | Path) -> dict[str, Take]:
-    """Read the test sequences that exist, by name ("TS1" to "TS6").
+    """Read the test sequences that exist, by name ("TS1" to "TS6"); raises as `load_3dhp_train`.
 
     Args:
-        path: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ...
-
-    Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If a file is not of its format.
-        ImportError: If raw files are to be read and h5py is not installed.
+        path: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ..., to read which
+            takes h5py.
     """
     path = Path(path)
     file = _find_npz(path, TEST_FILE)

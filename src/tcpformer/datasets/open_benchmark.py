@@ -19,8 +19,8 @@ from .synthetic.random_processes import autoregressive
 
 VERSION = "1"
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
-_LEFT = [i for i, joint in enumerate(H36M.joints) if joint[0] == "L"]
-_LEGS, _ARMS = _LEFT[:3], _LEFT[3:]
+_LEG = H36M.indices("LHip", "LKnee", "LAnkle")
+_ARM = H36M.indices("LShoulder", "LElbow", "LWrist")
 
 Path3D = Float[np.ndarray, "t 17 3"]
 Path2D = Float[np.ndarray, "t 17 2"]
@@ -45,11 +45,8 @@ def make_open_benchmark(
     Raises:
         ValueError: If the source is no motion capture of 17 joints, or the split is empty.
     """
-    data = read_npz(
-        source,
-        ("relative", "root", "offsets", "fps"),
-        ("split", "name", "subject", "activity", "joints", "parents"),
-    )
+    texts = ("split", "name", "subject", "activity", "joints", "parents")
+    data = read_npz(source, ("relative", "root", "offsets", "fps"), texts)
     chosen = np.flatnonzero(data["split"] == split)
     if len(chosen) == 0:
         raise ValueError(f"{source}: no sequence belongs to {split!r}; found {set(data['split'])}.")
@@ -100,9 +97,7 @@ def _write(views: list[dict[str, Any]], data: Mapping[str, np.ndarray], target: 
 def _sample_camera(
     path: Path3D, rng: Generator
 ) -> tuple[tuple[int, int], float, Float[np.ndarray, "3 3"], Path3D]:
-    """Return size, focal length and rotation of a camera that shows the whole path; and the path
-    in its axes.
-    """
+    """Return a camera's size, focal length and rotation, and the path, all in view, in its axes."""
     size = (1920, 1080) if rng.random() < 0.7 else (1080, 1920)
     focal = max(size) / (2 * np.tan(np.radians(rng.uniform(45, 75)) / 2))
     yaw, pitch = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 35))
@@ -143,7 +138,7 @@ def _add_noise(xy: Path2D, rng: Generator) -> tuple[Path2D, Float[np.ndarray, "t
     out = xy + torso * error
     for _ in range(rng.poisson(t * 0.0008)):
         first, frames = rng.integers(t), rng.integers(3, 13)
-        left = _LEGS if rng.random() < 0.6 else _ARMS
+        left = _LEG if rng.random() < 0.6 else _ARM
         right = [H36M.mirror[i] for i in left]
         swapped = out[first : first + frames]
         swapped[:, left + right] = swapped[:, right + left]

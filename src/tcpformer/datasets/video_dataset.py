@@ -47,11 +47,7 @@ class VideoDataset:
             object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
     def select_subjects(self, subjects: Iterable[str]) -> "VideoDataset":
-        """Return the sequences of some people; the frames are shared, not copied.
-
-        Raises:
-            ValueError: If one of them is not in the data set.
-        """
+        """Return the sequences of some people, who must be in it; frames are shared, not copied."""
         wanted, there = set(subjects), set(self.subjects)
         if not wanted or not wanted <= there:
             raise ValueError(f"expected subjects among {sorted(there)}, got {sorted(wanted)}.")
@@ -89,11 +85,7 @@ class VideoDataset:
         normalization: Normalization,
         frame_step: int = 1,
     ) -> ClipBatch:
-        """Cut and normalize clips whose frames are ``frame_step`` apart.
-
-        Args:
-            starts: (sequence, first frame in it) of each, as `clip_starts` returns them.
-            frames: Frames of a clip.
+        """Cut and normalize clips, as `clip_starts` starts them, with frames ``frame_step`` apart.
 
         Raises:
             ValueError: If the normalization needs focal lengths and they are not known.

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from ...skeleton import H36M
 from ..clip_batch import Clips3D, mirror_joints
 from .limb_swap import unit_vectors
+from .random_processes import FIRST_OF_PAIR
 
 _JOINT = H36M.index
 
@@ -27,12 +28,10 @@ def vary_proportions(clips: Clips3D, rng: Generator) -> Clips3D:
     forward in a third: data sets and detectors place these joints differently by centimetres.
     """
     b = len(clips)
-    factor = rng.uniform(0.9, 1.1, (b, 17))
+    factor = rng.uniform(0.9, 1.1, (b, 17))[:, FIRST_OF_PAIR]
     some = rng.random((b, 3)) < [0.5, 0.5, 0.33]
     hips = np.where(some[:, 0], rng.uniform(1.0, 1.5, b), 1.0)
     shoulders = np.where(some[:, 1], rng.uniform(0.75, 1.0, b), 1.0)
-    for i, twin in enumerate(H36M.mirror):
-        factor[:, max(i, twin)] = factor[:, min(i, twin)]
     factor[:, _JOINT["LShoulder"]] = factor[:, _JOINT["RShoulder"]] = shoulders
     factor[:, _JOINT["LHip"]] = factor[:, _JOINT["RHip"]] = hips
     out = clips.copy()
@@ -51,12 +50,8 @@ def tilt_bodies(
 ) -> Clips3D:
     """Rotate some people about the pelvis and a horizontal axis: cartwheels, handstands.
 
-    Args:
-        clips: World, z up.
-        seconds: Time of each frame.
-        prob: Probability that a clip is tilted, by any angle; half of the tilted clips keep turning
-            at about 90 degrees a second.
-        rng: Source of randomness.
+    A clip is tilted with probability ``prob``, by any angle; half of the tilted clips keep turning
+    at about 90 degrees a second.
     """
     b = len(clips)
     angle, axis = rng.uniform(-np.pi, np.pi, b), rng.uniform(0, 2 * np.pi, b)

@@ -25,11 +25,7 @@ def generate_benchmark_clips(
     """Yield batches without end; each depends on the seed and its number alone.
 
     Args:
-        mocap: Source of motion; its `draw` chooses the sequences.
-        frames: Frames of a clip.
-        batch: Clips of a batch.
         frame_step: Fewest and most capture frames from one frame of a clip to the next.
-        seed: Random seed.
         first: Number of the first batch, to resume.
     """
     for number in count(first):
@@ -71,13 +67,9 @@ def _draw_frames(
 def generate_benchmark_motions(
     mocap: Mocap, *, noisy: bool, max_frames: int, seed: int, every: int = 1
 ) -> Iterator[SyntheticMotion]:
-    """Yield every sequence as the open benchmark shows it, by one camera each.
+    """Yield every n-th sequence, cut to ``max_frames``, by one camera of the open benchmark each.
 
-    Args:
-        mocap: Source of motion.
-        noisy: Add detector-like errors; otherwise the 2D is exact.
-        max_frames: Truncate sequences to this length.
-        every: Take every n-th sequence only.
+    The 2D has its detector's errors if ``noisy``, else it is exact.
     """
     for i in range(0, len(mocap.starts), every):
         start, length = mocap.starts[i], min(mocap.lengths[i], max_frames)

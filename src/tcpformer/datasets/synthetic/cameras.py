@@ -45,12 +45,10 @@ class FramingConfig:
 
 @dataclass(frozen=True)
 class Views:
-    """People in camera axes.
+    """People in camera axes, in metres of a person of standard height.
 
-    Attributes:
-        xyz: Joints in camera axes, in metres of a person of standard height.
-        half: Half the picture's width and height, over the focal length.
-        known: Whether the lifter knows the focal length.
+    ``half`` is half the picture's width and height over the focal length, which the lifter knows
+    where ``known``.
     """
 
     xyz: Clips3D
@@ -106,13 +104,8 @@ def sample_filmed_views(
 
     Mostly phones, from wide to tele, in portrait or landscape, held at any height from the floor to
     overhead, some far above or below; tilted toward the person, who is anywhere in the picture.
-    Where the person does not fit into the picture, it is mostly the legs that are cut off.
-
-    Args:
-        bodies: Joints in the world, floor at 0, frames in any order of time.
-        seconds: Time of each frame.
-        rng: Source of randomness.
-        config: Probabilities and limits.
+    Where the person does not fit into the picture, it is mostly the legs that are cut off. The
+    floor of the world is at 0; frames, at ``seconds``, may be in any order.
     """
     b = len(bodies)
     heights = rng.random(b) < config.child_prob

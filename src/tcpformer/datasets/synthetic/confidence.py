@@ -14,13 +14,8 @@ DERIVED_PROB = 0.7
 def simulate_confidence(visible: Scores, error: Scores, rng: Generator) -> Scores:
     """Return the confidence of each clip in one of three ways.
 
-    With probability 0.6 the visibility, as BlazePose gives it; with 0.25 a score that falls with
-    the error, as other networks give it; else 1, as of keypoints without a score.
-
-    Args:
-        visible: Visibility of each joint, 0 to 1.
-        error: Its error, in torsos.
-        rng: Source of randomness.
+    With probability 0.6 the visibility, 0 to 1, as BlazePose gives it; with 0.25 a score that falls
+    with the error, in torsos, as other networks give it; else 1, as of keypoints without a score.
     """
     kind = rng.random((len(visible), 1, 1))
     scale = rng.uniform(0.15, 0.4, kind.shape).astype(error.dtype)

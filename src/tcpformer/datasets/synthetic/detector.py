@@ -12,7 +12,15 @@ from numpy.random import Generator
 
 from ...skeleton import H36M
 from ..clip_batch import Clips2D, Clips3D, PerClip, Scores
-from .random_processes import ARMS, LEGS, exchange_sides, ornstein_uhlenbeck, random_intervals
+from .random_processes import (
+    ARMS,
+    FIRST_OF_PAIR,
+    LEGS,
+    Span,
+    exchange_sides,
+    ornstein_uhlenbeck,
+    random_intervals,
+)
 
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _KIND = [joint[1:] if joint[0] in "LR" else "Trunk" for joint in H36M.joints]
@@ -27,10 +35,7 @@ torsos along the trunk (others 0)."""
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Error model, fitted by eye to the packaged detector on real video.
-
-    `benchmarks/noise.py` draws both side by side; docs/data-engine.md says what was measured.
-    """
+    """Error model, fitted by eye to the packaged detector on real video (benchmarks/noise.py)."""
 
     white: float = 0.004
     """Standard deviation of white noise per axis, torsos, of a visible joint."""
@@ -47,9 +52,9 @@ class DetectorConfig:
     """Time constants in seconds."""
     doubt_factor: float = 4.0
     """Noise of a joint of visibility 0 is larger by 1 + this."""
-    jump_rate: tuple[float, float] = (0.06, 2.5)
+    jump_rate: Span = (0.06, 2.5)
     """Jumps per second of a visible joint, and what visibility 0 adds."""
-    jump_seconds: tuple[float, float] = (0.03, 0.4)
+    jump_seconds: Span = (0.03, 0.4)
     """Shortest and longest jump."""
     jump: float = 0.45
     """Standard deviation of a jump per axis, torsos."""
@@ -57,16 +62,15 @@ class DetectorConfig:
     """Slow noise of a joint just outside the picture, and its growth per torso further out."""
     exchange_rate: tuple[float, float, float] = (0.03, 0.02, 0.01)
     """Exchanges of left and right per second: of legs, of arms, of both."""
-    exchange_seconds: tuple[float, float] = (0.03, 0.5)
+    exchange_seconds: Span = (0.03, 0.5)
     """Shortest and longest exchange."""
     trunk_logit: float = 9.5
     """Logit of the visibility of hips, shoulders and head."""
     logit_sigma: float = 1.2
     """Its standard deviation between clips, and again between the joints of a clip."""
     limb_logit_sigma: float = 1.8
-    """Standard deviation of its change in time, limbs only."""
     limb_logit_time: float = 0.5
-    """Time constant of that, seconds."""
+    """Standard deviation and time constant (seconds) of its change, limbs only."""
     hidden_logit: float = 5.5
     """What being hidden by the body takes from the logit."""
     outside_logit: tuple[float, float] = (4.5, 3.0)
@@ -74,14 +78,7 @@ class DetectorConfig:
 
 
 class SimulatedDetections(NamedTuple):
-    """Simulated output of the detector.
-
-    Attributes:
-        rays: Joints as x / z and y / z.
-        visible: Visibility of each joint, 0 to 1.
-        inside: Whether it is in the picture.
-        error: Its distance from the truth, in torsos.
-    """
+    """Joints (x / z, y / z), visibility (0 to 1), if in the picture, and error (in torsos)."""
 
     rays: Clips2D
     visible: Scores
@@ -102,8 +99,6 @@ def simulate_detector(
         xyz: Joints in camera axes, metres.
         half: Half the picture's width and height, over the focal length.
         seconds: Time from one frame to the next, per clip.
-        rng: Source of randomness.
-        config: Error model.
     """
     rays = xyz[..., :2] / xyz[..., 2:]
     unit = torso_lengths(rays)[:, None, None]
@@ -139,13 +134,7 @@ def simulate_visibility(
 ) -> Scores:
     """Simulate the visibility of each joint, 0 to 1: lower if hidden or outside the picture.
 
-    Args:
-        xyz: Joints in camera axes, metres.
-        rays: The same in the image, in torsos.
-        beyond: How far each joint lies outside the picture, in torsos.
-        seconds: Time from one frame to the next, per clip.
-        rng: Source of randomness.
-        config: Error model.
+    Positions in the image, and how far they are ``beyond`` its edge, are in torsos.
     """
     b, n = beyond.shape[:2]
     sigma, (edge, further) = config.logit_sigma, config.outside_logit
@@ -172,9 +161,7 @@ def _find_hidden(xyz: Clips3D, rays: Clips2D) -> Bool[np.ndarray, "b t 8"]:
     return hidden
 
 
-def _squared_distance(
-    x: Float[np.ndarray, "*#k 2"], y: Float[np.ndarray, "*#k 2"]
-) -> Float[np.ndarray, "*k"]:
+def _squared_distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     dx, dy = x[..., 0] - y[..., 0], x[..., 1] - y[..., 1]
     return dx * dx + dy * dy
 
@@ -207,11 +194,8 @@ def sample_offsets(rays: Clips2D, rng: Generator, config: DetectorConfig) -> Cli
     out and higher up, whichever way the person turns. And a little in any direction.
     """
     b = len(rays)
-    along = rng.normal(0, [_ALONG.get(kind, 0.1) for kind in _KIND], (b, 17))
-    upward = rng.normal(0, [_UPWARD.get(kind, 0.0) for kind in _KIND], (b, 17))
-    for i, twin in enumerate(H36M.mirror):
-        along[:, max(i, twin)] = along[:, min(i, twin)]
-        upward[:, max(i, twin)] = upward[:, min(i, twin)]
+    along = rng.normal(0, [_ALONG.get(kind, 0.1) for kind in _KIND], (b, 17))[:, FIRST_OF_PAIR]
+    upward = rng.normal(0, [_UPWARD.get(kind, 0.0) for kind in _KIND], (b, 17))[:, FIRST_OF_PAIR]
     # The offset of every joint is linear in the positions of the others: one matrix a clip.
     shift = np.zeros((b, 17, 17), dtype=rays.dtype)
     for parent, child in H36M.bones:

@@ -29,31 +29,20 @@ def choose_limbs(prob: float, count: int, rng: Generator) -> Int[np.ndarray, " b
 def swap_limbs(bodies: Clips3D, donors: Clips3D, kind: Int[np.ndarray, " b"]) -> Clips3D:
     """Return bodies with some limbs moved as their donors move them.
 
-    Args:
-        bodies: Motions that keep trunk, head and other limbs.
-        donors: Motions whose limbs are taken.
-        kind: Index in `KINDS` of what is taken in each clip; -1 for nothing.
+    ``kind`` is the index in `KINDS` of the limbs of each clip; -1 for none.
     """
     out = bodies.copy()
     for number, (joints, up) in enumerate(_LIMBS.values()):
         rows = np.flatnonzero(kind == number)
-        if len(rows):
-            out[rows] = _swap(bodies[rows], donors[rows], joints, up)
-    return out
-
-
-def _swap(
-    bodies: Clips3D, donors: Clips3D, joints: tuple[str, ...], up: tuple[str, str]
-) -> Clips3D:
-    size = (stature(bodies).mean(axis=1) / stature(donors).mean(axis=1))[:, None, None]
-    back = np.swapaxes(_trunk_axes(bodies, joints[0], up), -1, -2)
-    turn = _trunk_axes(donors, joints[0], up) @ back
-    out = bodies.copy()
-    for side in "LR":
-        first, *rest = (_J[side + joint] for joint in joints)
-        for joint in rest:
-            limb = (donors[:, :, joint] - donors[:, :, first]) * size
-            out[:, :, joint] = bodies[:, :, first] + (limb[:, :, None] @ turn)[:, :, 0]
+        body, donor = bodies[rows], donors[rows]
+        size = (stature(body).mean(axis=1) / stature(donor).mean(axis=1))[:, None, None]
+        back = np.swapaxes(_trunk_axes(body, joints[0], up), -1, -2)
+        turn = _trunk_axes(donor, joints[0], up) @ back
+        for side in "LR":
+            first, *rest = (_J[side + joint] for joint in joints)
+            for joint in rest:
+                limb = (donor[:, :, joint] - donor[:, :, first]) * size
+                out[rows, :, joint] = body[:, :, first] + (limb[:, :, None] @ turn)[:, :, 0]
     return out
 
 

@@ -14,11 +14,9 @@ GAP_SECONDS = (0.2, 4.0)
 
 @dataclass(frozen=True)
 class SyntheticMotion:
-    """A motion as detected, with its truth.
+    """A motion as detected, and its truth: relative to the pelvis, camera axes, metres.
 
-    Attributes:
-        detected: Input of the lifter; its ``focal`` is None where the lifter must not know it.
-        truth: Joints relative to the pelvis, camera axes, metres.
+    ``detected.focal`` is None where the lifter must not know it.
     """
 
     detected: Motion2D

@@ -4,13 +4,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from ...skeleton import H36M
+from ...skeleton import FEET, H36M, KNEES
 from ..clip_batch import Clips2D, PerClip, Scores
 from .random_processes import random_intervals
 
-_LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Knee", "Ankle")]
-_ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Elbow", "Wrist")]
-_SHINS = [i for i in _LEGS if H36M.joints[i][1:] == "Ankle"]
+_ARMS = np.reshape(H36M.indices("LElbow", "LWrist", "RElbow", "RWrist"), (2, 2))
 
 Mask = Bool[np.ndarray, "b t 17"]
 
@@ -20,13 +18,7 @@ def simulate_visible(confidence: Scores, inside: Mask, seconds: PerClip, rng: Ge
 
     The whole person and single joints are lost for a moment; in some clips legs, shins or an arm
     never appear, or only before the clip begins. In half of the clips nothing is reported outside
-    the picture, in a tenth nothing of low confidence.
-
-    Args:
-        confidence: Confidence of the detector.
-        inside: Whether each joint is in the picture.
-        seconds: Time from one frame to the next, per clip.
-        rng: Source of randomness.
+    the picture, in a tenth nothing of low confidence. Frames are ``seconds`` apart.
     """
     b, n = confidence.shape[:2]
     lost = random_intervals(np.full((b, 1), 0.05), (0.04, 0.8), seconds, n, rng)
@@ -34,23 +26,17 @@ def simulate_visible(confidence: Scores, inside: Mask, seconds: PerClip, rng: Ge
     gone |= ~inside & (rng.random((b, 1, 1)) < 0.5)
     floor = np.where(rng.random(b) < 0.1, rng.uniform(0.1, 0.5, b), 0.0)
     gone |= confidence < floor[:, None, None]
-    hidden = _sample_hidden_limbs(b, rng)
+    # Some limbs are hidden for the whole clip: behind a table, or below the picture.
+    hidden, kind = np.zeros((b, 17), dtype=bool), rng.random(b)
+    hidden[:, KNEES] = (kind < 0.05)[:, None]
+    hidden[:, FEET] = (kind < 0.07)[:, None]
+    arm, rows = _ARMS[rng.integers(0, 2, b)], np.flatnonzero((kind >= 0.07) & (kind < 0.085))
+    hidden[rows[:, None], arm[rows]] = True
     gone |= hidden[:, None]
     gone[:, 0] &= ~(hidden & (rng.random((b, 1)) < 0.3))
     # Clips in which hardly anything would be left stay as they are.
     too_much = (~gone).mean(axis=(1, 2)) < 0.25
     return ~gone | too_much[:, None, None]
-
-
-def _sample_hidden_limbs(b: int, rng: Generator) -> Bool[np.ndarray, "b 17"]:
-    """Sample limbs that are hidden for the whole clip: behind a table, or below the picture."""
-    hidden, kind = np.zeros((b, 17), dtype=bool), rng.random(b)
-    for limb, (low, high) in ((_LEGS, (0.0, 0.05)), (_SHINS, (0.05, 0.07))):
-        hidden[:, limb] |= ((low <= kind) & (kind < high))[:, None]
-    arm = np.array(_ARMS).reshape(2, -1)[rng.integers(0, 2, b)]
-    rows = np.flatnonzero((kind >= 0.07) & (kind < 0.085))
-    hidden[rows[:, None], arm[rows]] = True
-    return hidden
 
 
 def fill_gaps(x: Clips2D, visible: Mask) -> Clips2D:

@@ -40,14 +40,7 @@ class PlaybackConfig:
 
 @dataclass(frozen=True)
 class Playback:
-    """Stretches of motion at the frames of a video and at the network's instants.
-
-    Attributes:
-        video: Joints in every frame of the video, world metres.
-        clip: Joints at the network's instants.
-        fps: Frames per second of the video.
-        at: The network's instants, in frames of the video.
-    """
+    """Motion (world metres) in a video and at the network's instants ``at``, in its frames."""
 
     video: Float[np.ndarray, "b n 17 3"]
     clip: Float[np.ndarray, "b t 17 3"]
@@ -63,16 +56,10 @@ def sample_playback(
     rng: Generator,
     config: PlaybackConfig = PlaybackConfig(),
 ) -> Playback:
-    """Draw stretches of motion.
+    """Draw stretches of motion, ``frames`` instants each.
 
-    Args:
-        mocap: Source of motion; its `draw` chooses the sequences.
-        frames: Instants of a clip.
-        batch: Clips.
-        frame_step: Fewest and most capture frames from one instant to the next; fewer where the
-            sequence is too short.
-        rng: Source of randomness.
-        config: Paces and frame rates.
+    From one instant to the next are at least and at most ``frame_step`` frames of the capture;
+    fewer where the sequence is too short.
     """
     which = mocap.draw(batch, rng)
     length, steps = mocap.lengths[which], np.arange(frames)
@@ -121,9 +108,7 @@ def resample_spline(
 ) -> Float[np.ndarray, "b t j d"]:
     """Sample between frames by a cubic B-spline, equal to `filtering.resample` away from the ends.
 
-    Args:
-        x: Values at every frame.
-        at: Where to sample, in frames, at least `MARGIN` from the ends.
+    ``at`` is in frames, at least `MARGIN` from the ends.
     """
     weight = spline_filter1d(x, order=3, axis=1, mode="mirror").astype(x.dtype)
     whole = np.floor(at).astype(int)

@@ -18,7 +18,11 @@ LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Hip", "Knee",
 ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Shoulder", "Elbow", "Wrist")]
 """Joints of both legs, and of both arms."""
 
+FIRST_OF_PAIR = np.minimum(np.arange(17), H36M.mirror)
+"""For each joint, itself or its left-right twin: ``x[:, FIRST_OF_PAIR]`` is equal on both sides."""
+
 Dtype = type[np.floating]
+Span = tuple[float, float]
 
 
 def ornstein_uhlenbeck(
@@ -47,19 +51,11 @@ def autoregressive(
 
 
 def random_intervals(
-    rate: Float[np.ndarray, "b k"],
-    length: tuple[float, float],
-    seconds: PerClip,
-    t: int,
-    rng: Generator,
+    rate: Float[np.ndarray, "b k"], length: Span, seconds: PerClip, t: int, rng: Generator
 ) -> Bool[np.ndarray, "b t k"]:
     """Return True during random intervals, at most one per clip and kind: they are rare.
 
-    Args:
-        rate: Intervals per second.
-        length: Shortest and longest interval in seconds.
-        seconds: Time from one frame to the next.
-        t: Frames.
+    ``rate`` is in intervals per second, ``length`` the shortest and longest one in seconds.
     """
     b, k = rate.shape
     duration = rng.uniform(*length, (b, k))

@@ -87,11 +87,10 @@ def read_sequence(path: str | Path) -> Sequence:
     """Read one sequence; raise ValueError if the file is not of this format."""
     numbers, labels = ("xy", "xyz", "fps", "size"), ("subject", "split")
     data = read_npz(path, numbers, ("joints",), ("confidence", "focal"), labels)
-    if data["xy"].ndim != 3 or data["xyz"].ndim != 3 or data["joints"].ndim != 1:
-        raise ValueError(
-            f"{path}: expected xy (t, j, 2), xyz (t, j, 3) and joints (j,), got "
-            f"{data['xy'].shape}, {data['xyz'].shape} and {data['joints'].shape}."
-        )
+    xy, xyz, joints = (data[key].shape for key in ("xy", "xyz", "joints"))
+    if (len(xy), len(xyz), len(joints)) != (3, 3, 1):
+        wanted = "xy (t, j, 2), xyz (t, j, 3) and joints (j,)"
+        raise ValueError(f"{path}: expected {wanted}, got {xy}, {xyz} and {joints}.")
     if data["size"].shape != (2,) or data["fps"].size != 1 or not np.isfinite(data["size"]).all():
         raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
     try:
@@ -118,8 +117,7 @@ def sequence_files(folder: str | Path) -> list[Path]:
 def load_folder(path: str | Path, split: str) -> VideoDataset:
     """Read the sequences of one split ("train", "val", "test", or several joined by "+").
 
-    Joints become those of Human3.6M. An unknown focal length is estimated from the 3D truth, or
-    else assumed.
+    Joints become those of Human3.6M. `estimate_focal` fills in an unknown focal length.
 
     Raises:
         ValueError: If the split is unknown or empty, a file is not of this format, a number is not
@@ -183,13 +181,12 @@ def estimate_focal(sequence: Sequence) -> float:
     """
     if sequence.focal is not None:
         return sequence.focal
-    centered = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
     assumed = assumed_focal(sequence.size)
     if not has_position(sequence):
         return assumed
+    centered = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
     rays = (sequence.xyz[..., :2] / np.abs(sequence.xyz[..., 2:]).clip(1e-6))[..., None, :]
-    fits = np.nanmean(centered * rays, axis=(0, 1, 2)) / np.nanmean(rays**2, axis=(0, 1, 2))
-    fits = np.abs(fits)
+    fits = np.abs(np.nanmean(centered * rays, (0, 1, 2)) / np.nanmean(rays**2, (0, 1, 2)))
     return float(fits.mean()) if np.isfinite(fits).all() and fits.min() > 0 else assumed
 
 

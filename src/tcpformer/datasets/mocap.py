@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.random import Generator
 
 from ..files import read_npz
 from ..skeleton import H36M
@@ -33,7 +32,7 @@ class Mocap:
     limb_swap_prob: float = 0.0
     tilt_prob: float = 0.0
 
-    def draw(self, count: int, rng: Generator) -> Int[np.ndarray, " n"]:
+    def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
         """Draw sequences with probability proportional to the square root of their length.
 
         With activities, each activity gets the square root of the probability it would have had.

@@ -66,10 +66,9 @@ def load_3dhp_train(path: str | Path) -> VideoDataset:
         FileNotFoundError: If a file is missing.
         ValueError: If a file is not of its format.
     """
-    path = Path(path)
-    file = _find_npz(path, TRAIN_FILE)
+    file = _find_npz(Path(path), TRAIN_FILE)
     xy, xyz, subjects = [], [], []
-    for subject, what, pixels, true in _npz_views(file) if file else _raw_views(path):
+    for subject, what, pixels, true in _npz_views(file) if file else _raw_views(Path(path)):
         xy.append(_check_array(what, pixels, _JOINTS, 2).astype(np.float32))
         xyz.append(_check_array(what, true, _JOINTS, 3).astype(np.float32))
         _check_frames(what, xy[-1], xyz[-1])
@@ -92,12 +91,10 @@ def load_3dhp_test(path: str | Path) -> dict[str, Take]:
     """Read the test sequences that exist, by name ("TS1" to "TS6"); raises as `load_3dhp_train`.
 
     Args:
-        path: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ..., to read which
-            takes h5py.
+        path: data_test_3dhp.npz, its folder, or the folder of the raw TS1, ... (needs h5py).
     """
-    path = Path(path)
-    file = _find_npz(path, TEST_FILE)
-    return dict(_npz_takes(file) if file else _raw_takes(path))
+    file = _find_npz(Path(path), TEST_FILE)
+    return dict(_npz_takes(file) if file else _raw_takes(Path(path)))
 
 
 def _find_npz(path: Path, name: str) -> Path | None:
@@ -112,10 +109,8 @@ def _find_npz(path: Path, name: str) -> Path | None:
 def _npz_views(file: Path) -> Iterator[_View]:
     for name, content in _entries(file, read_pickled_npz(file, "data"), f"in {TRAIN_FILE}"):
         if not isinstance(content, list | tuple) or len(content) != 2:
-            raise ValueError(
-                f"{file}: {name}: expected [cameras, frames per second], got {_brief(content)}; "
-                f"training needs {TRAIN_FILE}."
-            )
+            got = f"got {_brief(content)}; training needs {TRAIN_FILE}"
+            raise ValueError(f"{file}: {name}: expected [cameras, frames per second], {got}.")
         cameras = dict(_entries(file, content[0], f"by camera, {name}"))
         for camera in CAMERAS:
             what = f"{file}: {name}, camera {camera}"
@@ -129,9 +124,7 @@ def _raw_views(folder: Path) -> Iterator[_View]:
         try:
             content = loadmat(file, variable_names=keys)
         except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as error:
-            raise ValueError(
-                f"{file}: not a MATLAB 5 file of a training sequence: {error}"
-            ) from error
+            raise ValueError(f"{file}: not a MATLAB 5 file with annotations: {error}") from error
         cells = _needed(str(file), content, *keys)
         for camera in CAMERAS:
             what = f"{file}: camera {camera}"
@@ -162,9 +155,7 @@ def _raw_takes(folder: Path) -> Iterator[tuple[str, Take]]:
             with h5py.File(file) as opened:
                 content = {key: np.asarray(opened[key]) for key in keys if key in opened}
         except OSError as error:
-            raise ValueError(
-                f"{file}: not a MATLAB 7.3 file of a test sequence: {error}"
-            ) from error
+            raise ValueError(f"{file}: not a MATLAB 7.3 file with annotations: {error}") from error
         parts = zip(_needed(str(file), content, *keys), lasts, strict=True)
         xy, xyz, valid, activity = (_check_array(str(file), x, *last)[:, 0] for x, last in parts)
         name = file.parent.name

@@ -25,10 +25,8 @@ from .playback import resample_linear, resample_spline, sample_playback
 
 EXACT_PROB = 0.15
 """Share of clips whose 2D is exact, with confidence 1."""
-MOTION_FRAME_STEP = 4
-"""Capture frames from one instant of a whole motion to the next."""
-MOTION_SECONDS = 6.0
-"""Length of a whole motion."""
+MOTION_FRAME_STEP, MOTION_SECONDS = 4, 6.0
+"""Capture frames from one instant of a whole motion to the next, and its length."""
 PICTURE_FOCAL = 1000.0
 """Focal length, in pixels, of the pictures of whole motions: a view is known by angles alone."""
 

@@ -28,9 +28,8 @@ class FramingConfig:
     aspects: tuple[float, ...] = (16 / 9, 16 / 9, 16 / 9, 4 / 3, 1.0)
     """Longer over shorter side of the picture, equally likely."""
     nearest: float = 0.6
-    """Metres from the camera to the nearest joint, at least."""
     farthest: float = 40.0
-    """Metres from the camera to the middle of the motion, at most."""
+    """Metres from the camera to the nearest joint at least, to the middle of the motion at most."""
     upright_prob: float = 0.45
     """Picture higher than wide."""
     turning_prob: float = 0.35
@@ -108,8 +107,8 @@ def sample_filmed_views(
     floor of the world is at 0; frames, at ``seconds``, may be in any order.
     """
     b = len(bodies)
-    heights = rng.random(b) < config.child_prob
-    heights = np.where(heights, rng.uniform(1.0, 1.5, b), rng.normal(1.70, 0.09, b))
+    child = rng.random(b) < config.child_prob
+    heights = np.where(child, rng.uniform(1.0, 1.5, b), rng.normal(1.70, 0.09, b))
     bodies = bodies * _column(heights / stature(bodies).mean(axis=1), bodies)
     half = _sample_pictures(b, rng, config)
     turning, cut = rng.random(b) < config.turning_prob, rng.random(b) < config.cut_prob
@@ -154,8 +153,7 @@ def _sample_pictures(b: int, rng: Generator, config: FramingConfig) -> Sides:
 def _sample_framing(cut: Mask, rng: Generator) -> tuple[PerClip, Sides]:
     """Return the share of the picture that the motion takes, and its offset in half pictures."""
     b = len(cut)
-    small = rng.random(b) < 0.25
-    fill = np.where(small, rng.uniform(0.12, 0.4, b), rng.uniform(0.4, 0.97, b))
+    fill = np.where(rng.random(b) < 0.25, rng.uniform(0.12, 0.4, b), rng.uniform(0.4, 0.97, b))
     fill = np.where(cut, rng.uniform(1.05, 2.2, b), fill)
     shift = rng.uniform(-1, 1, (b, 2)) * np.abs(1 - fill)[:, None]
     down = np.where(rng.random(b) < 0.8, np.abs(shift[:, 1]), shift[:, 1])

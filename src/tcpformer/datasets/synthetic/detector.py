@@ -40,16 +40,14 @@ class DetectorConfig:
     white: float = 0.004
     """Standard deviation of white noise per axis, torsos, of a visible joint."""
     quick: float = 0.007
-    """Standard deviation of correlated noise with `quick_time`."""
+    quick_time: float = 0.1
     slow: float = 0.02
-    """Standard deviation of correlated noise with `slow_time`."""
+    slow_time: float = 0.7
+    """Standard deviations of correlated noise, torsos, and their time constants, seconds."""
     constant: float = 0.02
     """Standard deviation of an offset that lasts the whole clip."""
     strength_sigma: float = 0.4
     """Noise differs between clips by a log-normal factor with this sigma."""
-    quick_time: float = 0.1
-    slow_time: float = 0.7
-    """Time constants in seconds."""
     doubt_factor: float = 4.0
     """Noise of a joint of visibility 0 is larger by 1 + this."""
     jump_rate: Span = (0.06, 2.5)
@@ -175,8 +173,7 @@ def _sample_noise(
     factor = (1 + config.doubt_factor * doubt)[..., None]
     edge, further = config.outside
     outside = np.where(beyond > 0, edge + further * np.minimum(beyond, 1.5), 0)[..., None]
-    error = rng.standard_normal((b, n, 17, 2), dtype=np.float32)
-    error *= config.white
+    error = config.white * rng.standard_normal((b, n, 17, 2), dtype=np.float32)
     error += config.quick * ornstein_uhlenbeck(seconds, (n, 17, 2), config.quick_time, rng)
     error *= factor
     slow = ornstein_uhlenbeck(seconds, (n, 17, 2), config.slow_time, rng)

@@ -1,8 +1,7 @@
 """Poses that were never captured: the arms or legs of one motion on the body of another.
 
-A limb keeps its direction relative to the trunk and is scaled to the new body: anatomy stays
-right, if not always choreography. Training poses from parts: Li et al., "Cascaded Deep Monocular
-3D Human Pose Estimation with Evolutionary Training Data", CVPR 2020. Any axes, metres.
+A limb keeps its direction relative to the trunk and is scaled to the new body. After Li et al.,
+"Cascaded Deep Monocular 3D Human Pose Estimation with Evolutionary Training Data", CVPR 2020.
 """
 
 import numpy as np

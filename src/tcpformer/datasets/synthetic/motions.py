@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from numpy.random import Generator
 
 from ...motion import Motion2D
 
@@ -23,7 +22,7 @@ class SyntheticMotion:
     truth: Float[np.ndarray, "t 17 3"]
 
 
-def hide_interval(motion: SyntheticMotion, rng: Generator) -> SyntheticMotion | None:
+def hide_interval(motion: SyntheticMotion, rng: np.random.Generator) -> SyntheticMotion | None:
     """Hide the person for a while in the middle; return None if the motion is too short."""
     detected, (shortest, longest) = motion.detected, GAP_SECONDS
     times = detected.times

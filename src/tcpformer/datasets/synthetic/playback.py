@@ -1,7 +1,6 @@
 """Motion at another pace, at the frame rate of a video, and resampled to the network's instants.
 
-The network's frames are evenly spaced at the rate of its motion capture; a video has its own rate,
-and `filtering.resample` computes the network's frames from the video's. Here it is done in batches.
+The network's frames have the rate of its motion capture. As `filtering.resample`, but in batches.
 """
 
 from dataclasses import dataclass

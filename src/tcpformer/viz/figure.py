@@ -12,6 +12,7 @@ from jaxtyping import Float, Int32, UInt8
 from ..skeleton import Skeleton
 
 Colour = tuple[float, float, float]
+Picture = UInt8[np.ndarray, "h w *channels"]
 Disc = tuple[float, float, float]
 
 LEFT: Colour = (36.0, 124.0, 204.0)
@@ -57,7 +58,7 @@ def mix(colour: Colour, other: Colour, share: float) -> Colour:
 
 
 def draw_capsule(
-    image: UInt8[np.ndarray, "h w *channels"],
+    image: Picture,
     ends: Float[np.ndarray, "2 2"],
     radius: Float[np.ndarray, "2"],
     colour: Colour | int,
@@ -77,9 +78,7 @@ def draw_capsule(
 
 
 def crop_around(
-    image: UInt8[np.ndarray, "h w *channels"],
-    centers: Float[np.ndarray, "n 2"],
-    radius: Float[np.ndarray, " n"],
+    image: Picture, centers: Float[np.ndarray, "n 2"], radius: Float[np.ndarray, " n"]
 ) -> tuple[UInt8[np.ndarray, "high wide *channels"], Float[np.ndarray, "2"]]:
     """Return the part of an image around one or more discs, and (x, y) of its upper left corner.
 

@@ -14,6 +14,9 @@ from ..skeleton import H36M, Skeleton
 from . import figure
 from .ellipse import draw_ellipses, project_half_axes
 
+Image = UInt8[np.ndarray, "h w 3"]
+Size = tuple[int, int]
+
 SKY = (246.0, 246.0, 244.0)
 _FLOOR = (224.0, 225.0, 227.0)
 _GRID = (186.0, 189.0, 196.0)
@@ -86,7 +89,7 @@ class View:
         return float(self.radius / np.sin(np.radians(self.field_of_view) / 2))
 
     def project(
-        self, xyz: Float[np.ndarray, "*batch 3"], size: tuple[int, int]
+        self, xyz: Float[np.ndarray, "*batch 3"], size: Size
     ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch"]]:
         """Project world points to pixels of an image of ``size``; also return pixels per metre.
 
@@ -113,9 +116,10 @@ class Figure:
     """Of each joint, in the world; drawn as an ellipse of one sigma."""
 
 
-def draw_scene(
-    figures: Sequence[Figure], view: View, size: tuple[int, int], style: SceneStyle = STYLE
-) -> UInt8[np.ndarray, "h w 3"]:
+Figures = Sequence[Figure]
+
+
+def draw_scene(figures: Figures, view: View, size: Size, style: SceneStyle = STYLE) -> Image:
     """Draw figures on one floor; ``size`` is (width, height), the result RGB."""
     image = _draw_floor(view, size, style)
     _draw_shadows(image, figures, view, style)
@@ -191,10 +195,9 @@ def _draw_uncertainty(image: np.ndarray, person: Figure, view: View) -> None:
         draw_ellipses(image, pixels, axes * scale[:, None], angle, colours)
 
 
-def _draw_floor(view: View, size: tuple[int, int], style: SceneStyle) -> UInt8[np.ndarray, "h w 3"]:
+def _draw_floor(view: View, size: Size, style: SceneStyle) -> Image:
     """Draw a disc of floor that fades into the sky, with a grid fixed to the world."""
-    radius = style.floor_radius * view.radius
-    middle = np.array([view.target[0], view.target[1], 0.0])
+    radius, middle = style.floor_radius * view.radius, np.array([*view.target[:2], 0.0])
     angle = np.linspace(0, 2 * np.pi, 73)[:-1]
     ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
     coarse = (size[0] // style.floor_downsampling + 1, size[1] // style.floor_downsampling + 1)
@@ -238,12 +241,9 @@ def _grid_pieces(middle: np.ndarray, radius: float, cell: float, length: float) 
     return pieces[np.linalg.norm(pieces.mean(axis=1) - middle, axis=-1) < radius]
 
 
-def _draw_shadows(
-    image: np.ndarray, figures: Sequence[Figure], view: View, style: SceneStyle
-) -> None:
+def _draw_shadows(image: Image, figures: Figures, view: View, style: SceneStyle) -> None:
     """Darken the floor under each figure, softly; the higher a limb, the less."""
-    size = image.shape[1::-1]
-    mask = np.zeros(image.shape[:2], np.uint8)
+    size, mask = image.shape[1::-1], np.zeros(image.shape[:2], np.uint8)
     for person in figures:
         height = np.maximum(person.xyz[:, 2:], 0)
         flat = np.hstack([person.xyz[:, :2] + np.array(style.shadow_shift) * height, 0 * height])

@@ -253,7 +253,7 @@ def _check_agreement(
     bend = mean_knee_bend(some)
     turned = bend < -config.straight_knee
     now = reprojection_error(some, some_rays)
-    name, then = _find_interpretation(some, some_rays, now, config)
+    name, then = _reinterpret(some, some_rays, now, config)
     run = slice(config.run_frames)
     lag, share = find_lag(pose[run], rays[run], max_lag) if now > config.exact else (0, 1.0)
     text = f"{1000 * now:.0f} mm apart, interpreted so {1000 * min(then, share * now):.0f}"
@@ -287,9 +287,7 @@ def _find_axes(name: str, pose: Pose, rays: Rays, *, turned: bool) -> str:
     return f"{name} and z in xyz" if deep < reprojection_error(pose, rays) else f"{name} in xy"
 
 
-def _find_interpretation(
-    pose: Pose, rays: Rays, now: float, config: CheckConfig
-) -> tuple[str, float]:
+def _reinterpret(pose: Pose, rays: Rays, now: float, config: CheckConfig) -> tuple[str, float]:
     """Return the interpretation of the 2D that fits best, and its error; "" if none is better."""
     errors = {name: reprojection_error(pose, rays * sign) for name, sign in SIGNS.items()}
     errors["sides"] = reprojection_error(pose, rays[:, list(H36M.mirror)])

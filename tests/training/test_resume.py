@@ -12,8 +12,8 @@ from trainings import NETWORKS, OWN, logged, own_folder, run, same
 from tcpformer.models.checkpoint import load_model
 from tcpformer.training import train as training
 from tcpformer.training.config import TrainConfig
-from tcpformer.training.run_dir import RunDir
 from tcpformer.training.optim import lr_factor
+from tcpformer.training.run_dir import RunDir
 
 pytestmark = pytest.mark.usefixtures("quick_training")
 

@@ -1,7 +1,7 @@
 """A plain transformer of ours over whole poses: a token per frame instead of a token per joint.
 
-It trains on some fourteen times as many frames as TCPFormer in the same time (docs/history/weights.md). It
-is a network of its own, the packaged `fast`, and half of `hybrid.HybridTCPFormer`.
+It trains on some fourteen times as many frames as TCPFormer in the same time. It is a network of
+its own, the packaged `fast`, and half of `hybrid.HybridTCPFormer`.
 
 Notable:
 - Unlike in TCPFormer the order of frames matters: by learned positions, or by rotary attention.

@@ -160,19 +160,19 @@ def test_released_checkpoint_lifts_with_its_protocol(
 
 def test_released_checkpoint_needs_a_protocol(tmp_path: Path) -> None:
     path = _released(tmp_path / "a.pth.tr")
-    with pytest.raises(ValueError, match=r"--trained-on\), one of \['h36m', 'h36m-cpn', '3dhp'\]"):
+    with pytest.raises(ValueError, match=r"--checkpoint-protocol\), one of \['h36m', 'h36m-cpn', '3dhp'\]"):
         Lifter(path, "cpu", heads=4)
 
 
 def test_own_weights_refuse_a_protocol(tmp_path: Path) -> None:
     save_model(network(), tmp_path, spec=WeightsSpec())
-    with pytest.raises(ValueError, match="leave trained_on out"):
+    with pytest.raises(ValueError, match="omit checkpoint_protocol"):
         Lifter(tmp_path, "cpu", checkpoint_protocol="h36m")
 
 
 def test_own_weights_without_spec_need_a_protocol(tmp_path: Path) -> None:
     save_model(network(), tmp_path)
-    with pytest.raises(ValueError, match="does not say what it was trained on"):
+    with pytest.raises(ValueError, match="does not tell its training protocol"):
         Lifter(tmp_path, "cpu")
     assert Lifter(tmp_path, "cpu", checkpoint_protocol="3dhp").spec.skeleton == "mpi-inf-3dhp"
 
@@ -197,7 +197,7 @@ def test_pick_device_auto_takes_the_best(
 @pytest.mark.parametrize(
     ("device", "words"),
     [
-        ("cuda", "no cuda device on this machine; there is cpu"),
+        ("cuda", "this machine has no cuda device; it has cpu"),
         ("cuda:1", "no cuda device"),
         ("mps", "no mps device"),
         ("gpu", "device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got 'gpu'"),

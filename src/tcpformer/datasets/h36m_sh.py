@@ -135,12 +135,10 @@ def _cache_folder(path: Path, cache: str | Path | None) -> Path:
     if not path.is_file():
         what = "a folder, not the pickle" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"{path}: {what}; expected h36m_sh_conf_cam_source_final.pkl.")
-    state, usual = path.stat(), path.with_suffix(".cache")
-    if not os.access(path.parent, os.W_OK):
-        usual = Path.home() / ".cache" / "tcpformer"
-    folder = (
-        Path(usual if cache is None else cache) / f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
-    )
+    writable, state = os.access(path.parent, os.W_OK), path.stat()
+    usual = path.with_suffix(".cache") if writable else Path.home() / ".cache" / "tcpformer"
+    name = f"{path.stem}-{state.st_size}-{state.st_mtime_ns}"
+    folder = Path(usual if cache is None else cache) / name
     if not folder.is_dir():
         _convert(path, folder)
     return folder

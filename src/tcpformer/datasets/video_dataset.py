@@ -47,7 +47,7 @@ class VideoDataset:
             object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
     def select_subjects(self, subjects: Iterable[str]) -> "VideoDataset":
-        """Return the sequences of some people, who must be in it; frames are shared, not copied."""
+        """Return the sequences of some of its people; the frames are shared, not copied."""
         wanted, there = set(subjects), set(self.subjects)
         if not wanted or not wanted <= there:
             raise ValueError(f"expected subjects among {sorted(there)}, got {sorted(wanted)}.")

@@ -53,6 +53,7 @@ def derive_middle_joints(
     some = rng.random(len(rays)) < DERIVED_PROB
     out, lowest, before = rays.copy(), confidence.copy(), confidence[some]
     out[some] = DERIVATION.astype(rays.dtype) @ rays[some]
-    for joint, row in enumerate(DERIVATION):
-        lowest[some, :, joint] = before[..., np.abs(row) > 1e-9].min(axis=-1)
+    used = np.abs(DERIVATION) > 1e-9
+    for joint in np.flatnonzero(used.sum(axis=1) > 1):
+        lowest[some, :, joint] = before[..., used[joint]].min(axis=-1)
     return out, lowest

@@ -18,7 +18,7 @@ from commands import refused, run, written
         (("evaluate",), ["--data", "--known-focal"]),
         (("train",), ["--config.network.frames", "Clip length", "h36m-243", "--hardware.device"]),
         (("data",), ["check", "mocap", "open"]),
-        (("data", "check"), ["One npz per sequence"]),
+        (("data", "check"), ["one npz per sequence"]),
     ],
 )
 def test_help_comes_from_docstrings(

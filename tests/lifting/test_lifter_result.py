@@ -160,7 +160,7 @@ def test_released_checkpoint_lifts_with_its_protocol(
 
 def test_released_checkpoint_needs_a_protocol(tmp_path: Path) -> None:
     path = _released(tmp_path / "a.pth.tr")
-    with pytest.raises(ValueError, match=r"--checkpoint-protocol\), one of \['h36m', 'h36m-cpn', '3dhp'\]"):
+    with pytest.raises(ValueError, match=r"--checkpoint-protocol\), one of \['h36m', 'h36m-cpn'"):
         Lifter(path, "cpu", heads=4)
 
 

@@ -31,6 +31,7 @@ def test_table_states_gains_in_deviations_of_the_base() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a kind of view has no clip of so few
 def test_main_trains_and_scores_an_arm(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from ..world.camera import to_rays
+from ..world.camera import to_rays as to_rays
 
 Normalization = Literal["centered-camera", "aimed", "screen"]
 FLAT_SCALE = 0.42

@@ -35,7 +35,7 @@ def pack(source: Path, target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("mocap", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=Path("runs/packaged"))
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")

@@ -91,9 +91,13 @@ def step_of(job: Job) -> Callable[[], float]:
     for name, parameter in model.named_parameters():
         if name.endswith(".gain"):
             parameter.data.fill_(0.1)  # every branch counts
-    names = {"compile": "compile", "recompute": "activation_checkpointing"}
-    flags = {names[job.form]: True} if job.form in names else {}
-    wrap_layers(model, HardwareConfig(device="cpu", tracker="none", **flags))
+    hardware = HardwareConfig(
+        device="cpu",
+        tracker="none",
+        compile=job.form == "compile",
+        activation_checkpointing=job.form == "recompute",
+    )
+    wrap_layers(model, hardware)
     objective = Objective(Textbook(model) if "textbook" in job.form else model, PRESETS["open"])
     parts = 4 if job.form == "accumulate" else 1
     xyc, xyz = clips(batch, config.frames)

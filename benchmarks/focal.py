@@ -14,7 +14,7 @@ from open_views import parser, views
 
 from tcpformer import Lifter
 from tcpformer.motion import assumed_focal
-from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints
+from tcpformer.postprocess.stages import PostprocessConfig, clean_keypoints
 from tcpformer.world.camera import estimate_focal
 
 

@@ -263,7 +263,7 @@ def has_bfloat16(threads: int) -> bool:
 @torch.inference_mode()
 def runtimes(rounds: int) -> str:
     """Return a table of PyTorch against ONNX Runtime at the packaged clip length."""
-    from tcpformer.lifting.predict import CLIPS_AT_ONCE
+    from tcpformer.lifting.run_network import CLIPS_AT_ONCE
     from tcpformer.models.checkpoint import load_weights, packaged_names
     from tcpformer.runtime.backends import weights_for
 

@@ -41,7 +41,7 @@ from tcpformer.detect.blazepose import LandmarkNetwork
 from tcpformer.detect.two_pass import find_people, follow_people
 from tcpformer.io.video import Frame, Video, write_video
 from tcpformer.lifting.lifter import DEFAULT_POSTPROCESS
-from tcpformer.postprocess.steps import postprocess
+from tcpformer.postprocess.stages import postprocess
 from tcpformer.tracking.assemble import assemble_people
 from tcpformer.tracking.tracker import number_people
 from tcpformer.viz.overlay import write_overlay

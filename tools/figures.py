@@ -17,9 +17,9 @@ import numpy as np
 
 from tcpformer import Motion2D, Motion3D, load_motion, open_video
 from tcpformer.filtering.gaps import fill_gaps, smooth_uncertain
-from tcpformer.postprocess.contacts import find_contacts, lock_feet
+from tcpformer.postprocess.foot_contacts import find_contacts, lock_feet
 from tcpformer.postprocess.outliers import find_outliers, torso_length
-from tcpformer.postprocess.steps import PostprocessConfig, postprocess
+from tcpformer.postprocess.stages import PostprocessConfig, postprocess
 from tcpformer.postprocess.swaps import fix_left_right_swaps
 from tcpformer.skeleton import H36M
 from tcpformer.viz.figure import SUBPIXEL, person_colour, to_fixed_point

@@ -7,7 +7,7 @@ import pytest
 from commands import run
 
 from tcpformer.analysis.quality import LABELS
-from tcpformer.postprocess.steps import PostprocessConfig
+from tcpformer.postprocess.stages import PostprocessConfig
 
 
 def test_quality_compares_with_raw_motion(

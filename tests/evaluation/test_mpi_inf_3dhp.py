@@ -13,7 +13,7 @@ from synthetic_3dhp import SIZES, scored_content, swinging_joints, write_npz, wr
 from torch import Tensor, nn
 
 from tcpformer.datasets.mpi_inf_3dhp import TEST_FILE, Take, load_3dhp_test
-from tcpformer.evaluation import predict
+from tcpformer.evaluation import predictions
 from tcpformer.evaluation.mpi_inf_3dhp import (
     CONVENTIONAL_WEIGHTS,
     average_sequences,
@@ -57,7 +57,7 @@ class Repeats(nn.Module):
 def test_predict_3dhp_centers_windows_on_valid_frames(
     scored_file: Path, monkeypatch: pytest.MonkeyPatch, flip: bool, center: bool, of: int
 ) -> None:
-    monkeypatch.setattr(predict, "WINDOWS_AT_ONCE", 7)
+    monkeypatch.setattr(predictions, "WINDOWS_AT_ONCE", 7)
     takes, steps = load_3dhp_test(scored_file), []
     poses = predict_3dhp(
         Repeats(9, of, center=center), takes, flip=flip, progress=lambda *step: steps.append(step)

@@ -172,7 +172,7 @@ def test_predict_is_independent_of_batch_size(
     """Clips go through the network some at a time; how many is no matter."""
     lift, person = lifter(tmp_path), seen(walk(100))
     whole = lift.predict(person, FOCAL)
-    monkeypatch.setattr("tcpformer.lifting.predict.CLIPS_AT_ONCE", 2)
+    monkeypatch.setattr("tcpformer.lifting.run_network.CLIPS_AT_ONCE", 2)
     np.testing.assert_allclose(lift.predict(person, FOCAL), whole, atol=1e-5)
 
 

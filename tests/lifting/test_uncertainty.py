@@ -14,7 +14,7 @@ from paths import EXCERPT
 from tcpformer.evaluation.open_benchmark import errors_and_sigma
 from tcpformer.io.npz import load_motion, save_motion
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.lifting.predict import run_network
+from tcpformer.lifting.run_network import run_network
 from tcpformer.lifting.uncertainty import (
     NON_ROOT,
     coverage,

@@ -9,7 +9,7 @@ from motions import clap, detected, kick
 from tcpformer.analysis.metrics import mpjpe
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.postprocess.outliers import find_outliers
-from tcpformer.postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
+from tcpformer.postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
 from tcpformer.skeleton import H36M
 
 LEAST_SHARE = 0.95

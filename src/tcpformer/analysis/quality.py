@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..motion import Motion3D
-from ..postprocess.contacts import find_contacts
+from ..postprocess.foot_contacts import find_contacts
 from ..skeleton import FEET
 from ..world.ground import ground_of
 from .metrics import bone_deviation, jitter

@@ -16,7 +16,7 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
     from ..analysis.quality import compare_quality, format_quality, measure_quality
     from ..io.npz import load_motion
     from ..lifting.lifter import DEFAULT_POSTPROCESS
-    from ..postprocess.steps import postprocess
+    from ..postprocess.stages import postprocess
 
     finished = load_motion(motion)
     beside = motion.with_name("motion_raw.npz")

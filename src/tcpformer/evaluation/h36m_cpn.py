@@ -12,7 +12,7 @@ from ..datasets.video_dataset import VideoDataset
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
 from .h36m import VideoScore, average_over_actions
-from .predict import predict_clips, screen_input
+from .predictions import predict_clips, screen_input
 from .report import Report, Row
 
 MILLIMETRES = 1000

@@ -12,7 +12,7 @@ from ..datasets.h36m_sh import ShTest, load_h36m_sh_test, scored_clip_indices
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
 from .h36m import ACTIONS, VideoScore, average_over_actions
-from .predict import predict_clips, screen_input
+from .predictions import predict_clips, screen_input
 from .report import Report, Row, first_published
 
 GroundTruth = Literal["no", "input", "overwrite"]

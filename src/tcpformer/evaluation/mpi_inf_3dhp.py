@@ -16,7 +16,7 @@ from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
 from ..files import atomic_write
 from ..models import Network
 from ..skeleton import MPI_INF_3DHP
-from .predict import predict_centers, screen_input
+from .predictions import predict_centers, screen_input
 from .report import Report, Row, first_published
 
 SCENES = {"green screen": ("TS1", "TS2"), "studio": ("TS3", "TS4"), "outdoor": ("TS5", "TS6")}

@@ -10,7 +10,7 @@ from ..files import read_npz
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import coverage, joint_errors_and_sigma
 from ..motion import Motion2D
-from ..postprocess.steps import PostprocessConfig
+from ..postprocess.stages import PostprocessConfig
 from ..skeleton import H36M, STANDARD_HEIGHT
 from ..world.camera import choose_focal
 from .report import Report, Row

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from .capture import Capture, compose_rotations, sum_offsets
+from .mocap_capture import Capture, compose_rotations, sum_offsets
 
 AMC_FPS = 120.0
 """Frames per second of nearly all AMC files; neither file holds it."""

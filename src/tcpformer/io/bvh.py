@@ -20,7 +20,7 @@ from ..files import atomic_write
 from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
 from ..skeleton import H36M, Skeleton
-from .capture import Capture, compose_rotations, sum_offsets
+from .mocap_capture import Capture, compose_rotations, sum_offsets
 from .rig import Rig, fit_rig
 
 Vectors = Float[np.ndarray, "t 3"]

@@ -32,7 +32,7 @@ from ..models import lifts_center_only
 from ..models.checkpoint import Weights, weights_spec
 from ..models.uncertainty_head import WithUncertainty
 from ..motion import REGION_SCALE, Motion2D, Motion3D, to_skeleton
-from ..postprocess.steps import PostprocessConfig, clean_keypoints, postprocess
+from ..postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Precision, pick_device, prepare_for_inference
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
@@ -41,7 +41,7 @@ from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
 from ..world.scale import Scale, apply_scale, choose_height, scale_to_height
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
-from .predict import run_network
+from .run_network import run_network
 from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
 

@@ -8,7 +8,7 @@ from ..analysis.metrics import mpjpe, n_mpjpe, p_mpjpe
 from ..evaluation.h36m_cpn import evaluate_h36m_cpn
 from ..evaluation.h36m_sh import evaluate_h36m_sh
 from ..evaluation.mpi_inf_3dhp import evaluate_3dhp
-from ..lifting.predict import run_network
+from ..lifting.run_network import run_network
 from .config import PUBLISHED_DATA, TrainConfig
 from .data import Source
 

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from ...files import atomic_write
 from ...io.amc import AMC_FPS, read_acclaim
 from ...io.bvh import read_bvh
-from ...io.capture import Capture
+from ...io.mocap_capture import Capture
 from ...skeleton import H36M
 from ..mocap import SPLITS
 from . import cleaning

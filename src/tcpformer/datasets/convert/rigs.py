@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from ...io.capture import Capture
+from ...io.mocap_capture import Capture
 from ...skeleton import H36M, canonical
 
 _SIDED = {

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..lifting.normalize import to_screen
-from ..lifting.predict import run_network
+from ..lifting.run_network import run_network
 from ..lifting.windows import centered_window_indices, split
 from ..models import Network, lifts_center_only
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import Reads, ReadsCenter
 
-from tcpformer.evaluation.predict import predict_centers, predict_clips, screen_input
+from tcpformer.evaluation.predictions import predict_centers, predict_clips, screen_input
 from tcpformer.skeleton import H36M_NOSE
 
 

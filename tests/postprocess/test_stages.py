@@ -11,7 +11,7 @@ from tcpformer.analysis.metrics import acceleration_error, bone_deviation, jitte
 from tcpformer.analysis.quality import compare_quality
 from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.motion import Motion2D, Motion3D
-from tcpformer.postprocess.steps import (
+from tcpformer.postprocess.stages import (
     PostprocessConfig,
     clean_keypoints,
     postprocess,

@@ -13,7 +13,7 @@ from motions import FOCAL, walk
 
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.normalize import to_screen
-from tcpformer.lifting.predict import run_network
+from tcpformer.lifting.run_network import run_network
 from tcpformer.models import Network, build
 from tcpformer.models.checkpoint import WeightsSpec, load_weights
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2Config

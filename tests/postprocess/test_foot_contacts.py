@@ -6,7 +6,7 @@ from motions import stand
 
 from tcpformer.analysis.metrics import bone_deviation, mpjpe
 from tcpformer.motion import Motion3D
-from tcpformer.postprocess.contacts import find_contacts, lock_feet
+from tcpformer.postprocess.foot_contacts import find_contacts, lock_feet
 from tcpformer.skeleton import FEET, H36M
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mocaps import mocap_file
 
-from research.arms import ARMS, config_of, main, table
+from research.training_arms import ARMS, config_of, main, table
 from tcpformer.models import build
 
 

@@ -1,6 +1,6 @@
 """Variations of the pose transformer's training, one change each, at equal compute.
 
-    python -m research.arms MOCAP.npz OUT [ARM ...] [--steps 602] [--seed 0]
+    python -m research.training_arms MOCAP.npz OUT [ARM ...] [--steps 602] [--seed 0]
 
 Trains each arm (all, or those named) on about a million frames, scores it on whole motions of the
 validation people as in the open benchmark, with exact and with noisy 2D, and adds a line to

@@ -21,7 +21,7 @@ from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
 from ..world.trajectory import solve_root_trajectory
 from .bones import Observations, fit_bones
-from .contacts import find_contacts, lock_feet
+from .foot_contacts import find_contacts, lock_feet
 from .outliers import find_outliers, torso_length
 from .swaps import fix_left_right_swaps
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tcpformer.io.capture import compose_rotations, sum_offsets
+from tcpformer.io.mocap_capture import compose_rotations, sum_offsets
 
 PARENTS = (-1, 0, 1, 0)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from .detect import detect_people
 from .files import check_writable
 from .io import READERS, read_detections, save
-from .io.video import Video, open_video
+from .io.video import Video, check_local, open_video
 from .motion import Motion2D, Motion3D
 from .tracking.assemble import assemble_people
 from .viz.overlay import check_video_size, write_overlay
@@ -230,7 +230,7 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
         ValueError: If options do not fit the source, or keypoints do not fit their video.
     """
     if not source.exists():
-        raise FileNotFoundError(f"no such file: {source}")
+        check_local(source)  # raises: an address, or no such file
     if source.suffix.lower() not in READERS and not source.is_dir():
         given = {"--fps": options.fps, "--size": options.size, "--video": options.video}
         unfit = [option for option, value in given.items() if value is not None]

@@ -1,6 +1,8 @@
 """Videos: tiny files are written and read back; broken files are refused."""
 
 import collections
+import os
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +16,7 @@ from av.stream import Disposition
 from paths import SAMPLE
 
 import tcpformer.io.video
-from tcpformer.io.video import Frame, _next_time, open_video, write_video
+from tcpformer.io.video import Frame, _next_time, check_local, open_video, write_video
 
 W, H = 64, 48
 CORNERS = {
@@ -168,6 +170,98 @@ def test_open_video_refuses_missing_and_other_files(tmp_path: Path) -> None:
         open_video(tmp_path)
 
 
+LISTS = {
+    "a.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1.0,\n{url}\n#EXT-X-ENDLIST\n",
+    "b.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1.0,\nsecret.ts\n#EXT-X-ENDLIST\n",
+    "c.mp4": "ffconcat version 1.0\nfile secret.ts\n",
+    "d.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "e.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+    'mediaPresentationDuration="PT1S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011">'
+    '<Period><AdaptationSet mimeType="video/mp2t"><Representation id="0" bandwidth="1">'
+    "<BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "f.txt": "a text, which FFmpeg would draw\n" * 99,
+    "g.ffmeta": ";FFMETADATA1\ntitle=x\n",
+}
+"""Files that make FFmpeg open others, or that it shows though they are no videos."""
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_open_video_refuses_lists_of_files(tmp_path: Path, name: str) -> None:
+    write_stream(tmp_path / "secret.ts", 6)
+    assert open_video(tmp_path / "secret.ts").length == 6
+    (tmp_path / name).write_text(LISTS[name].format(url=(tmp_path / "secret.ts").as_uri()))
+    with pytest.raises(ValueError, match="is not a video"):
+        open_video(tmp_path / name)
+
+
+def test_lists_of_files_are_traps(tmp_path: Path) -> None:
+    """Without the list of formats, FFmpeg shows the other file."""
+    write_stream(tmp_path / "secret.ts", 6)
+    for name in ("a.m3u8", "c.mp4"):
+        text = LISTS[name].format(url=(tmp_path / "secret.ts").as_uri())
+        (tmp_path / name).write_text(text)
+        options = {"allowed_extensions": "ALL", "extension_picky": "0"}
+        with av.open(str(tmp_path / name), container_options=options) as opened:
+            assert next(opened.decode(video=0)).width == W
+
+
+@pytest.mark.parametrize("address", ["http://example.org/a.mp4", "rtsp://camera/1", "data:/x"])
+def test_check_local_refuses_addresses(address: str) -> None:
+    with pytest.raises(ValueError, match="is a network address, which is not read"):
+        check_local(Path(address))
+
+
+def test_check_local_refuses_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")  # opening it would wait for a writer
+    for path in (tmp_path / "pipe.mp4", tmp_path):
+        with pytest.raises(ValueError, match="expected a file, got a folder, pipe or device"):
+            check_local(path)
+
+
+def test_open_video_takes_symbolic_links_and_any_name(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames(np.arange(3) / 25), 25.0)
+    for name in ("2024-01-01T10:30:00.mp4", "concat:a.mp4", "%03d.mp4", "pipe:0", "a b?c#d.mp4"):
+        (tmp_path / name).symlink_to(tmp_path / "a.mp4")
+        assert len(list(open_video(tmp_path / name).frames())) == 3
+
+
+def test_open_video_takes_a_latin_1_title(tmp_path: Path) -> None:
+    encode(tmp_path / "a.mkv", 3, notes={"title": "Cafe at noon"})
+    data = (tmp_path / "a.mkv").read_bytes()
+    assert data.count(b"Cafe at noon") == 1
+    (tmp_path / "a.mkv").write_bytes(data.replace(b"Cafe at noon", b"Caf\xe9 at noon"))
+    assert open_video(tmp_path / "a.mkv").length == 3
+
+
+def test_open_video_refuses_an_unknown_codec(tmp_path: Path) -> None:
+    encode(tmp_path / "a.mp4", 3)
+    data = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(data.replace(b"avc1", b"zzzz"))
+    with pytest.raises(ValueError, match=r"a\.mp4: its video codec is unknown; re-encode it"):
+        open_video(tmp_path / "a.mp4")
+
+
+def test_frames_logs_how_many_are_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_stream(tmp_path / "a.ts", 40)
+    data = (tmp_path / "a.ts").read_bytes()
+    (tmp_path / "b.ts").write_bytes(data[188 * 12 :])  # without the first picture, a key frame
+    read = len(list(open_video(tmp_path / "b.ts").frames()))
+    assert 0 < read < 40
+    found = re.search(r"b\.ts: (\d+) of (\d+) frames could not be decoded", caplog.text)
+    assert found is not None
+    lost, stored = map(int, found.groups())
+    assert lost == stored - read > 0
+
+
+def test_frames_of_a_whole_video_log_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_stream(tmp_path / "a.ts", 20)
+    assert len(list(open_video(tmp_path / "a.ts").frames())) == 20
+    assert caplog.text == ""
+
+
 def test_open_video_refuses_audio_with_a_cover(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.m4a"), "w") as out:
         sound(out)
@@ -281,6 +375,17 @@ def encode(
             stream.set_display_rotation(turn[0], hflip=turn[1])
         for _ in range(count):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture(), format="rgb24")))
+        out.mux(stream.encode(None))
+
+
+def write_stream(path: Path, count: int) -> None:
+    """A transport stream with a key frame every 10 frames, which FFmpeg reads from any packet."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", 25, options={"g": "10", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = W, H, "yuv420p"
+        for i in range(count):
+            image = av.VideoFrame.from_ndarray(picture(100 + i), format="rgb24")
+            out.mux(stream.encode(image))
         out.mux(stream.encode(None))
 
 

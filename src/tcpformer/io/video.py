@@ -2,8 +2,13 @@
 
 Phones store images as the sensor sees them, with a matrix that turns them upright, and at a rate
 that varies. `Video.frames` applies the matrix and gives every frame its time.
+
+A video is one local file of one of `_FORMATS`. FFmpeg also reads playlists, lists of files, stream
+descriptions and addresses, which open other files; it is never asked to.
 """
 
+import logging
+import re
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +37,19 @@ _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
 _DECODED_AHEAD = 4  # frames
 _RENDERED_AHEAD = 2  # frames
 _QUALITY = {"crf": "23", "preset": "superfast"}
+_FORMATS = (
+    "mov", "matroska", "avi", "asf", "flv", "mpegts", "mpeg", "mpegvideo", "mxf", "ogg", "rm",
+    "wtv", "nut", "dv", "dhav", "gif", "ivf", "h264", "hevc", "vvc", "av1", "obu", "m4v", "mjpeg",
+    "vc1", "yuv4mpegpipe", "mp3",
+)  # fmt: skip
+"""FFmpeg's names of containers that hold their pictures themselves ("mov" is MP4 too)."""
+_SAFE = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+"""Options of FFmpeg; it refuses another format before its reader starts."""
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_ONE_PICTURE_A_PACKET = ("h264", "hevc", "mjpeg", "prores")
+"""Codecs of which a packet without a picture is a loss; others have packets that show nothing."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Video:
 
         Times strictly increase: if the file repeats or omits a timestamp, half the mean interval
         or all of it is added to the time before. Damage that the decoder does not report shows as
-        smeared images.
+        smeared images; the number of frames that it leaves out is logged, where it can be known.
 
         Raises:
             ValueError: If the file is broken from some frame on, or the image changes size, after
@@ -97,7 +115,7 @@ def open_video(path: str | Path) -> Video:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a video, has no video stream, or no frame can be decoded.
+        ValueError: If it is an address, no video, has no video stream, or no frame can be decoded.
     """
     path = Path(path)
     first = next(_decode(path), None)
@@ -160,25 +178,55 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
 @contextmanager
 def _open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """Open the first video stream of a file; raise a plain error if there is none."""
-    if not path.exists():
-        raise FileNotFoundError(f"no such file: {path}")
-    try:
-        container = av.open(str(path))
+    check_local(path)
+    try:  # "file:" also for a name with colons, which FFmpeg would take for an address
+        container = av.open(f"file:{path}", container_options=_SAFE, metadata_errors="replace")
+    except av.error.ArgumentError as error:
+        raise ValueError(
+            f"{path} is not a video that is read: expected MP4, MOV, Matroska, WebM, AVI, MPEG, ASF "
+            "or another container that holds its pictures itself (a playlist does not)."
+        ) from error
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path} is not a video, or its header is broken ({error.strerror}); "
             "if a player opens it, re-encode it, for example with ffmpeg."
         ) from error
     with container:
-        if container.format.name == "tty":  # FFmpeg renders any .txt as an image of its text
-            raise ValueError(f"{path} is a text file, not a video.")
-        # For FFmpeg the cover of a song is a video stream.
-        cover = Disposition.attached_pic
-        moving = [s for s in container.streams.video if not s.disposition & cover]
-        if not moving:
-            found = "only audio" if container.streams.audio else "nothing that can be shown"
-            raise ValueError(f"{path} has no video stream, {found}; a video was expected.")
-        yield container, moving[0]
+        yield container, _find_stream(container, path)
+
+
+def check_local(path: Path) -> None:
+    """Refuse what is not one file of this machine; a symbolic link to one is.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is a network address, or a folder, pipe or device.
+    """
+    if path.is_file():
+        return
+    if _ADDRESS.match(str(path)):
+        raise ValueError(
+            f"{path} is a network address, which is not read: download the video and give the file."
+        )
+    if not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
+    raise ValueError(f"{path} is not a video: expected a file, got a folder, pipe or device.")
+
+
+def _find_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the first video stream that can be decoded."""
+    # For FFmpeg the cover of a song is a video stream.
+    cover = Disposition.attached_pic
+    moving = [s for s in container.streams.video if not s.disposition & cover]
+    if not moving:
+        found = "only audio" if container.streams.audio else "nothing that can be shown"
+        raise ValueError(f"{path} has no video stream, {found}; a video was expected.")
+    if moving[0].codec_context is None:
+        raise ValueError(
+            f"{path}: its video codec is unknown; re-encode it, for example with ffmpeg -i "
+            "this.mp4 -c:v libx264 other.mp4."
+        )
+    return moving[0]
 
 
 def _prefetch(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
@@ -197,7 +245,7 @@ def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
         stream.codec_context.thread_type = "AUTO"
         try:
             for packet in container.demux(stream):
-                packets += packet.size > 0
+                packets += packet.size > 0 and not packet.is_discard
                 for frame in packet.decode():
                     if frame.is_corrupt:
                         raise av.error.InvalidDataError(0, "damaged picture")
@@ -207,10 +255,16 @@ def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
             if packets < len(stream.index_entries):
                 raise av.error.EOFError(0, f"its index lists {len(stream.index_entries)}")
         except av.error.FFmpegError as error:
+            of = f" of {stream.frames}" if stream.frames > count else ""
             raise ValueError(
-                f"{path} is broken after {count} frames ({error.strerror}); cut it there, or "
+                f"{path} is broken after {count}{of} frames ({error.strerror}); cut it there, or "
                 "re-encode it, for example with ffmpeg -i broken.mp4 whole.mp4."
             ) from error
+        if packets > count and stream.codec_context.name in _ONE_PICTURE_A_PACKET:
+            log.warning(
+                "%s: %d of %d frames could not be decoded and are missing.",
+                path, packets - count, packets,
+            )  # fmt: skip
 
 
 def _count_frames(

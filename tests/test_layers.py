@@ -15,12 +15,13 @@ ALLOWED: dict[str, set[str]] = {
     "skeleton": set(),
     "detections": {"skeleton"},
     "motion": {"skeleton"},
+    "lens": {"motion"},
     "files": set(),
     "optional": set(),
     "filtering": NOUNS,
     "tracking": NOUNS,
     "models": {"files"},
-    "io": NOUNS | {"files", "filtering", "analysis"},
+    "io": NOUNS | {"lens", "files", "filtering", "analysis"},
     "runtime": {"models", "files", "optional"},
     "world": NOUNS | {"filtering"},
     "detect": NOUNS | {"io", "tracking"},
@@ -40,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
 
 WITHOUT_TORCH = {
     *NOUNS,
-    *("files", "optional", "filtering", "tracking", "io", "world", "detect", "postprocess"),
+    *("lens", "files", "optional", "filtering", "tracking", "io", "world", "detect", "postprocess"),
     *("analysis", "viz", "datasets"),
 }
 TENSORS = {"torch", "safetensors", "einops"}

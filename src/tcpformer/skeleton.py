@@ -47,78 +47,57 @@ class Skeleton:
         return [self.index[joint] for joint in joints]
 
 
-def _tree(name: str, *links: tuple[str, str]) -> Skeleton:
-    """Make a skeleton of (joint, parent) pairs; the parent of the root is empty."""
-    joints = tuple(joint for joint, _ in links)
-    return Skeleton(name, joints, tuple(joints.index(p) if p else -1 for _, p in links))
+def _tree(name: str, joints: str) -> Skeleton:
+    """Make a skeleton of words "joint<parent"; the root has no parent."""
+    names, _, parents = zip(*(word.partition("<") for word in joints.split()), strict=True)
+    return Skeleton(name, names, tuple(names.index(p) if p else -1 for p in parents))
 
 
 # fmt: off
-H36M = _tree(
-    "h36m",
-    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
-    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
-    ("Spine", "Hip"), ("Thorax", "Spine"), ("Neck", "Thorax"), ("Head", "Neck"),
-    ("LShoulder", "Thorax"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
-    ("RShoulder", "Thorax"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
-)
-H36M_NOSE = _tree(
-    "h36m-nose",
-    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
-    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
-    ("Spine", "Hip"), ("Neck", "Spine"), ("Nose", "Neck"), ("Head", "Nose"),
-    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
-    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
-)
-MPI_INF_3DHP = _tree(
-    "mpi-inf-3dhp",
-    ("HeadTop", "Head"), ("Neck", "Spine"),
-    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
-    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
-    ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
-    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
-    ("Hip", ""), ("Spine", "Hip"), ("Head", "Neck"),
-)
-COCO = _tree(
-    "coco",
-    ("Nose", ""), ("LEye", "Nose"), ("REye", "Nose"), ("LEar", "LEye"), ("REar", "REye"),
-    ("LShoulder", "Nose"), ("RShoulder", "Nose"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
-    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LHip", "LShoulder"), ("RHip", "RShoulder"),
-    ("LKnee", "LHip"), ("RKnee", "RHip"), ("LAnkle", "LKnee"), ("RAnkle", "RKnee"),
-)
-HALPE26 = _tree(
-    "halpe26",
-    ("Nose", "Neck"), ("LEye", "Nose"), ("REye", "Nose"), ("LEar", "LEye"), ("REar", "REye"),
-    ("LShoulder", "Neck"), ("RShoulder", "Neck"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
-    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LHip", "Hip"), ("RHip", "Hip"),
-    ("LKnee", "LHip"), ("RKnee", "RHip"), ("LAnkle", "LKnee"), ("RAnkle", "RKnee"),
-    ("Head", "Neck"), ("Neck", "Hip"), ("Hip", ""),
-    ("LBigToe", "LAnkle"), ("RBigToe", "RAnkle"), ("LSmallToe", "LAnkle"),
-    ("RSmallToe", "RAnkle"), ("LHeel", "LAnkle"), ("RHeel", "RAnkle"),
-)
-BODY25 = _tree(
-    "body25",
-    ("Nose", "Neck"), ("Neck", "Hip"),
-    ("RShoulder", "Neck"), ("RElbow", "RShoulder"), ("RWrist", "RElbow"),
-    ("LShoulder", "Neck"), ("LElbow", "LShoulder"), ("LWrist", "LElbow"),
-    ("Hip", ""), ("RHip", "Hip"), ("RKnee", "RHip"), ("RAnkle", "RKnee"),
-    ("LHip", "Hip"), ("LKnee", "LHip"), ("LAnkle", "LKnee"),
-    ("REye", "Nose"), ("LEye", "Nose"), ("REar", "REye"), ("LEar", "LEye"),
-    ("LBigToe", "LAnkle"), ("LSmallToe", "LAnkle"), ("LHeel", "LAnkle"),
-    ("RBigToe", "RAnkle"), ("RSmallToe", "RAnkle"), ("RHeel", "RAnkle"),
-)
-BLAZEPOSE = _tree(
-    "blazepose",
-    ("Nose", ""), ("LEyeInner", "Nose"), ("LEye", "LEyeInner"), ("LEyeOuter", "LEye"),
-    ("REyeInner", "Nose"), ("REye", "REyeInner"), ("REyeOuter", "REye"),
-    ("LEar", "LEyeOuter"), ("REar", "REyeOuter"), ("LMouth", "Nose"), ("RMouth", "Nose"),
-    ("LShoulder", "Nose"), ("RShoulder", "Nose"), ("LElbow", "LShoulder"), ("RElbow", "RShoulder"),
-    ("LWrist", "LElbow"), ("RWrist", "RElbow"), ("LPinky", "LWrist"), ("RPinky", "RWrist"),
-    ("LIndex", "LWrist"), ("RIndex", "RWrist"), ("LThumb", "LWrist"), ("RThumb", "RWrist"),
-    ("LHip", "LShoulder"), ("RHip", "RShoulder"), ("LKnee", "LHip"), ("RKnee", "RHip"),
-    ("LAnkle", "LKnee"), ("RAnkle", "RKnee"), ("LHeel", "LAnkle"), ("RHeel", "RAnkle"),
-    ("LFootIndex", "LHeel"), ("RFootIndex", "RHeel"),
-)
+H36M = _tree("h36m", """
+    Hip RHip<Hip RKnee<RHip RAnkle<RKnee LHip<Hip LKnee<LHip LAnkle<LKnee
+    Spine<Hip Thorax<Spine Neck<Thorax Head<Neck LShoulder<Thorax LElbow<LShoulder LWrist<LElbow
+    RShoulder<Thorax RElbow<RShoulder RWrist<RElbow
+""")
+H36M_NOSE = _tree("h36m-nose", """
+    Hip RHip<Hip RKnee<RHip RAnkle<RKnee LHip<Hip LKnee<LHip LAnkle<LKnee
+    Spine<Hip Neck<Spine Nose<Neck Head<Nose LShoulder<Neck LElbow<LShoulder LWrist<LElbow
+    RShoulder<Neck RElbow<RShoulder RWrist<RElbow
+""")
+MPI_INF_3DHP = _tree("mpi-inf-3dhp", """
+    HeadTop<Head Neck<Spine RShoulder<Neck RElbow<RShoulder RWrist<RElbow
+    LShoulder<Neck LElbow<LShoulder LWrist<LElbow RHip<Hip RKnee<RHip RAnkle<RKnee
+    LHip<Hip LKnee<LHip LAnkle<LKnee Hip Spine<Hip Head<Neck
+""")
+COCO = _tree("coco", """
+    Nose LEye<Nose REye<Nose LEar<LEye REar<REye
+    LShoulder<Nose RShoulder<Nose LElbow<LShoulder RElbow<RShoulder
+    LWrist<LElbow RWrist<RElbow LHip<LShoulder RHip<RShoulder
+    LKnee<LHip RKnee<RHip LAnkle<LKnee RAnkle<RKnee
+""")
+HALPE26 = _tree("halpe26", """
+    Nose<Neck LEye<Nose REye<Nose LEar<LEye REar<REye
+    LShoulder<Neck RShoulder<Neck LElbow<LShoulder RElbow<RShoulder
+    LWrist<LElbow RWrist<RElbow LHip<Hip RHip<Hip
+    LKnee<LHip RKnee<RHip LAnkle<LKnee RAnkle<RKnee Head<Neck Neck<Hip Hip
+    LBigToe<LAnkle RBigToe<RAnkle LSmallToe<LAnkle RSmallToe<RAnkle LHeel<LAnkle RHeel<RAnkle
+""")
+BODY25 = _tree("body25", """
+    Nose<Neck Neck<Hip RShoulder<Neck RElbow<RShoulder RWrist<RElbow
+    LShoulder<Neck LElbow<LShoulder LWrist<LElbow Hip RHip<Hip RKnee<RHip RAnkle<RKnee
+    LHip<Hip LKnee<LHip LAnkle<LKnee REye<Nose LEye<Nose REar<REye LEar<LEye
+    LBigToe<LAnkle LSmallToe<LAnkle LHeel<LAnkle RBigToe<RAnkle RSmallToe<RAnkle RHeel<RAnkle
+""")
+BLAZEPOSE = _tree("blazepose", """
+    Nose LEyeInner<Nose LEye<LEyeInner LEyeOuter<LEye
+    REyeInner<Nose REye<REyeInner REyeOuter<REye
+    LEar<LEyeOuter REar<REyeOuter LMouth<Nose RMouth<Nose
+    LShoulder<Nose RShoulder<Nose LElbow<LShoulder RElbow<RShoulder
+    LWrist<LElbow RWrist<RElbow LPinky<LWrist RPinky<RWrist
+    LIndex<LWrist RIndex<RWrist LThumb<LWrist RThumb<RWrist
+    LHip<LShoulder RHip<RShoulder LKnee<LHip RKnee<RHip
+    LAnkle<LKnee RAnkle<RKnee LHeel<LAnkle RHeel<RAnkle LFootIndex<LHeel RFootIndex<RHeel
+""")
 # fmt: on
 KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
 """Skeletons that names of joints can identify."""

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 from tcpformer.lifting.normalize import (
     FLAT_SCALE,
     flat_prior,
-    from_screen,
     look_at_rotation,
     normalize_clips,
     to_centered_camera,
@@ -32,13 +31,6 @@ def aside() -> np.ndarray:
 
 
 # screen
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_from_screen_undoes_to_screen(size: tuple[int, int], rng: np.random.Generator) -> None:
-    xy = rng.uniform(-100, 2000, (4, 5, 17, 2))
-    np.testing.assert_allclose(from_screen(to_screen(xy, size), size), xy, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(to_screen(from_screen(xy, size), size), xy, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -9,7 +9,7 @@ from tcpformer.skeleton import FEET, H36M, stature
 from tcpformer.world.camera import to_rays
 from tcpformer.world.scale import scale_to_height
 from tcpformer.world.trajectory import (
-    TRAJECTORY,
+    TrajectoryConfig,
     median_bone_lengths,
     solve_depth_on_contacts,
     solve_root_trajectory,
@@ -174,7 +174,7 @@ def test_root_trajectory_stays_in_front_of_the_camera() -> None:
     relative = pose(20)
     rays = -project(relative, path(20))  # as if seen upside down: the best depth is negative
     found = solve_root_trajectory(relative, rays, np.ones((20, 17)), times(20))
-    assert found[:, 2].min() >= TRAJECTORY.nearest
+    assert found[:, 2].min() >= TrajectoryConfig.nearest
     assert np.isfinite(found).all()
 
 

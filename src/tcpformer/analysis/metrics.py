@@ -94,9 +94,7 @@ def jitter(xyz: Motion, fps: float) -> Float[np.ndarray, "*batch t-3"]:
 def bone_deviation(xyz: Motion, bones: Sequence[tuple[int, int]]) -> Float[np.ndarray, "*batch t"]:
     """Compute the mean deviation of bones from their own mean length, per frame; needs no truth.
 
-    Args:
-        xyz: A sequence, or a batch of them.
-        bones: (parent, child) of each, such as ``skeleton.bones``.
+    ``bones`` are pairs (parent, child), such as ``skeleton.bones``.
     """
     parent, child = np.array(bones).T
     length = joint_errors(xyz[..., parent, :], xyz[..., child, :])
@@ -108,11 +106,7 @@ def pck(
 ) -> Float[np.ndarray, "*batch"]:
     """Compute the share of joints, 0 to 1, whose error is strictly below ``threshold``.
 
-    Args:
-        pred: Predicted poses.
-        true: True poses.
-        threshold: In the poses' unit; by default 150 mm in metres.
-        joints: Which joints count; by default all.
+    The threshold has the poses' unit, by default 150 mm in metres; all joints count by default.
     """
     return auc(pred, true, (threshold,), joints)
 

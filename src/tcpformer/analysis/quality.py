@@ -21,25 +21,22 @@ longer side of the picture."""
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of one motion; less is better in all of them.
-
-    Attributes:
-        jitter: Mean jerk of the joints, m/s³.
-        bones: Mean deviation of bones from their own mean length, mm.
-        skate: Mean speed of standing feet along the floor, mm/s.
-        penetration: Mean depth of the lower ankle under the floor, mm.
-        peak: Largest acceleration of a frame, mean over its joints, m/s²: a seam shows here.
-        reprojection: Mean distance in the image from the 2D joints, weighted by confidence, px.
-        bridged: Share of joints that were not detected and are bridged, %.
-    """
+    """Measures of one motion; less is better in all of them."""
 
     jitter: float
+    """Mean jerk of the joints, m/s³."""
     bones: float
+    """Mean deviation of bones from their own mean length, mm."""
     skate: float
+    """Mean speed of standing feet along the floor, mm/s."""
     penetration: float
+    """Mean depth of the lower ankle under the floor, mm."""
     peak: float
+    """Largest acceleration of a frame, mean over its joints, m/s²: a seam shows here."""
     reprojection: float
+    """Mean distance in the image from the 2D joints, weighted by confidence, px."""
     bridged: float
+    """Share of joints that were not detected and are bridged, %."""
 
 
 LABELS = {
@@ -55,11 +52,7 @@ LABELS = {
 
 
 def measure_quality(motion: Motion3D, contact: Bool[np.ndarray, "t 2"] | None = None) -> Quality:
-    """Measure a motion.
-
-    Args:
-        motion: What is measured.
-        contact: When feet stand; by default as found in this motion.
+    """Measure a motion whose feet stand when ``contact`` is true; by default as found in it.
 
     Raises:
         ValueError: If it has fewer than 4 frames.

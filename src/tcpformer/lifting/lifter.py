@@ -38,7 +38,7 @@ from ..runtime.device import Precision, pick_device, prepare_for_inference
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
-from ..world.scale import Scale, apply_scale, choose_height, scale_to_height
+from ..world.scale import Scale, apply_scale, choose_height, rescale, scale_to_height
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
@@ -395,10 +395,4 @@ class Lifter:
 def _rescale_like(raw: Motion3D, before: Motion3D, after: Motion3D) -> Motion3D:
     """Scale a raw motion by the factor between two finished ones."""
     factor = float(np.linalg.norm(after.camera_xyz) / np.linalg.norm(before.camera_xyz))
-    return replace(
-        raw,
-        xyz=factor * raw.xyz,
-        camera_xyz=factor * raw.camera_xyz,
-        sigma=None if raw.sigma is None else factor * raw.sigma,
-        provenance={**raw.provenance, "scale": after.provenance["scale"]},
-    )
+    return rescale(raw, factor, after.provenance["scale"])

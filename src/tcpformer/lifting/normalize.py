@@ -27,17 +27,14 @@ FLAT_SCALE = 0.42
 
 @dataclass(frozen=True)
 class NormalizedClips:
-    """Clips as a network takes them, and what turns its answer into a pose in camera axes.
-
-    Attributes:
-        xyc: Normalized x and y, and confidence.
-        flat: What the answer is added to: the flat pose, or 0.
-        rotation: From the camera's axes to those of the answer.
-    """
+    """Clips as a network takes them, and what turns its answer into a pose in camera axes."""
 
     xyc: Float[np.ndarray, "n t j 3"]
+    """Normalized x and y, and confidence."""
     flat: Float[np.ndarray, "n t j 3"]
+    """What the answer is added to: the flat pose, or 0."""
     rotation: Float[np.ndarray, "n t 3 3"]
+    """From the camera's axes to those of the answer."""
 
     def to_camera(self, answer: Float[np.ndarray, "n s j 3"]) -> Float[np.ndarray, "n s j 3"]:
         """Turn an answer into camera axes; of s < t frames, they are the middle ones of a clip."""
@@ -54,14 +51,10 @@ def normalize_clips(
     normalization: Normalization,
     root: int,
 ) -> NormalizedClips:
-    """Normalize clips.
+    """Normalize clips of x, y in pixels and confidence; see the top of this file.
 
-    Args:
-        xyc: x and y in pixels, and confidence.
-        size: Image (width, height) in pixels.
-        focal: Focal length in pixels; "screen" ignores it.
-        normalization: See the top of this file.
-        root: Index of the pelvis.
+    The size (width, height) and focal length, which "screen" ignores, are in pixels too; ``root``
+    is the index of the pelvis.
     """
     xy, confidence = xyc[..., :2], xyc[..., 2:]
     if normalization == "screen":
@@ -82,14 +75,6 @@ def to_screen(
     """Map pixels to the screen: x in [-1, 1], y scaled by the same factor so shapes keep."""
     width, height = size
     return xy * (2 / width) - np.array([1, height / width])
-
-
-def from_screen(
-    xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int]
-) -> Float[np.ndarray, "*batch 2"]:
-    """Map the screen to pixels: the inverse of `to_screen`."""
-    width, height = size
-    return (xy + np.array([1, height / width])) * (width / 2)
 
 
 def look_at_rotation(rays: Float[np.ndarray, "*batch j 2"]) -> Float[np.ndarray, "*batch 3 3"]:

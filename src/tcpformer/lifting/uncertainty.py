@@ -22,11 +22,8 @@ def rotate_sigma(
 ) -> Float[np.ndarray, "t j 3"]:
     """Compute sigma along the axes of the camera from sigma along those of a virtual camera.
 
-    The variances of independent errors add up: s_a^2 = sum_k R_ka^2 s_k^2.
-
-    Args:
-        sigma: Along the axes of the virtual camera.
-        rotation: Camera to virtual camera, in every frame.
+    The variances of independent errors add up: s_a^2 = sum_k R_ka^2 s_k^2, with R from the camera
+    to the virtual camera.
     """
     return np.sqrt(np.einsum("tka,tjk->tja", rotation**2, sigma**2))
 
@@ -92,12 +89,10 @@ def joint_errors_and_sigma(
 ) -> tuple[Float[np.ndarray, "t 16 3"], Float[np.ndarray, "t 16 3"]]:
     """Return the errors of the joints but the pelvis, and their sigma; camera axes, metres.
 
-    Args:
-        motion: Lifted by weights that predict uncertainty.
-        truth: Joints relative to the pelvis, camera axes, metres.
+    The truth is relative to the pelvis, in the same axes and unit.
 
     Raises:
-        ValueError: If the motion has no sigma.
+        ValueError: If the motion has no sigma: its weights predict no uncertainty.
     """
     if motion.sigma is None:
         raise ValueError("sigma is None: these weights predict no uncertainty.")
@@ -108,12 +103,9 @@ def joint_errors_and_sigma(
 def coverage(
     error: Float[np.ndarray, "*batch 3"], sigma: Float[np.ndarray, "*batch 3"], region_scale: float
 ) -> dict[str, float]:
-    """Measure how well sigma describes the errors.
+    """Measure how well sigma describes the errors of joints but the pelvis; camera axes, metres.
 
-    Args:
-        error: Of joints but the pelvis, camera axes, metres.
-        sigma: Of the same joints.
-        region_scale: Half-axes of the region, in sigma.
+    ``region_scale`` is the half-axes of the region, in sigma.
 
     Returns:
         "within_x", "within_y", "within_z" (per cent, ideally 68.27), "region" (per cent, ideally

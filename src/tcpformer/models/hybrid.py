@@ -77,9 +77,7 @@ class Config(tcpformer.Config):
 class HybridTCPFormer(nn.Module):
     """The whole network: 2D joints with confidence in, root-relative 3D joints out.
 
-    Args:
-        config: Its sizes and additions.
-        exchange: Builds the second half of a layer, in place of `ProxyBlock`; for ablations.
+    For ablations, ``exchange`` builds the second half of a layer in place of `ProxyBlock`.
     """
 
     def __init__(

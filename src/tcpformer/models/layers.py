@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 JOINTS = 17
 """Joints of a pose; every network of the package has 17."""
-MLP_RATIO = 4
 SMALL_MAP = 32 * 32
 """Entries of an attention map up to which forming it is faster than fused attention (on a GPU)."""
 
@@ -93,12 +92,12 @@ def rotate_by_position(x: Float[Tensor, "n h q d"]) -> Float[Tensor, "n h q d"]:
 class Mlp(nn.Module):
     """Two linear maps with an exact GELU between them."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, ratio: int = 4) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, MLP_RATIO * width)
-        self.contract = nn.Linear(MLP_RATIO * width, width)
+        self.expand = nn.Linear(width, ratio * width)
+        self.contract = nn.Linear(ratio * width, width)
 
-    def forward(self, x: Float[Tensor, "b t j c"]) -> Float[Tensor, "b t j c"]:
+    def forward(self, x: Float[Tensor, "*batch c"]) -> Float[Tensor, "*batch c"]:
         return self.contract(F.gelu(self.expand(x)))
 
 

@@ -24,9 +24,8 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from .layers import JOINTS, check_clips, check_sizes
+from .layers import JOINTS, AttentionMap, Mlp, check_clips, check_sizes
 
 MLP_RATIO = 2
 NORM_EPS = 1e-6  # of every norm but the head's
@@ -87,12 +86,8 @@ class PoseFormerV2(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        n, k, e, c = (
-            config.kept_frames,
-            config.kept_coefficients,
-            config.width,
-            JOINTS * config.width,
-        )
+        n, k = config.kept_frames, config.kept_coefficients
+        e, c = config.width, JOINTS * config.width
         self.embed_joint = nn.Linear(config.inputs, e)
         self.joint_position = nn.Parameter(torch.zeros(JOINTS, e))
         self.joint_blocks = nn.Sequential(*(Block(config, e, drop) for drop in _drops(config)))
@@ -110,8 +105,7 @@ class PoseFormerV2(nn.Module):
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b 1 j 3"]:
         """Lift the center frame of clips of exactly `config.frames` frames.
 
-        Args:
-            x: Normalized x, y and, where the network has 3 inputs, the detector's confidence.
+        The channels are normalized x, y and, of 3 inputs, the detector's confidence.
         """
         check_clips(x, self.config.frames, self.config.inputs)
         k = self.config.kept_coefficients
@@ -146,7 +140,7 @@ class Block(nn.Module):
     def __init__(self, config: Config, width: int, drop: float) -> None:
         super().__init__()
         self.attention = Residual(width, Attention(width, config.heads), drop)
-        self.mlp = Residual(width, Mlp(width), drop)
+        self.mlp = Residual(width, Mlp(width, MLP_RATIO), drop)
 
     def forward(self, x: Float[Tensor, "b f c"]) -> Float[Tensor, "b f c"]:
         return self.mlp(self.attention(x))
@@ -160,7 +154,7 @@ class MixedBlock(nn.Module):
         c = JOINTS * config.width
         tokens = config.kept_frames + config.kept_coefficients
         self.attention = Residual(c, Attention(c, config.heads), drop)
-        self.mlp = Residual(c, Mlp(c), drop)
+        self.mlp = Residual(c, Mlp(c, MLP_RATIO), drop)
         self.frequency_mlp = Residual(c, FrequencyMlp(c, tokens // 2), drop)
 
     def forward(self, x: Float[Tensor, "b f c"]) -> Float[Tensor, "b f c"]:
@@ -186,10 +180,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over the tokens.
-
-    The map is formed in training on a CPU, where fused attention takes a fifth longer in bfloat16.
-    """
+    """Self-attention over the tokens."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -200,24 +191,8 @@ class Attention(nn.Module):
     def forward(self, x: Float[Tensor, "b f c"]) -> Float[Tensor, "b f c"]:
         split = "b f (n h d) -> n b h f d"
         q, k, v = rearrange(self.qkv(x), split, n=3, h=self.heads).unbind()
-        if v.requires_grad and v.device.type == "cpu":
-            weight = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
-            y = weight.to(v.dtype) @ v
-        else:
-            y = F.scaled_dot_product_attention(q, k, v)
+        y = AttentionMap(q, k).apply(v)
         return self.proj(rearrange(y, "b h f d -> b f (h d)"))
-
-
-class Mlp(nn.Module):
-    """Two linear maps with an exact GELU between them."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.expand = nn.Linear(width, MLP_RATIO * width)
-        self.contract = nn.Linear(MLP_RATIO * width, width)
-
-    def forward(self, x: Float[Tensor, "b f c"]) -> Float[Tensor, "b f c"]:
-        return self.contract(F.gelu(self.expand(x)))
 
 
 class FrequencyMlp(Mlp):
@@ -227,7 +202,7 @@ class FrequencyMlp(Mlp):
     from_cosines: Tensor
 
     def __init__(self, width: int, tokens: int) -> None:
-        super().__init__(width)
+        super().__init__(width, MLP_RATIO)
         forward = cosines(tokens)
         back = forward.T / forward.square().sum(dim=1)  # its rows are orthogonal
         self.register_buffer("to_cosines", forward, persistent=False)

@@ -70,10 +70,7 @@ class Config:
             raise ValueError(f"inputs must be 2 or 3, got {self.inputs}.")
 
 
-PRESETS = {
-    27: Config(frames=27, strides=(3, 3, 3)),
-    351: Config(frames=351, strides=(3, 9, 13)),
-}
+PRESETS = {27: Config(frames=27, strides=(3, 3, 3)), 351: Config(frames=351, strides=(3, 9, 13))}
 """The published sizes by clip length."""
 
 
@@ -102,8 +99,7 @@ class StridedTransformer(nn.Module):
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b 1 j 3"]:
         """Lift the center frame of clips of exactly `config.frames` frames.
 
-        Args:
-            x: Normalized x, y and, where the network has 3 inputs, the detector's confidence.
+        The channels are normalized x, y and, of 3 inputs, the detector's confidence.
         """
         return to_pose(self.center_head, self.shrink(self.mix(x)))
 

@@ -128,7 +128,6 @@ def postprocess(
 
     Args:
         motions: As lifted, Human3.6M joints; each is requested after the one before is smoothed.
-        config: What to do.
         up: Direction against gravity in the camera frame, if known.
     """
     people = [_smooth_pose(motion, config) for motion in motions]

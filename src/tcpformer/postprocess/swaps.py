@@ -28,11 +28,8 @@ class SwapConfig:
     """Cost of each start and end of a swap."""
 
 
-SWAPS = SwapConfig()
-
-
 def fix_left_right_swaps(
-    motion: Motion2D, config: SwapConfig = SWAPS
+    motion: Motion2D, config: SwapConfig = SwapConfig()
 ) -> tuple[Motion2D, Bool[np.ndarray, "t 2"]]:
     """Undo short left-right swaps, of the legs and of the arms.
 

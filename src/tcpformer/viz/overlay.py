@@ -41,15 +41,12 @@ class OverlayConfig:
     """Metres around the target that are always in view."""
 
 
-CONFIG = OverlayConfig()
-
-
 def write_overlay(
     video: Video,
     people: Sequence[Motion3D] | Mapping[int, Motion3D],
     path: str | Path,
     progress: Callable[[int, int], None] | None = None,
-    config: OverlayConfig = CONFIG,
+    config: OverlayConfig = OverlayConfig(),
 ) -> None:
     """Write a video of the same frames and times: the joints in the image, the figures in space.
 
@@ -59,7 +56,6 @@ def write_overlay(
             of the trunk and by their numbers: the keys, or the places in the sequence.
         path: Output file; .mp4, .m4v, .mov or .mkv.
         progress: Called after each frame with the number done and the number expected.
-        config: Size and motion of the view.
 
     Raises:
         ValueError: If the video breaks off, or a motion was made from a video of another size.
@@ -191,7 +187,7 @@ def _draw_people(image: Image, people: Mapping[int, Motion3D], index: int) -> Im
 
 
 def _solve_view_path(
-    people: Sequence[Motion3D], fps: float, config: OverlayConfig = CONFIG
+    people: Sequence[Motion3D], fps: float, config: OverlayConfig = OverlayConfig()
 ) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, " t"]]:
     """Return target and radius of the view in each frame: smooth, all valid people in view."""
     length = max((len(person) for person in people), default=1)

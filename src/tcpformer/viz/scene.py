@@ -57,9 +57,6 @@ class SceneStyle:
     """Radii of these discs, in metres."""
 
 
-STYLE = SceneStyle()
-
-
 @dataclass(frozen=True)
 class View:
     """Eye that looks at ``target`` and has a ball of ``radius`` around it in view: metres, degrees.
@@ -119,7 +116,7 @@ class Figure:
 Figures = Sequence[Figure]
 
 
-def draw_scene(figures: Figures, view: View, size: Size, style: SceneStyle = STYLE) -> Image:
+def draw_scene(figures: Figures, view: View, size: Size, style: SceneStyle = SceneStyle()) -> Image:
     """Draw figures on one floor; ``size`` is (width, height), the result RGB."""
     image = _draw_floor(view, size, style)
     _draw_shadows(image, figures, view, style)

@@ -44,9 +44,6 @@ class FocalConfig:
     """Cutoff of the pelvis' path, Hz."""
 
 
-FOCAL = FocalConfig()
-
-
 def to_rays(
     xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int], focal: float
 ) -> Float[np.ndarray, "*batch 2"]:
@@ -85,19 +82,17 @@ def choose_focal(
     return float(focal), source
 
 
-def estimate_focal(motions: Sequence[Motion3D], config: FocalConfig = FOCAL) -> tuple[float, float]:
+def estimate_focal(
+    motions: Sequence[Motion3D], config: FocalConfig = FocalConfig()
+) -> tuple[float, float]:
     """Estimate the focal length at which the lower feet of people slide least.
 
     A wrong focal length stretches the pelvis' path in depth but not the steps relative to it, so
     that standing feet slide. The evidence is weak; the estimate is the posterior mean of the log
     focal length under a Gaussian prior about the camera that sees 60 degrees.
 
-    Args:
-        motions: People seen by one camera, lifted with any focal length; Human3.6M joints.
-        config: Tuned numbers.
-
-    Returns:
-        The focal length in pixels, and one standard deviation as a share of it.
+    The people are those of one camera, lifted with any focal length. Returns the focal length in
+    pixels, and one standard deviation as a share of it.
     """
     size = motions[0].size
     assumed = assumed_focal(size)
@@ -122,7 +117,7 @@ def sliding_cost(
     paths: Sequence[Float[np.ndarray, "t 3"]],
     times: Float[np.ndarray, " t"],
     up: Float[np.ndarray, " 3"],
-    config: FocalConfig = FOCAL,
+    config: FocalConfig = FocalConfig(),
 ) -> Float[np.ndarray, " f"]:
     """Compute minus the log-likelihood of the speed at which the lower foot slides on each path.
 

@@ -21,17 +21,14 @@ ASSUMED_LEVEL = "the camera is taken to be level"
 
 @dataclass(frozen=True)
 class Ground:
-    """The floor, in the camera frame.
-
-    Attributes:
-        up: Unit vector against gravity.
-        level: Height of standing ankles along ``up`` from the camera: negative, metres.
-        source: Where it comes from.
-    """
+    """The floor, in the camera frame."""
 
     up: Vector
+    """Unit vector against gravity."""
     level: float
+    """Height of standing ankles along ``up`` from the camera: negative, metres."""
     source: str
+    """Where it comes from."""
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -62,7 +59,6 @@ def find_ground(
         motions: People seen by one camera, Human3.6M joints.
         up: Direction against gravity in the camera frame, if known, as from a phone's sensor; else
             `estimate_up` estimates it.
-        config: Tuned numbers.
 
     Raises:
         ValueError: If there are no motions, or ``up`` has no length.

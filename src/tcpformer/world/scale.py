@@ -29,18 +29,16 @@ SIZE_SECONDS = 0.5
 class Scale:
     """What sets the metres: at most one of these. By default people are taken to be 1.70 m tall.
 
-    Attributes:
-        height: Of every person, in metres.
-        camera_height: Of the camera above the floor, in metres.
-        bone_length: A bone of the first person: the joints at its ends, and metres between them.
-
     Raises:
         ValueError: If more than one is given, or one is out of range.
     """
 
     height: float | None = None
+    """Of every person, in metres."""
     camera_height: float | None = None
+    """Of the camera above the floor, in metres."""
     bone_length: tuple[str, str, float] | None = None
+    """A bone of the first person: the joints at its ends, and metres between them."""
 
     def __post_init__(self) -> None:
         known = {name: value for name, value in vars(self).items() if value is not None}
@@ -130,11 +128,9 @@ def median_height(motion: Motion3D) -> float:
 
 
 def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
-    """Scale people that were lifted at 1.70 m to what is known.
+    """Scale people of one camera, lifted at 1.70 m, to what is known about their world.
 
-    Args:
-        motions: People seen by one camera, in their world.
-        scale: What is known. A height is already applied by lifting, and changes nothing here.
+    A height is already applied by lifting, and changes nothing here.
 
     Raises:
         ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
@@ -150,7 +146,18 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
         first, second, metres = scale.bone_length
         factor = metres / _bone_length(motions[0], *_bone_joints(scale.bone_length))
         source = f"bone length, given: {first} to {second} {metres:.3f} m"
-    return [_scale_motion(motion, factor, source) for motion in motions]
+    return [_scale_person(motion, factor, source) for motion in motions]
+
+
+def rescale(motion: Motion3D, factor: float, source: str) -> Motion3D:
+    """Scale the world, pose and sigma; ``source`` tells where the factor comes from."""
+    return replace(
+        motion,
+        xyz=factor * motion.xyz,
+        camera_xyz=factor * motion.camera_xyz,
+        sigma=None if motion.sigma is None else factor * motion.sigma,
+        provenance={**motion.provenance, "scale": source},
+    )
 
 
 def _bone_joints(length: tuple[str, str, float]) -> tuple[int, int]:
@@ -190,21 +197,12 @@ def _height_above_floor(motions: Sequence[Motion3D]) -> float:
     return height
 
 
-def _scale_motion(motion: Motion3D, factor: float, source: str) -> Motion3D:
-    """Scale the world, pose and sigma by ``factor``."""
+def _scale_person(motion: Motion3D, factor: float, source: str) -> Motion3D:
+    """Scale a motion, after a check that the person is as tall as people are."""
     metres = factor * median_height(motion)
     if not SHORTEST <= metres <= TALLEST:
         raise ValueError(
             f"{source}: the person would be {metres:.2f} m tall, and people are {SHORTEST:g} to "
             f"{TALLEST:g} m. Is it metres, and is the focal length right?"
         )
-    return replace(
-        motion,
-        xyz=factor * motion.xyz,
-        camera_xyz=factor * motion.camera_xyz,
-        sigma=None if motion.sigma is None else factor * motion.sigma,
-        provenance={
-            **motion.provenance,
-            "scale": f"{source}; the person is then {metres:.2f} m tall",
-        },
-    )
+    return rescale(motion, factor, f"{source}; the person is then {metres:.2f} m tall")

@@ -43,9 +43,6 @@ class TrajectoryConfig:
     chosen on half of the open benchmark's views."""
 
 
-TRAJECTORY = TrajectoryConfig()
-
-
 def median_bone_lengths(
     relative: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]
 ) -> Float[np.ndarray, "t 17 3"]:
@@ -69,7 +66,7 @@ def solve_root_trajectory(
     confidence: Float[np.ndarray, "t j"],
     times: Series,
     contact: Contacts | None = None,
-    config: TrajectoryConfig = TRAJECTORY,
+    config: TrajectoryConfig = TrajectoryConfig(),
 ) -> Float[np.ndarray, "t 3"]:
     """Solve for the root (X, Y, Z) in the camera frame, so that joints project onto their rays.
 
@@ -85,7 +82,6 @@ def solve_root_trajectory(
         confidence: 0 where nothing was detected; such frames are interpolated linearly.
         times: Seconds.
         contact: Whether the right and the left foot stand, if known; they then slide least.
-        config: Tuned numbers.
 
     Raises:
         ValueError: If no frame shows two joints apart from each other.
@@ -93,24 +89,15 @@ def solve_root_trajectory(
     pieces = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(times), FRAMES_AT_ONCE)]
     sums = [_sum_over_joints(relative[p], rays[p], confidence[p]) for p in pieces]
     total, mean, mean_off, spread, joint = (np.concatenate(x) for x in zip(*sums, strict=True))
-    usable = (total > 1e-6) & (spread > 1e-12)
-    if not usable.any():
-        raise ValueError("no frame shows joints apart from each other; the path cannot be solved.")
-    depth = -joint / np.maximum(spread, 1e-12)
-    depth = np.interp(times, times[usable], depth[usable])
-    trust = np.where(usable, total * spread, 0.0)
-    trust = np.minimum(trust / np.median(trust[usable]), 1.0)
-    smooth = _smooth_depth(depth, times, trust, config)
+    depth = _solve_depth(total, spread, joint, times, config)
+    # The root is at ray * Z + start, and the feet relative to it.
+    ray = np.column_stack([mean, np.ones(len(times))])
+    start = np.column_stack([mean_off, np.zeros(len(times))])
     if contact is not None and len(times) > 2:
-        # The root is at ray * Z + start, and the feet relative to it.
-        ray = np.concatenate([mean, np.ones((len(times), 1))], axis=1)
-        start = np.concatenate([mean_off, np.zeros((len(times), 1))], axis=1)
         feet = relative[:, FEET] + start[:, None]
-        smooth = solve_depth_on_contacts(smooth, ray, feet, times, contact, config)
-    depth = np.maximum(smooth, config.nearest)
-    root = np.concatenate([mean * depth[:, None] + mean_off, depth[:, None]], axis=1)
-    seen = total > 1e-6
-    return bridge(root, times, seen)
+        depth = solve_depth_on_contacts(depth, ray, feet, times, contact, config)
+    depth = np.maximum(depth, config.nearest)
+    return bridge(ray * depth[:, None] + start, times, total > 1e-6)
 
 
 def _sum_over_joints(
@@ -133,8 +120,17 @@ def _sum_over_joints(
     return total, mean, mean_off, spread, joint
 
 
-def _smooth_depth(depth: Series, times: Series, trust: Series, config: TrajectoryConfig) -> Series:
-    """Smooth the depth by iterated weights, without outliers (Geman and McClure, 1985)."""
+def _solve_depth(
+    total: Series, spread: Series, joint: Series, times: Series, config: TrajectoryConfig
+) -> Series:
+    """Solve for the depth of each frame; smooth it by iterated weights (Geman, McClure, 1985)."""
+    usable = (total > 1e-6) & (spread > 1e-12)
+    if not usable.any():
+        raise ValueError("no frame shows joints apart from each other; the path cannot be solved.")
+    depth = -joint / np.maximum(spread, 1e-12)
+    depth = np.interp(times, times[usable], depth[usable])
+    trust = np.where(usable, total * spread, 0.0)
+    trust = np.minimum(trust / np.median(trust[usable]), 1.0)
     smooth = butterworth(depth, times, config.depth_cutoff, trust, order=2)
     for _ in range(config.rounds):
         # Relative to the depth, so that near and far count the same.
@@ -151,7 +147,7 @@ def solve_depth_on_contacts(
     feet: Float[np.ndarray, "t 2 3"],
     times: Series,
     contact: Contacts,
-    config: TrajectoryConfig = TRAJECTORY,
+    config: TrajectoryConfig = TrajectoryConfig(),
 ) -> Series:
     """Solve for depths near the given ones at which standing feet slide least.
 

@@ -22,11 +22,9 @@ from .motions import SyntheticMotion
 def generate_benchmark_clips(
     mocap: Mocap, *, frames: int, batch: int, frame_step: tuple[int, int], seed: int, first: int = 0
 ) -> Iterator[ClipBatch]:
-    """Yield batches without end; each depends on the seed and its number alone.
+    """Yield batches from number ``first`` on; each depends on the seed and its number alone.
 
-    Args:
-        frame_step: Fewest and most capture frames from one frame of a clip to the next.
-        first: Number of the first batch, to resume.
+    ``frame_step`` is the fewest and most capture frames from one frame of a clip to the next.
     """
     for number in count(first):
         rng = default_rng([seed, number])

@@ -105,29 +105,48 @@ def decode(
         Joints as x, y in pixels of the input and score; left, top, right, bottom; and scores.
     """
     rows, columns, scores = peaks(sigmoid(centre[0]))
-    half = np.maximum(size[:, rows, columns], 0) / 2
-    place = middle[:, rows, columns] + [rows, columns]
-    limit = np.array(centre.shape[1:])[:, None]
-    low, high = np.clip(place - half, 0, limit), np.clip(place + half, 0, limit)
-    k = len(joints)
+    low, high = _box_corners(size, middle, rows, columns)
+    k, spread = len(joints), SPREAD * min(centre.shape[1:])
     near = guess[:, rows, columns].reshape(k, 2, -1) + np.stack([rows, columns])  # k 2 n
     heat = sigmoid(joints)
-    spread = SPREAD * min(centre.shape[1:])
     boxes = zip(low.T, high.T, strict=True)
     best = [_best_cells(heat, near[..., i], box, spread) for i, box in enumerate(boxes)]
     cells, each = np.stack(best), np.arange(k)  # n k 2
     y, x = cells[..., 0], cells[..., 1]
-    apart = (near[None] - cells[..., None]) ** 2  # n k 2 n
-    inside = (low <= cells[..., None]) & (cells[..., None] < high)
-    belongs = np.exp(-apart.sum(axis=2) / spread) * inside.all(axis=2)
-    value = heat[each, y, x] * belongs.max(axis=-1)
-    moved = offset.reshape(k, 2, *centre.shape[1:])[each, :, y, x]  # n k 2
-    at = (cells + moved)[..., ::-1] * CELL
+    value = heat[each, y, x] * _belonging(cells, near, low, high, spread)
+    at = (cells + offset.reshape(k, 2, *centre.shape[1:])[each, :, y, x])[..., ::-1] * CELL
     counted = value > MIN_JOINT_SCORE
     mean = (value * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
     boxes = np.concatenate([low[::-1], high[::-1]]).T * CELL
     result = np.concatenate([at, value[..., None]], axis=-1)
     return result.astype(np.float64), boxes.astype(np.float64), (scores * mean).astype(np.float64)
+
+
+def _box_corners(
+    size: Float[np.ndarray, "2 h w"],
+    middle: Float[np.ndarray, "2 h w"],
+    rows: Cells,
+    columns: Cells,
+) -> tuple[Float[np.ndarray, "2 n"], Float[np.ndarray, "2 n"]]:
+    """Return the corners (y, x) of the boxes of people, in cells, within the image."""
+    half = np.maximum(size[:, rows, columns], 0) / 2
+    place = middle[:, rows, columns] + [rows, columns]
+    limit = np.array(size.shape[1:])[:, None]
+    return np.clip(place - half, 0, limit), np.clip(place + half, 0, limit)
+
+
+def _belonging(
+    cells: Int[np.ndarray, "n k 2"],
+    near: Float[np.ndarray, "k 2 n"],
+    low: Float[np.ndarray, "2 n"],
+    high: Float[np.ndarray, "2 n"],
+    spread: float,
+) -> Float[np.ndarray, "n k"]:
+    """Return how near each joint is to the nearest guess of a person in whose box it is, 0 to 1."""
+    at = cells[..., None]
+    apart = ((near[None] - at) ** 2).sum(axis=2)
+    inside = ((low <= at) & (at < high)).all(axis=2)
+    return (np.exp(-apart / spread) * inside).max(axis=-1)
 
 
 def peaks(score: Float[np.ndarray, "h w"]) -> tuple[Cells, Cells, Float[np.ndarray, " n"]]:

@@ -37,7 +37,6 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     Poses are root-relative, 17 joints; MPJPE is of poses of standard height, whatever the person's.
 
     Args:
-        lifter: Weights to score.
         data: The file (`xy`, `noisy_xy`, `confidence`, `relative`, `offsets`, ...).
         noisy: Score the 2D with detector-like errors, or the exact projections.
         known_focal: Give the lifter each camera's focal length; else it assumes its default.
@@ -48,29 +47,19 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     Raises:
         ValueError: If the file is not of this format.
     """
-    content = read_npz(data, _NUMBERS, ("joints", "activity"))
-    if tuple(content["joints"]) != H36M.joints:
-        raise ValueError(f"{data}: expected the joints {H36M.joints}, got {content['joints']}.")
+    content = _read(data)
     views = range(0, len(content["offsets"]) - 1, view_step)
-    scores, errors = [], []
+    scores: list[Scores] = []
+    errors: list[ErrorAndSigma] = []
     for done, view in enumerate(views, start=1):
         motion, focal = _read_view(content, view, noisy, known_focal)
         true = _read_truth(content, view)
-        if postprocess is None:
-            pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)
-        else:
-            lifted = lifter(motion, height=STANDARD_HEIGHT, focal=focal, postprocess=postprocess)
-            pred = lifted.camera_xyz - lifted.camera_xyz[:, H36M.root, None]
-            if lifted.sigma is not None:
-                errors.append(joint_errors_and_sigma(lifted, true))
+        pred, with_sigma = _lift_view(lifter, motion, focal, true, postprocess)
+        errors += with_sigma
         scores.append(_score_view(pred, true, motion.fps))
         progress(done, len(views))
-    title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
-    title += "" if known_focal else ", unknown focal length"
-    title += "" if postprocess is None else f", post-processed ({postprocess.describe()})"
-    title += "" if view_step == 1 else f", every {view_step}th view"
-    activity = content["activity"][list(views)]
-    return _report(title, scores, errors, activity, lifter.region_scale)
+    title = _title(noisy, known_focal, postprocess, view_step)
+    return _report(title, scores, errors, content["activity"][views], lifter.region_scale)
 
 
 def errors_and_sigma(
@@ -81,7 +70,7 @@ def errors_and_sigma(
     Raises:
         ValueError: If the weights predict no uncertainty, or the file is not of this format.
     """
-    content = read_npz(data, _NUMBERS, ("joints", "activity"))
+    content = _read(data)
     parts = []
     for view in range(0, len(content["offsets"]) - 1, view_step):
         motion, focal = _read_view(content, view, noisy, True)
@@ -89,6 +78,23 @@ def errors_and_sigma(
         parts.append(joint_errors_and_sigma(lifted, _read_truth(content, view)))
     error, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
     return error, sigma
+
+
+def _read(data: str | Path) -> dict[str, np.ndarray]:
+    """Read the file; ValueError if it is not of this format."""
+    content = read_npz(data, _NUMBERS, ("joints", "activity"))
+    if tuple(content["joints"]) != H36M.joints:
+        raise ValueError(f"{data}: expected the joints {H36M.joints}, got {content['joints']}.")
+    return content
+
+
+def _title(
+    noisy: bool, known_focal: bool, postprocess: PostprocessConfig | None, view_step: int
+) -> str:
+    title = f"open benchmark, {'noisy' if noisy else 'clean'} 2D"
+    title += "" if known_focal else ", unknown focal length"
+    title += "" if postprocess is None else f", post-processed ({postprocess.describe()})"
+    return title + ("" if view_step == 1 else f", every {view_step}th view")
 
 
 def _read_view(
@@ -105,6 +111,22 @@ def _read_view(
 
 def _read_truth(content: dict[str, np.ndarray], view: int) -> np.ndarray:
     return content["relative"][content["offsets"][view] : content["offsets"][view + 1]] * 1e-4
+
+
+def _lift_view(
+    lifter: Lifter,
+    motion: Motion2D,
+    focal: float,
+    true: np.ndarray,
+    postprocess: PostprocessConfig | None,
+) -> tuple[np.ndarray, list[ErrorAndSigma]]:
+    """Return the root-relative poses of a view, and their errors with sigma if it is predicted."""
+    how = {"height": STANDARD_HEIGHT, "focal": focal}
+    if postprocess is None:
+        return lifter.predict_rigid(motion, **how), []
+    lifted = lifter(motion, **how, postprocess=postprocess)
+    pose = lifted.camera_xyz - lifted.camera_xyz[:, H36M.root, None]
+    return pose, [] if lifted.sigma is None else [joint_errors_and_sigma(lifted, true)]
 
 
 def _score_view(pred: np.ndarray, true: np.ndarray, fps: float) -> Scores:

@@ -250,23 +250,17 @@ def scale_head(
     """Set the calibration line, the region and the time constant of a head, in place.
 
     Kinds of 2D enter the line by `KIND_WEIGHTS`; the region holds its share of each kind, or more.
-
-    Args:
-        head: As fitted, with its `prior_std`.
-        residuals: By kind, lifted with that head; of "gaps" the bridged frames count.
-
-    Returns:
-        The same, with the sigma that the head predicts from now on.
+    The residuals were lifted with the head as fitted, with its `prior_std`; of "gaps" the bridged
+    frames count. Returns them with the sigma that the head predicts from now on.
     """
     kinds = {name: residuals[name].seen for name in residuals if name != "gaps"}
     unit = min(len(kind.error) // KIND_WEIGHTS[name] for name, kind in kinds.items())
     rng = np.random.default_rng(config.seed)
-    sample = _join(
-        [
-            kind[rng.choice(len(kind.error), unit * KIND_WEIGHTS[name], replace=False)]
-            for name, kind in kinds.items()
-        ]
-    )
+    parts = [
+        kind[rng.choice(len(kind.error), unit * KIND_WEIGHTS[name], replace=False)]
+        for name, kind in kinds.items()
+    ]
+    sample = _join(parts)
     offset, slope = _fit_line(sample, config)
     factor = coverage_factor(sample.error, np.exp(offset + slope * np.log(sample.sigma)))
     offset = offset + np.log(factor)

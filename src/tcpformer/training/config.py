@@ -1,6 +1,8 @@
 """`TrainConfig`: everything about a training run that changes the weights."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf, isfinite
 from typing import Annotated, Any, Literal, Union
 
@@ -126,10 +128,14 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         name_of(self.network)
-        _check_bounds(self)
-        _check_data(self)
-        _check_published(self)
-        _check_selection(self)
+        for name, (least, most) in _BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                upto = f" and at most {most}" if isfinite(most) else ""
+                raise ValueError(
+                    f"{name} must be at least {least}{upto}, got {getattr(self, name)}."
+                )
+        for wrong in chain(_conflicts(self), _data_conflicts(self), _published_conflicts(self)):
+            raise ValueError(wrong)
 
 
 _BOUNDS = {
@@ -141,65 +147,52 @@ _BOUNDS = {
 }
 
 
-def _check_bounds(config: TrainConfig) -> None:
-    for name, (least, most) in _BOUNDS.items():
-        if not least <= getattr(config, name) <= most:
-            upto = f" and at most {most}" if isfinite(most) else ""
-            raise ValueError(f"{name} must be at least {least}{upto}, got {getattr(config, name)}.")
-    if not 1 <= config.frame_step[0] <= config.frame_step[1]:
-        raise ValueError(
-            f"frame_step must be (smallest, largest), from 1 on, got {config.frame_step}."
-        )
-    if bool(config.steps) == bool(config.epochs):
-        raise ValueError(
-            f"give either steps or epochs, the other 0, got {config.steps} and {config.epochs}."
-        )
-
-
 _MOCAP_ONLY = ("camera_domain", "balance_activities", "limb_swap_prob", "tilt_prob")
 
 
-def _check_data(config: TrainConfig) -> None:
-    """Refuse options that the data do not have, instead of ignoring them."""
+def _conflicts(config: TrainConfig) -> Iterator[str]:
+    """Yield what is wrong with steps and split."""
+    if not 1 <= config.frame_step[0] <= config.frame_step[1]:
+        yield f"frame_step must be (smallest, largest), from 1 on, got {config.frame_step}."
+    if bool(config.steps) == bool(config.epochs):
+        yield f"give either steps or epochs, the other 0, got {config.steps} and {config.epochs}."
+    selection = config.checkpoint_selection
+    if VALIDATION_SPLIT.get(selection) in config.split.split("+"):
+        yield (
+            f"split {config.split!r} contains the people that checkpoint_selection={selection!r} "
+            "measures on; choose another split."
+        )
+
+
+def _data_conflicts(config: TrainConfig) -> Iterator[str]:
+    """Yield options that the data do not have, instead of ignoring them."""
     data = config.data
-    defaults = {name: TrainConfig.__dataclass_fields__[name].default for name in _MOCAP_ONLY}
-    for name, default in defaults.items():
+    for name in _MOCAP_ONLY:
+        default = TrainConfig.__dataclass_fields__[name].default
         if data != "mocap" and getattr(config, name) != default:
-            raise ValueError(
+            yield (
                 f"{name} is for mocap; with data={data!r} it must be {default!r}, got "
                 f"{getattr(config, name)!r}."
             )
     if data == "mocap" and (config.epochs or config.hop):
-        raise ValueError("clips of mocap start at random frames: give steps; epochs=0, hop=0.")
+        yield "clips of mocap start at random frames: give steps; epochs=0, hop=0."
     expected = "screen" if data in PUBLISHED_DATA else "centered-camera"
     if data != "own" and config.normalization != expected:
-        raise ValueError(f"{data} needs normalization={expected!r}, got {config.normalization!r}.")
+        yield f"{data} needs normalization={expected!r}, got {config.normalization!r}."
     if data not in PUBLISHED_DATA and (config.val_subjects or config.ground_truth):
-        raise ValueError(
-            f"val_subjects and ground_truth are for {PUBLISHED_DATA}; data is {data!r}."
-        )
+        yield f"val_subjects and ground_truth are for {PUBLISHED_DATA}; data is {data!r}."
 
 
-def _check_published(config: TrainConfig) -> None:
+def _published_conflicts(config: TrainConfig) -> Iterator[str]:
+    """Yield what the protocols of published data sets exclude."""
     if config.data not in PUBLISHED_DATA:
         return
     if config.frame_step != (1, 1) or config.split != "train":
-        raise ValueError(
+        yield (
             f"{config.data} needs frame_step=(1, 1) and split='train', got {config.frame_step} and "
             f"{config.split!r}."
         )
     if config.data == "3dhp" and config.ground_truth:
-        raise ValueError("3dhp has no detections, its 2D is exact; omit ground_truth.")
+        yield "3dhp has no detections, its 2D is exact; omit ground_truth."
     if config.checkpoint_selection == "validation" and not config.val_subjects:
-        raise ValueError(
-            "checkpoint_selection='validation' needs val_subjects, for example ['S8']."
-        )
-
-
-def _check_selection(config: TrainConfig) -> None:
-    selection = config.checkpoint_selection
-    if VALIDATION_SPLIT.get(selection) in config.split.split("+"):
-        raise ValueError(
-            f"split {config.split!r} contains the people that checkpoint_selection={selection!r} "
-            "measures on; choose another split."
-        )
+        yield "checkpoint_selection='validation' needs val_subjects, for example ['S8']."

@@ -107,17 +107,9 @@ class SyntheticSource:
         if self.config.camera_domain == "mixed":
             parts = {"benchmark-like": size - size // 2, "as-filmed": size // 2}
         how = {**self._clip, "seed": self.config.seed, "first": number}
-        return join_batches(
-            [
-                next(
-                    (generate_filmed_clips if domain == "as-filmed" else generate_benchmark_clips)(
-                        self.mocap, **how, batch=count
-                    )
-                )
-                for domain, count in parts.items()
-                if count
-            ]
-        )
+        kinds = {"benchmark-like": generate_benchmark_clips, "as-filmed": generate_filmed_clips}
+        batches = [kinds[k](self.mocap, **how, batch=n) for k, n in parts.items() if n]
+        return join_batches([next(each) for each in batches])
 
     def _val_clips(self, data: str | Path, split: str) -> dict[str, ClipBatch]:
         """Return the same clips for every seed: exact and detected, and as filmed if trained on."""

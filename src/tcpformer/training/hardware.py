@@ -68,9 +68,8 @@ def accelerator_for(
         from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
     except ImportError as error:
         raise missing_extra("Training", "accelerate", "research") from error
-    tracker = hardware.tracker
-    if tracker == "auto":
-        tracker = "tensorboard" if find_spec("tensorboard") else "none"
+    default = "tensorboard" if find_spec("tensorboard") else "none"
+    tracker = default if hardware.tracker == "auto" else hardware.tracker
     # Their state of an earlier run in this process would win over the arguments here.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()

@@ -99,30 +99,16 @@ def train(  # noqa: PLR0913 - the callbacks are keyword-only
         ValueError: If data, folder, hardware and configuration do not fit each other.
     """
     run = _start(config, data, Path(out), hardware or HardwareConfig(), build)
-    accelerator, objective, optimizer = run.accelerator, run.objective, run.optimizer
     batches = _batches(run)
     with matmul_precision(run.hardware):
         while run.step < run.steps:
-            for group in optimizer.param_groups:
-                factor = lr_factor(run.step, run.steps, config, run.epoch(run.step))
-                group["lr"] = config.lr * factor
-            for clips in islice(batches, config.grad_accum_steps):
-                with accelerator.accumulate(objective):
-                    loss = objective(*clips)
-                    accelerator.backward(loss)
-                    if accelerator.sync_gradients and config.grad_clip_norm:
-                        accelerator.clip_grad_norm_(objective.parameters(), config.grad_clip_norm)
-                    optimizer.step()
-                    optimizer.zero_grad()
-                run.losses.append(loss.detach())
-            run.step += 1
-            update_average(run.mean, run.model, min(config.ema_decay, run.step / (run.step + 10)))
+            _take_step(run, batches)
             _log_and_validate(run, report)
-            if accelerator.is_main_process:
+            if run.accelerator.is_main_process:
                 _save(run)
                 progress(run.step, run.steps)
-    accelerator.end_training()
-    if accelerator.is_main_process:
+    run.accelerator.end_training()
+    if run.accelerator.is_main_process:
         run.folder.draw_curves()
     return run.mean
 
@@ -268,6 +254,25 @@ def _batches(run: Run) -> Iterator[tuple[Tensor, ...]]:
         seed = np.random.SeedSequence([config.seed, number, process]).generate_state(1)[0]
         torch.manual_seed(int(seed))  # so that dropout depends on the number too
         yield tuple(x.to(accelerator.device, non_blocking=on_gpu) for x in clips)
+
+
+def _take_step(run: Run, batches: Iterator[tuple[Tensor, ...]]) -> None:
+    """Take a step of the optimizer, and move the averaged weights."""
+    config, accelerator, optimizer = run.config, run.accelerator, run.optimizer
+    factor = lr_factor(run.step, run.steps, config, run.epoch(run.step))
+    for group in optimizer.param_groups:
+        group["lr"] = config.lr * factor
+    for clips in islice(batches, config.grad_accum_steps):
+        with accelerator.accumulate(run.objective):
+            loss = run.objective(*clips)
+            accelerator.backward(loss)
+            if accelerator.sync_gradients and config.grad_clip_norm:
+                accelerator.clip_grad_norm_(run.objective.parameters(), config.grad_clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+        run.losses.append(loss.detach())
+    run.step += 1
+    update_average(run.mean, run.model, min(config.ema_decay, run.step / (run.step + 10)))
 
 
 def _log_and_validate(run: Run, report: Callable[[Row], None]) -> None:

@@ -157,11 +157,7 @@ def compare(
     """Train and score systems with the same number of supervised frames, and in the same time.
 
     Time is processor time of a step with its data; all get what the first network takes for the
-    frames of the budget.
-
-    Args:
-        systems: By name; the first sets the time.
-        out: Gets a folder for each network and seed; runs in it resume.
+    frames of the budget. ``out`` gets a folder for each network and seed; runs in it resume.
     """
     by_frames: dict[str, list[dict[str, float]]] = {name: [] for name in systems}
     by_time: dict[str, list[dict[str, float]]] = {name: [] for name in systems}

@@ -60,11 +60,7 @@ class LayerMaps:
         return self.weight * self.self_attention + (1 - self.weight) * self.proxy
 
     def averaged(self, joint: int | None = None) -> Float[np.ndarray, "3 t t"]:
-        """Average self-attention, proxy and mix over clips and heads.
-
-        Args:
-            joint: One joint's index; None averages over all.
-        """
+        """Average self-attention, proxy and mix over clips and heads, and over joints or one."""
         picked = slice(None) if joint is None else slice(joint, joint + 1)
         maps = (self.self_attention, self.proxy, self.mix)
         return torch.stack([m[:, picked].mean(dim=(0, 1, 2)) for m in maps]).cpu().numpy()
@@ -75,11 +71,7 @@ class LayerMaps:
 
 @torch.no_grad()
 def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMaps]:
-    """Run the network and return the maps of PAM, layer by layer.
-
-    Args:
-        model: With all its modules; on the device of ``x``.
-        x: Normalized clips, as the network takes them.
+    """Run a network on normalized clips of its device, and return the maps of PAM by layer.
 
     Raises:
         ValueError: If the network has no PAM.
@@ -107,9 +99,7 @@ def attention_maps(model: Network, x: Float[Tensor, "b t j 3"]) -> list[LayerMap
 def draw_attention(maps: Mapping[int, Float[np.ndarray, "3 t t"]], path: str | Path) -> None:
     """Write the maps of some layers as a PNG, with one color scale for each row of the picture.
 
-    Args:
-        maps: Layer, counted from 1 -> self-attention, proxy map and mix.
-        path: The PNG to write.
+    ``maps`` is layer, counted from 1 -> self-attention, proxy map and mix.
 
     Raises:
         ImportError: If matplotlib is not installed.

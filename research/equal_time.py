@@ -100,11 +100,8 @@ def contest(
 ) -> str:
     """Train each network for the same time, and score it on the open benchmark.
 
-    Args:
-        out: Gets a folder for each network, with its runs and reports; runs in it resume.
-
-    Returns:
-        The scores over all of the benchmark, a table each for exact and noisy 2D, as Markdown.
+    ``out`` gets a folder for each network, with its runs and reports; runs in it resume. Returns
+    the scores over all of the benchmark, a table each for exact and noisy 2D, as Markdown.
     """
     rows: dict[str, dict[str, Row]] = {"clean": {}, "noisy": {}}
     for name, stages in systems.items():

@@ -6,7 +6,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c con
 # fixtures of a module are rarely built twice.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -n 2 --dist worksteal
 
-.PHONY: demo test test-all lint docs package bench clean
+.PHONY: demo test test-all fuzz lint docs package bench clean
 
 demo: .venv/demo
 	.venv/bin/tcpformer lift assets/sample.mp4 --out out
@@ -16,6 +16,11 @@ test: .venv/test
 
 test-all: .venv/test
 	$(PYTEST) --cov --cov-report=term:skip-covered
+
+# Damaged files of every format; resumes where it stopped. SEED, INPUTS and JOBS may be given.
+fuzz: .venv/test
+	OMP_NUM_THREADS=1 nice -n 15 .venv/bin/python tests/fuzz/campaign.py \
+		--inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2)
 
 lint: .venv/lint
 	.venv/bin/ruff format --check .

@@ -97,7 +97,6 @@ def join_models(
 
     Args:
         model: A TCPFormer, alone or with pose layers of the same size.
-        poses: A pose transformer.
         share: Weight of ``model`` in the mean, 0 to 1.
         keep: Factor on what the joint layers contribute beside pose layers that existed before;
             without those, ``share`` is the factor.

@@ -57,11 +57,9 @@ def widen_unseen(
 ) -> Float[np.ndarray, "t j 3"]:
     """Widen sigma in bridged frames: s^2 + p^2 (1 - exp(-unseen / time_constant)).
 
-    Args:
-        sigma: As if every frame had been seen.
-        unseen: Seconds from `seconds_unseen`.
-        prior_std: Per joint, standard deviation after a long time unseen; in the unit of sigma.
-        time_constant: Seconds after which 63 % of that variance is reached.
+    s is sigma as if every frame had been seen, and p the standard deviation of a joint after a long
+    time unseen, in one unit; ``unseen`` are seconds from `seconds_unseen`, and after those of the
+    time constant 63 % of the variance p^2 is reached.
     """
     grown = prior_std**2 * -np.expm1(-unseen / time_constant)[:, None]
     return np.hypot(sigma, np.sqrt(grown)[..., None])

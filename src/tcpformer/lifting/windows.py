@@ -51,15 +51,7 @@ def centered_window_indices(
 ) -> Int[np.ndarray, "total frames"]:
     """Return the frame numbers of a clip around each frame, which is its number ``frames // 2``.
 
-    Numbers below 0 or from ``total`` on stand for the first or last frame.
-
-    Args:
-        total: Frames of the motion, at least 1.
-        frames: Frames of a clip.
-        frame_step: Frames of the motion from one frame of a clip to the next.
-
-    Raises:
-        ValueError: If a number is out of its range.
+    Arguments, numbers out of the motion and errors are those of `window_indices`.
     """
     if min(total, frames, frame_step) < 1:
         raise ValueError(
@@ -79,12 +71,10 @@ def split(
 def stitch(
     parts: Iterable[Float[np.ndarray, "n t ..."]], clips: Int[np.ndarray, "m t"], total: int
 ) -> Float[np.ndarray, "total ..."]:
-    """Blend clips into a motion: the inverse of `split`.
+    """Blend clips into a motion of ``total`` frames: the inverse of `split`.
 
-    Args:
-        parts: The clips in batches; a long motion's are never in memory all at once.
-        clips: The frame numbers of all clips.
-        total: Frames of the motion.
+    They come in batches: those of a long motion are never in memory all at once. ``clips`` are the
+    frame numbers of all.
     """
     t = clips.shape[1]
     taper = np.sin(np.pi * (np.arange(t) + 0.5) / t) ** 2

@@ -146,12 +146,10 @@ def calibrate(
 def fit_head(
     model: Network, mocap: Mocap, frame_step: int, config: CalibrationConfig = DEFAULT
 ) -> UncertaintyHead:
-    """Fit a head that predicts the size of a network's errors on clips.
+    """Fit a head that predicts the size of a network's errors on clips; the network stays as it is.
 
-    Args:
-        model: The network, which stays as it is.
-        mocap: People that it was trained on.
-        frame_step: Frames of the capture from one frame of a clip to the next.
+    ``mocap`` holds people that it was trained on, ``frame_step`` is the number of frames of the
+    capture from one frame of a clip to the next.
     """
     torch.manual_seed(config.seed)
     head = UncertaintyHead(model.head.in_features, len(H36M.joints))
@@ -310,10 +308,8 @@ def fit_time_constant(
 ) -> float:
     """Find the longest time constant, in seconds, with which regions hold their share, by halving.
 
-    Args:
-        residuals: Of the bridged frames; sigma as if every frame had been seen.
-        prior_std: Per joint but the pelvis, metres, after a long time unseen.
-        region_scale: Half-axes of the region, in sigma.
+    Sigma of the residuals is as if every frame had been seen; ``prior_std``, per joint but the
+    pelvis, is in metres; ``region_scale``, the half-axes of the region, in sigma.
     """
     bridged = residuals.bridged
 

@@ -66,15 +66,11 @@ class Muon(torch.optim.Optimizer):
     A step of a matrix is its momentum made nearly orthogonal, so that all directions learn at one
     pace (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024). The size
     of a step follows Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, so that
-    AdamW's learning rates fit.
+    AdamW's learning rates fit. A parameter group may have a "weight_decay" of its own: the share of
+    a weight that is lost per step, times the learning rate.
 
     `torch.optim.Muon` treats one matrix at a time, in bfloat16: for the packaged network that took
     12 times as long on a CPU without bfloat16 units (6.0 s instead of 0.5 s a step).
-
-    Args:
-        params: Parameters or groups, which may have a "weight_decay" of their own.
-        lr: Learning rate of both.
-        weight_decay: Share of a weight that is lost per step, times the learning rate.
     """
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.01) -> None:

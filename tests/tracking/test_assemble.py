@@ -8,7 +8,7 @@ from networks import STANDING
 
 from tcpformer.detections import Detections
 from tcpformer.skeleton import COCO
-from tcpformer.tracking import assemble_people
+from tcpformer.tracking import assemble, assemble_people
 
 FRAMES = 5
 
@@ -117,3 +117,14 @@ def test_assemble_people_of_tracked_detections_without_confidence_is_not_valid()
     one.confidence[2] = 0.0
     (motion,) = assemble_people(one)
     assert np.flatnonzero(~motion.valid).tolist() == [2]
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_assemble_people_refuses_more_people_than_fit(
+    tracked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = replace(walkers(2.0, 4.0), ids=("0", "1") * FRAMES, tracked=tracked)
+    monkeypatch.setattr(assemble, "MAX_PERSON_FRAMES", FRAMES)
+    with pytest.raises(ValueError, match=r"2 people in 5 frames are 10 person-frames; at most 5"):
+        assemble_people(two)
+    assert len(assemble_people(two, 0)) == 1

@@ -7,6 +7,9 @@ from ..detections import Detections
 from ..motion import Motion2D
 from .tracker import Detection, Track, detection_from_keypoints, link, number_people, select_people
 
+MAX_PERSON_FRAMES = 5_000_000
+"""People times frames of the video, at most: ten hours of four people; each takes 0.4 kB."""
+
 
 def assemble_people(detections: Detections, person: str | int = "all") -> list[Motion2D]:
     """Return one motion a person over the whole video.
@@ -20,15 +23,17 @@ def assemble_people(detections: Detections, person: str | int = "all") -> list[M
         person: Which people to return, as in `select_people`.
 
     Raises:
-        ValueError: If no trunk is seen in any frame, or there is no such person.
+        ValueError: If no trunk is seen in any frame, there is no such person, or there are more
+            than `MAX_PERSON_FRAMES`.
     """
     if detections.tracked:
         return _assemble_tracked(detections, person)
     tracks = [*_named_tracks(detections).values(), *_link_unnamed(detections)]
     if not tracks:
         raise ValueError("no one's hips and shoulders are seen in any frame.")
-    motions = []
-    for number, track in select_people(number_people(tracks), person).items():
+    motions, chosen = [], select_people(number_people(tracks), person)
+    _check_amount(len(chosen), detections)
+    for number, track in chosen.items():
         joints = np.zeros((len(detections.times), len(detections.skeleton.joints), 3))
         for detection in track.detections:
             joints[detection.frame] = detection.joints
@@ -45,6 +50,7 @@ def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2
     if person != "all":
         people = {int(name): track for name, track in _named_tracks(detections).items()}
         chosen = list(select_people(people, person))
+    _check_amount(len(chosen), detections)
     motions = []
     for number in chosen:
         rows, count = np.flatnonzero(numbers == number), len(detections.times)
@@ -55,6 +61,16 @@ def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2
             xy[frame], confidence[frame] = detections.xy[rows], detections.confidence[rows]
         motions.append(_motion(detections, number, xy, confidence))
     return motions
+
+
+def _check_amount(people: int, detections: Detections) -> None:
+    frames = len(detections.times)
+    if people * frames > MAX_PERSON_FRAMES:
+        raise ValueError(
+            f"{people} people in {frames} frames are {people * frames} person-frames; at most "
+            f"{MAX_PERSON_FRAMES} fit into memory: choose people with `person` (--person), or "
+            "split the video."
+        )
 
 
 def _detection(detections: Detections, row: int) -> Detection | None:

@@ -4,19 +4,24 @@ A detection is a circle around a body, perhaps with joints and the colors of the
 are in radii of that circle, about a meter each: the same limits fit near and far, and any video.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from ..skeleton import Skeleton
 
 Histogram = Float[np.ndarray, " c"]
 """Shares of colors of the clothes, of sum 1."""
+Pairs = tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]
+"""Indices into two sequences."""
+PAIRS_AT_ONCE = 10_000
+"""Pairs that are compared at a time: each takes 2 kB."""
 
 
 @dataclass(frozen=True)
@@ -218,36 +223,62 @@ def link(
 def reidentify(tracks: Sequence[Track], config: TrackerConfig = DEFAULT_TRACKER) -> list[Track]:
     """Join tracks of a person who left and came back, if only their clothes agree."""
     result = sorted(tracks, key=lambda track: track.detections[0].frame)
-    while (pair := _clearest_return(result, config)) is not None:
+    cost = _return_costs(result, result, config)
+    while (pair := _clearest_return(cost, config)) is not None:
         joined = Track(result[pair[0]].detections + result[pair[1]].detections)
-        rest = [track for i, track in enumerate(result) if i not in pair]
-        result = sorted([*rest, joined], key=lambda track: track.detections[0].frame)
+        rest = [i for i in range(len(result)) if i not in pair]
+        result = [*(result[i] for i in rest), joined]
+        # Only the costs of the joined track are new.
+        cost = np.pad(cost[np.ix_(rest, rest)], (0, 1))
+        cost[-1] = _return_costs([joined], result, config)[0]
+        cost[:, -1] = _return_costs(result, [joined], config)[:, 0]
+        order = sorted(range(len(result)), key=lambda i: result[i].detections[0].frame)
+        result, cost = [result[i] for i in order], cost[np.ix_(order, order)]
     return result
 
 
-def _clearest_return(tracks: Sequence[Track], config: TrackerConfig) -> tuple[int, int] | None:
+def _clearest_return(
+    cost: Float[np.ndarray, "n n"], config: TrackerConfig
+) -> tuple[int, int] | None:
     """Return the two tracks that agree most, if no third one agrees with either nearly as well."""
-    cost = np.array([[return_cost(a, b, config) for b in tracks] for a in tracks], ndmin=2)
-    for flat in np.argsort(cost, axis=None):
-        i, j = divmod(int(flat), len(tracks))
-        if not np.isfinite(cost[i, j]):
-            return None
-        rivals = np.concatenate([np.delete(cost[i], j), np.delete(cost[:, j], i)])
-        if rivals.min(initial=np.inf) - cost[i, j] >= config.reid_margin:
-            return i, j
-    return None
+    clear = cost + config.reid_margin <= np.minimum(_others(cost), _others(cost.T).T)
+    clearest = np.where(clear & np.isfinite(cost), cost, np.inf)
+    if not np.isfinite(clearest).any():
+        return None
+    i, j = divmod(int(clearest.argmin()), len(cost))
+    return i, j
+
+
+def _others(cost: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Return the least of the other costs in the row of each."""
+    if cost.shape[1] < 2:
+        return np.full(cost.shape, np.inf)
+    least, second = np.partition(cost, 1, axis=1)[:, :2].T
+    others = np.repeat(least[:, None], cost.shape[1], axis=1)
+    others[np.arange(len(cost)), cost.argmin(axis=1)] = second
+    return others
 
 
 def return_cost(
     before: AnyTrack, after: AnyTrack, config: TrackerConfig = DEFAULT_TRACKER
 ) -> float:
     """Return how much the clothes differ; infinity if the second cannot continue the first."""
-    away, clothes = after.detections[0].time - before.detections[-1].time, before.appearance
-    in_time = before is not after and 0 < away <= config.reid_max_absence_s
-    if not in_time or clothes is None or after.appearance is None:
-        return np.inf
-    difference = hellinger(clothes, after.appearance)
-    return difference if difference < config.reid_gate else np.inf
+    return float(_return_costs([before], [after], config)[0, 0])
+
+
+def _return_costs(
+    before: Sequence[AnyTrack], after: Sequence[AnyTrack], config: TrackerConfig
+) -> Float[np.ndarray, "n m"]:
+    """Return `return_cost` of each pair of tracks."""
+    cost = np.full((len(before), len(after)), np.inf)
+    left = np.array([track.detections[-1].time for track in before])
+    away = np.array([track.detections[0].time for track in after]) - left[:, None]
+    clothes = [[track.appearance for track in tracks] for tracks in (before, after)]
+    known = np.logical_and.outer(*([each is not None for each in side] for side in clothes))
+    i, j = np.nonzero((away > 0) & (away <= config.reid_max_absence_s) & known)
+    difference = _hellinger(clothes[0], clothes[1], (i, j))
+    cost[i, j] = np.where(difference < config.reid_gate, difference, np.inf)
+    return cost
 
 
 def match(
@@ -256,26 +287,40 @@ def match(
     """Solve the assignment of the detections of one later frame to tracks: pairs of indices."""
     if not tracks or not people:
         return []
-    cost = np.array([[_match_cost(track, person, config) for person in people] for track in tracks])
+    cost = _match_costs(tracks, people, config)
     never = 1e6
     rows, columns = linear_sum_assignment(np.minimum(cost, never))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < never]
 
 
-def _match_cost(track: AnyTrack, person: Detection, config: TrackerConfig) -> float:
-    """Return the cost of a person as the next detection of a track, in radii, or infinity."""
-    last, expected = track.detections[-1], predict(track.detections, person.time, config)
-    growth = abs(np.log(max(person.radius, 1e-9) / max(last.radius, 1e-9)))
-    offset, elapsed = distance(expected, person), person.time - last.time
-    if growth > config.max_growth or offset > config.gate + config.max_speed * elapsed:
-        return np.inf
-    cost = offset + growth + config.overlap_cost * (1 - overlap(expected, person))
-    posture = keypoint_similarity(expected, person, config.joint_variance)
-    if posture is not None:
-        cost += config.posture_cost * (1 - posture)
-    if track.appearance is not None and person.appearance is not None:
-        cost += config.appearance_cost * hellinger(track.appearance, person.appearance)
-    return float(cost)
+def _match_costs(
+    tracks: Sequence[AnyTrack], people: Sequence[Detection], config: TrackerConfig
+) -> Float[np.ndarray, "n m"]:
+    """Return the cost of each person as the next detection of each track, in radii, or infinity.
+
+    Most pairs fail the gate, so only the others are compared further.
+    """
+    time = people[0].time
+    last = [track.detections[-1] for track in tracks]
+    expected = [predict(track.detections, time, config) for track in tracks]
+    before, there, here = (_Circles.of(each) for each in (last, expected, people))
+    before, there = before.take(np.s_[:, None]), there.take(np.s_[:, None])
+    smallest = 1e-9
+    ratio = np.maximum(here.radius, smallest) / np.maximum(before.radius, smallest)
+    growth, offset = np.abs(np.log(ratio)), _distance(there, here)
+    elapsed = time - np.array([detection.time for detection in last])[:, None]
+    near = (growth <= config.max_growth) & (offset <= config.gate + config.max_speed * elapsed)
+    i, j = np.nonzero(near)
+    pairs = i, j
+    cost = np.full(near.shape, np.inf)
+    cost[pairs] = offset[pairs] + growth[pairs]
+    shared = _overlap(there.take((i, 0)), here.take(j))
+    cost[pairs] += config.overlap_cost * (1 - shared)
+    posture = _keypoint_similarity(expected, people, pairs, config.joint_variance)
+    cost[pairs] += config.posture_cost * (1 - np.where(np.isnan(posture), 1.0, posture))
+    clothes = [track.appearance for track in tracks], [person.appearance for person in people]
+    cost[pairs] += config.appearance_cost * _hellinger(*clothes, pairs)
+    return cost
 
 
 def predict(
@@ -286,11 +331,14 @@ def predict(
     recent = list(takewhile(lambda d: last.time - d.time <= window, reversed(track)))[::-1]
     if len(recent) == 1:
         recent = list(track[-2:])
-    times = np.array([d.time for d in recent]) - last.time
-    if len(recent) == 1 or np.ptp(times) == 0:
+    duration = last.time - recent[0].time
+    if duration == 0:
         return last
-    speed = np.polyfit(times, np.array([d.center for d in recent]), 1)[0]
-    ahead = min(time - last.time, np.ptp(times), config.max_extrapolation_s)
+    # The slope of the least-squares line through the centers.
+    away = np.array([d.time for d in recent])
+    away = away - away.mean()
+    speed = away @ np.array([d.center for d in recent]) / (away @ away)
+    ahead = min(time - last.time, duration, config.max_extrapolation_s)
     dx, dy = (speed * ahead).tolist()
     (x, y), (up_x, up_y) = last.center, last.scale_point
     joints = None if last.joints is None else last.joints + np.array([dx, dy, 0.0])
@@ -298,17 +346,46 @@ def predict(
     return Detection(last.frame, time, center, scale_point, last.score, joints)
 
 
+@dataclass(frozen=True)
+class _Circles:
+    """The circles around some bodies, in pixels."""
+
+    center: Float[np.ndarray, "*n 2"]
+    radius: Float[np.ndarray, "*n"]
+
+    @classmethod
+    def of(cls, detections: Sequence[Detection]) -> "_Circles":
+        """Return the circles of detections."""
+        points = np.array([(d.center, d.scale_point) for d in detections])
+        dx, dy = (points[:, 1] - points[:, 0]).T
+        return cls(points[:, 0], np.hypot(dx, dy))
+
+    def take(self, index: Any) -> "_Circles":
+        """Return the circles at an index."""
+        return _Circles(self.center[index], self.radius[index])
+
+
 def distance(a: Detection, b: Detection) -> float:
     """Return the distance between the centers, in radii of the larger."""
-    apart = np.hypot(a.center[0] - b.center[0], a.center[1] - b.center[1])
-    return float(apart / max(a.radius, b.radius, 1e-9))
+    return float(_distance(_Circles.of([a]), _Circles.of([b]))[0])
+
+
+def _distance(a: _Circles, b: _Circles) -> Float[np.ndarray, "*n"]:
+    apart = a.center - b.center
+    largest = np.maximum(np.maximum(a.radius, b.radius), 1e-9)
+    return np.hypot(apart[..., 0], apart[..., 1]) / largest
 
 
 def overlap(a: Detection, b: Detection) -> float:
     """Return the intersection over union of the squares around two bodies."""
-    reach, apart = np.array([a.radius, b.radius]), np.subtract(a.center, b.center)
-    shared = np.minimum(2 * reach.min(), reach.sum() - abs(apart)).clip(0).prod()
-    return float(shared / max((4 * reach**2).sum() - shared, 1e-9))
+    return float(_overlap(_Circles.of([a]), _Circles.of([b]))[0])
+
+
+def _overlap(a: _Circles, b: _Circles) -> Float[np.ndarray, " n"]:
+    less = 2 * np.minimum(a.radius, b.radius)[:, None]
+    sides = np.minimum(less, (a.radius + b.radius)[:, None] - np.abs(a.center - b.center))
+    shared = sides.clip(0).prod(axis=1)
+    return shared / np.maximum(4 * a.radius**2 + 4 * b.radius**2 - shared, 1e-9)
 
 
 def keypoint_similarity(
@@ -318,19 +395,66 @@ def keypoint_similarity(
 
     None if one of the two has no joints, or no joint is seen in both.
     """
-    if a.joints is None or b.joints is None:
-        return None
-    trust = a.joints[:, 2] * b.joints[:, 2]
-    if trust.sum() < 1e-6:
-        return None
-    squared = ((a.joints[:, :2] - b.joints[:, :2]) ** 2).sum(axis=1)
-    near = np.exp(-squared / (2 * variance * max(a.radius, b.radius, 1e-9) ** 2))
-    return float((trust * near).sum() / trust.sum())
+    first = np.zeros(1, int), np.zeros(1, int)
+    similarity = float(_keypoint_similarity([a], [b], first, variance)[0])
+    return None if np.isnan(similarity) else similarity
+
+
+def _keypoint_similarity(
+    before: Sequence[Detection], after: Sequence[Detection], pairs: Pairs, variance: float
+) -> Float[np.ndarray, " n"]:
+    """Return the similarity of pairs of detections; NaN where `keypoint_similarity` is None."""
+    result = np.full(len(pairs[0]), np.nan)
+    joints = [_stack([d.joints for d in detections]) for detections in (before, after)]
+    radii = [_Circles.of(detections).radius for detections in (before, after)]
+    if not all(known.any() for _, known in joints):
+        return result
+    for part, i, j in _in_parts(pairs):
+        a, b = joints[0][0][i], joints[1][0][j]
+        trust = a[..., 2] * b[..., 2]
+        total = trust.sum(axis=1)
+        radius = np.maximum(np.maximum(radii[0][i], radii[1][j]), 1e-9)
+        squared = ((a[..., :2] - b[..., :2]) ** 2).sum(axis=2)
+        near = np.exp(-squared / (2 * variance * radius**2)[:, None])
+        agreement = (trust * near).sum(axis=1) / np.maximum(total, 1e-6)
+        result[part] = np.where(total < 1e-6, np.nan, agreement)
+    return result
 
 
 def hellinger(a: Histogram, b: Histogram) -> float:
     """Return the Hellinger distance of two histograms: 0 (equal) to 1."""
-    return float(np.sqrt(max(0.0, 1 - np.sqrt(a * b).sum())))
+    return float(_hellinger([a], [b], (np.zeros(1, int), np.zeros(1, int)))[0])
+
+
+def _hellinger(
+    before: Sequence[Histogram | None], after: Sequence[Histogram | None], pairs: Pairs
+) -> Float[np.ndarray, " n"]:
+    """Return the Hellinger distance of pairs of histograms; 0 where one is unknown."""
+    result = np.zeros(len(pairs[0]))
+    (a, a_known), (b, b_known) = _stack(before), _stack(after)
+    if not (a_known.any() and b_known.any()):
+        return result
+    for part, i, j in _in_parts(pairs):
+        difference = np.sqrt(np.maximum(0.0, 1 - np.sqrt(a[i] * b[j]).sum(axis=1)))
+        result[part] = np.where(a_known[i] & b_known[j], difference, 0.0)
+    return result
+
+
+def _stack(rows: Sequence[np.ndarray | None]) -> tuple[np.ndarray, Bool[np.ndarray, " n"]]:
+    """Return arrays of one shape in one, 0 for None, and which are not None."""
+    known = np.array([row is not None for row in rows], dtype=bool)
+    some = [row for row in rows if row is not None]
+    stacked = np.zeros((len(rows), *(some[0].shape if some else ())))
+    if some:
+        stacked[known] = some
+    return stacked, known
+
+
+def _in_parts(pairs: Pairs) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some pairs at a time: where they are among all, and the two indices."""
+    for start in range(0, len(pairs[0]), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        yield part, pairs[0][part], pairs[1][part]
 
 
 def number_people(tracks: Iterable[Track]) -> dict[int, Track]:

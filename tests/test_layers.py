@@ -17,10 +17,12 @@ ALLOWED: dict[str, set[str]] = {
     "motion": {"skeleton"},
     "lens": {"motion"},
     "files": set(),
+    "result_folder": {"files"},
+    "manifest": {"result_folder"},
     "optional": set(),
     "filtering": NOUNS,
     "tracking": NOUNS,
-    "models": {"files"},
+    "models": {"files", "io"},
     "io": NOUNS | {"lens", "files", "filtering", "analysis"},
     "runtime": {"models", "files", "optional"},
     "world": NOUNS | {"filtering"},
@@ -29,7 +31,9 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": NOUNS | {"world", "postprocess"},
     "viz": NOUNS | {"io", "analysis"},
     "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
-    "pipeline": NOUNS | {"files", "io", "detect", "tracking", "world", "lifting", "viz", "runtime"},
+    "pipeline": NOUNS
+    | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}
+    | {"runtime"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"},

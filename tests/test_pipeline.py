@@ -9,7 +9,9 @@ from commands import written
 from motions import walk
 
 from tcpformer import load_motion
+from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import LiftOptions, lift_file, read_source
+from tcpformer.result_folder import hash_file, replace_together
 
 
 def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: Path) -> None:
@@ -26,7 +28,8 @@ def test_lift_file_never_prints(
 ) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/overlay.mp4").write_bytes(b"of an earlier run")
-    lift_file(str(walking), str(tmp_path / "out"), LiftOptions(weights=str(tiny)))
+    options = LiftOptions(weights=str(tiny), overwrite=True)
+    lift_file(str(walking), str(tmp_path / "out"), options)
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
 
@@ -36,7 +39,7 @@ def test_lift_file_logs_what_it_deletes(
 ) -> None:
     (tmp_path / "overlay.mp4").write_bytes(b"of an earlier run")
     with caplog.at_level(logging.INFO, logger="tcpformer"):
-        lift_file(walking, tmp_path, LiftOptions(weights=str(tiny)))
+        lift_file(walking, tmp_path, LiftOptions(weights=str(tiny), overwrite=True))
     assert "overlay.mp4 was of an earlier run and was deleted" in caplog.text
     assert not (tmp_path / "overlay.mp4").exists()
 
@@ -83,3 +86,48 @@ def test_lift_options_refuse_contradictions(options: dict[str, object], message:
 def test_read_source_gives_the_people_of_a_keypoint_file(walking: Path) -> None:
     (person,) = read_source(walking)
     np.testing.assert_allclose(person.xy, walk(40).xy)
+
+
+def test_lift_file_keeps_what_no_manifest_lists(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    (tmp_path / "overlay.mp4").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"overlay\.mp4 is in no manifest .*--overwrite"):
+        lift_file(walking, tmp_path, LiftOptions(weights=str(tiny)))
+    assert written(tmp_path) == ["keypoints.npz", "overlay.mp4"]
+
+
+def test_lift_file_writes_a_manifest(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    keys = []
+    for height in (1.7, 1.7, 1.9):
+        lift_file(walking, tmp_path / "out", LiftOptions(weights=str(tiny), height=height))
+        manifest = read_manifest(tmp_path / "out")
+        assert manifest is not None
+        keys.append(manifest.key)
+    assert keys[0] == keys[1] != keys[2]
+    assert manifest.state == "complete"
+    assert manifest.inputs == {"source": hash_file(walking)}
+    assert manifest.weights.startswith(f"{tiny.name} sha256:")
+    assert sorted(manifest.files) == written(tmp_path / "out")
+    for name, each in manifest.files.items():
+        assert each["sha256"] == hash_file(tmp_path / "out" / name)
+        assert each["key"] == manifest.key
+
+
+@pytest.mark.parametrize("folder", ["out", "out/../out", "link"])
+def test_lift_file_refuses_its_own_results_as_source(
+    tmp_path: Path, walking: Path, tiny: Path, folder: str
+) -> None:
+    out = tmp_path / "out"
+    lift_file(walking, out, LiftOptions(weights=str(tiny)))
+    (tmp_path / "link").symlink_to(out)
+    before = {name: (out / name).read_bytes() for name in written(out)}
+    with pytest.raises(ValueError, match="would replace"):
+        lift_file(tmp_path / folder / "person_0/motion.npz", out, LiftOptions(weights=str(tiny)))
+    assert {name: (out / name).read_bytes() for name in written(out)} == before
+
+
+def test_lift_file_lets_one_run_at_a_time_into_a_folder(
+    tmp_path: Path, walking: Path, tiny: Path
+) -> None:
+    with replace_together(tmp_path / "out"), pytest.raises(OSError, match="another run is writing"):
+        lift_file(walking, tmp_path / "out", LiftOptions(weights=str(tiny)))
+    assert not (tmp_path / "out").exists()

@@ -1,22 +1,35 @@
-"""Atomic writes, checks of folders, and npz files without pickle."""
+"""Atomic writes, locks, checks of folders, and npz files without pickle."""
 
+import errno
+import logging
 import os
+import re
+import secrets
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from tempfile import mkstemp
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+
+log = logging.getLogger(__name__)
+
+
+_TEMPORARY = re.compile(r"\..+-tcpformer-[0-9a-f]{12}(\.[^.]*)?")
+"""Name of a temporary file of `atomic_write`."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; at the end it replaces ``path``.
 
-    The temporary path has the same suffix. If the block raises, it is deleted and an older file at
-    ``path`` is unchanged.
+    The temporary path has the same suffix, and is on the disk before it is renamed. If the block
+    raises, it is deleted and an older file at ``path`` is unchanged. What a killed process left
+    behind in the folder is deleted by the next process that writes there.
 
     Raises:
         OSError: If the folder does not exist or cannot be written.
@@ -24,21 +37,131 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path.name}: no folder {path.parent}.")
-    handle, name = mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
-    try:
+    _delete_abandoned(path.parent)
+    with _temporary_beside(path) as (beside, lock):
         yield beside
-        beside.chmod(0o666 & ~_umask())
+        sync(beside)
+        if os.name == "nt":
+            lock.close()  # Windows renames no open file
         beside.replace(path)
+    sync(path.parent)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[tuple[Path, ExitStack]]:
+    """Create an empty file beside a path, with its lock; delete it at the end if still there."""
+    while True:
+        beside = path.with_name(f".{path.stem}-tcpformer-{new_id()}{path.suffix}")
+        if (handle := open_locked(beside)) is not None:
+            break
+    try:
+        with ExitStack() as lock:
+            lock.callback(os.close, handle)
+            yield beside, lock
     finally:
         beside.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def new_id() -> str:
+    """Return the id of a run: 12 hexadecimal digits."""
+    return secrets.token_hex(6)
+
+
+def open_locked(path: Path) -> int | None:
+    """Open a file, created if missing, and lock it; return None if another process has the lock.
+
+    The lock ends when the handle is closed or the process ends, however it ends. A file system
+    without locks is noted in the log.
+
+    Raises:
+        OSError: If the file cannot be opened.
+    """
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            if not _lock(handle):
+                os.close(handle)
+                return None
+            if _is_at(handle, path):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # it was deleted by its last owner in between
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Check whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file without waiting; return whether that succeeded."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            lock: Any = msvcrt
+            os.lseek(handle, 2**30, os.SEEK_SET)  # a byte that nothing reads or writes
+            lock.locking(handle, lock.LK_NBLCK, 1)
+            os.lseek(handle, 0, os.SEEK_SET)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            log.info("this file system has no locks: run no two commands into one folder at once")
+            return True
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False
+        raise
+    return True
+
+
+@cache
+def _delete_abandoned(folder: Path) -> None:
+    """Delete temporary files of dead processes, once a folder and process."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            path = folder / name
+            if _TEMPORARY.fullmatch(name) and path.is_file() and not path.is_symlink():
+                _delete_if_unlocked(path)
+
+
+def _delete_if_unlocked(path: Path) -> None:
+    """Delete a file that no process has locked."""
+    handle = open_locked(path)
+    if handle is None:
+        return
+    if os.name == "nt":  # which deletes no open file
+        os.close(handle)
+        path.unlink(missing_ok=True)
+    else:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of files in a folder, is on the disk.
+
+    Raises:
+        OSError: If the disk fails.
+    """
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not is_folder or error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise  # some network file systems cannot sync folders
+    finally:
+        os.close(handle)
 
 
 def read_npz(
@@ -101,9 +224,14 @@ def check_writable(folder: str | Path) -> None:
     try:
         make_writable(folder)
     finally:
-        for each in missing:
-            if each.is_dir():
-                each.rmdir()
+        delete_empty(missing)
+
+
+def delete_empty(folders: Iterable[Path]) -> None:
+    """Delete those folders that are empty, in this order."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def make_writable(folder: str | Path) -> None:
@@ -112,11 +240,9 @@ def make_writable(folder: str | Path) -> None:
     Raises:
         OSError: If the folder cannot be made or written.
     """
-    probe = Path(folder) / ".writable"
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with atomic_write(probe):
+        with _temporary_beside(Path(folder) / "writable"):
             pass
     except OSError as error:
         raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error
-    probe.unlink()

@@ -6,19 +6,32 @@ It never prints: notes go to the logger ``tcpformer.pipeline``, progress to a ca
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .detect import detect_people
-from .files import check_writable
 from .io import READERS, read_detections, save
 from .io.video import Video, check_local, open_video
+from .manifest import (
+    MANIFEST,
+    Manifest,
+    check_inputs,
+    claim_results,
+    hash_input,
+    key_of,
+    write_manifest,
+)
 from .motion import Motion2D, Motion3D
+from .result_folder import Replacement, replace_together
 from .tracking.assemble import assemble_people
 from .viz.overlay import check_video_size, write_overlay
 from .world.scale import Scale, parse_bone_length
+
+if TYPE_CHECKING:
+    from .lifting.lifter import Lifter
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +108,9 @@ class OutputOptions:
     """Clean the keypoints, smooth the motion and put it on the floor."""
     save_raw: bool = False
     """Write motion_raw.npz too: the motion before post-processing, for `tcpformer quality`."""
+    overwrite: bool = False
+    """Replace files with the names of results that no manifest of an earlier run lists, as in a
+    folder of version 0.2 or older."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +144,10 @@ def lift_file(
 ) -> list[Motion3D]:
     """Lift the people in a video or a keypoint file, and write their motion.
 
-    Writes ``person_<number>/motion.npz`` and ``motion.bvh`` into the folder ``out``, and for a
-    video ``overlay.mp4``. Results of an earlier run in this folder are replaced; those of people
-    that ``options.person`` excludes are kept.
+    Writes ``person_<number>/motion.npz`` and ``motion.bvh`` into the folder ``out``, for a video
+    ``overlay.mp4``, and ``tcpformer.json``, the manifest. All take their places at the end,
+    together. Results of an earlier run in this folder, which are those in its manifest, are
+    replaced; those of people that ``options.person`` excludes are kept.
 
     Args:
         source: A video; or keypoints in our own .npz, or as OpenPose, MMPose, rtmlib or Sports2D
@@ -144,21 +161,54 @@ def lift_file(
 
     Raises:
         FileNotFoundError: If there is no such source, or no such weights.
-        ValueError: If no one is found, the source cannot be read, or options do not fit it.
+        ValueError: If no one is found, the source cannot be read, options do not fit it, an input
+            is among the results in ``out``, or a file in the place of a result is in no manifest.
         ImportError: If an option needs a package that is not installed.
-        OSError: If the folder cannot be written.
+        OSError: If the folder cannot be written, or another run writes into it.
     """
-    from .lifting.lifter import DEFAULT_POSTPROCESS, Lifter
-    from .runtime.memory import trim_heap
-
     options, source, out = options or LiftOptions(), Path(source), Path(out)
     progress = progress or (lambda stage, done, total: None)
-    _refuse_own_result(source, out)
+    inputs = _inputs(source, options)
+    check_inputs(inputs, out)
     video, people = _open(source, options)
     if video is not None and people is not None and options.overlay:
         _compare_with_video(people, video)
-    check_writable(out)
-    lifter = Lifter(
+    with replace_together(out, owned=False) as run:
+        earlier = claim_results(out, overwrite=options.overwrite)
+        lifter = _lifter(options)
+        manifest = _describe(inputs, options, lifter.name)
+        if people is None:
+            assert video is not None
+            people = find_people(video, options, progress)
+        motions, raw = _lift(lifter, people, options)
+        _write(motions, raw, run.new)
+        if video is not None and options.overlay:
+            drawn = {motion.person: motion for motion in motions}
+            write_overlay(video, drawn, run.new / OVERLAY, lambda *s: progress("drawing", *s))
+        kept = {} if options.person == "all" else _of_others(earlier, out, run.new)
+        write_manifest(replace(manifest, files=kept), run.new)
+        _release(run, earlier, kept)
+    _log_earlier(out, earlier, kept)
+    return motions
+
+
+def _inputs(source: Path, options: LiftOptions) -> dict[str, Path]:
+    """Return the files and folders that are read, by the option that names them."""
+    weights = Path(options.weights)
+    inputs = {
+        "source": source,
+        "--video": options.video,
+        "--pose-model": options.pose_model,
+        "--person-model": options.person_model,
+        "--weights": weights if weights.exists() else None,  # or a packaged name
+    }
+    return {name: path for name, path in inputs.items() if path is not None}
+
+
+def _lifter(options: LiftOptions) -> "Lifter":
+    from .lifting.lifter import Lifter
+
+    return Lifter(
         options.weights,
         options.device,
         options.flip,
@@ -167,10 +217,30 @@ def lift_file(
         backend=options.backend,
         precision=options.precision,
     )
-    if people is None:
-        assert video is not None
-        people = find_people(video, options, progress)
-    motions, raw = lifter.lift_with_raw(
+
+
+def _describe(inputs: dict[str, Path], options: LiftOptions, weights: str) -> Manifest:
+    """Return the manifest of a run before it has written anything."""
+    hashed = {name: hash_input(path) for name, path in inputs.items() if name != "--weights"}
+    elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model"}
+    kept = {name: value for name, value in asdict(options).items() if name not in elsewhere}
+    content = {
+        "inputs": hashed,
+        "weights": weights,
+        "options": kept,
+        "version": version("tcpformer"),
+    }
+    return Manifest(key=key_of(content), **content)
+
+
+def _lift(
+    lifter: "Lifter", people: Sequence[Motion2D], options: LiftOptions
+) -> tuple[list[Motion3D], list[Motion3D]]:
+    """Lift people; return their motions, and the raw ones if the options want them."""
+    from .lifting.lifter import DEFAULT_POSTPROCESS
+    from .runtime.memory import trim_heap
+
+    lifted = lifter.lift_with_raw(
         people,
         scale=options.scale,
         focal=options.focal,
@@ -178,14 +248,7 @@ def lift_file(
         keep_raw=options.save_raw,
     )
     trim_heap()
-    _write(motions, raw, out)
-    _delete_stale(out, {motion.person for motion in motions}, all_people=options.person == "all")
-    if video is not None and options.overlay:
-        drawn = {motion.person: motion for motion in motions}
-        write_overlay(video, drawn, out / OVERLAY, lambda *steps: progress("drawing", *steps))
-    else:
-        _delete(out / OVERLAY, keep=(source, options.video))
-    return motions
+    return lifted
 
 
 def find_people(
@@ -257,23 +320,10 @@ def _compare_with_video(people: Sequence[Motion2D], video: Video) -> None:
         )
 
 
-def _refuse_own_result(source: Path, out: Path) -> None:
-    """Refuse a result as the source of results in the same folder, which would replace it.
-
-    Raises:
-        ValueError: If the source is such a result.
-    """
-    if source.parent.name.startswith("person_") and source.resolve().is_relative_to(out.resolve()):
-        raise ValueError(
-            f"the results of {source} would replace those in {out}; give another --out."
-        )
-
-
 def _write(motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path) -> None:
     for i, motion in enumerate(motions):
         folder = person_folder(out, motion)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RAW).unlink(missing_ok=True)  # of an earlier motion
+        folder.mkdir()
         for name in RESULTS:
             save(motion, folder / name)
         if raw:
@@ -285,24 +335,26 @@ def person_folder(out: Path, motion: Motion3D) -> Path:
     return out / f"person_{motion.person}"
 
 
-def _delete_stale(out: Path, numbers: set[int], *, all_people: bool) -> None:
-    """Delete an earlier run's results of people who are not among all people of this one."""
-    for folder in sorted(out.glob("person_*")):
-        number = folder.name.removeprefix("person_")
-        if not number.isdecimal() or int(number) in numbers:
-            continue
-        if not all_people:
-            log.info("%s is of an earlier run", folder)
-            continue
-        for name in (*RESULTS, RAW):
-            _delete(folder / name)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+def _of_others(earlier: Manifest, out: Path, new: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the earlier results of people who are not lifted this time."""
+    return {
+        name: each
+        for name, each in earlier.files.items()
+        if name.startswith("person_") and not (new / name).parent.exists() and (out / name).exists()
+    }
 
 
-def _delete(file: Path, keep: Sequence[Path | None] = ()) -> None:
-    """Delete a result of an earlier run, unless it is one of the files to keep."""
-    kept = [path.resolve() for path in keep if path is not None]
-    if file.is_file() and file.resolve() not in kept:
-        file.unlink()
-        log.info("%s was of an earlier run and was deleted", file)
+def _release(run: Replacement, earlier: Manifest, kept: Mapping[str, Any]) -> None:
+    """Let earlier results be replaced, or deleted where this run has no successor of them."""
+    run.owned.update(earlier.files, [MANIFEST])
+    stale = {name.split("/")[0] for name in earlier.files if name not in kept}
+    run.removed.update(name for name in stale if not (run.new / name).exists())
+
+
+def _log_earlier(out: Path, earlier: Manifest, kept: Mapping[str, Any]) -> None:
+    """Log which earlier results stayed, and which went without a successor."""
+    for folder in sorted({(out / name).parent for name in kept}):
+        log.info("%s is of an earlier run", folder)
+    for name in sorted(earlier.files):
+        if name not in kept and not (out / name).exists():
+            log.info("%s was of an earlier run and was deleted", out / name)

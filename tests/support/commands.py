@@ -9,6 +9,7 @@ import torch
 from motions import walk
 
 from tcpformer.cli import main
+from tcpformer.manifest import MANIFEST
 from tcpformer.models.checkpoint import WeightsSpec, save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.skeleton import H36M
@@ -50,7 +51,9 @@ def run(*arguments: object) -> None:
 
 
 def written(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+    """All files in a folder, also hidden ones, but for the manifest of a run."""
+    files = [p for p in folder.rglob("*") if not p.is_dir() and p.name != MANIFEST]
+    return sorted(str(p.relative_to(folder)) for p in files)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -1,0 +1,185 @@
+"""The manifest of a run: what it wrote, from which input, and so what a later run may replace."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .result_folder import MANIFEST, hash_file
+
+_RESULT = re.compile(r"person_\d+/motion(_raw\.npz|\.npz|\.bvh)|overlay\.mp4|tcpformer\.json")
+"""Paths that `lift` writes, relative to its folder."""
+_TOP = re.compile(r"person_\d+|overlay\.mp4|tcpformer\.json")
+_RESERVED = re.compile(rf"{_TOP.pattern}|\.tcpformer.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What stands in tcpformer.json."""
+
+    key: str = ""
+    """sha256 of the input, the weights, the options and the version."""
+    version: str = ""
+    """Of the package."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Which input -> sha256 of the file, or of the files in the folder."""
+    weights: str = ""
+    """Name and fingerprint."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those that change the results."""
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Path relative to the folder -> bytes, sha256, and key of the run that wrote it."""
+    state: str = "complete"
+
+
+def hash_input(path: Path) -> str:
+    """Return the sha256 of a file, or of names and content of the files in a folder."""
+    if not path.is_dir():
+        return hash_file(path)
+    files = [
+        f"{file.name}\0{hash_file(file)}\0" for file in sorted(path.iterdir()) if file.is_file()
+    ]
+    return hashlib.sha256("".join(files).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """Return the sha256 of a mapping as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: str | Path) -> Manifest | None:
+    """Read the manifest of a folder; None if there is none, or it is not one of ours.
+
+    Paths that `lift` does not write are left out of ``files``.
+    """
+    path = Path(folder) / MANIFEST
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        files = {name: dict(each) for name, each in content["files"].items()}
+        fields: dict[str, Any] = {name: content[name] for name in asdict(Manifest())}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    known = {name: each for name, each in files.items() if _RESULT.fullmatch(name)}
+    fields["files"] = known
+    return Manifest(**fields)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write the manifest of the files in a folder; ``files`` holds those that an earlier run wrote.
+
+    Args:
+        manifest: With the files of earlier runs that stay.
+        folder: Holds the files of this run, and gets the manifest.
+    """
+    files = dict(manifest.files)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        files[path.relative_to(folder).as_posix()] = {
+            "bytes": path.stat().st_size,
+            "sha256": hash_file(path),
+            "key": manifest.key,
+        }
+    content = asdict(manifest) | {"files": files}
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def check_inputs(inputs: Mapping[str, Path], folder: Path) -> None:
+    """Check that no input is among the results in a folder, or in the place of one.
+
+    Links count: an input may not be a symbolic or hard link to a result, nor the other way round.
+
+    Args:
+        inputs: Which input -> a file or a folder.
+        folder: Where results go; may be missing.
+
+    Raises:
+        ValueError: If an input is.
+    """
+    root = folder.resolve()
+    results = {_identity(folder / name) for name in existing_results(folder)} - {None}
+    for name, path in inputs.items():
+        if path.is_dir() and path.resolve() == root:
+            raise ValueError(f"{name} is the folder of the results, {folder}; give another --out.")
+        for file in (path, *(path.iterdir() if path.is_dir() else ())):
+            if _is_reserved(file, root) or _identity(file) in results:
+                raise ValueError(
+                    f"{name}: the results in {folder} would replace {file}; give another --out."
+                )
+
+
+def _is_reserved(path: Path, root: Path) -> bool:
+    """Check whether a path, or what it links to, is where results go."""
+    real = {path.resolve(), path.parent.resolve() / path.name} - {root}
+    inside = [each.relative_to(root) for each in real if each.is_relative_to(root)]
+    return any(_RESERVED.fullmatch(each.parts[0]) for each in inside)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def existing_results(folder: Path) -> list[str]:
+    """Return the paths in a folder, relative to it, that have names of results."""
+    if not folder.is_dir():
+        return []
+    top = [path for path in folder.iterdir() if _TOP.fullmatch(path.name)]
+    inner = [p for path in top if path.is_dir() and not path.is_symlink() for p in path.iterdir()]
+    found = [path.relative_to(folder).as_posix() for path in (*top, *inner)]
+    return sorted(name for name in found if _RESULT.fullmatch(name))
+
+
+def claim_results(folder: Path, *, overwrite: bool) -> Manifest:
+    """Return the manifest of the earlier results in a folder, which a run may then replace.
+
+    Args:
+        folder: May be missing.
+        overwrite: Whether files with the name of a result count as results although no manifest
+            lists them.
+
+    Raises:
+        ValueError: If something else has the name of a result.
+    """
+    _check_kinds(folder)
+    manifest = read_manifest(folder) or Manifest()
+    owned = {*manifest.files, *([MANIFEST] if manifest.key else ())}
+    foreign = [name for name in existing_results(folder) if name not in owned]
+    if foreign and not overwrite:
+        raise ValueError(
+            f"{folder / foreign[0]} is in no manifest of a run (it is of version 0.2 or older, or "
+            "your own); give another --out, or --overwrite to replace such files."
+        )
+    taken_over: dict[str, Mapping[str, Any]] = {name: {} for name in foreign if name != MANIFEST}
+    return replace(manifest, files={**manifest.files, **taken_over})
+
+
+def _check_kinds(folder: Path) -> None:
+    """Check that folders and files of results are folders and files, and no links.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    top = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in top:
+        if _TOP.fullmatch(path.name):
+            _check_kind(path, is_folder=path.name.startswith("person_"))
+    for name in existing_results(folder):
+        _check_kind(folder / name, is_folder=False)
+
+
+def _check_kind(path: Path, *, is_folder: bool) -> None:
+    if path.is_symlink():
+        raise ValueError(
+            f"{path} is a symbolic link, which results neither replace nor follow; remove it, or "
+            "give another --out."
+        )
+    if path.is_dir() != is_folder:
+        kind = "folder" if is_folder else "file"
+        raise ValueError(f"{path} is no {kind}, and results go there; give another --out.")

@@ -11,7 +11,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, ClassVar
 from zipfile import BadZipFile, ZipFile
@@ -23,7 +23,7 @@ SPILL_BYTES = 1 << 20
 """Arrays from this size on go to disk, if there is a folder for them."""
 _CHUNK = 1 << 24
 # Raised by Python's unpickler for a file that is truncated or no pickle.
-_BROKEN = (
+BROKEN = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, TypeError,
     ValueError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
@@ -44,6 +44,15 @@ def read_pickle(path: str | Path, *, spill: str | Path | None = None) -> Any:
     """
     with Path(path).open("rb") as stream:
         return _load(stream, path, spill)
+
+
+def unpickle(data: bytes, path: str | Path) -> Any:
+    """Return the object of a pickle that stands in a file of another format.
+
+    Raises:
+        ValueError: As `read_pickle`.
+    """
+    return _load(BytesIO(data), path, None)
 
 
 def read_pickled_npz(path: str | Path, key: str) -> Any:
@@ -80,8 +89,8 @@ def _read_npy(member: Stream, path: str | Path) -> np.ndarray:
 
 def _load(stream: Stream, path: str | Path, spill: str | Path | None) -> Any:
     try:
-        return _Unpickler(stream, None if spill is None else Path(spill)).load()
-    except _BROKEN as error:
+        return SafeUnpickler(stream, None if spill is None else Path(spill)).load()
+    except BROKEN as error:
         raise ValueError(f"{path}: not a pickle of arrays and plain values: {error}.") from error
 
 
@@ -150,7 +159,7 @@ for _builtins in ("builtins", "__builtin__"):
     }
 
 
-class _Unpickler(pickle._Unpickler):
+class SafeUnpickler(pickle._Unpickler):
     """Python's unpickler in Python: the C one cannot override bytes and states."""
 
     stack: list[Any]

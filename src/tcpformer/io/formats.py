@@ -1,0 +1,101 @@
+"""Keypoint formats: one table of what is read, and the readers of each suffix.
+
+Where a suffix holds several formats, the content decides.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of 2D keypoints, in words."""
+
+    program: str
+    suffix: str
+    folder: bool
+    """Whether it is a folder of such files."""
+    content: str
+    people: str
+    """What distinguishes people."""
+    lacks: str
+    """What must be given beside the file: fps, size, or nothing."""
+    example: str
+    """The beginning of a file."""
+
+    @property
+    def source(self) -> str:
+        """What the user gives."""
+        return f"folder of {self.suffix}" if self.folder else self.suffix
+
+
+FORMATS = (
+    Format(
+        "TCPFormer", ".npz", False, "xy, confidence, names of the joints", "one", "nothing",
+        "xy (t, k, 2), confidence (t, k), joints (k,), fps, size",
+    ),
+    Format(
+        "OpenPose", ".json", True, "BODY_25, COCO-18, Halpe-26; one file a frame",
+        "by person_id, else tracked", "fps, size",
+        '{"people": [{"person_id": [-1], "pose_keypoints_2d": [466.2, 75.5, 0.98, ...]}]}',
+    ),
+    Format(
+        "MMPose", ".json", False, "predictions of a video: COCO-17, Halpe-26, WholeBody-133",
+        "by track_id, else tracked", "fps, size",
+        '[{"frame_id": 0, "instances": [{"keypoints": [[466.2, 75.5], ...], '
+        '"keypoint_scores": [0.98, ...]}]}]',
+    ),
+    Format(
+        "MMPose, pictures", ".json", True, "predictions, one file a picture", "tracked",
+        "fps, size",
+        '[{"keypoints": [[466.2, 75.5], ...], "keypoint_scores": [0.98, ...]}]',
+    ),
+    Format(
+        "AlphaPose, COCO", ".json", False, "results: COCO-17, Halpe-26, WholeBody-133",
+        "by idx, else tracked", "fps, size",
+        '[{"image_id": "0.jpg", "keypoints": [466.2, 75.5, 0.98, ...], "score": 3.1, "idx": 1}]',
+    ),
+    Format(
+        "MediaPipe", ".json", False, "33 landmarks as fractions of the picture", "tracked",
+        "size; fps without time stamps",
+        '[{"timestamp_ms": 33, "pose_landmarks": [[{"x": 0.36, "y": 0.1, "visibility": 0.98}, '
+        "...]]}]",
+    ),
+    Format(
+        "YOLO pose", ".txt", True, "labels of Ultralytics, fractions of the picture; one file a "
+        "frame", "by id, else tracked", "fps, size",
+        "0 0.37 0.28 0.1 0.45 0.364 0.105 0.98 ... 0.87 1",
+    ),
+    Format(
+        "SLEAP", ".csv", False, "analysis table; joints by name", "by track, else tracked",
+        "fps, size",
+        "track,frame_idx,instance.score,Nose.x,Nose.y,Nose.score,...\n"
+        "track_0,0,0.9,466.2,75.5,0.98,...",
+    ),
+    Format(
+        "DeepLabCut", ".csv", False, "table of one individual or several; joints by name",
+        "by individual", "fps, size",
+        "scorer,net,net,net,...\nbodyparts,Nose,Nose,Nose,...\ncoords,x,y,likelihood,...\n"
+        "0,466.2,75.5,0.98,...",
+    ),
+    Format(
+        "DeepLabCut", ".h5", False, "the same table (needs h5py)", "by individual", "fps, size",
+        "df_with_missing/table: index, values_block_0",
+    ),
+    Format(
+        "rtmlib", ".npz", False, "keypoints, scores", "tracked", "fps, size, unless in the file",
+        "keypoints (t, n, k, 2), scores (t, n, k); or (t, k, 2), (t, k) of one person",
+    ),
+    Format(
+        "NumPy", ".npy", False, "x, y, confidence", "tracked", "fps, size",
+        "(t, n, k, 3); or (t, k, 3) of one person",
+    ),
+    Format(
+        "Sports2D", ".trc", False, "markers in pixels; joints by name", "one", "size",
+        "Frame#\tTime\tNose\t\t\t...\n\t\tX1\tY1\tZ1\t...\n1\t0.0\t466.2\t75.5\t0.0\t...",
+    ),
+    Format(
+        "Sports2D", ".trc", True, "the same, one file a person", "one file each", "size",
+        "clip_px_person00.trc, clip_px_person01.trc",
+    ),
+)  # fmt: skip
+"""All formats that are read, each with one line for `tcpformer formats` and the documentation."""

@@ -133,7 +133,9 @@ def test_load_h36m_cpn_refuses_broken_files(folder: Path, tmp_path: Path) -> Non
     spoilt = {
         "the 2D file lacks it": None,
         "2D of four cameras": walking[:3],
-        r"\(12 or more, 17, 2\)": [xy[:11] for xy in walking],
+        "2D of 12 frames or more": [xy[:11] for xy in walking],
+        r"2D of \(frames, 17, 2\)": [xy[:, :16] for xy in walking],
+        "finite 2D": [xy * np.nan for xy in walking],
     }
     for message, views in spoilt.items():
         detected["S9"] |= {"Walking": views} if views else {}
@@ -145,5 +147,12 @@ def test_load_h36m_cpn_refuses_broken_files(folder: Path, tmp_path: Path) -> Non
         load_h36m_cpn(folder, "test")
     worlds = {s: {"Walking": np.zeros((5, 17, 3))} for s in TAKES}
     np.savez(folder / FILE_3D, positions_3d=np.array(worlds, dtype=object))
-    with pytest.raises(ValueError, match=r"3D of \(frames, 32, 3\)"):
+    with pytest.raises(ValueError, match=r"h36m: S9 'Walking': .*3D of \(frames, 32, 3\)"):
+        load_h36m_cpn(folder, "test")
+
+
+def test_load_h36m_cpn_refuses_takes_without_text_names(folder: Path) -> None:
+    worlds = {s: {3: np.zeros((5, 32, 3))} for s in TAKES}
+    np.savez(folder / FILE_3D, positions_3d=np.array(worlds, dtype=object))
+    with pytest.raises(ValueError, match=f"{FILE_3D}: expected texts as names of takes"):
         load_h36m_cpn(folder, "test")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..io.mocap_capture import brief
 from ..io.safe_pickle import read_pickled_npz
 from ..skeleton import H36M_NOSE
 from .h36m_sh import FPS, SIZES, Split
@@ -100,7 +101,7 @@ def load_h36m_cpn_actions(
     positions = _read_subjects(Path(folder) / FILE_3D, "positions_3d", subjects)
     path = Path(folder) / FILE_2D
     detected = None if ground_truth else _read_subjects(path, "positions_2d", subjects)
-    videos = _iterate_videos(positions, detected)
+    videos = _iterate_videos(folder, positions, detected)
     who, takes, cameras, pixels, truth = zip(*videos, strict=True)
     xy = np.concatenate(pixels)
     dataset = VideoDataset(
@@ -128,12 +129,17 @@ def _read_subjects(path: Path, key: str, subjects: Sequence[str]) -> dict[str, d
         raise ValueError(f"{path}: {key} must be a dict of a dict for every subject.")
     missing = [subject for subject in subjects if not content.get(subject)]
     if missing:
-        raise ValueError(f"{path}: subjects {missing} are missing; found {sorted(content)}.")
+        raise ValueError(f"{path}: subjects {missing} are missing; found {brief(list(content))}.")
+    takes = [take for subject in subjects for take in content[subject]]
+    if not all(isinstance(take, str) for take in takes):
+        raise ValueError(f"{path}: expected texts as names of takes, got {brief(takes)}.")
     return {subject: content[subject] for subject in subjects}
 
 
 def _iterate_videos(
-    positions: dict[str, dict[str, Any]], detected: dict[str, dict[str, Any]] | None
+    folder: str | Path,
+    positions: dict[str, dict[str, Any]],
+    detected: dict[str, dict[str, Any]] | None,
 ) -> Iterator[tuple[str, str, Camera, Float[np.ndarray, "t 17 2"], Float[np.ndarray, "t 17 3"]]]:
     """Yield subject, take, camera, 2D and 3D of every take by each of the four cameras."""
     joints = [RAW_JOINTS.index(name) for name in H36M_NOSE.joints]
@@ -141,9 +147,8 @@ def _iterate_videos(
     for subject, take in takes:
         if (subject, take) in DAMAGED:
             continue
-        world, where = positions[subject][take], f"{subject} {take!r}"
-        if np.ndim(world) != 3 or np.shape(world)[1:] != (len(RAW_JOINTS), 3):
-            raise ValueError(f"{where}: expected 3D of (frames, 32, 3), got {np.shape(world)}.")
+        where = f"{folder}: {subject} {brief(repr(take))}"
+        world = _check_positions(positions[subject][take], "3D", (len(RAW_JOINTS), 3), where)
         found = _check_views(detected[subject], take, len(world), where) if detected else None
         for i, camera in enumerate(load_cameras(subject)):
             xyz = camera.to_camera(np.asarray(world)[:, joints])
@@ -154,11 +159,24 @@ def _iterate_videos(
 def _check_views(takes: dict[str, Any], take: str, frames: int, where: str) -> list[np.ndarray]:
     """Return the detected 2D of one take by each camera, cut to the frames that have 3D."""
     if take not in takes:
-        raise ValueError(f"{where}: the 2D file lacks it; it has {sorted(takes)}.")
-    shapes = [np.shape(xy) for xy in takes[take]]
-    tail = (len(H36M_NOSE.joints), 2)
-    if len(shapes) != len(SIZES) or any(s[0] < frames or s[1:] != tail for s in shapes):
-        raise ValueError(
-            f"{where}: expected 2D of four cameras, ({frames} or more, 17, 2), got {shapes}."
-        )
-    return [np.asarray(xy)[:frames] for xy in takes[take]]
+        raise ValueError(f"{where}: the 2D file lacks it; it has {brief(list(takes))}.")
+    views = takes[take]
+    if not isinstance(views, list | tuple | np.ndarray) or len(views) != len(SIZES):
+        raise ValueError(f"{where}: expected 2D of four cameras.")
+    checked = [_check_positions(xy, "2D", (len(H36M_NOSE.joints), 2), where) for xy in views]
+    if any(len(xy) < frames for xy in checked):
+        found = [len(xy) for xy in checked]
+        raise ValueError(f"{where}: expected 2D of {frames} frames or more, got {found}.")
+    return [xy[:frames] for xy in checked]
+
+
+def _check_positions(value: Any, what: str, frame: tuple[int, int], where: str) -> np.ndarray:
+    """Return an array of finite positions, with this shape in each frame."""
+    numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    if not numbers or value.ndim != 3 or value.shape[1:] != frame or not len(value):
+        got = value.shape if isinstance(value, np.ndarray) else type(value).__name__
+        wanted = f"(frames, {frame[0]}, {frame[1]})"
+        raise ValueError(f"{where}: expected {what} of {wanted}, got {got}.")
+    if not np.isfinite(value).all():
+        raise ValueError(f"{where}: expected finite {what}, got NaN or infinite ones.")
+    return value

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..io.mocap_capture import brief
 from ..io.safe_pickle import read_pickle
 from ..skeleton import H36M_NOSE
 from .video_dataset import VideoDataset
@@ -41,6 +42,8 @@ _ARRAYS = {
 _TEST_ARRAYS = {"factors": ("2.5d_factor", ()), "millimetres": ("joints_2.5d_image", (17, 3))}
 """Array -> its key in the pickle, and the shape of a frame."""
 _LISTS = ("source", "camera_name", "action")
+_CHECKED_AT_ONCE = 100_000
+"""Frames of an array that are in memory while it is checked."""
 
 
 @dataclass(frozen=True)
@@ -170,15 +173,41 @@ def _write_split(
 ) -> None:
     missing = [k for k in (*_LISTS, *(key for key, _ in arrays.values())) if k not in content]
     if missing:
-        raise ValueError(f"{where}: keys {missing} are missing; found {sorted(content)}.")
-    videos = _group_videos([content[key] for key in _LISTS], where)
+        raise ValueError(f"{where}: keys {missing} are missing; found {brief(list(content))}.")
+    videos = _group_videos([_names(content[key], key, where) for key in _LISTS], where)
     (folder / "videos.json").write_text(json.dumps(videos))
     total = sum(video["length"] for video in videos)
     for name, (key, frame) in arrays.items():
-        array = np.asanyarray(content[key])
-        if array.shape not in ((total, *frame), (total, *frame, 1)):
-            raise ValueError(f"{where}: {key} must be {(total, *frame)}, got {array.shape}.")
-        np.save(folder / f"{name}.npy", array.reshape(total, *frame).astype(np.float32, copy=False))
+        array = _check_array(content[key], key, (total, *frame), where)
+        np.save(folder / f"{name}.npy", array.astype(np.float32, copy=False))
+
+
+def _check_array(value: Any, key: str, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """Return an array of finite numbers of a shape, which may have an axis of length 1 at its end.
+
+    A memory map stays one, and is looked at piece by piece.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        raise ValueError(f"{where}: {key} must be an array of numbers, got {_kind(value)}.")
+    if value.shape not in (shape, (*shape, 1)):
+        raise ValueError(f"{where}: {key} must be {shape}, got {value.shape}.")
+    for start in range(0, len(value), _CHECKED_AT_ONCE):
+        with np.errstate(over="ignore"):  # becomes infinite in single precision
+            part = value[start : start + _CHECKED_AT_ONCE].astype(np.float32)
+        if not np.isfinite(part).all():
+            raise ValueError(f"{where}: {key} must be finite numbers.")
+    return value.reshape(shape)
+
+
+def _kind(value: Any) -> str:
+    return str(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def _names(values: Any, key: str, where: str) -> list[str]:
+    """Return a text for every frame."""
+    if not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) != 1:
+        raise ValueError(f"{where}: {key} must be a list of texts, got {_kind(values)}.")
+    return [str(value) for value in values]
 
 
 def _group_videos(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, Any]]:
@@ -187,17 +216,19 @@ def _group_videos(lists: Sequence[Sequence[str]], where: str) -> list[dict[str, 
     if len(set(lengths)) > 1 or not lengths[0]:
         raise ValueError(f"{where}: {_LISTS} must have a value for every frame, got {lengths}.")
     videos = [
-        {**dict(zip(_LISTS, map(str, names), strict=True)), "length": sum(1 for _ in run)}
+        {**dict(zip(_LISTS, names, strict=True)), "length": sum(1 for _ in run)}
         for names, run in groupby(zip(*lists, strict=True))
     ]
     unknown = sorted({video["camera_name"] for video in videos} - set(SIZES))
     if unknown:
-        raise ValueError(f"{where}: cameras must be of {list(SIZES)}, got {unknown}.")
+        raise ValueError(f"{where}: cameras must be of {list(SIZES)}, got {brief(unknown)}.")
     sources = [video["source"] for video in videos]
     twice = sorted({a for a, b in pairwise(sources) if a == b})
     if twice:
-        raise ValueError(f"{where}: camera or action change within {twice[:3]}.")
+        raise ValueError(f"{where}: camera or action change within {brief(twice[:3])}.")
     wrong = [source for source in sources if not re.match(r"s_\d+_", source)]
     if wrong:
-        raise ValueError(f"{where}: expected sources like 's_01_act_02_...', got {wrong[:3]}.")
+        raise ValueError(
+            f"{where}: expected sources like 's_01_act_02_...', got {brief(wrong[:3])}."
+        )
     return videos

@@ -8,7 +8,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from .mocap_capture import Capture, compose_rotations, sum_offsets
+from .mocap_capture import (
+    Capture,
+    brief,
+    check_figure,
+    check_finite,
+    compose_rotations,
+    sum_offsets,
+)
 
 AMC_FPS = 120.0
 """Frames per second of nearly all AMC files; neither file holds it."""
@@ -44,28 +51,37 @@ def read_acclaim(asf: str | Path, amc: str | Path, fps: float = AMC_FPS) -> Capt
     motion exceeds them at times.
 
     Raises:
-        ValueError: If a file is not well-formed, or the two do not belong together.
+        ValueError: If a file is not well-formed, or the two do not belong together, or the rate is
+            not positive.
     """
+    if not 0 < fps < np.inf:
+        raise ValueError(f"fps must be positive, got {fps}.")
     try:
         figure = _parse_figure(_read_sections(asf))
     except (ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{asf}: not a well-formed ASF file ({error!r}).") from error
+        what = brief(repr(error))
+        raise ValueError(f"{asf}: not a well-formed ASF file ({what}).") from error
     try:
-        values = _read_frames(amc, figure)
+        return _build_capture(figure, _read_frames(amc, figure), fps)
     except (ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{amc}: not a motion of the figure {asf} ({error!r}).") from error
+        what = brief(repr(error))
+        raise ValueError(f"{amc}: not a motion of the figure {asf} ({what}).") from error
+
+
+def _build_capture(figure: _Figure, values: list[Float[np.ndarray, "t _"]], fps: float) -> Capture:
     bones = figure.bones
     local = [_local_rotations(b, v, figure.degrees) for b, v in zip(bones, values, strict=True)]
     world = compose_rotations(figure.parents, np.stack(local, axis=1))
-    offsets = np.einsum("tnxy,ny->tnx", world, np.stack([bone.offset for bone in bones]))
-    start = offsets[:, 0] = bones[0].offset + 0.0  # not -0.0
-    for channel, moved in zip(bones[0].channels, values[0].T, strict=True):
-        if channel[0] == "t":
-            axis = "xyz".index(channel[1])
-            offsets[:, 0, axis] = start[axis] + moved
-    names = tuple(bone.name for bone in bones)
-    xyz = sum_offsets(figure.parents, offsets) / figure.scale
-    return Capture(names, figure.parents, xyz, world, fps)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
+        offsets = np.einsum("tnxy,ny->tnx", world, np.stack([bone.offset for bone in bones]))
+        start = offsets[:, 0] = bones[0].offset + 0.0  # not -0.0
+        for channel, moved in zip(bones[0].channels, values[0].T, strict=True):
+            if channel[0] == "t":
+                axis = "xyz".index(channel[1])
+                offsets[:, 0, axis] = start[axis] + moved
+        xyz = sum_offsets(figure.parents, offsets) / figure.scale
+    check_finite(xyz)
+    return Capture(tuple(bone.name for bone in bones), figure.parents, xyz, world, fps)
 
 
 def _read_sections(path: str | Path) -> dict[str, Lines]:
@@ -87,14 +103,28 @@ def _parse_figure(sections: dict[str, Lines]) -> _Figure:
     bones = {"root": _parse_root(_parse_entry(sections["root"]), degrees)}
     for entry in _parse_blocks(sections["bonedata"]):
         bones[entry["name"][0]] = _parse_bone(entry, degrees)
-    parent = {child: up for up, *down in sections["hierarchy"] for child in down}
-    order = ["root"]
-    for name in order:  # grows while it is read: parents come first
-        order += [child for child, up in parent.items() if up == name]
-    place = {name: i for i, name in enumerate(order)}
-    parents = (-1, *(place[parent[name]] for name in order[1:]))
+    order, parents = _order_bones(sections["hierarchy"])
     scale = float(units.get("length", ["1"])[0])
-    return _Figure(tuple(bones[name] for name in order), parents, scale, degrees)
+    if not 0 < scale < np.inf:
+        raise ValueError(f"the unit of length must be positive, got {scale}")
+    found = tuple(bones[name] for name in order)
+    check_figure(order, sum(len(bone.channels) for bone in found))
+    return _Figure(found, parents, scale, degrees)
+
+
+def _order_bones(hierarchy: Lines) -> tuple[list[str], tuple[int, ...]]:
+    """Return the names below the root, parents first, and the index of each one's parent."""
+    parent = {child: up for up, *down in hierarchy for child in down}
+    if "root" in parent:
+        raise ValueError("the root must have no parent in the hierarchy")
+    children: dict[str, list[str]] = {}
+    for child, up in parent.items():
+        children.setdefault(up, []).append(child)
+    order = ["root"]
+    for name in order:  # grows while it is read
+        order += children.get(name, ())
+    place = {name: i for i, name in enumerate(order)}
+    return order, (-1, *(place[parent[name]] for name in order[1:]))
 
 
 def _parse_entry(lines: Lines) -> dict[str, list[str]]:
@@ -111,21 +141,32 @@ def _parse_blocks(lines: Lines) -> list[dict[str, list[str]]]:
 def _parse_root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
     """Return the root as a bone from the world's origin to the start of the skeleton."""
     axes = _rotation(entry["axis"][0], _numbers(entry["orientation"]), degrees)
-    channels = tuple(word.lower() for word in entry["order"])
+    channels = _parse_channels("root", entry["order"], {"tx", "ty", "tz", "rx", "ry", "rz"})
     return _Bone("root", _numbers(entry["position"]), axes, channels)
 
 
 def _parse_bone(entry: dict[str, list[str]], degrees: bool) -> _Bone:
-    name, channels = entry["name"][0], tuple(word.lower() for word in entry.get("dof", []))
-    if not set(channels) <= {"rx", "ry", "rz"}:
-        raise ValueError(f"bone {name} has dof {channels}; only rx, ry and rz can be read")
+    name = entry["name"][0]
+    channels = _parse_channels(name, entry.get("dof", []), {"rx", "ry", "rz"})
     offset = float(entry["length"][0]) * _numbers(entry["direction"])
     *angles, order = entry["axis"]
     return _Bone(name, offset, _rotation(order, _numbers(angles), degrees), channels)
 
 
+def _parse_channels(bone: str, words: Sequence[str], known: set[str]) -> tuple[str, ...]:
+    channels = tuple(word.lower() for word in words)
+    if not set(channels) <= known or len(set(channels)) < len(channels):
+        raise ValueError(
+            f"bone {bone} has the channels {channels}; only {sorted(known)} can be read, each once"
+        )
+    return channels
+
+
 def _numbers(words: Sequence[str]) -> Float[np.ndarray, "3"]:
-    return np.array([float(word) for word in words]).reshape(3)
+    numbers = np.array([float(word) for word in words]).reshape(3)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"expected finite numbers, got {numbers}")
+    return numbers
 
 
 def _rotation(order: str, angles: np.ndarray, degrees: bool) -> Float[np.ndarray, "*t 3 3"]:

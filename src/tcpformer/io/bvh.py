@@ -20,7 +20,14 @@ from ..files import atomic_write
 from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
 from ..skeleton import H36M, Skeleton
-from .mocap_capture import Capture, compose_rotations, sum_offsets
+from .mocap_capture import (
+    Capture,
+    brief,
+    check_figure,
+    check_finite,
+    compose_rotations,
+    sum_offsets,
+)
 from .rig import Rig, fit_rig
 
 Vectors = Float[np.ndarray, "t 3"]
@@ -177,6 +184,7 @@ class _Joint:
     parent: int
     offset: list[float] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
+    is_end: bool = False
 
 
 def read_bvh(path: str | Path) -> Capture:
@@ -192,32 +200,41 @@ def read_bvh(path: str | Path) -> Capture:
         at = words.index("MOTION")
         joints = _read_hierarchy(iter(words[:at]))
         ends = list(accumulate((len(joint.channels) for joint in joints), initial=0))
+        check_figure([joint.name for joint in joints], ends[-1])
         rows, fps = _read_frames(words[at:], ends[-1])
         parts = [
             (joint, rows[:, a:b]) for joint, (a, b) in zip(joints, pairwise(ends), strict=True)
         ]
-        local = np.stack([_local_rotations(*part) for part in parts], axis=1)
-        offsets = np.stack([_local_offsets(*part) for part in parts], axis=1)
+        return _build_capture(joints, parts, fps)
     except (ValueError, IndexError, StopIteration) as error:
-        raise ValueError(f"{path}: not a well-formed BVH file ({error}).") from error
+        raise ValueError(f"{path}: not a well-formed BVH file ({brief(error)}).") from error
+
+
+def _build_capture(
+    joints: list[_Joint], parts: list[tuple[_Joint, Float[np.ndarray, "t _"]]], fps: float
+) -> Capture:
+    local = np.stack([_local_rotations(*part) for part in parts], axis=1)
+    offsets = np.stack([_local_offsets(*part) for part in parts], axis=1)
+    check_finite(offsets)
     parents = tuple(joint.parent for joint in joints)
     world = compose_rotations(parents, local)
-    for joint, parent in enumerate(parents):
-        if parent >= 0:
-            offsets[:, joint] = np.einsum("txy,ty->tx", world[:, parent], offsets[:, joint])
-    names = tuple(joint.name for joint in joints)
-    return Capture(names, parents, sum_offsets(parents, offsets), world, fps)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked afterwards
+        for joint, parent in enumerate(parents):
+            if parent >= 0:
+                offsets[:, joint] = np.einsum("txy,ty->tx", world[:, parent], offsets[:, joint])
+        xyz = sum_offsets(parents, offsets)
+    check_finite(xyz)
+    return Capture(tuple(joint.name for joint in joints), parents, xyz, world, fps)
 
 
 def _read_hierarchy(words: Iterator[str]) -> list[_Joint]:
     """Return the joints in file order, with the end sites among them."""
     joints: list[_Joint] = []
-    unclosed = [-1]
+    unclosed: list[int] = []
     for word in words:
         if word in ("ROOT", "JOINT", "End"):
             name = " ".join(iter(words.__next__, "{"))
-            parent = unclosed[-1]
-            joints.append(_Joint(f"{joints[parent].name}End" if word == "End" else name, parent))
+            joints.append(_new_joint(word, name, joints, unclosed))
             unclosed.append(len(joints) - 1)
         elif word == "OFFSET":
             joints[unclosed[-1]].offset = list(map(float, islice(words, 3)))
@@ -227,9 +244,19 @@ def _read_hierarchy(words: Iterator[str]) -> list[_Joint]:
             unclosed.pop()
         elif word != "HIERARCHY":
             raise ValueError(f"unexpected {word!r} in the hierarchy")
-    if len(unclosed) != 1:
+    if unclosed:
         raise ValueError("the braces of the hierarchy do not match")
     return joints
+
+
+def _new_joint(word: str, name: str, joints: list[_Joint], unclosed: list[int]) -> _Joint:
+    """Return a joint, or the end site of one, inside the joint that is not closed yet."""
+    parent = unclosed[-1] if unclosed else -1
+    if word != "End":
+        return _Joint(name, parent)
+    if parent < 0 or joints[parent].is_end:
+        raise ValueError("expected an end site inside a joint")
+    return _Joint(f"{joints[parent].name}End", parent, is_end=True)
 
 
 def _read_frames(words: list[str], channels: int) -> tuple[Float[np.ndarray, "t c"], float]:
@@ -242,10 +269,10 @@ def _read_frames(words: list[str], channels: int) -> tuple[Float[np.ndarray, "t 
         raise ValueError(
             f"expected {count} frames of {channels} channels, got {values.size} numbers"
         )
-    if not (seconds > 0 and np.isfinite(values).all()):
+    if not (0 < seconds < np.inf and 1 / seconds < np.inf and np.isfinite(values).all()):
         raise ValueError("numbers must be finite and the frame time positive")
     fps, whole = 1 / seconds, float(round(1 / seconds))
-    near = abs(fps - whole) < INTEGER_FPS_TOLERANCE * fps
+    near = whole > 0 and abs(fps - whole) < INTEGER_FPS_TOLERANCE * fps
     return values.reshape(count, channels), whole if near else fps
 
 

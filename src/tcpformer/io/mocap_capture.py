@@ -6,6 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+MAX_JOINTS = 1000
+"""Of a figure; the largest rigs, with fingers and faces, have some hundreds."""
+MAX_NAME = 100
+"""Characters of a joint's name."""
+JOINTS_PER_CHANNEL = 10
+"""Most joints for each channel of a file, so that memory follows the size of the file."""
+_SHOWN = 200
+"""Characters of an error that a message quotes."""
+
 
 @dataclass(frozen=True)
 class Capture:
@@ -25,6 +34,33 @@ class Capture:
     xyz: Float[np.ndarray, "t n 3"]
     rotations: Float[np.ndarray, "t n 3 3"]
     fps: float
+
+
+def check_figure(names: Sequence[str], channels: int) -> None:
+    """Check the numbers of joints and channels of a file, and the lengths of the names.
+
+    Raises:
+        ValueError: If one is beyond its limit.
+    """
+    if not 1 <= len(names) <= MAX_JOINTS:
+        raise ValueError(f"expected 1 to {MAX_JOINTS} joints, got {len(names)}")
+    if (longest := max(map(len, names))) > MAX_NAME:
+        raise ValueError(f"expected names of up to {MAX_NAME} characters, got one of {longest}")
+    if len(names) > JOINTS_PER_CHANNEL * channels:
+        raise ValueError(f"expected channels for most of the {len(names)} joints, got {channels}")
+
+
+def check_finite(xyz: Float[np.ndarray, "t n 3"]) -> None:
+    """Raise ValueError if a position is NaN or infinite, as sums of huge numbers are."""
+    bad = np.argwhere(~np.isfinite(xyz).all(axis=(1, 2)))
+    if len(bad):
+        raise ValueError(f"the numbers of frame {bad[0][0]} are no finite positions")
+
+
+def brief(error: object) -> str:
+    """Return the text of an error, cut where it quotes much of a file."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def compose_rotations(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from ..models import model_kind, name_of, published_config, tcpformer
-from ..models.checkpoint import read_config
+from ..models.checkpoint import upgrade_config
 from ..optional import missing_extra
 from .config import OLD_NAMES, PACKAGED_NETWORK, Network, TrainConfig
 
@@ -78,6 +78,10 @@ weights, unless ``checkpoint_selection`` is "test".
 """
 
 
+_SHOWN = 1000
+"""Characters of an error that a message quotes; lists of fields are long."""
+
+
 def load_config(source: str, model: str | None = None) -> TrainConfig:
     """Return a preset by name, or read a TOML or JSON file, which may start from one ("preset").
 
@@ -125,7 +129,7 @@ def config_from_dict(content: Any) -> TrainConfig:
     """
     content = dict(_table(content, "a configuration"))
     preset = content.pop("preset", None)
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and (not isinstance(preset, str) or preset not in PRESETS):
         raise ValueError(f"no preset {preset!r}: expected one of {list(PRESETS)}.")
     for old in sorted(OLD_NAMES.keys() & content.keys()):
         raise ValueError(f"{old} is now {OLD_NAMES[old]}.")
@@ -135,6 +139,8 @@ def config_from_dict(content: Any) -> TrainConfig:
         network = dict(_table(content["network"], "network"))
         usual = None if base is None else base.network
         name = network.pop("model", "tcpformer" if usual is None else name_of(usual))
+        if not isinstance(name, str):
+            raise ValueError(f"network.model must be a text, got {name!r}.")
         known = asdict(usual) if usual is not None and name == name_of(usual) else {}
         content["network"] = _convert(known | network, model_kind(name).config, name)
     return _convert(start | content, TrainConfig, "a configuration")
@@ -147,7 +153,8 @@ def config_from_version_0_1(content: Any) -> TrainConfig:
         ValueError: If it is not such a plan, or of an ablation.
     """
     old = dict(_table(content, "a plan"))
-    if any(value != _AS_RELEASED.get(key) for key, value in old.pop("variant", {}).items()):
+    variant = _table(old.pop("variant", {}), "variant")
+    if any(value != _AS_RELEASED.get(key) for key, value in variant.items()):
         raise ValueError(
             "this run is an ablation of version 0.1; run `python -m research.ablations`."
         )
@@ -156,8 +163,10 @@ def config_from_version_0_1(content: Any) -> TrainConfig:
         config["normalization"] = "centered-camera"
     network = dict(_table(config["network"], "network")) if "network" in config else None
     if network is not None:
-        network = read_config(network.pop("model", "tcpformer"), network)
-        config["network"] = {"model": name_of(network)} | asdict(network)
+        name = network.pop("model", "tcpformer")
+        if isinstance(name, str):  # checked later
+            name, network = upgrade_config(name, network)
+        config["network"] = {"model": name} | network
     return config_from_dict(config)
 
 
@@ -175,15 +184,21 @@ def _from_file(path: Path) -> TrainConfig:
     try:
         read = tomllib.loads if path.suffix == ".toml" else json.loads
         content = read(path.read_text("utf-8"))
-    except ValueError as error:  # the parsers' errors are ValueErrors too
-        raise ValueError(f"{path}: not {path.suffix[1:].upper()} ({error}).") from error
+    except (ValueError, RecursionError) as error:  # the parsers' errors are ValueErrors too
+        raise ValueError(f"{path}: not {path.suffix[1:].upper()} ({_brief(error)}).") from error
     try:
         content = _table(content, "a configuration")
         if "plan" in content:  # the run.json of version 0.1
             return config_from_version_0_1(content["plan"])
         return config_from_dict(content.get("config", content))
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {_brief(error)}") from error
+
+
+def _brief(error: Exception) -> str:
+    """Return the text of an error, cut where it quotes much of a file."""
+    text = str(error)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _table(content: Any, what: str) -> dict[str, Any]:

@@ -78,6 +78,19 @@ def test_write_video_keeps_uneven_times(tmp_path: Path) -> None:
         assert video.length == 40
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "late.mkv", "a.h264", "mpeg4.avi"])
+def test_times_are_those_of_the_frames(name: str, tmp_path: Path) -> None:
+    uneven = np.cumsum(np.random.default_rng(1).uniform(0.01, 0.07, 39))
+    if name == "a.h264":
+        encode(tmp_path / name, 12)
+    elif name == "mpeg4.avi":
+        encode(tmp_path / name, 12, codec="mpeg4")
+    else:
+        write_video(tmp_path / name, frames(uneven + 3 * (name == "late.mkv")), 30.0)
+    video = open_video(tmp_path / name)
+    np.testing.assert_array_equal(video.times(), [f.time for f in video.frames()])
+
+
 def test_frames_every_third_keeps_index_time_and_image(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", frames(np.arange(11) / 30), 30.0)
     video = open_video(tmp_path / "a.mp4")
@@ -364,12 +377,13 @@ def encode(
     count: int,
     turn: tuple[int, bool] = (0, False),
     notes: dict[str, str] | None = None,
+    codec: str = "libx264",
 ) -> None:
     """A file with what `write_video` does not write: a display matrix, notes of a camera."""
     options = {"movflags": "use_metadata_tags"} if notes else {}
     with av.open(str(path), "w", options=options) as out:
         out.metadata.update(notes or {})
-        stream = out.add_stream("libx264", 25, options={"crf": "10"})
+        stream = out.add_stream(codec, 25, options={"crf": "10"} if codec == "libx264" else {})
         stream.width, stream.height, stream.pix_fmt = W, H, "yuv420p"
         if turn != (0, False):
             stream.set_display_rotation(turn[0], hflip=turn[1])

@@ -4,7 +4,7 @@ Phones store images as the sensor sees them, with a matrix that turns them uprig
 that varies. `Video.frames` applies the matrix and gives every frame its time.
 
 A video is one local file of one of `_FORMATS`. FFmpeg also reads playlists, lists of files, stream
-descriptions and addresses, which open other files; it is never asked to.
+descriptions and addresses, which open other files; these are refused.
 """
 
 import logging
@@ -25,7 +25,7 @@ import av.video.frame
 import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from ..files import atomic_write
 
@@ -98,6 +98,19 @@ class Video:
             time = _next_time(decoded.time, start, time, self.fps)
             if index % every == 0:
                 yield Frame(index, time, self._upright(decoded, index))
+
+    def times(self) -> Float[np.ndarray, " t"]:
+        """Return the time of every frame as `frames` gives it, decoded only if that is needed.
+
+        Raises:
+            ValueError: If the file is broken.
+        """
+        stamps = _packet_stamps(self.path) or [decoded.time for decoded in _decode(self.path)]
+        times = np.empty(len(stamps))
+        before = -1.0
+        for i, stamp in enumerate(stamps):
+            before = times[i] = _next_time(stamp, stamps[0], before, self.fps)
+        return times
 
     def _upright(self, decoded: av.video.frame.VideoFrame, index: int) -> np.ndarray:
         image = _orient(decoded.to_ndarray(format="rgb24"), decoded)
@@ -183,7 +196,7 @@ def _open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.V
         container = av.open(f"file:{path}", container_options=_SAFE, metadata_errors="replace")
     except av.error.ArgumentError as error:
         raise ValueError(
-            f"{path} is not a video that is read: expected MP4, MOV, Matroska, WebM, AVI, MPEG, ASF "
+            f"{path} is not a video that is read: expected MP4, MOV, Matroska, WebM, AVI, MPEG "
             "or another container that holds its pictures itself (a playlist does not)."
         ) from error
     except av.error.FFmpegError as error:
@@ -265,6 +278,19 @@ def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
                 "%s: %d of %d frames could not be decoded and are missing.",
                 path, packets - count, packets,
             )  # fmt: skip
+
+
+def _packet_stamps(path: Path) -> list[float] | None:
+    """Return the times of the pictures in a file, None where only decoding shows them."""
+    with _open_stream(path) as (container, stream):
+        if stream.codec_context.name not in _ONE_PICTURE_A_PACKET:
+            return None
+        try:
+            packets = [p for p in container.demux(stream) if p.size > 0 and not p.is_discard]
+        except av.error.FFmpegError:
+            return None
+        stamps = [float(p.pts * p.time_base) for p in packets if p.pts is not None]
+        return sorted(stamps) if len(stamps) == len(packets) else None
 
 
 def _count_frames(

@@ -1,0 +1,78 @@
+"""Keypoints of a file, placed in the frames of the video that they come from."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..detections import Detections
+
+log = logging.getLogger(__name__)
+
+
+def place_on_video(
+    detections: Detections, times: Float[np.ndarray, " frames"], video: Path
+) -> Detections:
+    """Return detections with the frames and times of a video; frames of neither part are empty.
+
+    Numbered frames are those of the video; others go to the nearest in time. Frames beyond the end
+    of the video are kept, at the rate of the detections.
+
+    Args:
+        detections: Of one video.
+        times: Seconds of each frame of the video since the first one.
+        video: The video, for errors.
+
+    Raises:
+        ValueError: If the detections begin after the end of the video, or two frames of them are
+            nearest to one frame of it.
+    """
+    end = len(times)
+    if detections.first is not None:
+        index = detections.first + np.arange(len(detections.times))
+        times = _continue(times, int(index[-1]) + 1, detections.fps)
+    elif len(detections.times) == end:
+        index = np.arange(end)
+    else:
+        missing = int(np.ceil((detections.times[-1] - times[-1]) * detections.fps))
+        times = _continue(times, end + missing, detections.fps)
+        index = _nearest(detections, times, video)
+    if index[0] >= end:
+        raise ValueError(
+            f"the keypoints begin at frame {index[0]}, counted from 0, but {video} has {end} "
+            "frames; give the video that they come from, or leave --video out."
+        )
+    if index[0] > 0 or index[-1] + 1 != end:
+        log.info(
+            "the keypoints are of frames %d to %d, counted from 0, of the %d of %s",
+            index[0], index[-1], end, video.name,
+        )  # fmt: skip
+    return replace(detections, frame=index[detections.frame], times=times, first=0)
+
+
+def _continue(
+    times: Float[np.ndarray, " frames"], count: int, fps: float
+) -> Float[np.ndarray, " all"]:
+    """Return the times of at least ``count`` frames, those after the last one at a rate."""
+    more = np.arange(1, count - len(times) + 1) / fps
+    return np.concatenate([times, times[-1] + more])
+
+
+def _nearest(
+    detections: Detections, times: Float[np.ndarray, " frames"], video: Path
+) -> Int[np.ndarray, " t"]:
+    after = np.searchsorted(times, detections.times).clip(1, max(len(times) - 1, 1))
+    before = after - 1
+    after = after.clip(max=len(times) - 1)
+    closer = detections.times - times[before] < times[after] - detections.times
+    index = np.where(closer, before, after)
+    twice = np.flatnonzero(np.diff(index) == 0)
+    if len(twice):
+        a, b = detections.times[twice[0] : twice[0] + 2]
+        raise ValueError(
+            f"the keypoints at {a:.4g} and {b:.4g} s both belong to frame {index[twice[0]]} of "
+            f"{video}; give the video that they come from, or leave --video out."
+        )
+    return index

@@ -20,13 +20,14 @@ ALLOWED: dict[str, set[str]] = {
     "result_folder": {"files"},
     "manifest": {"result_folder"},
     "optional": set(),
+    "model_files": set(),
     "filtering": NOUNS,
     "tracking": NOUNS,
-    "models": {"files", "io"},
-    "io": NOUNS | {"lens", "files", "filtering", "analysis"},
-    "runtime": {"models", "files", "optional"},
+    "models": {"result_folder", "model_files", "io"},
+    "io": NOUNS | {"lens", "files", "optional", "filtering", "analysis"},
+    "runtime": {"models", "files", "result_folder", "model_files", "optional"},
     "world": NOUNS | {"filtering"},
-    "detect": NOUNS | {"io", "tracking"},
+    "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"world", "postprocess"},
     "viz": NOUNS | {"io", "analysis"},
@@ -36,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"runtime"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
-    | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"},
+    | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"}
+    | {"result_folder"},
     "training": NOUNS
     | {"evaluation", "datasets", "lifting", "analysis", "models", "runtime", "files", "optional"},
     "__init__": NOUNS | {"detect", "io", "lifting", "models", "pipeline"},
@@ -45,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
 
 WITHOUT_TORCH = {
     *NOUNS,
+    *("result_folder", "manifest"),
     *("lens", "files", "optional", "filtering", "tracking", "io", "world", "detect", "postprocess"),
     *("analysis", "viz", "datasets"),
 }

@@ -2,12 +2,16 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from commands import refused, run, written
+from commands import keypoint_file, refused, run, written
+from paths import SAMPLE
+
+from tcpformer import cli, pipeline
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,78 @@ def test_main_names_what_took_the_place_of_old_words(
     arguments: tuple[object, ...], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert words in refused(capsys, *arguments)
+
+
+def test_main_prints_no_traceback_of_a_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("un\x1b[31mlikely")
+
+    monkeypatch.setitem(cli.VERBS, "info", fail)
+    for debug in ("", "1"):
+        monkeypatch.setenv("TCPFORMER_DEBUG", debug)
+        with pytest.raises(SystemExit) as ended:
+            run("info")
+        assert ended.value.code == 1
+        printed = capsys.readouterr().err
+        assert ("Traceback" in printed) == bool(debug)
+        assert r"tcpformer: unexpected RuntimeError: un\x1b[31mlikely; this is" in printed
+        assert "\x1b" not in printed
+
+
+def test_main_shows_the_traceback_of_bad_input_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TCPFORMER_DEBUG", "1")
+    with pytest.raises(SystemExit) as ended:
+        run("lift", "none.mp4")
+    assert ended.value.code == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_main_ends_cleanly_on_sigterm(
+    tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(
+        pipeline, "find_people", lambda *given: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    with pytest.raises(SystemExit) as ended:
+        run("lift", SAMPLE, "--out", tmp_path / "out", "--weights", tiny)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert written(tmp_path) == ["keypoints.npz"]
+    assert not (tmp_path / "out").exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("device", ["/dev/full", "closed", None])
+def test_lift_writes_results_wherever_stdout_goes(
+    tmp_path: Path,
+    tiny: Path,
+    device: str | None,
+    encoding: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name and the camera of the source cannot be printed in ASCII."""
+    source = keypoint_file(focal=1000.0, focal_source="é\x1b[2J")(tmp_path).rename(
+        tmp_path / "gehört.npz"
+    )
+    with Path("/dev/full").open("w", encoding=encoding) as out:
+        if device == "closed":
+            out.close()
+        monkeypatch.setattr(sys, "stdout", None if device is None else out)
+        run("lift", source, "--out", tmp_path / "é", "--weights", tiny)
+    assert written(tmp_path / "é") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_lift_escapes_what_a_file_prints(
+    tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = keypoint_file(focal=1000.0, focal_source="\x1b]0;owned\x07\x1b[2J")(tmp_path)
+    run("lift", source, "--out", tmp_path / "a\nb\u202ec", "--weights", tiny)
+    printed = capsys.readouterr().out
+    assert r"\x1b]0;owned\x07\x1b[2J" in printed
+    assert r"a\nb\u202ec/person_0/motion.npz" in printed
+    assert not set(printed) & set("\x1b\x07\u202e")

@@ -1,17 +1,16 @@
 """The command line: each verb is a typed function, and the parser is derived from it.
 
-The only room that prints. Results go to stdout, progress and errors to stderr; bad input ends in
-one sentence and exit code 2.
+The only room that prints, by the functions of `_terminal`. Results go to stdout, progress and
+errors to stderr; bad input ends in one sentence and exit code 2.
 """
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
 
-from ._terminal import refuse_old_options
+from ._terminal import exit_on_sigterm, refuse_old_options, safe_streams, show_error
 from .calibrate import OLD_OPTIONS as CALIBRATE_OLD_OPTIONS
 from .calibrate import calibrate
 from .data import check, h36m_sh, mocap, open_benchmark
@@ -70,45 +69,50 @@ OLD_VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; bad input ends in one sentence and exit code 2."""
+    """Run the command line; bad input ends in one sentence and exit code 2.
+
+    Other exit codes: 0 if the results are written, also if printing failed; 1 for a defect, or if
+    the printed text is the result and cannot be written; 130 and 143 after SIGINT and SIGTERM.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with safe_streams() as out, exit_on_sigterm():
+        code = _exit_code(arguments)
+    if code or (out.failed and out.is_result):
+        raise SystemExit(code or 1)
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    """Run a verb; print what is wrong, and return the exit code."""
     try:
         _run(arguments)
     except (ValueError, OSError, ImportError) as error:
-        if isinstance(error, BrokenPipeError) and _stdout_is_closed():
-            raise SystemExit(1) from None
-        print(f"tcpformer: {' '.join(str(error).split())}", file=sys.stderr)  # one line
-        raise SystemExit(2) from None
+        show_error(error, error)
+        return 2
     except KeyboardInterrupt:
-        print("tcpformer: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+        show_error("stopped")
+        return 130
+    except Exception as error:
+        show_error(
+            f"unexpected {type(error).__name__}: {error}; this is a defect of the program. "
+            "With TCPFORMER_DEBUG=1 in the environment, it prints where.",
+            error,
+        )
+        return 1
+    return 0
 
 
 def _run(arguments: Sequence[str]) -> None:
     verb = arguments[0] if arguments else ""
-    try:
-        if verb in OLD_VERBS:
-            raise ValueError(
-                f"{verb} is not a verb any more: in a clone of the repository, run "
-                f"`python -m {OLD_VERBS[verb]}`."
-            )
-        refuse_old_options(arguments[1:], OLD_OPTIONS.get(verb, {}))
-        if verb in GROUPS:
-            GROUPS[verb](arguments[1:])
-        else:
-            _choose(VERBS, "tcpformer", "Turn 2D keypoints of a video into 3D motion.", arguments)
-    finally:
-        sys.stdout.flush()  # now, while a closed pipe can still be reported
-
-
-def _stdout_is_closed() -> bool:
-    """Check whether the reader of stdout has gone (`| head`); if so, discard what follows."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    if verb in OLD_VERBS:
+        raise ValueError(
+            f"{verb} is not a verb any more: in a clone of the repository, run "
+            f"`python -m {OLD_VERBS[verb]}`."
+        )
+    refuse_old_options(arguments[1:], OLD_OPTIONS.get(verb, {}))
+    if verb in GROUPS:
+        GROUPS[verb](arguments[1:])
+    else:
+        _choose(VERBS, "tcpformer", "Turn 2D keypoints of a video into 3D motion.", arguments)
 
 
 def _choose(

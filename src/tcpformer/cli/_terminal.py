@@ -1,9 +1,157 @@
-"""Shared by the verbs: progress bars, threads, and options of older versions."""
+"""Shared by the verbs: printing, progress bars, threads, and options of older versions.
 
+Whatever is printed passes here. Printing never decides about results: a stream that is closed,
+full or of another encoding loses the text, and the run goes on.
+"""
+
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
+
+
+def escape(line: object) -> str:
+    r"""Return a line with control characters, and all else that is invisible, as \x1b."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in str(line)
+    )
+
+
+def show(*lines: object) -> None:
+    """Print lines to stdout, escaped."""
+    for line in lines:
+        print(escape(line))
+
+
+def show_table(text: str) -> None:
+    """Print a text of several lines to stdout, each escaped."""
+    show(*text.split("\n"))
+
+
+def show_written(*paths: str | Path) -> None:
+    """Print the paths of results; from now on the exit code says that they are written."""
+    if isinstance(sys.stdout, SafeStream):
+        sys.stdout.is_result = False
+    show(*paths)
+
+
+def show_error(sentence: object, cause: BaseException | None = None) -> None:
+    """Print one sentence to stderr, after the traceback of its cause if TCPFORMER_DEBUG is set."""
+    if os.environ.get("TCPFORMER_DEBUG") and cause is not None:
+        for line in "".join(traceback.format_exception(cause)).split("\n"):
+            print(escape(line), file=sys.stderr)
+    print(f"tcpformer: {escape(' '.join(str(sentence).split()))}", file=sys.stderr)
+
+
+class SafeStream(io.TextIOBase):
+    """A text stream that loses what cannot be written, and never raises."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.failed = stream is None
+        self.is_result = True
+        """Whether the text printed is the result of the command, not a report of files."""
+
+    def write(self, text: str, /) -> int:
+        encoding = self.encoding
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._try(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(lambda stream: stream.flush())
+
+    def _try(self, call: Callable[[Any], Any]) -> None:
+        if self.failed:
+            return
+        try:
+            call(self.stream)
+        except (OSError, ValueError):  # ValueError: it was closed
+            self.failed = True
+            self._discard()
+
+    def _discard(self) -> None:
+        """Let what the stream still holds go nowhere, so that the end of Python raises nothing."""
+        with suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        try:
+            return self.stream is not None and self.stream.isatty()
+        except ValueError:
+            return False
+
+    def fileno(self) -> int:
+        if self.stream is None:
+            raise io.UnsupportedOperation("fileno")
+        return self.stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+
+@contextmanager
+def safe_streams() -> Iterator[SafeStream]:
+    """Make stdout and stderr streams that never raise; yield that of stdout."""
+    _open_standard_handles()
+    before = sys.stdout, sys.stderr
+    out, err = SafeStream(sys.stdout), SafeStream(sys.stderr)
+    sys.stdout, sys.stderr = out, err
+    try:
+        yield out
+    finally:
+        out.flush()
+        err.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _open_standard_handles() -> None:
+    """Open what is closed of the handles 0 to 2, so that no result file becomes stdout."""
+    for handle in range(3):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
+@contextmanager
+def exit_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process as an exception does, so that nothing is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+class NotesHandler(logging.Handler):
+    """Shows the notes of the package as lines on stdout."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        show(record.getMessage())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from ..files import make_writable
-from ._terminal import prepare_training, progress_bar
+from ._terminal import prepare_training, progress_bar, show_table, show_written
 
 OLD_OPTIONS = {"--every": "--sequence-step"}
 """Options of version 0.1 -> their names now."""
@@ -45,6 +45,6 @@ def calibrate(
     config = CalibrationConfig(clips=clips, motions=motions, sequence_step=sequence_step)
     with progress_bar("calibrating", "part") as progress:
         calibrated, residuals = run(loaded, data, config, progress)
-    print(coverage_report(calibrated, residuals).table())
+    show_table(coverage_report(calibrated, residuals).table())
     save_model(to_saved_precision(calibrated.model), out, spec=calibrated.spec)
-    print(out)
+    show_written(out)

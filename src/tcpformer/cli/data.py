@@ -4,6 +4,8 @@ from pathlib import Path
 
 import tyro
 
+from ._terminal import show, show_table, show_written
+
 
 def check(folder: tyro.conf.Positional[Path]) -> None:
     """Check your own data for mistakes: unit, axes, joints, sides, frame rate.
@@ -17,7 +19,7 @@ def check(folder: tyro.conf.Positional[Path]) -> None:
     from ..datasets.validate.check import check_folder
 
     found = check_folder(folder)
-    print(found.table())
+    show_table(found.table())
     if found.findings:
         raise SystemExit(1)
 
@@ -40,8 +42,8 @@ def mocap(
     from ..datasets.convert.mocap import convert_mocap
 
     splits = {name: names for name, names in (("val", val), ("test", test)) if names}
-    print(convert_mocap(folder, out, splits=splits).table())
-    print(out)
+    show_table(convert_mocap(folder, out, splits=splits).table())
+    show_written(out)
 
 
 def open_benchmark(source: tyro.conf.Positional[Path], *, out: Path) -> None:
@@ -54,7 +56,7 @@ def open_benchmark(source: tyro.conf.Positional[Path], *, out: Path) -> None:
     from ..datasets.open_benchmark import make_open_benchmark
 
     make_open_benchmark(source, out)
-    print(out)
+    show_written(out)
 
 
 def h36m_sh(source: tyro.conf.Positional[Path]) -> None:
@@ -69,4 +71,4 @@ def h36m_sh(source: tyro.conf.Positional[Path]) -> None:
 
     for split in ("train", "test"):
         lengths = load_h36m_sh(source, split).lengths
-        print(f"{split}: {len(lengths)} sequences, {int(lengths.sum())} frames")
+        show(f"{split}: {len(lengths)} sequences, {int(lengths.sum())} frames")

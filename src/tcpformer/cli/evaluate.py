@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from ..files import make_writable
-from ._terminal import progress_bar
+from ._terminal import progress_bar, show, show_table, show_written
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -82,7 +82,7 @@ def evaluate(
     device = pick_device(device)
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides, device=device)
     network = f"{loaded.name}, {loaded.model.config}"
-    print(f"{dataset}: {network}\n")
+    show(f"{dataset}: {network}", "")
     if dataset == "open":
         how = {"checkpoint_protocol": checkpoint_protocol, "precision": precision}
         lifter = Lifter(loaded, flip=flip, **how)
@@ -91,11 +91,11 @@ def evaluate(
         reports = {dataset: _evaluate_published(dataset, loaded, data, flip, ground_truth)}
     for name, report in reports.items():
         reports[name] = replace(report, notes=(*report.notes, f"The network: {network}."))
-        print(f"{reports[name].table()}\n")
+        show_table(f"{reports[name].table()}\n")
     if out is not None:
         from ..evaluation.report import write_reports
 
-        print(*write_reports(reports, out), sep="\n")
+        show_written(*write_reports(reports, out))
 
 
 def _check_options(dataset: Dataset, open_options: list[str], ground_truth: str) -> None:

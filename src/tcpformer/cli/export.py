@@ -6,6 +6,7 @@ from typing import Literal
 import tyro
 
 from ..files import make_writable
+from ._terminal import show, show_written
 
 OLD_OPTIONS = {"--trained-on": "--checkpoint-protocol"}
 
@@ -42,8 +43,8 @@ def export(
     from dataclasses import replace
 
     from ..models.checkpoint import load_weights, weights_spec
+    from ..runtime.backends import SUFFIXES
     from ..runtime.export import export as write
-    from ..runtime.exported import SUFFIXES
 
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides)
     if checkpoint_protocol is not None:
@@ -51,6 +52,8 @@ def export(
     path = out or Path(Path(weights).name).with_suffix(SUFFIXES[format])
     make_writable(path.parent)
     result = write(loaded, path, format, static=static, precision=precision)
-    print(path)
-    print(f"  differs from the network by at most {result.difference:.1g}", end="")
-    print(f" (its largest output is {result.largest:.2g})")
+    show_written(path)
+    show(
+        f"  differs from the network by at most {result.difference:.1g} "
+        f"(its largest output is {result.largest:.2g})"
+    )

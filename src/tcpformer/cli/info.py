@@ -4,6 +4,8 @@ import platform
 import re
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
+from ._terminal import show
+
 
 def info() -> None:
     """Print versions, devices, packaged weights, and the extras that are not installed."""
@@ -12,21 +14,21 @@ def info() -> None:
     from .. import __version__
     from ..models.checkpoint import load_weights, packaged_names
 
-    print(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    show(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "onnxruntime", "av", "opencv-python-headless", "numpy"):
-        print(f"  {name} {version(name)}")
+        show(f"  {name} {version(name)}")
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no"
     mps = "yes" if torch.backends.mps.is_available() else "no"
-    print(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}, mps: {mps}")
+    show(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}, mps: {mps}")
     for name in packaged_names():
         weights = load_weights(name)
         count = sum(p.numel() for p in weights.model.parameters())
-        print(f"weights {weights.name}: {count:,} parameters")
-        print(f"  {weights.model.config}")
-        print(f"  {weights.spec}")
+        show(f"weights {weights.name}: {count:,} parameters")
+        show(f"  {weights.model.config}")
+        show(f"  {weights.spec}")
     extras = metadata("tcpformer").get_all("Provides-Extra") or []
     missing = [extra for extra in extras if not _is_installed(extra)]
-    print(f"extras not installed: {', '.join(missing) or 'none'}")
+    show(f"extras not installed: {', '.join(missing) or 'none'}")
 
 
 def _is_installed(extra: str) -> bool:

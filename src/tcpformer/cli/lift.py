@@ -1,7 +1,6 @@
 """The verb `lift`: parse its options, call `pipeline.lift_file`, and print what it wrote."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from ..pipeline import (
     lift_file,
     person_folder,
 )
-from ._terminal import progress_bar, set_threads
+from ._terminal import NotesHandler, progress_bar, set_threads, show, show_written
 
 OLD_OPTIONS = {
     "--length": "--bone-length",
@@ -47,9 +46,9 @@ def lift(
 ) -> None:
     """Lift the people in a video, or 2D keypoints, to 3D.
 
-    Writes person_<number>/motion.npz and motion.bvh into the output folder and, for a video,
-    overlay.mp4. Results of an earlier run in this folder are replaced; those of people excluded by
-    --person are kept.
+    Writes person_<number>/motion.npz and motion.bvh into the output folder, for a video
+    overlay.mp4, and the manifest tcpformer.json. Results of an earlier run in this folder, which
+    are those in its manifest, are replaced together; those of people excluded by --person are kept.
 
     Args:
         source: A video; or keypoints: our own .npz, or files of OpenPose, MMPose, rtmlib or
@@ -69,21 +68,21 @@ def lift(
     for motion in motions:
         report(motion, out, options)
     if (out / OVERLAY).exists() and options.overlay:
-        print(out / OVERLAY)
-    print(f"done in {time.monotonic() - start:.1f} s")
+        show_written(out / OVERLAY)
+    show(f"done in {time.monotonic() - start:.1f} s")
 
 
 def report(motion: Motion3D, out: Path, options: LiftOptions) -> None:
     """Print the files of one person, and where their motion comes from."""
     for name in (*RESULTS, *((RAW,) if options.save_raw else ())):
-        print(person_folder(out, motion) / name)
+        show_written(person_folder(out, motion) / name)
     seen, total = int(motion.valid.sum()), len(motion)
     frames = "1 frame" if total == 1 else f"{total} frames"
     provenance = motion.provenance
-    print(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
-    print(f"  scale: {provenance['scale']}; focal length: {provenance['focal']}")
-    print(f"  ground: {provenance['ground']}")
-    print(f"  post-processing: {provenance.get('postprocess', 'none')}")
+    show(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
+    show(f"  scale: {provenance['scale']}; focal length: {provenance['focal']}")
+    show(f"  ground: {provenance['ground']}")
+    show(f"  post-processing: {provenance.get('postprocess', 'none')}")
 
 
 @contextmanager
@@ -103,7 +102,7 @@ def progress_bars() -> Iterator[Progress]:
 @contextmanager
 def notes_on_stdout() -> Iterator[None]:
     """Print the notes of the pipeline while a command runs."""
-    handler, log = logging.StreamHandler(sys.stdout), logging.getLogger("tcpformer")
+    handler, log = NotesHandler(), logging.getLogger("tcpformer")
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import tyro
 
+from ._terminal import show, show_table
+
 
 def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> None:
     """Measure a motion without ground truth, before and after post-processing.
@@ -26,9 +28,9 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
     elif before is not None:
         first = load_motion(before)
     else:
-        print(format_quality(measure_quality(finished)))
-        print(f"no {beside} to compare with: `tcpformer lift --save-raw` writes it")
+        show_table(format_quality(measure_quality(finished)))
+        show(f"no {beside} to compare with: `tcpformer lift --save-raw` writes it")
         return
-    print(format_quality(*compare_quality(first, finished)))
-    print(f"post-processing: {finished.provenance['postprocess']}")
-    print(f"ground: {finished.provenance.get('ground', 'unknown')}")
+    show_table(format_quality(*compare_quality(first, finished)))
+    show(f"post-processing: {finished.provenance['postprocess']}")
+    show(f"ground: {finished.provenance.get('ground', 'unknown')}")

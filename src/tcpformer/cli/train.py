@@ -12,7 +12,7 @@ from ..training.config import OLD_NAMES, TrainConfig
 from ..training.hardware import HardwareConfig
 from ..training.presets import PRESETS, load_config
 from ..training.train import train
-from ._terminal import prepare_training, progress_bar
+from ._terminal import escape, prepare_training, progress_bar, show, show_written
 
 DEFAULT_PRESET = "open"
 """Its options are those that `train --help` lists."""
@@ -59,18 +59,18 @@ def run(arguments: Sequence[str]) -> None:
         if _is_main_process():
             check_writable(out)
             resumes = (out / "checkpoint.pt").exists()
-            print(f"{'resuming' if resumes else 'training'} {out}: {config.network}")
+            show(f"{'resuming' if resumes else 'training'} {out}: {config.network}")
         with progress_bar("training", "step") as progress:
             train(
                 config,
                 data,
                 out,
                 hardware,
-                report=lambda row: tqdm.write(", ".join(map(_format, row.items()))),
+                report=lambda row: tqdm.write(escape(", ".join(map(_format, row.items())))),
                 progress=progress,
             )
         if _is_main_process():
-            print(out / "weights")
+            show_written(out / "weights")
 
     presets = f"Presets: {', '.join(PRESETS)}."
     tyro.cli(

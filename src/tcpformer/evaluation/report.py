@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import atomic_write
 from ..optional import missing_extra
+from ..result_folder import replace_together
 
 Row = dict[str, float]
 """Score -> value, by the keys of `LABELS`; millimetres, seconds and percent."""
@@ -68,6 +68,8 @@ class Report:
 def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Path]:
     """Write report.json, a CSV per table and report.png into a folder, and return their paths.
 
+    All take their places together.
+
     Args:
         reports: Name -> report; the name of a single one is left out of keys and files.
         folder: Created if missing.
@@ -76,20 +78,23 @@ def write_reports(reports: Mapping[str, Report], folder: str | Path) -> list[Pat
         ImportError: If matplotlib is not installed.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [_write_picture(reports, folder / "report.png")]
+    with replace_together(folder) as run:
+        names = [path.name for path in _write_all(reports, run.new)]
+    return [folder / name for name in names]
+
+
+def _write_all(reports: Mapping[str, Report], folder: Path) -> list[Path]:
+    written = [_write_picture(reports, folder / "report.png"), folder / "report.json"]
     content = {
         name: {**report.scores, **{k: v for k, v in vars(report).items() if k != "scores"}}
         for name, report in reports.items()
     }
-    with atomic_write(folder / "report.json") as beside:
-        alone = next(iter(content.values())) if len(content) == 1 else content
-        beside.write_text(json.dumps(alone, indent=1) + "\n")
-    written.append(folder / "report.json")
+    alone = next(iter(content.values())) if len(content) == 1 else content
+    (folder / "report.json").write_text(json.dumps(alone, indent=1) + "\n")
     for name, report in reports.items():
         for kind, rows in report.tables.items():
             path = folder / (f"{kind}.csv" if len(reports) == 1 else f"{name}_{kind}.csv")
-            with atomic_write(path) as beside, beside.open("w", newline="") as stream:
+            with path.open("w", newline="") as stream:
                 all_rows = rows | {"all": report.scores}
                 writer = csv.DictWriter(stream, [kind, *_columns(all_rows)])
                 writer.writeheader()
@@ -138,6 +143,5 @@ def _write_picture(reports: Mapping[str, Report], path: Path) -> Path:
             if "mpjpe" in row:
                 axes.axvline(row["mpjpe"], color="grey", linestyle=":", label=f"{who}, published")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
-    with atomic_write(path) as beside:
-        figure.savefig(beside, dpi=120)
+    figure.savefig(path, dpi=120)
     return path

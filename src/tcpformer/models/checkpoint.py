@@ -11,22 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
-from ..files import atomic_write
+from ..model_files import read_model
+from ..result_folder import recover, replace_together
 from . import Network, build, model_kind, name_of
 from .upstream.read import SUFFIXES, read_released, rename_key
 from .upstream.release import CheckpointHints, State
 
 PACKAGED = Path(__file__).parents[1] / "packaged"
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-PACKAGED_SHA256 = {
-    "default": "662c3f6adb4f955f76e6dc8f2f3c1f2af91b1e6cea7afb257bbf2264a1ac7a3e",
-    "fast": "402240856e4676b0807020449d95f8c89906952d58ac6855332c4fb2b2bcfa3b",
-}
-"""Of the weights files that come with the package."""
+MOST_FPS = 1000.0
+"""Of a spec, frames per second; its motion is resampled to that rate."""
 SkeletonName = Literal["h36m", "h36m-nose", "mpi-inf-3dhp"]
 Normalization = Literal["centered-camera", "screen"]
 Unit = Literal["metres", "screen"]
@@ -53,9 +52,10 @@ class WeightsSpec:
             value, allowed = getattr(self, name), get_args(values)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
-        if not (self.fps > 0 and self.frame_step >= 1):
+        if not 0 < self.fps <= MOST_FPS or not 1 <= self.frame_step <= MOST_FPS:
             raise ValueError(
-                f"fps and frame_step must be positive, got {self.fps}, {self.frame_step}."
+                f"fps and frame_step must be positive and at most {MOST_FPS:g}, got {self.fps}, "
+                f"{self.frame_step}."
             )
 
 
@@ -93,7 +93,7 @@ def load_model(
 
     Args:
         source: A packaged name, a folder that `save_model` wrote or the safetensors file in it,
-            or a released checkpoint (.pth.tr, .pth, .pt, .bin) of a known network.
+            or a checkpoint of a known network (.pth.tr, .pth, .pt, .bin, .ckpt, .safetensors).
         heads: Attention heads of a released checkpoint, which its shapes do not determine.
         frames: Clip length of a released PoseFormerV2, for the same reason.
         strides: Strides of a released StridedTransformer, for the same reason.
@@ -118,12 +118,12 @@ def load_weights(
     """Load a network and its spec; arguments and errors are those of `load_model`."""
     path, hints = _find(source), CheckpointHints(heads=heads, frames=frames, strides=strides)
     if path.is_dir():
-        model, spec = _read_folder(path)
-        file = path / WEIGHTS_FILE
+        model, spec, data = _read_folder(path)
     else:
-        model, spec, file = _build_filled(*read_released(path, hints), path), None, path
+        model, spec = _build_filled(*read_released(path, hints), path), None
+        data = path.read_bytes()
     _check_hints(hints, model.config, path)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(data).hexdigest()[:12]
     return Weights(model.to(device).eval(), spec, f"{Path(source).name} sha256:{digest}")
 
 
@@ -132,21 +132,18 @@ def save_model(model: Network, folder: str | Path, *, spec: WeightsSpec | None =
 
     Args:
         model: The network; its numbers keep their precision.
-        folder: Created if missing; weights of the same name in it are replaced.
+        folder: Created if missing; a network in it is replaced as a whole.
         spec: What the weights expect and give; without it, lifting needs `checkpoint_protocol`.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
     description = {
         "architecture": name_of(model.config),
         "model": asdict(model.config),
         "spec": asdict(spec) if spec is not None else None,
     }
-    with atomic_write(folder / WEIGHTS_FILE) as beside:
-        save_file(state, beside)
-    with atomic_write(folder / CONFIG_FILE) as beside:
-        beside.write_text(json.dumps(description, indent=2) + "\n")
+    with replace_together(folder) as run:
+        save_file(state, run.new / WEIGHTS_FILE)
+        (run.new / CONFIG_FILE).write_text(json.dumps(description, indent=2) + "\n")
 
 
 def packaged_names() -> tuple[str, ...]:
@@ -248,7 +245,7 @@ def _find(source: str | Path) -> Path:
     path = Path(source)
     if str(source) in packaged_names():
         return PACKAGED / str(source)
-    if path.name == WEIGHTS_FILE and path.is_file():
+    if path.name == WEIGHTS_FILE and path.with_name(CONFIG_FILE).is_file():
         return path.parent
     if path.exists():
         return path
@@ -258,20 +255,28 @@ def _find(source: str | Path) -> Path:
     )
 
 
-def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None]:
+def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None, bytes]:
+    """Read the network, its spec, and the bytes of its weights file."""
+    recover(folder)  # if `save_model` was killed between its two files
     try:
-        description = json.loads((folder / CONFIG_FILE).read_text())
+        description = json.loads(read_model(folder / CONFIG_FILE).decode("utf-8"))
+        data = read_model(folder / WEIGHTS_FILE)
         # The first files had no "architecture": there was one network.
         name = description.get("architecture", "tcpformer")
         config = read_config(name, description["model"])
         spec = read_spec(description["spec" if "spec" in description else "convention"])
-        state = upgrade_state(load_file(folder / WEIGHTS_FILE))
-    except (OSError, AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        state = upgrade_state(load(data))
+    except _BROKEN as error:
         raise ValueError(
             f"{folder}: expected {WEIGHTS_FILE} and {CONFIG_FILE} as save_model writes them "
             f"({type(error).__name__}: {error})."
         ) from error
-    return _build_filled(config, state, folder), spec
+    return _build_filled(config, state, folder), spec, data
+
+
+_BROKEN = (
+    OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, SafetensorError,
+)  # fmt: skip
 
 
 def _check_hints(hints: CheckpointHints, config: Any, path: Path) -> None:
@@ -287,11 +292,16 @@ def _check_hints(hints: CheckpointHints, config: Any, path: Path) -> None:
 def _build_filled(config: Any, state: State, path: str | Path) -> Network:
     """Build a network with exactly these weights.
 
+    Nothing is allocated before it is known that the config describes them.
+
     Raises:
-        ValueError: If keys differ, naming them.
+        ValueError: If keys or shapes differ or numbers are not finite, naming them.
     """
-    model = build(config)
-    own = model.state_dict()
+    layers = sum(getattr(config, name, 0) for name in ("depth", "layers", "pose_layers"))
+    if 8 * layers > len(state):  # every layer has more
+        raise ValueError(f"{path}: its config has {layers} layers, its file {len(state)} tensors.")
+    with torch.device("meta"):
+        own = build(config).state_dict()
     differ = {
         "missing": sorted(set(own) - set(state)),
         "unknown": sorted(set(state) - set(own)),
@@ -302,6 +312,10 @@ def _build_filled(config: Any, state: State, path: str | Path) -> Network:
     if any(differ.values()):
         what = "; ".join(f"{how}: {_first_few(keys)}" for how, keys in differ.items() if keys)
         raise ValueError(f"{path}: the keys are not those of {config}. {what}.")
+    for key, value in state.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{path}: {key} holds NaN or infinite numbers; the file is damaged.")
+    model = build(config)
     model.load_state_dict(dict(state))
     return model
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,7 +20,8 @@ from ..files import atomic_write
 from ..models import inputs_of, name_of
 from ..models.checkpoint import Weights
 from ..models.layers import JOINTS
-from .exported import (
+from ..result_folder import replace_together
+from .backends import (
     KEY,
     SUFFIXES,
     Description,
@@ -77,7 +79,8 @@ def export(
 
     Args:
         weights: What `load_weights` returns.
-        path: Ends in .onnx, .xml (OpenVINO; a .bin is written beside it) or .pt2 (torch.export).
+        path: Ends in .onnx, .xml (OpenVINO; a .bin is written beside it) or .pt2 (torch.export,
+            for other programs: this package never reads it, because reading can run code).
         format: The kind of file.
         static: Whether clips come one at a time, for CoreML and TensorRT; else any number.
         precision: "fp16" halves the size, for hardware that computes in it. OpenVINO files store
@@ -97,19 +100,31 @@ def export(
     with tempfile.TemporaryDirectory() as folder, _silence():
         written = Path(folder) / f"network{path.suffix}"
         try:
-            _write(network, written, description, format, precision)
+            traced = _trace(network, description, "fp32" if format == "openvino" else precision)
+            _write(traced, written, description, format, precision)
         except Exception as error:  # the exporters raise kinds of their own
             reason = str(error).strip().split("\n")[0]
             raise ValueError(
                 f"{weights.name} cannot be written as {format}: {name_of(network.config)} holds "
                 f"an operation that its exporter does not support ({reason})."
             ) from error
-        result = _compare(network, written, path, TOLERANCE[precision])
-        # The .bin of OpenVINO first: users open the .xml.
-        for file in sorted(Path(folder).iterdir()):
-            with atomic_write(path.with_suffix(file.suffix)) as beside:
-                shutil.copyfile(file, beside)
+        # A .pt2 is not read, not even our own; what was written of it is at hand.
+        module = _to_exported(traced, description) if format == "torch-export" else None
+        exported = module or load_exported(written).model
+        result = _compare(network, exported, path, TOLERANCE[precision])
+        _copy(sorted(Path(folder).iterdir()), path)
     return result
+
+
+def _copy(files: list[Path], path: Path) -> None:
+    """Copy files to a path, each with its own suffix; those of OpenVINO together."""
+    if len(files) == 1:
+        with atomic_write(path) as beside:
+            shutil.copyfile(files[0], beside)
+        return
+    with replace_together(path.parent) as run:
+        for file in files:
+            shutil.copyfile(file, run.new / path.with_suffix(file.suffix).name)
 
 
 def _check_format(format: str, precision: str, path: Path) -> None:
@@ -133,32 +148,29 @@ def _check_format(format: str, precision: str, path: Path) -> None:
 
 
 def _write(
-    network: nn.Module,
+    program: torch.export.ExportedProgram,
     path: Path,
     description: Description,
     format: Format,
     precision: ExportPrecision,
 ) -> None:
     if format == "torch-export":
-        program = _trace(network, description, precision)
         torch.export.save(program, path, extra_files={f"{KEY}.json": description.to_json()})
     elif format == "onnx":
-        _write_onnx(network, path, description, precision)
+        _write_onnx(program, path, description)
     else:
         openvino: Any = require_module("openvino")
         beside = path.with_suffix(".onnx")
-        _write_onnx(network, beside, description, "fp32")
+        _write_onnx(program, beside, description)
         model = openvino.convert_model(beside)
         model.set_rt_info(description.to_json(), KEY)
         openvino.save_model(model, path, compress_to_fp16=precision == "fp16")
         beside.unlink()
 
 
-def _write_onnx(
-    network: nn.Module, path: Path, description: Description, precision: ExportPrecision
-) -> None:
+def _write_onnx(traced: torch.export.ExportedProgram, path: Path, description: Description) -> None:
     program = torch.onnx.export(
-        _trace(network, description, precision),
+        traced,
         dynamo=True,
         input_names=[INPUT],
         output_names=[OUTPUT],
@@ -184,14 +196,23 @@ def _trace(
         return torch.export.export(wrapped, example, dynamic_shapes=shapes, strict=False)
 
 
-def _compare(network: nn.Module, written: Path, path: Path, tolerance: float) -> ExportResult:
-    """Run a file beside the network.
+def _to_exported(program: torch.export.ExportedProgram, description: Description) -> Exported:
+    module = program.module()
+
+    def run(x: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return module(torch.from_numpy(x)).numpy()
+
+    return Exported(run, description)
+
+
+def _compare(network: nn.Module, exported: nn.Module, path: Path, tolerance: float) -> ExportResult:
+    """Run what was written beside the network.
 
     Raises:
         ValueError: If their outputs differ by more than ``tolerance``.
     """
     x = _example_clips(network, 3)
-    exported = load_exported(written).model
     with torch.no_grad():
         expected = network(x)
         found = torch.cat([exported(x[:1]), exported(x[1:])])  # two batch sizes

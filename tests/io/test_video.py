@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from time import sleep
+from typing import Literal
 
 import av
 import av.container
@@ -377,7 +378,7 @@ def encode(
     count: int,
     turn: tuple[int, bool] = (0, False),
     notes: dict[str, str] | None = None,
-    codec: str = "libx264",
+    codec: Literal["libx264", "mpeg4"] = "libx264",
 ) -> None:
     """A file with what `write_video` does not write: a display matrix, notes of a camera."""
     options = {"movflags": "use_metadata_tags"} if notes else {}

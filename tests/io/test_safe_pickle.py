@@ -305,6 +305,24 @@ def test_read_pickle_of_a_forged_size_allocates_nothing(tmp_path: Path) -> None:
                 read_pickle(tmp_path / "a.pkl", spill=spill)
 
 
+@pytest.mark.parametrize(
+    "tuples",
+    [b")" + b"\x85" * 10**6, b"N\x85" + b"2\x86" * 50],
+    ids=["deep", "doubled"],
+)
+def test_read_pickle_refuses_tuples_nested_too_deep(tmp_path: Path, tuples: bytes) -> None:
+    """As a key, the first exhausts the stack of C; the hash of the second takes forever."""
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x02}" + tuples + b"Ns.")
+    with pytest.raises(ValueError, match="nested too deep"):
+        read_pickle(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize("value", [{((1, 2), (3, (4, 5))): 6}, ((((), ()),),) * 1000])
+def test_read_pickle_inverts_dumps_for_nested_tuples(tmp_path: Path, value: object) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert read_pickle(written(tmp_path / "a.pkl", value, protocol)) == value
+
+
 def test_read_pickle_names_missing_files_and_keys(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", grid=GRID)
     with pytest.raises(FileNotFoundError, match=r"b\.pkl"):

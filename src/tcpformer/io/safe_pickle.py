@@ -22,10 +22,12 @@ from numpy.lib import format as npy
 SPILL_BYTES = 1 << 20
 """Arrays from this size on go to disk, if there is a folder for them."""
 _CHUNK = 1 << 24
+_MOST_DEPTH, _MOST_ITEMS = 100, 10**7
+"""Of tuples in tuples. The hash of one that is a key visits all of them, on the stack of C."""
 # Raised by Python's unpickler for a file that is truncated or no pickle.
 BROKEN = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, TypeError,
-    ValueError, pickle.UnpicklingError, struct.error,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
+    RecursionError, TypeError, ValueError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 
 Stream = IO[bytes] | BufferedIOBase
@@ -170,6 +172,7 @@ class SafeUnpickler(pickle._Unpickler):
         super().__init__(stream, encoding="latin1")
         self.spill = spill
         self.spilled = 0
+        self.nested: dict[int, tuple[Any, int, int]] = {}  # id -> tuple, depth, items in all
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
@@ -196,6 +199,29 @@ class SafeUnpickler(pickle._Unpickler):
             if self.memo[key] is old:
                 self.memo[key] = new
                 break
+
+    def push_tuple(self, items: list[Any]) -> None:
+        """Append a tuple; refuse one whose hash would exhaust the stack or take forever."""
+        inner = [self.nested.get(id(x), (x, 1, len(x))) for x in items if type(x) is tuple]
+        made = tuple(items)
+        if inner:
+            depth, size = 1 + max(x[1] for x in inner), len(items) + sum(x[2] for x in inner)
+            if depth > _MOST_DEPTH or size > _MOST_ITEMS:
+                raise ValueError("its tuples are nested too deep")
+            self.nested[id(made)] = made, depth, size
+        self.stack.append(made)
+
+    def tuple_of_marked(self) -> None:
+        self.push_tuple(self.pop_mark())  # type: ignore[attr-defined]
+
+    def tuple_of_1(self) -> None:
+        self.push_tuple([self.stack.pop()])
+
+    def tuple_of_2(self) -> None:
+        self.push_tuple([self.stack.pop() for _ in range(2)][::-1])
+
+    def tuple_of_3(self) -> None:
+        self.push_tuple([self.stack.pop() for _ in range(3)][::-1])
 
     def short_text(self) -> None:
         self._push_text(self.read(1)[0])
@@ -232,6 +258,10 @@ class SafeUnpickler(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Any]] = pickle._Unpickler.dispatch | {
         pickle.BUILD[0]: build,
+        pickle.TUPLE[0]: tuple_of_marked,
+        pickle.TUPLE1[0]: tuple_of_1,
+        pickle.TUPLE2[0]: tuple_of_2,
+        pickle.TUPLE3[0]: tuple_of_3,
         pickle.SHORT_BINUNICODE[0]: short_text,
         pickle.BINUNICODE[0]: text,
         pickle.BINBYTES[0]: short_bytes,

@@ -1,20 +1,29 @@
 """Reads a released checkpoint as a config and weights under our names."""
 
 import re
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from ...io.torch_file import Placeholder, StoredTensor, TorchFile
 from .. import build
 from . import poseformerv2, strided_transformer, tcpformer
 from .release import CheckpointHints, Release, Renames, State
 
-SUFFIXES = (".tr", ".pth", ".pt", ".bin")
-"""Of checkpoint files, which are pickled."""
+SUFFIXES = (".tr", ".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors")
+"""Of checkpoint files; all but the last are pickled."""
+CONTAINERS = (
+    "model", "model_pos", "state_dict", "model_state_dict", "module", "network", "net",
+    "ema", "model_ema", "ema_state_dict", "state_dict_ema",
+)  # fmt: skip
+"""Names of the weights in a checkpoint; the first of these that it has counts."""
+_WRAPPERS = r"((module|model|network|net)\.)*"
+"""Parts of a training program before the names of the weights; `_MARKS` may be within them."""
+_MARKS = r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 RELEASES = (tcpformer.RELEASE, poseformerv2.RELEASE, strided_transformer.RELEASE)
 
 
@@ -27,15 +36,15 @@ def read_released(path: Path, hints: CheckpointHints) -> tuple[Any, dict[str, Te
     """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: expected a checkpoint file ({', '.join(SUFFIXES)}) or a folder.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles it then refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the pickled bytes make it raise
-        raise ValueError(  # and its message tells how to run them
-            f"{path}: not a checkpoint of plain tensors, or damaged; nothing in it was run. If a "
-            "trusted tool reads it, save its state dict alone with torch.save."
-        ) from error
-    return translate(_state_dict(content, path), hints, path)
+    if path.suffix == ".safetensors":
+        try:
+            return translate(load_file(path), hints, path)
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a whole safetensors file ({error}).") from error
+    with TorchFile(path) as file:
+        stored = _state_dict(file.content, path)
+        state = {key: _to_tensor(file.read(value), value) for key, value in stored.items()}
+    return translate(state, hints, path)
 
 
 def translate(
@@ -46,13 +55,7 @@ def translate(
     Raises:
         ValueError: If they are of no known network, or a hint is missing.
     """
-    state = {re.sub(r"^module\.", "", key): value for key, value in state.items()}
-    release = next((r for r in RELEASES if r.key in state), None)
-    if release is None:
-        raise ValueError(
-            f"{path}: the weights of no known network ({', '.join(r.kind for r in RELEASES)}); "
-            f"its first keys are {list(state)[:3]}."
-        )
+    release, state = _unwrap(state, path)
     renamed = {
         rename_key(key, release.renames): value
         for key, value in state.items()
@@ -100,15 +103,57 @@ def config_from_shapes(
         raise ValueError(f"{path}: {error} Check the values given for it ({options}).") from error
 
 
-def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the state dict in a checkpoint: under a usual name, or the checkpoint itself."""
-    for key in ("model", "model_pos", "state_dict"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    if not isinstance(content, Mapping) or not content:
-        raise ValueError(f"{path}: expected a dictionary of tensors, got {type(content).__name__}.")
-    others = [key for key, value in content.items() if not isinstance(value, Tensor)]
-    if others:
-        raise ValueError(f"{path}: expected tensors only, but {others[:5]} are not tensors.")
-    return {str(key): value for key, value in content.items()}
+def _unwrap(state: State, path: str | Path) -> tuple[Release, State]:
+    """Return the kind of a network, and its weights without what a training program adds.
+
+    Of a program that holds more than a network, only what has the network's prefix is kept.
+    """
+    state = {re.sub(_MARKS, "", key): value for key, value in state.items()}
+    found = {
+        key.removesuffix(release.key): release
+        for key in state
+        for release in RELEASES
+        if key == release.key or key.endswith(f".{release.key}")
+    }
+    usual = [prefix for prefix in found if re.fullmatch(_WRAPPERS, prefix)]
+    prefixes = usual or list(found)
+    if not prefixes:
+        raise ValueError(
+            f"{path}: the weights of no known network ({', '.join(r.kind for r in RELEASES)}); "
+            f"its first keys are {list(state)[:3]}."
+        )
+    if len(prefixes) > 1:
+        raise ValueError(
+            f"{path}: expected one network, got {len(prefixes)}, under {sorted(prefixes)}; save "
+            "the state dict of one of them."
+        )
+    prefix = prefixes[0]
+    inner = {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
+    return found[prefix], inner
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, StoredTensor]:
+    """Return the tensors of a checkpoint: under a usual name, or the checkpoint's own."""
+    for _ in range(3):  # as deep as anyone nests them
+        own = content if isinstance(content, dict) else {}
+        content = next((own[k] for k in CONTAINERS if isinstance(own.get(k), dict)), content)
+    if not isinstance(content, dict) or not content:
+        raise ValueError(f"{path}: expected a dictionary of tensors, got {_kind(content)}.")
+    tensors = {str(k): value for k, value in content.items() if isinstance(value, StoredTensor)}
+    if not tensors:
+        raise ValueError(f"{path}: expected tensors only, but {list(content)[:5]} are not tensors.")
+    return tensors
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Placeholder):
+        return f"a whole {value.name} object; save its state dict"
+    return "Tensor" if isinstance(value, StoredTensor) else type(value).__name__
+
+
+def _to_tensor(data: bytes, stored: StoredTensor) -> Tensor:
+    dtype: torch.dtype = getattr(torch, stored.dtype)
+    if not data:
+        return torch.empty(stored.shape, dtype=dtype)
+    flat = torch.frombuffer(bytearray(data), dtype=dtype)
+    return flat.as_strided(stored.shape, stored.stride).clone()

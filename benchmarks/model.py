@@ -91,8 +91,8 @@ def build_row(job: Job) -> Callable[[torch.Tensor], Any]:
     """Return the function that a row times."""
     import textbook
 
+    from tcpformer.runtime.backends import load_exported
     from tcpformer.runtime.device import in_bfloat16, without_local_branch
-    from tcpformer.runtime.exported import load_exported
 
     model = network(job.frames, job.depth)
     if job.row == "a":

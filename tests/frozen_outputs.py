@@ -28,8 +28,8 @@ from trainings import HARDWARE, MOCAP, data_of  # noqa: E402 - found below tests
 from tcpformer import Lifter, detect_people, open_video, save  # noqa: E402
 from tcpformer.evaluation.open_benchmark import evaluate_open  # noqa: E402
 from tcpformer.models.checkpoint import load_weights  # noqa: E402
+from tcpformer.runtime.backends import load_exported  # noqa: E402
 from tcpformer.runtime.export import export  # noqa: E402
-from tcpformer.runtime.exported import load_exported  # noqa: E402
 from tcpformer.training.train import train  # noqa: E402
 
 RECORD = TESTS / "golden/frozen_outputs.npz"

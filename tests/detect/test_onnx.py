@@ -1,28 +1,35 @@
 """Opening ONNX files: the packaged weights and files of the user."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from networks import SIDE, constant
 
-from tcpformer.detect.onnx import SHA256, WEIGHTS, input_size, open_local, run_on_image, sigmoid
-
-
-@pytest.mark.parametrize("name", SHA256)
-def test_sha256_matches_the_packaged_file(name: str) -> None:
-    assert hashlib.sha256((WEIGHTS / f"{name}.onnx").read_bytes()).hexdigest() == SHA256[name]
-
-
-def test_sha256_lists_every_packaged_file() -> None:
-    assert {file.stem for file in WEIGHTS.glob("*.onnx")} == set(SHA256)
+from tcpformer.detect.onnx import input_size, open_local, run_on_image, sigmoid
 
 
 def test_open_local_refuses_a_file_that_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ValueError, match="cannot open it"):
         open_local(tmp_path / "text.onnx")
+
+
+def test_open_local_refuses_external_data(tmp_path: Path) -> None:
+    proto = onnx.load(constant(tmp_path / "a.onnx", one=np.ones((9, 99), np.float32)))
+    onnx.save(proto, tmp_path / "b.onnx", save_as_external_data=True, size_threshold=0)
+    with pytest.raises(ValueError, match="its weights lie in other files"):
+        open_local(tmp_path / "b.onnx")
+
+
+def test_open_local_refuses_custom_operators(tmp_path: Path) -> None:
+    proto = onnx.load(constant(tmp_path / "a.onnx", one=np.ones(3, np.float32)))
+    proto.graph.node.add(op_type="Evil", domain="evil", input=["image"], output=["z"])
+    proto.opset_import.add(domain="evil", version=1)
+    onnx.save(proto, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match="cannot open it"):
+        open_local(tmp_path / "b.onnx")
 
 
 def test_open_local_refuses_a_missing_file(tmp_path: Path) -> None:

@@ -1,17 +1,27 @@
-"""Backends: the same motion from every runtime, and requests that cannot be met."""
+"""Backends: the same motion from every runtime; files that tell too little or too much."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from exports import FORMATS, exported, ours
-from lifters import seen
+from lifters import FRAMES, SPECS, seen
 from motions import walk
 
 from tcpformer import Lifter
-from tcpformer.runtime.backends import device_for, weights_for
-from tcpformer.runtime.exported import Exported, Format, load_exported
+from tcpformer.models import hybrid
+from tcpformer.models.checkpoint import WeightsSpec
+from tcpformer.runtime.backends import (
+    Description,
+    Exported,
+    Format,
+    device_for,
+    load_exported,
+    weights_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +60,133 @@ def test_device_for_exported_is_the_cpu(tmp_path: Path) -> None:
     assert device_for(ours(), "cuda") == "cuda"
     with pytest.raises(ValueError, match="runs on the CPU, got device 'cuda'"):
         device_for(weights, "cuda")
+
+
+# Files
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_load_exported_answers_as_the_network(format: Format, tmp_path: Path) -> None:
+    loaded = load_exported(exported(format, tmp_path))
+    for n in (1, 2, 5):
+        x = torch.rand(n, FRAMES, 17, 3, generator=torch.Generator().manual_seed(n))
+        with torch.no_grad():
+            expected = ours().model(x)
+            torch.testing.assert_close(loaded.model(x), expected, atol=1e-5, rtol=0)
+    assert expected.std() > 0.1
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_load_exported_reads_the_description(format: Format, tmp_path: Path) -> None:
+    loaded = load_exported(exported(format, tmp_path))
+    assert loaded.spec == SPECS["spaced"]
+    assert loaded.name == ours().name
+    assert loaded.model.config == ours().model.config
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_load_exported_refuses_other_files(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        load_exported(tmp_path / f"a{suffix}")
+    for name in (f"a{suffix}", "a.bin"):
+        (tmp_path / name).write_bytes(b"\x00 not a network")
+    with pytest.raises(ValueError, match="not a file that can be run"):
+        load_exported(tmp_path / f"a{suffix}")
+
+
+def test_load_exported_refuses_file_without_description(tmp_path: Path) -> None:
+    proto = onnx.load(exported("onnx", tmp_path))
+    del proto.metadata_props[:]
+    onnx.save(proto, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match=r"expected a file that `tcpformer export` wrote"):
+        load_exported(tmp_path / "b.onnx")
+
+
+def test_load_exported_never_reads_pt2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = exported("torch-export", tmp_path)
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("the file was opened")
+
+    for name in ("torch.export.load", "torch.load", "builtins.open", "pathlib.Path.open"):
+        monkeypatch.setattr(name, opened)
+    for backend in ("auto", "torch", "onnx"):
+        with pytest.raises(ValueError, match="not read, because reading one can run code"):
+            weights_for(path, backend)
+
+
+def test_load_exported_refuses_openvino_without_weights(tmp_path: Path) -> None:
+    path = exported("openvino", tmp_path)
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"ours\.bin"):
+        load_exported(path)
+
+
+def test_load_exported_reads_no_other_file(tmp_path: Path) -> None:
+    proto = onnx.load(exported("onnx", tmp_path))
+    onnx.save(proto, tmp_path / "b.onnx", save_as_external_data=True, size_threshold=0)
+    with pytest.raises(ValueError, match="its weights lie in other files, which are not opened"):
+        load_exported(tmp_path / "b.onnx")
+
+
+def test_load_exported_refuses_custom_operators(tmp_path: Path) -> None:
+    proto = onnx.load(exported("onnx", tmp_path))
+    proto.graph.node[0].domain = "evil"
+    proto.opset_import.add(domain="evil", version=1)
+    onnx.save(proto, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match="not a file that can be run"):
+        load_exported(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("frames", 900, r"expects clips of \[900, 17, 3\], its network \[9, 17, 3\]"),
+        ("frames", 999_999_999, "frames must be at least 1 and at most 4096"),
+        ("depth", 10**9, "depth must be at least 1 and at most 1024"),
+    ],
+)
+def test_load_exported_refuses_sizes_of_another_network(
+    field: str, value: int, words: str, tmp_path: Path
+) -> None:
+    proto = onnx.load(exported("onnx", tmp_path))
+    about = json.loads(proto.metadata_props[0].value)
+    about["model"][field] = value
+    proto.metadata_props[0].value = json.dumps(about)
+    onnx.save(proto, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match=words):
+        load_exported(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize("spec", [None, WeightsSpec(frame_step=3)])
+def test_from_json_inverts_to_json(spec: WeightsSpec | None) -> None:
+    description = Description(hybrid.Config(frames=9, pose_layers=1), spec, "a", static=True)
+    assert Description.from_json(description.to_json(), Path("a")) == description
+
+
+def test_from_json_reads_version_0_1() -> None:
+    model = {"frames": 9, "modules": "all", "pose_layers": 1, "spread": True}
+    spec = {"skeleton": "h36m", "rule": "aimed", "unit": "metres", "fps": 25.0, "spacing": 2}
+    text = json.dumps(
+        {
+            "architecture": "tcpformer",
+            "model": model,
+            "convention": spec,
+            "name": "a",
+            "static": False,
+        }
+    )
+    assert Description.from_json(text, Path("a")) == Description(
+        hybrid.Config(frames=9, pose_layers=1, uncertainty=True),
+        WeightsSpec(fps=25.0, frame_step=2),
+        "a",
+        static=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[1]", "[" * 99_999, "{}", '{"architecture": "videopose3d"}']
+)
+def test_from_json_refuses_other_text(text: str | None) -> None:
+    with pytest.raises(ValueError, match="expected a file that `tcpformer export` wrote"):
+        Description.from_json(text, Path("a"))

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tcpformer import Lifter
 from tcpformer.models import Network, build, tcpformer
+from tcpformer.runtime.backends import load_exported
 from tcpformer.runtime.device import in_bfloat16, prepare_for_inference, without_local_branch
-from tcpformer.runtime.exported import load_exported
 
 
 def with_local_branch() -> tcpformer.TCPFormer:

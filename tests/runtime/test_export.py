@@ -12,25 +12,18 @@ from lifters import FRAMES, network, seen
 from motions import walk
 
 from tcpformer import Lifter
-from tcpformer.models import build
+from tcpformer.models import build, inputs_of
 from tcpformer.runtime import export as writing
+from tcpformer.runtime.backends import KEY, Description, load_exported
 from tcpformer.runtime.export import export
-from tcpformer.runtime.exported import SUFFIXES, Format, load_exported
 
 
-@pytest.mark.parametrize(
-    ("name", "format"),
-    [
-        ("pose-transformer", "torch-export"),
-        *(pytest.param(name, "onnx", marks=pytest.mark.slow) for name in OTHERS),
-        pytest.param("poseformerv2", "torch-export", marks=pytest.mark.slow),
-        pytest.param("strided-transformer", "torch-export", marks=pytest.mark.slow),
-    ],
-)
-def test_export_of_other_networks(format: Format, name: str, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_export_of_other_networks(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = build(OTHERS[name]).eval()
-    result = export(ours(model), tmp_path / f"a{SUFFIXES[format]}", format)
+    result = export(ours(model), tmp_path / "a.onnx", "onnx")
     assert result.largest > 0.1
     assert load_exported(result.path).model.config == OTHERS[name]
     person = seen(walk(20))
@@ -38,6 +31,28 @@ def test_export_of_other_networks(format: Format, name: str, tmp_path: Path) -> 
     np.testing.assert_allclose(
         lifter(person).xyz, Lifter(ours(model), "cpu")(person).xyz, atol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pose-transformer",
+        pytest.param("poseformerv2", marks=pytest.mark.slow),
+        pytest.param("strided-transformer", marks=pytest.mark.slow),
+    ],
+)
+def test_export_to_pt2_runs_in_torch(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build(OTHERS[name]).eval()
+    result = export(ours(model), tmp_path / "a.pt2", "torch-export")
+    assert result.largest > 0.1
+    about = {f"{KEY}.json": ""}
+    program = torch.export.load(result.path, extra_files=about).module()
+    x = torch.rand(3, 9, 17, inputs_of(model))
+    with torch.no_grad():
+        torch.testing.assert_close(program(x), model(x), atol=1e-5, rtol=0)
+    described = Description.from_json(about[f"{KEY}.json"], result.path)
+    assert described.config == OTHERS[name]
 
 
 def test_export_static_has_fixed_shapes(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from lifters import SPECS, network
 
 from tcpformer.models import Network, pose_transformer, poseformerv2, strided_transformer
 from tcpformer.models.checkpoint import Weights
+from tcpformer.runtime.backends import SUFFIXES, Format
 from tcpformer.runtime.export import export
-from tcpformer.runtime.exported import SUFFIXES, Format
 
-FORMATS: tuple[Format, ...] = ("onnx", "openvino", "torch-export")
+FORMATS: tuple[Format, ...] = ("onnx", "openvino")
+"""Of files that are read back."""
 OTHERS = {
     "poseformerv2": poseformerv2.Config(
         frames=9, kept_frames=3, kept_coefficients=3, width=8, depth=2, heads=2

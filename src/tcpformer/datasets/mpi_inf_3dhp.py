@@ -6,17 +6,17 @@ one height. The data set is for research only and comes from its authors.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from ..io.safe_pickle import read_pickled_npz
 from ..optional import missing_extra
 from ..skeleton import MPI_INF_3DHP
+from .matlab import read_matlab
 from .video_dataset import VideoDataset
 
 TRAIN_FILE, TEST_FILE = "data_train_3dhp.npz", "data_test_3dhp.npz"
@@ -121,10 +121,7 @@ def _npz_views(file: Path) -> Iterator[_View]:
 def _raw_views(folder: Path) -> Iterator[_View]:
     keys, joints = ("annot2", "univ_annot3"), len(_RAW_JOINTS)
     for file in _find_files(folder, "S*/Seq*", "annot.mat", TRAIN_FILE):
-        try:
-            content = loadmat(file, variable_names=keys)
-        except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as error:
-            raise ValueError(f"{file}: not a MATLAB 5 file with annotations: {error}") from error
+        content = read_matlab(file, keys, hdf5=False)
         cells = _needed(str(file), content, *keys)
         for camera in CAMERAS:
             what = f"{file}: camera {camera}"
@@ -147,15 +144,9 @@ def _raw_takes(folder: Path) -> Iterator[tuple[str, Take]]:
     keys = ("annot2", "univ_annot3", "valid_frame", "activity_annotation")
     lasts = ((1, _JOINTS, 2), (1, _JOINTS, 3), (1,), (1,))
     for file in _find_files(folder, "TS*", "annot_data.mat", TEST_FILE):
-        try:
-            import h5py
-        except ImportError as error:
-            raise missing_extra(f"Reading {file.name}", "h5py", "research") from error
-        try:
-            with h5py.File(file) as opened:
-                content = {key: np.asarray(opened[key]) for key in keys if key in opened}
-        except OSError as error:
-            raise ValueError(f"{file}: not a MATLAB 7.3 file with annotations: {error}") from error
+        if find_spec("h5py") is None:
+            raise missing_extra(f"Reading {file.name}", "h5py", "research")
+        content = read_matlab(file, keys, hdf5=True)
         parts = zip(_needed(str(file), content, *keys), lasts, strict=True)
         xy, xyz, valid, activity = (_check_array(str(file), x, *last)[:, 0] for x, last in parts)
         name = file.parent.name

@@ -6,24 +6,25 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float
 
+from ..model_files import read_onnx
+
 WEIGHTS = Path(__file__).parent / "weights"
-SHA256 = {
-    "blazepose_detector": "c3582284c511206765ca5f8c5a9475758def8f64703c176a13ba4e5ff75dfed2",
-    "blazepose_full": "136dad14f7b5986d1f76ea32e6133543c9116213922bbf477cb41dce1720c130",
-    "blazepose_heavy": "a689211390d805e3541d70030d11ae3f8c8f0a90f333227ca0fcd0515c588e12",
-    "movenet_multipose": "fa6ead05c74d3a17d795d4aa250aa8892c7d2fd4e0868239127d5cb45a258e62",
-}
-"""Fingerprints of the packaged files."""
 PROVIDERS = ["CPUExecutionProvider"]  # gives the same numbers on every machine
 
 
 def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
-    """Open an ONNX file; ``threads`` of the processor compute, by default one a core."""
+    """Open an ONNX file; ``threads`` of the processor compute, by default one a core.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it names other files, or a packaged one has changed.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(path, options, providers=PROVIDERS)
+    options.log_severity_level = 4  # errors are raised
+    return onnxruntime.InferenceSession(read_onnx(path), options, providers=PROVIDERS)
 
 
 def open_local(path: Path) -> onnxruntime.InferenceSession:
@@ -33,10 +34,10 @@ def open_local(path: Path) -> onnxruntime.InferenceSession:
         FileNotFoundError: If there is no such file.
         ValueError: If ONNX Runtime cannot open it.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no such file: {path}")
     try:
         return open_session(Path(path))
+    except FileNotFoundError:
+        raise
     except Exception as error:  # ONNX Runtime has no common type for files that it cannot read
         raise ValueError(f"{path}: ONNX Runtime cannot open it ({error}).") from error
 

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import pose_transformer, tcpformer
-from .layers import JOINTS, check_clips
+from .layers import JOINTS, check_clips, check_sizes
 from .pose_transformer import PoseEncoder
 from .tcpformer import DualStream, ProxyBlock
 from .uncertainty_head import UncertaintyHead
@@ -49,6 +49,8 @@ class Config(tcpformer.Config):
         if self.pose_layers < int(self.rotary_poses):
             least = "at least 1 for rotary_poses" if self.rotary_poses else "at least 0"
             raise ValueError(f"pose_layers must be {least}, got {self.pose_layers}.")
+        if self.pose_layers:
+            check_sizes(self, ("pose_layers",))
 
     @classmethod
     def extending(cls, config: tcpformer.Config, **fields: Any) -> "Config":

@@ -18,6 +18,14 @@ JOINTS = 17
 SMALL_MAP = 32 * 32
 """Entries of an attention map up to which forming it is faster than fused attention (on a GPU)."""
 
+MOST_WEIGHTS = 1 << 24
+"""Layers times width squared; the largest published network has 1 << 18."""
+_MOST = {
+    **dict.fromkeys(("frames", "proxy_length", "kept_frames", "kept_coefficients"), 4096),
+    **dict.fromkeys(("depth", "layers", "pose_layers"), 1024),
+}
+"""Largest sizes in a config, 65,536 for others: a few bytes must not fill the memory."""
+
 Axis = Literal["time", "joint"]
 
 
@@ -134,13 +142,22 @@ def check_clips(x: Tensor, frames: int, inputs: int = 3) -> None:
 
 
 def check_sizes(config: Any, names: tuple[str, ...]) -> None:
-    """Check that fields of a config are at least 1 and that ``heads`` divides ``width``.
+    """Check that fields of a config are whole numbers in bounds, and ``heads`` divides ``width``.
 
     Raises:
-        ValueError: If not, naming the field.
+        ValueError: If not, naming the field and the bound.
     """
     for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}.")
+        value, most = getattr(config, name), _MOST.get(name, 1 << 16)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a whole number, got {value!r}.")
+        if not 1 <= value <= most:
+            raise ValueError(f"{name} must be at least 1 and at most {most}, got {value}.")
+    layers = getattr(config, "depth", getattr(config, "layers", 1))
+    if layers * config.width**2 > MOST_WEIGHTS:
+        raise ValueError(
+            f"layers times width squared must be at most {MOST_WEIGHTS}, got {layers} layers of "
+            f"width {config.width}."
+        )
     if config.width % config.heads:
         raise ValueError(f"heads ({config.heads}) must divide width ({config.width}).")

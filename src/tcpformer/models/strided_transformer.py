@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from .layers import JOINTS, check_clips, check_sizes
 
 NORM_EPS = 1e-6
+_MOST_STRIDES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class Config:
 
     def __post_init__(self) -> None:
         check_sizes(self, ("frames", "width", "hidden", "depth", "heads"))
+        if len(self.strides) > _MOST_STRIDES:
+            raise ValueError(f"expected at most {_MOST_STRIDES} strides, got {len(self.strides)}.")
         product, least = math.prod(self.strides), min(self.strides, default=0)
         if least < 1 or product != self.frames or product % 2 == 0:
             raise ValueError(

@@ -11,7 +11,7 @@ from ..models import Network, build, inputs_of
 from ..models.hybrid import HybridTCPFormer
 from ..models.layers import JOINTS
 from ..models.tcpformer import TCPFormer
-from .exported import Exported
+from .backends import Exported
 
 Precision = Literal["auto", "float32", "bfloat16"]
 CLIPS, ROUNDS = 8, 3

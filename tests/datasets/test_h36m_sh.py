@@ -107,6 +107,10 @@ def spoilt(path: Path, spoil: Callable[[dict[str, object]], object]) -> Path:
         (lambda x: x["action"].__setitem__(3, "Eating"), "change within .*s_09_act_02"),
         (lambda x: x.update(source=["walk"] * 20 + x["source"][20:]), r"sources like .* \['walk'"),
         (lambda x: x.update(joint_2d=np.zeros((77, 16, 2))), r"joint_2d must be \(77, 17, 2\)"),
+        (lambda x: x.update(confidence=[1.0] * 77), "confidence must be an array of numbers"),
+        (lambda x: x["joint3d_image"].fill(np.nan), "joint3d_image must be finite numbers"),
+        (lambda x: x.update({"2.5d_factor": np.full(77, 1e300)}), "2.5d_factor must be finite"),
+        (lambda x: x.update(action=7), "action must be a list of texts, got int"),
         (lambda x: x.clear(), "keys .* are missing"),
     ],
 )

@@ -149,6 +149,13 @@ def test_read_acclaim_of_the_database_in_metres() -> None:
         ("root upper", "root middle"),
         ("axis XYZ", "axis ABC"),
         ("name upper", ""),
+        ("length 0.5", "length 0"),
+        ("length 0.5", "length nan"),
+        ("length 3", "length inf"),
+        ("direction 0 1 0", "direction 0 1e999 0"),
+        ("upper fore", "upper fore\n    fore root"),
+        ("dof rx ry rz", "dof rx ry rx"),
+        ("order TX", "order T"),
     ],
 )
 def test_read_acclaim_names_a_malformed_asf(old: str, new: str, tmp_path: Path) -> None:

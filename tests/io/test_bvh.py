@@ -1,5 +1,6 @@
 """BVH files against the motion in them, closed forms, and another reader (pybvh)."""
 
+import re
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -427,6 +428,14 @@ def test_read_bvh_takes_rates_below_one(tmp_path: Path) -> None:
         ("CHANNELS 3 Z", "CHANNELS Z"),
         ("0 0 0 0 0 0", "0 0 0 0 0 nan"),
         ("ROOT", "TREE"),
+        ("OFFSET 0 10 0", "OFFSET 0 nan 0"),
+        ("OFFSET 0 10 0", "OFFSET 0 1e999 0"),
+        ("Frame Time: 0.02", "Frame Time: 1e-320"),
+        ("Frame Time: 0.02", "Frame Time: inf"),
+        ("MOTION", "OFFSET 0 0 0\nMOTION"),
+        ("MOTION", "End Site { OFFSET 0 0 0 }\nMOTION"),
+        ("End Site\n    {", "End Site\n    { End Site { OFFSET 0 0 0 }"),
+        ("ROOT", f"ROOT {'x' * 101}"),
     ],
 )
 def test_read_bvh_refuses_malformed_files(old: str, new: str, tmp_path: Path) -> None:
@@ -436,6 +445,29 @@ def test_read_bvh_refuses_malformed_files(old: str, new: str, tmp_path: Path) ->
     path.write_text(text.replace(old, new))
     with pytest.raises(ValueError, match=r"arm\.bvh: not a well-formed BVH file"):
         read_bvh(path)
+
+
+def test_read_bvh_refuses_positions_that_overflow(tmp_path: Path) -> None:
+    path = arm(tmp_path, "0 0 0 0 0 0")
+    path.write_text(re.sub(r"OFFSET .*", "OFFSET 1e308 1e308 1e308", path.read_text()))
+    with pytest.raises(ValueError, match="frame 0 are no finite positions"):
+        read_bvh(path)
+
+
+def test_read_bvh_refuses_a_figure_without_channels(tmp_path: Path) -> None:
+    """Its frames have no numbers, so that any count of them would be right."""
+    text = "HIERARCHY ROOT a { OFFSET 0 0 0 } MOTION Frames: 1000000000 Frame Time: 0.02"
+    (tmp_path / "a.bvh").write_text(text)
+    with pytest.raises(ValueError, match="channels for most of the 1 joints, got 0"):
+        read_bvh(tmp_path / "a.bvh")
+
+
+def test_read_bvh_quotes_little_of_a_file(tmp_path: Path) -> None:
+    path = arm(tmp_path, "0 0 0 0 0 0")
+    path.write_text(path.read_text().replace("Frames: 1", f"Frames: {'9x' * 50_000}"))
+    with pytest.raises(ValueError, match="not a well-formed") as caught:
+        read_bvh(path)
+    assert len(str(caught.value)) < 300 + len(str(path))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05, 0.2])

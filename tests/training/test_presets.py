@@ -149,6 +149,10 @@ STRIDED_PUBLISHED = type(STRIDED)()
         ({"preset": "h36m-9"}, "no preset 'h36m-9': expected one of"),
         ({"camera_domain": "real"}, r"camera_domain: .* expected one of \['benchmark-like', 'as-f"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"preset": ["own"]}, r"no preset \['own'\]"),
+        ({"network": {"model": {}}}, r"network.model must be a text, got \{\}"),
+        ({"lr": float("inf")}, "lr must be at least 0, got inf"),
+        ({"weight_decay": float("nan")}, "weight_decay must be at least 0, got nan"),
     ],
 )
 def test_config_from_dict_refuses(content: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -167,6 +171,11 @@ def test_config_from_dict_refuses(content: dict[str, Any], words: str, tmp_path:
         ("a.json", "{", "not JSON"),
         ("a.json", "[1, 2]", "a configuration must be a table"),
         ("a.json", '{"config": 3}', "a configuration must be a table"),
+        ("a.json", "[" * 100_000, "a.json: not JSON"),
+        ("a.toml", f"a = {'[' * 100_000}", "a.toml: not TOML"),
+        ("a.json", '{"plan": {"variant": 3}}', "a.json: variant must be a table"),
+        ("a.json", '{"plan": {"network": {"model": []}}}', "a.json: network.model must be a text"),
+        ("a.json", '{"plan": {"network": {"frames": "9"}}}', "a.json: frames: Expected `int`"),
     ],
 )
 def test_load_config_refuses_a_malformed_file(
@@ -175,6 +184,13 @@ def test_load_config_refuses_a_malformed_file(
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=words):
         load_config(str(tmp_path / name))
+
+
+def test_load_config_quotes_little_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"steps": ["x" * 100_000]}))
+    with pytest.raises(ValueError, match=r"a\.json: steps: Expected `int`") as caught:
+        load_config(str(tmp_path / "a.json"))
+    assert len(str(caught.value)) < 1100 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["h36m-82", "nowhere.toml", "config.yaml"])

@@ -205,7 +205,8 @@ def _kind(value: Any) -> str:
 
 def _names(values: Any, key: str, where: str) -> list[str]:
     """Return a text for every frame."""
-    if not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) != 1:
+    flat = not isinstance(values, np.ndarray) or values.ndim == 1
+    if not isinstance(values, list | tuple | np.ndarray) or not flat:
         raise ValueError(f"{where}: {key} must be a list of texts, got {_kind(values)}.")
     return [str(value) for value in values]
 

@@ -148,7 +148,10 @@ def _parse_root(entry: dict[str, list[str]], degrees: bool) -> _Bone:
 def _parse_bone(entry: dict[str, list[str]], degrees: bool) -> _Bone:
     name = entry["name"][0]
     channels = _parse_channels(name, entry.get("dof", []), {"rx", "ry", "rz"})
-    offset = float(entry["length"][0]) * _numbers(entry["direction"])
+    length = float(entry["length"][0])
+    if not np.isfinite(length):
+        raise ValueError(f"bone {name} has the length {length}")
+    offset = length * _numbers(entry["direction"])
     *angles, order = entry["axis"]
     return _Bone(name, offset, _rotation(order, _numbers(angles), degrees), channels)
 

@@ -129,7 +129,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         name_of(self.network)
         for name, (least, most) in _BOUNDS.items():
-            if not least <= getattr(self, name) <= most:
+            if not (least <= getattr(self, name) <= most and getattr(self, name) < inf):
                 upto = f" and at most {most}" if isfinite(most) else ""
                 raise ValueError(
                     f"{name} must be at least {least}{upto}, got {getattr(self, name)}."

@@ -20,13 +20,19 @@ def read(path: Path):
     return read_coco_results(path, json.loads(path.read_text()), GIVEN)
 
 
-@pytest.mark.parametrize("name", ["", "{}.jpg", "frames/clip_{:05d}.png", "take2_{:03d}_rgb.jpg"])
-@pytest.mark.parametrize("ids", [True, False])
-@pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    ("skeleton", "ids", "name"),
+    [
+        (COCO, True, ""),
+        (COCO, False, "{}.jpg"),
+        (HALPE26, True, "frames/clip_{:05d}.png"),
+        (HALPE26, False, "take2_{:03d}_rgb.jpg"),
+    ],
+)
 def test_read_coco_results_gives_both_people(
     skeleton: Skeleton, ids: bool, name: str, tmp_path: Path
 ) -> None:
-    two = people(skeleton)
+    two = people(skeleton, 8)
     path = coco_results(tmp_path / "a.json", two, name=name, ids=ids)
     check_two_people(assemble_people(read(path)), two, skeleton)
 

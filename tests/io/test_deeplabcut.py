@@ -37,7 +37,7 @@ def read(path: Path):
 def test_read_deeplabcut_gives_every_individual(
     skeleton: Skeleton, name: str, tmp_path: Path
 ) -> None:
-    two = people(skeleton)
+    two = people(skeleton, 8)
     check_two_people(
         assemble_people(read(WRITERS[name](tmp_path / name, two, skeleton))), two, skeleton
     )

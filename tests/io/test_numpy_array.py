@@ -19,7 +19,7 @@ def read(folder: Path, array: np.ndarray):
 
 @pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name)
 def test_read_npy_gives_both_people_or_one(skeleton: Skeleton, tmp_path: Path) -> None:
-    two = people(skeleton)
+    two = people(skeleton, 8)
     check_two_people(assemble_people(read(tmp_path, two.swapaxes(0, 1))), two, skeleton)
     (one,) = assemble_people(read(tmp_path, two[0].astype(np.float32)))
     np.testing.assert_allclose(one.xy, two[0, ..., :2], rtol=1e-6)

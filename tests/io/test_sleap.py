@@ -24,7 +24,7 @@ def read(path: Path):
 def test_read_sleap_gives_both_people(
     skeleton: Skeleton, tracks: tuple[str, str], tmp_path: Path
 ) -> None:
-    two = people(skeleton)
+    two = people(skeleton, 8)
     path = sleap(tmp_path / "a.csv", two, skeleton, tracks)
     check_two_people(assemble_people(read(path)), two, skeleton)
 

@@ -15,13 +15,14 @@ from tcpformer.tracking.assemble import assemble_people
 GIVEN = RateAndSize(FPS, SIZE)
 
 
-@pytest.mark.parametrize("ids", [True, False])
-@pytest.mark.parametrize("confidence", [True, False])
-@pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    ("skeleton", "confidence", "ids"),
+    [(COCO, True, True), (COCO, False, True), (HALPE26, True, False), (HALPE26, False, False)],
+)
 def test_read_yolo_gives_both_people(
     skeleton: Skeleton, confidence: bool, ids: bool, tmp_path: Path
 ) -> None:
-    two = people(skeleton)
+    two = people(skeleton, 8)
     folder = yolo(tmp_path / "labels", two, ids=ids, confidence=confidence)
     found = read_yolo(folder, GIVEN)
     assert set(found.ids or ()) == ({"1", "2"} if ids else {None})

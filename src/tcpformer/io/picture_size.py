@@ -1,0 +1,54 @@
+"""Whether keypoints can come from a picture of the size that is given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..detections import Detections
+
+
+@dataclass(frozen=True)
+class PictureLimits:
+    """When keypoints are those of another picture. All values are choices.
+
+    Detectors place joints beyond the edge of a picture, but near it or with little confidence.
+    """
+
+    confidence: float = 0.5
+    """Joints are counted from this confidence on."""
+    margin: float = 0.05
+    """Share of the size by which a joint must be outside."""
+    joints: float = 1 / 3
+    """Share of a person's joints that must be outside."""
+    detections: float = 0.5
+    """Share of all people in all frames of which that must be so."""
+
+
+LIMITS = PictureLimits()
+
+
+def check_picture_size(path: Path, detections: Detections) -> None:
+    """Check that people are within the picture most of the time.
+
+    Raises:
+        ValueError: If they are not, as if the size were that of another picture.
+    """
+    certain = detections.confidence >= LIMITS.confidence
+    size = np.array(detections.size)
+    beyond = (
+        (-LIMITS.margin * size > detections.xy) | (detections.xy > (1 + LIMITS.margin) * size)
+    ).any(-1)
+    seen = certain.any(axis=1)
+    shares = (beyond & certain)[seen].sum(axis=1) / certain[seen].sum(axis=1)
+    if not len(shares) or np.mean(shares >= LIMITS.joints) <= LIMITS.detections:
+        return
+    low = detections.xy[certain].min(axis=0)
+    high = detections.xy[certain].max(axis=0)
+    raise ValueError(
+        f"{path}: most of the people are outside the picture, whose size is {detections.size[0]} x "
+        f"{detections.size[1]}: their joints reach from {low[0]:.0f}, {low[1]:.0f} to "
+        f"{high[0]:.0f}, {high[1]:.0f}, as in a picture of at least {max(high[0], 1):.0f} x "
+        f"{max(high[1], 1):.0f}. Give the size of the picture that they were detected in, or its "
+        "video."
+    )

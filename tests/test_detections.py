@@ -57,6 +57,7 @@ def test_empty_detections_may_be_tracked() -> None:
 
 def test_from_frames_makes_one_row_a_person() -> None:
     people = np.arange(3 * 17 * 3, dtype=float).reshape(3, 17, 3)
+    people[..., 2] /= people[..., 2].max()
     found = Detections.from_frames(
         [[people[0], people[1]], [], [people[2]]],
         COCO,

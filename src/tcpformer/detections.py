@@ -10,7 +10,11 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from .motion import as_floats, check_confidence, check_fields, check_finite, check_times
 from .skeleton import Skeleton
+
+MAX_ID = 200
+"""Characters of the identity of a person, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,12 @@ class Detections:
             number of a person, and rows without a visible trunk count, too.
         focal: Focal length of the camera in pixels, where it is known.
         focal_source: Where the focal length comes from, in words.
+        first: Frames of the video before the first one; None where only ``times`` show which
+            frames of the video these are.
 
     Raises:
-        ValueError: If shapes disagree, or a frame index is out of range or out of order.
+        ValueError: If a field is of another type, shapes disagree, numbers are not finite or
+            beyond `LIMITS` of motions, or a frame index is out of range or out of order.
     """
 
     xy: Float[np.ndarray, "n k 2"]
@@ -47,8 +54,11 @@ class Detections:
     tracked: bool = False
     focal: float | None = None
     focal_source: str = "metadata of the video"
+    first: int | None = 0
 
     def __post_init__(self) -> None:
+        for name in ("xy", "confidence", "times"):
+            object.__setattr__(self, name, as_floats(name, getattr(self, name)))
         n, k = len(self.frame), len(self.skeleton.joints)
         shapes = (self.xy.shape, self.confidence.shape)
         if shapes != ((n, k, 2), (n, k)):
@@ -56,9 +66,25 @@ class Detections:
                 f"for {n} detections and skeleton {self.skeleton.name!r} of {k} joints, expected "
                 f"xy (n, k, 2) and confidence (n, k), got {shapes[0]} and {shapes[1]}."
             )
+        check_finite("xy", self.xy)
+        check_confidence(self.confidence)
+        check_fields(self)
+        check_times(self.times)
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        """Check frame and identity of each row."""
+        n = len(self.frame)
+        if self.frame.dtype.kind not in "iu" or self.times.ndim != 1:
+            raise ValueError(
+                f"expected frame as whole numbers and times (t,), got {self.frame.dtype} and "
+                f"{self.times.shape}."
+            )
         if self.ids is not None and len(self.ids) != n:
             raise ValueError(f"ids needs {n} entries, one a detection, got {len(self.ids)}.")
-        if self.tracked and not all(name and name.isdecimal() for name in self.ids or [None][:n]):
+        if not all(name is None or _is_short_text(name) for name in self.ids or ()):
+            raise ValueError(f"ids must be texts of at most {MAX_ID} characters, or None.")
+        if self.tracked and not all(name and _is_number(name) for name in self.ids or [None][:n]):
             raise ValueError("tracked detections need a number as the id of every row.")
         if n and not 0 <= self.frame[0] <= self.frame[-1] < len(self.times):
             raise ValueError(
@@ -78,6 +104,7 @@ class Detections:
         size: tuple[int, int],
         fps: float,
         ids: Sequence[Sequence[str | None]] | None = None,
+        first: int | None = 0,
     ) -> "Detections":
         """Make `Detections` of lists of people, one list a frame.
 
@@ -88,6 +115,7 @@ class Detections:
             size: Image (width, height) in pixels.
             fps: Frames per second.
             ids: For each frame, the identity of each person, or None where it is unknown.
+            first: Frames of the video before the first one; None where only times show them.
         """
         rows = [joints for frame in people for joints in frame]
         joints = np.array(rows, dtype=np.float64).reshape(-1, len(skeleton.joints), 3)
@@ -100,6 +128,7 @@ class Detections:
             fps=fps,
             skeleton=skeleton,
             ids=None if ids is None else tuple(name for frame in ids for name in frame),
+            first=first,
         )
 
     def __len__(self) -> int:
@@ -110,3 +139,12 @@ class Detections:
         starts = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
         for first, last in pairwise(starts):
             yield slice(int(first), int(last))
+
+
+def _is_short_text(name: object) -> bool:
+    return isinstance(name, str) and len(name) <= MAX_ID
+
+
+def _is_number(name: str) -> bool:
+    """Return whether an id is a number of a person: up to nine digits."""
+    return name.isascii() and name.isdecimal() and len(name) <= 9

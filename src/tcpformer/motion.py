@@ -6,6 +6,7 @@ Both are frozen and checked when made, so that functions need not check them aga
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,6 +19,29 @@ ASSUMED_VIEW = 60.0
 """Degrees across the longer side of the image, if the focal length is unknown."""
 REGION_SCALE = 2.5
 """Half-axes, in sigma, of the ellipsoid that holds a 3D Gaussian with probability 0.9."""
+
+
+@dataclass(frozen=True)
+class MotionLimits:
+    """What motions and detections may hold: the cost of lifting follows the number of frames."""
+
+    max_fps: float = 5000.0
+    """Frames per second; no second may have more than twice as many."""
+    min_step: float = 1e-6
+    """Seconds between two frames."""
+    max_pause: float = 600.0
+    """Seconds that a motion may last beyond one second for each frame: of pauses, all together."""
+    max_side: int = 100_000
+    """Pixels along a side of the image."""
+    max_xy: float = 1e7
+    """Pixels of a detected joint from the corner of the image."""
+    focal: tuple[float, float] = (1.0, 1e7)
+    """Pixels of a focal length."""
+    max_text: int = 10_000
+    """Characters of a text."""
+
+
+LIMITS = MotionLimits()
 _FRACTION_RANGE, _MIN_IMAGE_SIZE = (-2.0, 5.0), 100
 """If all joints are in this range in an image of at least this many pixels, they are fractions of
 the image; the range allows for joints outside of it."""
@@ -41,8 +65,9 @@ class Motion2D:
         focal_source: Where the focal length comes from, in words.
 
     Raises:
-        ValueError: If shapes disagree, numbers are not finite, a size, rate or focal length is
-            not positive, a size not whole, or positions are fractions of the image, not pixels.
+        ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
+            rate or focal length is not positive, a size not whole, a number beyond `LIMITS`, or
+            positions are fractions of the image, not pixels.
     """
 
     xy: Float[np.ndarray, "t j 2"]
@@ -57,18 +82,17 @@ class Motion2D:
     focal_source: str = "given with the 2D motion"
 
     def __post_init__(self) -> None:
-        _set(self, "xy", np.asarray(self.xy, dtype=np.float64))
-        _set(self, "confidence", np.asarray(self.confidence, dtype=np.float64))
+        for name in ("xy", "confidence"):
+            _set(self, name, as_floats(name, getattr(self, name)))
         _check_2d(self)
-        _check_camera(self)
+        check_fields(self)
         _set(self, "size", (int(self.size[0]), int(self.size[1])))
         _set(self, "fps", float(self.fps))
-        t = len(self.xy)
         valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
-        times = np.arange(t) / self.fps if self.times is None else self.times
+        times = np.arange(len(self.xy)) / self.fps if self.times is None else self.times
         _set(self, "valid", np.asarray(valid, dtype=bool))
-        _set(self, "times", np.asarray(times, dtype=np.float64))
-        _check_time(self.valid, self.times, t)
+        _set(self, "times", as_floats("times", times))
+        _check_frames(self.valid, self.times, len(self.xy))
         _check_pixels(self)
 
     def __len__(self) -> int:
@@ -101,8 +125,9 @@ class Motion3D:
         person: Number of the person among those in the video.
 
     Raises:
-        ValueError: If shapes disagree, numbers are not finite, or a size, rate, focal length or
-            region_scale is not positive, or a sigma negative.
+        ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
+            rate, focal length or region_scale is not positive, a sigma negative, or a number
+            beyond `LIMITS`.
     """
 
     xyz: Float[np.ndarray, "t j 3"]
@@ -121,19 +146,10 @@ class Motion3D:
     person: int = 0
 
     def __post_init__(self) -> None:
-        t, j = len(self.valid), len(self.skeleton.joints)
-        arrays = (self.xyz, self.camera_xyz, self.xy, self.confidence)
-        shapes = tuple(array.shape for array in arrays)
-        if shapes != ((t, j, 3), (t, j, 3), (t, j, 2), (t, j)):
-            raise ValueError(
-                f"for {t} frames and skeleton {self.skeleton.name!r} of {j} joints, expected xyz "
-                f"and camera_xyz (t, j, 3), xy (t, j, 2) and confidence (t, j), got {shapes}."
-            )
-        if not (np.isfinite(self.xyz).all() and np.isfinite(self.camera_xyz).all()):
-            raise ValueError("xyz and camera_xyz must be finite.")
+        _check_3d(self)
+        check_fields(self)
         _check_sigma(self)
-        _check_camera(self)
-        _check_time(self.valid, self.times, t)
+        _check_frames(self.valid, self.times, len(self.xyz))
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -143,7 +159,16 @@ def _set(motion: object, name: str, value: object) -> None:
     object.__setattr__(motion, name, value)
 
 
+def as_floats(name: str, values: object) -> np.ndarray:
+    """Return real numbers as float64, without a copy where they are; else raise ValueError."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers, got an array of type {array.dtype}.")
+    return np.asarray(array, dtype=np.float64)
+
+
 def _check_2d(motion: Motion2D) -> None:
+    _check_skeleton(motion)
     t, j = (*motion.confidence.shape, 0, 0)[:2]
     if motion.xy.shape != (t, j, 2) or motion.confidence.shape != (t, j):
         raise ValueError(
@@ -157,21 +182,59 @@ def _check_2d(motion: Motion2D) -> None:
             f"xy has {j} joints but skeleton {motion.skeleton.name!r} has "
             f"{len(motion.skeleton.joints)}; convert it first with `to_skeleton(motion, ...)`."
         )
-    for name in ("xy", "confidence"):
-        bad = np.argwhere(~np.isfinite(getattr(motion, name)))
-        if len(bad):
-            raise ValueError(
-                f"{name} must be finite, but {len(bad)} numbers are NaN or infinite, the first in "
-                f"frame {bad[0][0]}; set the confidence of a missing joint to 0 and its position "
-                "to any number."
-            )
-    low, high = motion.confidence.min(), motion.confidence.max()
+    check_finite("xy", motion.xy)
+    check_confidence(motion.confidence)
+
+
+def _check_3d(motion: Motion3D) -> None:
+    _check_skeleton(motion)
+    for name in ("xyz", "camera_xyz", "xy", "confidence", "times", "valid", "sigma"):
+        array, kind = getattr(motion, name), "bool" if name == "valid" else "float"
+        if array is None and name == "sigma":
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype.kind != kind[0]:
+            found = getattr(array, "dtype", type(array).__name__)
+            raise ValueError(f"{name} must be an array of type {kind}, got {found}.")
+    t, j = (*motion.valid.shape, 0)[0], len(motion.skeleton.joints)
+    shapes = tuple(x.shape for x in (motion.xyz, motion.camera_xyz, motion.xy, motion.confidence))
+    if shapes != ((t, j, 3), (t, j, 3), (t, j, 2), (t, j)):
+        raise ValueError(
+            f"for {t} frames and skeleton {motion.skeleton.name!r} of {j} joints, expected xyz "
+            f"and camera_xyz (t, j, 3), xy (t, j, 2) and confidence (t, j), got {shapes}."
+        )
+    for name in ("xyz", "camera_xyz", "xy"):
+        check_finite(name, getattr(motion, name))
+    check_confidence(motion.confidence)
+
+
+def _check_skeleton(motion: Motion2D | Motion3D) -> None:
+    if not isinstance(motion.skeleton, Skeleton):
+        raise ValueError(f"skeleton must be a Skeleton, got {type(motion.skeleton).__name__}.")
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise ValueError if a number is NaN or infinite; axis 0 are frames."""
+    if np.isfinite(array.sum()):  # in one pass, without an array of its size
+        return
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        raise ValueError(
+            f"{name} must be finite, but {len(bad)} numbers are NaN or infinite, the first in "
+            f"frame {bad[0][0]}; set the confidence of a missing joint to 0 and its position "
+            "to any number."
+        )
+
+
+def check_confidence(confidence: np.ndarray) -> None:
+    """Raise ValueError if a confidence is not in 0 to 1."""
+    check_finite("confidence", confidence)
+    low, high = confidence.min(initial=0.0), confidence.max(initial=0.0)
     if low < 0 or high > 1:
         raise ValueError(f"confidence must lie in 0 to 1, got {low:.3g} to {high:.3g}.")
 
 
 def _check_sigma(motion: Motion3D) -> None:
-    if not 0 < motion.region_scale < np.inf:
+    if not _is_positive(motion.region_scale):
         raise ValueError(f"region_scale must be positive, got {motion.region_scale}.")
     if motion.sigma is None:
         return
@@ -180,30 +243,55 @@ def _check_sigma(motion: Motion3D) -> None:
             f"expected sigma along three axes for every joint, {motion.camera_xyz.shape}, got "
             f"{motion.sigma.shape}."
         )
-    if not (motion.sigma >= 0).all() or not np.isfinite(motion.sigma).all():
+    if motion.sigma.size and not (motion.sigma.min() >= 0 and motion.sigma.max() < np.inf):
         raise ValueError("sigma must be finite metres of at least 0.")
 
 
-def _check_camera(motion: Motion2D | Motion3D) -> None:
+def check_fields(motion: Any) -> None:
+    """Check the fields that `Motion2D`, `Motion3D` and `Detections` share, but for the arrays.
+
+    Raises:
+        ValueError: If one is of another type, or a number is not positive or beyond `LIMITS`.
+    """
     check_size_and_rate(motion.size, motion.fps)
     if motion.focal is not None and not _is_positive(motion.focal):
         raise ValueError(f"focal must be positive pixels, got {motion.focal}.")
+    low, high = LIMITS.focal
+    if motion.focal is not None and not low <= motion.focal <= high:
+        raise ValueError(f"expected a focal of {low:g} to {high:g} pixels, got {motion.focal}.")
+    person = getattr(motion, "person", 0)
+    if not isinstance(person, int | np.integer) or person < 0:
+        raise ValueError(f"person must be a whole number of at least 0, got {person!r}.")
+    texts = {"focal_source": getattr(motion, "focal_source", "")}
+    texts |= getattr(motion, "provenance", {})
+    for name, text in texts.items():
+        if not isinstance(name, str) or not isinstance(text, str) or len(text) > LIMITS.max_text:
+            raise ValueError(
+                f"{str(name)[:40]} must be a text of at most {LIMITS.max_text} characters, got "
+                f"{str(text)[:40]!r}."
+            )
 
 
 def check_size_and_rate(size: object, fps: object) -> None:
     """Check an image size in pixels and a frame rate.
 
     Raises:
-        ValueError: If one is not positive, or the size not a pair of whole numbers.
+        ValueError: If one is not positive or beyond `LIMITS`, or the size not a pair of whole
+            numbers.
     """
-    pair = np.asarray(size)
+    pair = np.asarray(size, dtype=object)
     whole = pair.shape == (2,) and all(_is_positive(x) and x % 1 == 0 for x in pair)
     if not whole or not _is_positive(fps):
         raise ValueError(f"size and fps must be positive, the size whole, got {size} and {fps}.")
+    if max(pair) > LIMITS.max_side or np.asarray(fps) > LIMITS.max_fps:
+        raise ValueError(
+            f"expected at most {LIMITS.max_side} pixels along a side of the image and "
+            f"{LIMITS.max_fps:g} frames per second, got {size} and {fps}."
+        )
 
 
 def _is_positive(x: object) -> bool:
-    return isinstance(n := np.asarray(x, dtype=object)[()], Real) and 0 < float(n) < np.inf
+    return isinstance(n := np.asarray(x, dtype=object)[()], Real) and bool(0 < n < np.inf)
 
 
 def _check_pixels(motion: Motion2D) -> None:
@@ -215,13 +303,45 @@ def _check_pixels(motion: Motion2D) -> None:
             f"xy from {low:.3g} to {high:.3g} look like fractions of the picture {motion.size}; "
             "pixels are expected: multiply x by the width and y by the height."
         )
+    if low < -LIMITS.max_xy or (high > LIMITS.max_xy and low <= high):
+        raise ValueError(
+            f"expected xy of detected joints within {LIMITS.max_xy:g} pixels, got {low:.3g} to "
+            f"{high:.3g}; set the confidence of a missing joint to 0."
+        )
 
 
-def _check_time(valid: np.ndarray, times: np.ndarray, t: int) -> None:
+def _check_frames(valid: np.ndarray, times: np.ndarray, t: int) -> None:
     if valid.shape != (t,) or times.shape != (t,):
         raise ValueError(f"valid and times need {t} entries, got {valid.shape} and {times.shape}.")
-    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise ValueError("times must be finite and increase from frame to frame.")
+    check_times(times)
+
+
+def check_times(times: np.ndarray) -> None:
+    """Check the times of frames, in seconds.
+
+    Raises:
+        ValueError: If they are not finite, do not increase, last much longer than one second a
+            frame, or a second has too many; see `LIMITS`.
+    """
+    steps = np.diff(times)
+    if not np.isfinite(times).all() or (steps < LIMITS.min_step).any():
+        raise ValueError(
+            f"times must be finite and increase from frame to frame, by at least "
+            f"{LIMITS.min_step:g} s."
+        )
+    if len(steps) and times[-1] - times[0] > LIMITS.max_pause + len(times):
+        i = int(steps.argmax())
+        raise ValueError(
+            f"frame {i} is at {times[i]:.10g} s and frame {i + 1} at {times[i + 1]:.10g} s; the "
+            f"{len(times)} frames may last one second each and have pauses of {LIMITS.max_pause:g} "
+            "s in all: correct the times or fps, or split the motion there."
+        )
+    window = 2 * int(LIMITS.max_fps)
+    if (times[window:] - times[:-window] < 1).any():
+        raise ValueError(
+            f"expected at most {window} frames within a second, got more: correct the times, which "
+            "are in seconds."
+        )
 
 
 def assumed_focal(size: tuple[int, int]) -> float:

@@ -46,8 +46,8 @@ def test_read_mmpose_takes_the_body_of_wholebody(named: bool, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1, 2", "not as OpenPose"),
-        ("\udcff", "not as OpenPose"),
+        ("[1, 2", "not JSON"),
+        ("\udcff", "not JSON"),
         ("[]", "no one is in any of its 0 frames"),
         ('[{"instances": []}]', "no one is in any of its 1 frames"),
         ("7", r"expected keys \['instance_info'\], found 7"),

@@ -60,8 +60,8 @@ def test_load_keypoints_of_whole_numbers(tmp_path: Path) -> None:
         ({"joints": np.array(["Neck", *COCO.joints[1:]])}, "nearest is coco, without.*Nose"),
         ({"xy": np.full((6, J, 2), np.nan)}, "xy must be finite"),
         ({"xy": np.full((6, J, 2), "a")}, "expected real numbers.*xy"),
-        ({"xy": np.full((6, J, 2), 1j)}, "expected real numbers.*xy"),
-        ({"xy": np.full((6, J, 2), None)}, "not an npz file of plain arrays"),
+        ({"xy": np.full((6, J, 2), 1j)}, "xy: expected real numbers"),
+        ({"xy": np.full((6, J, 2), None)}, "xy: it holds Python objects, which could run code"),
         ({"confidence": np.full((6, J), 95.0)}, "confidence must lie in 0 to 1"),
         ({"fps": np.array([30.0])}, BAD_SIZE_OR_RATE),
         ({"fps": "thirty"}, "expected real numbers.*fps"),
@@ -182,7 +182,7 @@ def test_load_refuses_what_is_no_npz(
     tmp_path: Path, write: Callable[[Path], Any], load: Callable[[Path], Any]
 ) -> None:
     write(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"a\.npz: (not an npz file|keys)"):
+    with pytest.raises(ValueError, match=r"a\.npz: (not an npz file|keys|xy: )"):
         load(tmp_path / "a.npz")
 
 

@@ -59,6 +59,9 @@ def read_detections(
         raise ValueError(
             f"{path}: not as OpenPose, MMPose, rtmlib or Sports2D write it ({error!r}); {READABLE}."
         ) from error
+    except ValueError as error:
+        named = str(error).startswith(str(path))
+        raise error if named else ValueError(f"{path}: {error}") from error
 
 
 def _find_reader(path: Path) -> Reader:

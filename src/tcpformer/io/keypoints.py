@@ -5,15 +5,17 @@ names, else by their count.
 """
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from ..detections import Detections
+from ..detections import MAX_ID, Detections
 from ..motion import check_size_and_rate
 from ..skeleton import KNOWN, canonical, match_skeleton
 
@@ -21,12 +23,15 @@ READABLE = (
     "what can be read: a folder of OpenPose's .json, one a frame; MMPose's .json of predictions; "
     "rtmlib's .npz of keypoints and scores; Sports2D's .trc in pixels, or its folder; our own .npz"
 )
-MALFORMED = (KeyError, IndexError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError)
+MALFORMED = (
+    *(KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError),
+    *(UnicodeError, json.JSONDecodeError),
+)
 """What a reader raises where a file is not as its program writes it."""
 FPS_TOLERANCE = 0.01
 """Relative difference within which two frame rates count as one: files round them."""
-_SHOWN_KEYS = 8
-"""Keys of unknown JSON that an error shows."""
+_SHOWN_KEYS, _SHOWN_LENGTH = 8, 40
+"""Keys of unknown JSON that an error shows, and their characters."""
 _JOINT_NAMES = {joint for skeleton in KNOWN for joint in skeleton.joints}
 
 
@@ -101,7 +106,7 @@ class KeypointRecord:
         if not any(self.frames):
             raise ValueError(f"{path}: no one is in any of its {len(self.frames)} frames.")
         fps, size = given.resolve(path, self.fps, self.size)
-        count = max(len(person.joints) for people in self.frames for person in people)
+        count = self._joint_count(path)
         known = [i for i, name in enumerate(self.names or ()) if canonical(name) in _JOINT_NAMES]
         names = None if self.names is None else [self.names[i] for i in known]
         skeleton, order = match_skeleton(names, count)
@@ -115,34 +120,76 @@ class KeypointRecord:
             ids=[[person.id for person in people] for people in self.frames],
         )
 
+    def _joint_count(self, path: Path) -> int:
+        """Return the number of joints of each person; raise ValueError if they differ."""
+        counts: dict[int, int] = {}
+        for frame, people in enumerate(self.frames):
+            for person in people:
+                counts.setdefault(len(person.joints), frame)
+        if len(counts) > 1:
+            (one, first), (other, frame) = list(counts.items())[:2]
+            raise ValueError(
+                f"{path}: expected as many joints of every person, got {one} in frame {first} and "
+                f"{other} in frame {frame}, counted from 0."
+            )
+        (count,) = counts
+        if self.names is not None and len(self.names) != count:
+            raise ValueError(f"{path}: {len(self.names)} joint names, but {count} joints.")
+        return count
 
-def person_keypoints(xy: Any, score: Any, number: object = None) -> PersonKeypoints:
+
+def person_keypoints(
+    xy: Any, score: Any, number: object = None, place: str = "a person"
+) -> PersonKeypoints:
     """Return a person with confidence 0 to 1, and 0 where a number is not finite.
 
     Args:
         xy: Pixels of the joints, further columns are left out.
         score: Confidence of each joint.
         number: Identity in the file, perhaps in a list; -1, an empty list and None are none.
+        place: File and place, for errors.
+
+    Raises:
+        ValueError: If these are not numbers of these shapes, or the identity is something else.
     """
-    xy = np.asarray(xy, dtype=np.float64)[:, :2]
-    score = np.asarray(score, dtype=np.float64).reshape(len(xy))
+    try:
+        xy = np.asarray(xy, dtype=np.float64)
+        score = np.asarray(score, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        got = f"{reprlib.repr(xy)} and {reprlib.repr(score)}"
+        raise ValueError(f"{place}: expected numbers, x and y and a score, got {got}.") from None
+    if xy.ndim != 2 or xy.shape[1] < 2 or score.shape not in ((len(xy),), (len(xy), 1)):
+        raise ValueError(
+            f"{place}: expected x and y of each joint (k, 2) and a score (k,), got {xy.shape} and "
+            f"{score.shape}."
+        )
+    xy, score = xy[:, :2], score.reshape(len(xy))
     good = np.isfinite(xy).all(axis=1) & np.isfinite(score)
     xy, score = np.where(good[:, None], xy, 0.0), np.where(good, score, 0.0).clip(0.0, 1.0)
-    text = str(number).strip("[]")
-    known = number is not None and text not in ("-1", "")
-    return PersonKeypoints(np.column_stack([xy, score]), text if known else None)
+    return PersonKeypoints(np.column_stack([xy, score]), _read_id(number, place))
 
 
-def fill_frames(frames: Mapping[int, list[PersonKeypoints]]) -> list[list[PersonKeypoints]]:
-    """Return the frames from the first to the last number, empty where one is missing."""
-    return [frames.get(i, []) for i in range(min(frames, default=0), max(frames, default=-1) + 1)]
+def _read_id(number: object, place: str) -> str | None:
+    if isinstance(number, list) and len(number) < 2:
+        number = number[0] if number else None
+    if number is None or number == -1:
+        return None
+    if not isinstance(number, Real | str) or len(text := str(number)) > MAX_ID:
+        raise ValueError(
+            f"{place}: expected a number or a short text as identity, got {reprlib.repr(number)}."
+        )
+    return text if text not in ("-1", "") else None
 
 
-def get_values(path: Path, entry: Any, *keys: str) -> list[Any]:
+def get_values(path: Path | str, entry: Any, *keys: str) -> list[Any]:
     """Return the values of some keys of a JSON object; raise ValueError if one is missing."""
     if isinstance(entry, dict) and all(key in entry for key in keys):
         return [entry[key] for key in keys]
-    found = f"keys {list(entry)[:_SHOWN_KEYS]}" if isinstance(entry, dict) else repr(entry)[:40]
+    found = (
+        f"keys {[key[:_SHOWN_LENGTH] for key in list(entry)[:_SHOWN_KEYS]]}"
+        if isinstance(entry, dict)
+        else reprlib.repr(entry)
+    )
     raise ValueError(f"{path}: expected keys {list(keys)}, found {found}; {READABLE}.")
 
 

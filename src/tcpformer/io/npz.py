@@ -1,20 +1,31 @@
 """Read and write npz files: 2D keypoints (`load_keypoints`) and 3D motion (`save_motion`)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..detections import Detections
-from ..files import atomic_write, read_npz
-from ..motion import CAMERA_AXES, REGION_SCALE, WORLD_AXES, Motion2D, Motion3D, check_size_and_rate
+from ..files import atomic_write
+from ..motion import (
+    CAMERA_AXES,
+    REGION_SCALE,
+    WORLD_AXES,
+    Motion2D,
+    Motion3D,
+    as_floats,
+    check_size_and_rate,
+)
 from ..skeleton import identify
 from .keypoints import RateAndSize, mean_rate, stored_rate_and_size
+from .safe_npz import read_npz
 
 _BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")
 _BY_FRAME = ("valid", "times")
+_MAX_JOINTS, _MAX_NAME, _MAX_TEXT = 1000, 1000, 1_000_000  # names, bytes of each, bytes
 _LEGACY = {
     "weights": "weights",
     "focal_source": "focal",
@@ -42,38 +53,17 @@ def load_keypoints(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
-    given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
-    needed = [key for key in ("fps", "size") if key not in given]
-    numbers, texts, maybe = ("xy", "confidence", *needed), ("joints",), ("times", "focal")
-    data = given | read_npz(path, numbers, texts, maybe, ("provenance", "focal_source"))
-    xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
-    if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
-        raise ValueError(
-            f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
-            f"{xy.shape} and {confidence.shape}."
-        )
-    check_size_and_rate(data["size"], data["fps"])
-    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
-    return Motion2D(
-        xy=xy[:, order].astype(np.float64),
-        confidence=confidence[:, order].astype(np.float64),
-        size=(int(data["size"][0]), int(data["size"][1])),
-        fps=float(data["fps"]),
-        skeleton=skeleton,
-        focal=float(data["focal"]) if "focal" in data else None,
-        focal_source=_provenance(path, data).get("focal", f"given in {path}"),
-        **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
-    )
+    return _parse_keypoints(path, _read_arrays(path), fps=fps, size=size)
 
 
 def read_keypoints_npz(path: Path, given: RateAndSize) -> Detections:
     """Read the file of `load_keypoints` as person 0; its times show the rate, too."""
-    data = read_npz(path, ("xy", "confidence"), ("joints",), optional=("fps", "size", "times"))
+    data = _read_arrays(path)
     fps, size = stored_rate_and_size(data)
     if fps is None and "times" in data:
         fps = mean_rate(data["times"].ravel().tolist())
     fps, size = given.resolve(path, fps, size)
-    motion = load_keypoints(path, fps=fps, size=size)
+    motion = _parse_keypoints(path, data, fps=fps, size=size)
     return Detections(
         xy=motion.xy,
         confidence=motion.confidence,
@@ -87,6 +77,78 @@ def read_keypoints_npz(path: Path, given: RateAndSize) -> Detections:
         focal=motion.focal,
         focal_source=motion.focal_source,
     )
+
+
+def _read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    maybe, texts = ("fps", "size", "times", "focal"), ("provenance", "focal_source")
+    return read_npz(path, ("xy", "confidence"), ("joints",), maybe, texts)
+
+
+def _parse_keypoints(
+    path: str | Path,
+    data: Mapping[str, np.ndarray],
+    *,
+    fps: float | None,
+    size: tuple[int, int] | None,
+) -> Motion2D:
+    """Make a motion of the arrays in a file; errors name the file."""
+    given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
+    data = {**data, **given}
+    if missing := [key for key in ("fps", "size") if key not in data]:
+        raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
+    xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
+    if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
+        raise ValueError(
+            f"{path}: expected xy (t, {k}, 2) and confidence (t, {k}) for {k} joint names, got "
+            f"{xy.shape} and {confidence.shape}."
+        )
+    with _named(path):
+        check_size_and_rate(data["size"], data["fps"])
+        skeleton, order = identify(_joint_names(data))
+        return Motion2D(
+            xy=xy[:, order].astype(np.float64, copy=False),
+            confidence=confidence[:, order].astype(np.float64, copy=False),
+            size=(int(data["size"][0]), int(data["size"][1])),
+            fps=float(data["fps"]),
+            skeleton=skeleton,
+            focal=_number(data, "focal") if "focal" in data else None,
+            focal_source=_provenance(data).get("focal", f"given in {path}"),
+            **({"times": data["times"]} if "times" in data else {}),  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    """Put the name of the file in front of an error."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _number(data: Mapping[str, np.ndarray], key: str) -> float:
+    if data[key].ndim:
+        raise ValueError(f"{key} must be one number, got an array of shape {data[key].shape}.")
+    return float(data[key])
+
+
+def _text(data: Mapping[str, np.ndarray], key: str) -> str:
+    if data[key].ndim or data[key].dtype.kind not in "US" or data[key].itemsize > _MAX_TEXT:
+        raise ValueError(
+            f"{key} must be one text of at most {_MAX_TEXT} bytes, got {data[key].dtype} of shape "
+            f"{data[key].shape}."
+        )
+    return str(data[key])
+
+
+def _joint_names(data: Mapping[str, np.ndarray]) -> list[str]:
+    names = data["joints"]
+    if names.dtype.kind not in "US" or names.size > _MAX_JOINTS or names.itemsize > _MAX_NAME:
+        raise ValueError(
+            f"joints must be at most {_MAX_JOINTS} short names, got {names.dtype} of shape "
+            f"{names.shape}."
+        )
+    return [str(name) for name in names.flat]
 
 
 def save_motion(motion: Motion3D, path: str | Path) -> None:
@@ -118,36 +180,44 @@ def load_motion(path: str | Path) -> Motion3D:
     numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit")
     maybe = ("sigma", "region_scale", "reach", "person")
     data = read_npz(path, numbers, texts, maybe, ("provenance", *_LEGACY))
-    if str(data["unit"]) != "m":
-        raise ValueError(f"{path}: expected metres, got unit {str(data['unit'])!r}.")
+    with _named(path):
+        return _parse_motion(data)
+
+
+def _parse_motion(data: Mapping[str, np.ndarray]) -> Motion3D:
+    if (unit := _text(data, "unit")) != "m":
+        raise ValueError(f"expected metres, got unit {unit!r}.")
     k = data["joints"].size
     by_joint = (*_BY_JOINT, *(("sigma",) if "sigma" in data else ()))
     if any(data[key].ndim < 2 or data[key].shape[1] != k for key in by_joint):
-        raise ValueError(f"{path}: expected {k} joints in axis 1 of {by_joint}.")
-    skeleton, order = identify([str(joint) for joint in data["joints"].flat])
-    fields: dict[str, Any] = {key: data[key] for key in _BY_FRAME}
-    fields |= {key: data[key][:, order] for key in by_joint}
+        raise ValueError(f"expected {k} joints in axis 1 of {by_joint}.")
+    skeleton, order = identify(_joint_names(data))
+    check_size_and_rate(data["size"], data["fps"])
+    fields: dict[str, Any] = {key: as_floats(key, data[key])[:, order] for key in by_joint}
+    scale = "region_scale" if "region_scale" in data else "reach"
     return Motion3D(
         **fields,
-        fps=float(data["fps"]),
+        valid=data["valid"],
+        times=as_floats("times", data["times"]),
+        fps=_number(data, "fps"),
         skeleton=skeleton,
         size=(int(data["size"][0]), int(data["size"][1])),
-        focal=float(data["focal"]),
-        person=int(data.get("person", 0)),
-        provenance=_provenance(path, data),
-        region_scale=float(data.get("region_scale", data.get("reach", REGION_SCALE))),
+        focal=_number(data, "focal"),
+        person=int(_number(data, "person")) if "person" in data else 0,
+        provenance=_provenance(data),
+        region_scale=_number(data, scale) if scale in data else REGION_SCALE,
     )
 
 
-def _provenance(path: str | Path, data: Mapping[str, np.ndarray]) -> dict[str, str]:
+def _provenance(data: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Return the provenance in a file of this version or an older one."""
     if "provenance" not in data:
-        old = {new: str(data[key]) for key, new in _LEGACY.items() if key in data}
+        old = {new: _text(data, key) for key, new in _LEGACY.items() if key in data}
         return {key: text for key, text in old.items() if text}
     try:
-        provenance = json.loads(str(data["provenance"]))
-    except ValueError as error:
-        raise ValueError(f"{path}: provenance is not JSON ({error}).") from error
+        provenance = json.loads(_text(data, "provenance"))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"provenance is not JSON ({error}).") from error
     if not isinstance(provenance, dict) or not all(isinstance(v, str) for v in provenance.values()):
-        raise ValueError(f"{path}: expected provenance as a JSON object of texts.")
+        raise ValueError("expected provenance as a JSON object of texts.")
     return provenance

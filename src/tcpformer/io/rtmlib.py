@@ -7,18 +7,15 @@ fewer than n people; ``fps`` and ``size`` if known.
 from pathlib import Path
 
 from ..detections import Detections
-from ..files import read_npz
 from .keypoints import KeypointRecord, RateAndSize, person_keypoints, stored_rate_and_size
+from .safe_npz import npz_keys, read_npz
 
 _KEYS = ("keypoints", "scores")
 
 
 def is_rtmlib(path: Path) -> bool:
     """Return whether an .npz holds keypoints as rtmlib names them."""
-    try:
-        return bool(read_npz(path, _KEYS))
-    except (FileNotFoundError, ValueError):
-        return False
+    return set(_KEYS) <= set(npz_keys(path))
 
 
 def read_rtmlib(path: Path, given: RateAndSize) -> Detections:

@@ -15,6 +15,9 @@ from .keypoints import (
     person_keypoints,
 )
 
+_MIN_CELLS = 1_000_000
+"""Cells that a table may have beyond its characters."""
+
 
 def read_trc(path: Path, given: RateAndSize) -> Detections:
     """Read a table of Sports2D, or a folder with one a person; they hold no size.
@@ -39,12 +42,21 @@ def read_trc(path: Path, given: RateAndSize) -> Detections:
 
 def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "t k 2"]]:
     """Read joint names, times in seconds, and pixels of a table; empty cells become NaN."""
-    lines = file.read_text("utf-8").splitlines()
+    text = file.read_text("utf-8")
+    lines = text.splitlines()
     names = lines[3].rstrip("\t").split("\t")[2::3]
+    body = [line for line in lines[5:] if line.strip()]
     width = 2 + 3 * len(names)
-    rows = []
-    for line in filter(str.strip, lines[5:]):
-        cells = [float(cell) if cell.strip() else np.nan for cell in line.split("\t")]
-        rows.append([*cells, *[np.nan] * (width - len(cells))][:width])
-    numbers = np.array(rows)
-    return names, numbers[:, 1].tolist(), numbers[:, 2:].reshape(len(rows), -1, 3)[..., :2]
+    if not body or len(body) * width > _MIN_CELLS + len(text):
+        raise ValueError(
+            f"{file}: expected rows of {width} cells for {len(names)} markers from line 6 on, got "
+            f"{len(body)} rows in {len(text)} characters."
+        )
+    numbers = np.full((len(body), width), np.nan)
+    for row, line in enumerate(body):
+        cells = line.split("\t")[:width]
+        try:
+            numbers[row, : len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
+        except ValueError as error:
+            raise ValueError(f"{file}: row {row + 1} of the table: {error}.") from error
+    return names, numbers[:, 1].tolist(), numbers[:, 2:].reshape(len(body), -1, 3)[..., :2]

@@ -5,6 +5,8 @@ import functools
 import os
 import pickle
 import struct
+import sys
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -230,6 +232,170 @@ def test_read_pickle_refuses_names_of_every_opcode(
     (tmp_path / "a.pkl").write_bytes(data.replace(b"%s", str(canary).encode()))
     refused(tmp_path / "a.pkl", name)
     assert not canary.exists()
+
+
+CALLABLES = [
+    *("os system", "posix system", "nt system", "os popen", "os execv", "os spawnl", "os remove"),
+    *("os fork", "subprocess Popen", "subprocess run", "subprocess check_output", "pty spawn"),
+    *("builtins eval", "builtins exec", "builtins compile", "builtins open", "builtins __import__"),
+    *("builtins getattr", "builtins setattr", "builtins globals", "builtins vars", "builtins type"),
+    *(
+        "builtins map",
+        "builtins filter",
+        "builtins input",
+        "builtins breakpoint",
+        "builtins object",
+    ),
+    *("builtins bytearray", "builtins memoryview", "builtins range", "builtins str"),
+    *("importlib import_module", "importlib.util spec_from_file_location", "runpy run_path"),
+    *("runpy _run_code", "code InteractiveInterpreter", "codeop compile_command", "pdb run"),
+    *("timeit timeit", "cProfile run", "profile run", "trace Trace", "doctest debug_script"),
+    *("functools partial", "functools reduce", "operator attrgetter", "operator methodcaller"),
+    *("operator itemgetter", "types CodeType", "types FunctionType", "types SimpleNamespace"),
+    *(
+        "pickle loads",
+        "_pickle loads",
+        "pickle _loads",
+        "marshal loads",
+        "shelve open",
+        "dill loads",
+    ),
+    *(
+        "joblib load",
+        "cloudpickle loads",
+        "numpy load",
+        "numpy save",
+        "numpy memmap",
+        "numpy fromfile",
+    ),
+    *("numpy.testing._private.utils runstring", "numpy f2py", "numpy.core.multiarray fromfile"),
+    *(
+        "numpy.core.multiarray set_typeDict",
+        "numpy.ctypeslib load_library",
+        "numpy.distutils exec_command",
+    ),
+    *("ctypes CDLL", "ctypes cast", "ctypes string_at", "_ctypes dlopen", "cffi FFI", "mmap mmap"),
+    *("io open", "_io FileIO", "pathlib Path", "pathlib PosixPath", "shutil rmtree", "shutil copy"),
+    *(
+        "tempfile mktemp",
+        "zipfile ZipFile",
+        "tarfile open",
+        "socket socket",
+        "socket create_connection",
+    ),
+    *("urllib.request urlopen", "http.client HTTPConnection", "smtplib SMTP", "webbrowser open"),
+    *(
+        "asyncio run",
+        "threading Thread",
+        "multiprocessing Process",
+        "concurrent.futures ThreadPoolExecutor",
+    ),
+    *(
+        "signal raise_signal",
+        "sys exit",
+        "sys settrace",
+        "sys modules",
+        "gc get_objects",
+        "atexit register",
+    ),
+    *(
+        "logging.config fileConfig",
+        "logging FileHandler",
+        "pip main",
+        "ensurepip bootstrap",
+        "venv create",
+    ),
+    *("pydoc locate", "pydoc pipepager", "inspect getsource", "linecache getlines", "site main"),
+    *("torch load", "torch.hub load", "torch.jit load", "torch.utils.cpp_extension load_inline"),
+    *("torch._utils _rebuild_tensor_v2", "torch.storage _load_from_bytes", "torch FloatStorage"),
+    *(
+        "tcpformer.io.safe_pickle pickle",
+        "tcpformer.io.safe_pickle read_pickle",
+        "tcpformer lift_file",
+    ),
+    *("collections OrderedDict.__class__", "collections defaultdict", "collections namedtuple"),
+    *(
+        "copyreg _reconstructor",
+        "copyreg __newobj__",
+        "copy_reg _reconstructor",
+        "commands getoutput",
+    ),
+    *(
+        "numpy ndarray.__class__.__subclasses__",
+        "numpy dtype.__init__.__globals__",
+        "numpy core.os",
+    ),
+    *("__main__ anything", "__builtin__ eval", "__builtin__ apply", "__builtin__ file", " ", ". ."),
+]
+"""Modules and names of them that a pickle could call."""
+OPCODES: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "GLOBAL REDUCE": lambda m, n: b"c" + m + b"\n" + n + b"\n(S'x'\ntR.",
+    "STACK_GLOBAL": lambda m, n: b"\x80\x04" + short(m) + short(n) + b"\x93)R.",
+    "STACK_GLOBAL memoized": lambda m, n: (
+        b"\x80\x04" + short(m) + b"\x940" + short(n) + b"\x940h\0h\1\x93)R."
+    ),
+    "INST": lambda m, n: b"(S'x'\ni" + m + b"\n" + n + b"\n.",
+    "OBJ": lambda m, n: b"(c" + m + b"\n" + n + b"\nS'x'\no.",
+    "NEWOBJ": lambda m, n: b"\x80\x02c" + m + b"\n" + n + b"\n)\x81.",
+    "NEWOBJ_EX": lambda m, n: b"\x80\x04c" + m + b"\n" + n + b"\n)}\x92.",
+    "BUILD": lambda m, n: b"c" + m + b"\n" + n + b"\n}S'x'\nI1\nsb.",
+    "in a frame": lambda m, n: b"\x80\x04\x95\x40" + bytes(7) + b"c" + m + b"\n" + n + b"\n)R.",
+    "as an argument": lambda m, n: b"cnumpy\ndtype\n(c" + m + b"\n" + n + b"\ntR.",
+    "as a state": lambda m, n: b"cnumpy\ndtype\n(S'f8'\ntRc" + m + b"\n" + n + b"\nb.",
+}
+"""Pickles that use a name, by the opcode that does."""
+
+
+def short(text: bytes) -> bytes:
+    return b"\x8c" + bytes([len(text)]) + text
+
+
+@pytest.mark.parametrize("opcode", OPCODES)
+def test_read_pickle_refuses_every_callable(tmp_path: Path, opcode: str) -> None:
+    path, before = tmp_path / "a.pkl", set(sys.modules)
+    for text in CALLABLES:
+        module, _, name = text.partition(" ")
+        path.write_bytes(OPCODES[opcode](module.encode(), name.encode()))
+        with pytest.raises(ValueError, match=r"which is refused|a.pkl: not a pickle"):
+            read_pickle(path)
+    assert set(sys.modules) == before, "a module was imported"
+
+
+@pytest.mark.parametrize("data", [b"Px\n.", b"\x80\x02U\x01xQ.", b"\x80\x02(U\x01xtQ."])
+def test_read_pickle_refuses_persistent_ids(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(data)
+    with pytest.raises(ValueError, match="not a pickle of arrays"):
+        read_pickle(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize("code", [b"\x82\x01", b"\x83\x01\x01", b"\x84\x01\0\0\0"])
+def test_read_pickle_refuses_extension_codes(tmp_path: Path, code: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x02" + code + b")R.")
+    with pytest.raises(ValueError, match=r"the registered extension \d+, which is refused"):
+        read_pickle(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize("data", [b"\x80\x05\x97.", b"\x80\x05\x97\x98."])
+def test_read_pickle_refuses_buffers_from_outside(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(data)
+    with pytest.raises(ValueError, match="not a pickle of arrays"):
+        read_pickle(tmp_path / "a.pkl")
+
+
+@pytest.mark.parametrize("name", ["../a.npy", "/tmp/a.npy", "..\\a.npy", "a/../../b.npy"])
+def test_read_pickled_npz_writes_no_entry(tmp_path: Path, name: str) -> None:
+    """Entries are read by name and never unpacked, whatever path they have."""
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in" / "a.npz", data=GRID)
+    with zipfile.ZipFile(tmp_path / "in" / "a.npz", "a") as archive:
+        archive.writestr(name, b"outside")
+        link = zipfile.ZipInfo("data2.npy")
+        link.external_attr = 0o120777 << 16  # a symbolic link
+        archive.writestr(link, "/etc/hostname")
+    assert same(read_pickled_npz(tmp_path / "in" / "a.npz", "data"), GRID)
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        read_pickled_npz(tmp_path / "in" / "a.npz", "data2")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.npz", "in"]
 
 
 def test_read_pickle_refuses_registered_extensions(tmp_path: Path, canary: Path) -> None:

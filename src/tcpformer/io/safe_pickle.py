@@ -13,11 +13,14 @@ import zlib
 from collections.abc import Callable
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, ClassVar
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.lib import format as npy
+
+from .safe_npz import read_npz
 
 SPILL_BYTES = 1 << 20
 """Arrays from this size on go to disk, if there is a folder for them."""
@@ -70,19 +73,21 @@ def read_pickled_npz(path: str | Path, key: str) -> Any:
                 found = [name.removesuffix(".npy") for name in archive.namelist()]
                 raise ValueError(f"{path}: no key {key!r}; found {found}.")
             with archive.open(f"{key}.npy") as member:
-                array = _read_npy(member, path)
-    except (BadZipFile, EOFError, zlib.error) as error:
+                array = _read_npy(member, path, key)
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise ValueError(f"{path}: not a whole npz file ({error}).") from error
     return array.item() if array.dtype.hasobject and array.ndim == 0 else array
 
 
-def _read_npy(member: Stream, path: str | Path) -> np.ndarray:
-    version = npy.read_magic(member)
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    _, _, dtype = read_header(member)
+def _read_npy(member: Stream, path: str | Path, key: str) -> np.ndarray:
+    try:
+        version = npy.read_magic(member)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        _, _, dtype = read_header(member)
+    except (*BROKEN, SyntaxError, RecursionError, TokenError) as error:
+        raise ValueError(f"{path}: not a whole npz file ({error}).") from error
     if not dtype.hasobject:
-        member.seek(0)
-        return npy.read_array(member, allow_pickle=False)
+        return read_npz(path, (), (key,))[key]
     array = _load(member, path, None)
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}: expected an array, got {type(array).__name__}.")

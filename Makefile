@@ -6,7 +6,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c con
 # fixtures of a module are rarely built twice.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -n 2 --dist worksteal
 
-.PHONY: demo test test-all fuzz lint docs package bench clean
+.PHONY: demo test test-all fuzz lint docs package bench lock sbom audit clean faults
 
 demo: .venv/demo
 	.venv/bin/tcpformer lift assets/sample.mp4 --out out
@@ -27,6 +27,9 @@ lint: .venv/lint
 	.venv/bin/ruff check .
 	.venv/bin/basedpyright
 
+faults: .venv/test
+	.venv/bin/python tests/faults/campaign.py
+
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir out/site
 
@@ -38,6 +41,24 @@ bench: .venv/test
 	.venv/bin/python benchmarks/model.py table --rounds 2
 	.venv/bin/python benchmarks/model.py growth memory --rounds 1
 	.venv/bin/python benchmarks/training.py --rounds 2
+
+# What the base install holds: each file by its sha256, a CycloneDX list, and known defects.
+lock: out/audit
+	(sed -n 1,4p requirements.lock; out/audit/bin/uv pip compile pyproject.toml -c constraints.txt --quiet \
+		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu --torch-backend cpu \
+		--generate-hashes --no-header --no-annotate) > out/requirements.lock
+	mv out/requirements.lock requirements.lock
+
+sbom: out/audit
+	out/audit/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+		--output-reproducible --output-file out/sbom.json
+
+audit: out/audit
+	out/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+out/audit:
+	$(PYTHON) -m venv out/audit
+	out/audit/bin/pip install --quiet uv cyclonedx-bom pip-audit
 
 clean:
 	rm -rf .venv out dist

@@ -1,6 +1,7 @@
 """The folder of a run: checkpoints, log and description."""
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,3 +135,17 @@ def test_draw_curves(tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").read_bytes() != without
     assert without.startswith(b"\x89PNG")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]
+
+
+def test_load_checkpoint_refuses_compressed_files(tmp_path: Path) -> None:
+    """A small file could become any size; torch compresses nothing."""
+    RunDir(tmp_path).save_checkpoint(checkpoint())
+    path = tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    assert torch.load(path, weights_only=True)["step"] == 4, "the trap itself does not work"
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is broken"):
+        RunDir(tmp_path).load_checkpoint(OWN, 1)

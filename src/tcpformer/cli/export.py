@@ -25,12 +25,13 @@ def export(
 ) -> None:
     """Write a network for another runtime, and compare the file with it.
 
-    `tcpformer lift --weights FILE` runs the file. docs/export.md describes its input and output.
+    `tcpformer lift --weights FILE` runs an ONNX or OpenVINO file; docs/export.md describes it.
 
     Args:
         weights: A packaged name, a folder, or a released checkpoint.
         format: "onnx" for ONNX Runtime and what reads its files (TensorRT, CoreML, web);
-            "openvino"; "torch-export" for PyTorch without this package.
+            "openvino"; "torch-export" (.pt2) for PyTorch without this package, which never reads
+            one: loading a .pt2 can run code, so trust its origin.
         out: The file to write; by default the name of the weights with the suffix of the format.
         static: Take one clip at a time, for runtimes that need fixed shapes; else any number.
         precision: "fp16" halves the size, for hardware that computes in it.

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 
@@ -42,6 +43,9 @@ class RunDir:
         if not path.exists():
             return None
         try:
+            with ZipFile(path) as archive:  # torch compresses nothing; a bomb would
+                if any(part.compress_type != ZIP_STORED for part in archive.infolist()):
+                    raise ValueError("it is compressed")
             state = torch.load(path, map_location="cpu", weights_only=True)
             is_old, saved = "plan" in state, state["plan" if "plan" in state else "config"]
             processes_before = state["processes"]

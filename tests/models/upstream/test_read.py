@@ -1,8 +1,11 @@
 """Released checkpoints: they load whole or give one error, and no code in them runs."""
 
+import argparse
 import os
 import pickle
+import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,13 @@ import torch
 from baselines import HINTS, checkpoint
 from baselines import golden as baseline
 from paths import GOLDEN
+from safetensors.torch import save_file
 
 from tcpformer.models import poseformerv2, strided_transformer
 from tcpformer.models.checkpoint import load_model, load_weights
 from tcpformer.models.tcpformer import Config
+from tcpformer.models.upstream.read import CONTAINERS, SUFFIXES, read_released, translate
+from tcpformer.models.upstream.release import CheckpointHints
 
 State = dict[str, torch.Tensor]
 HEADS = 4
@@ -23,6 +29,11 @@ HEADS = 4
 
 def released(frames: int) -> State:
     """Return the state of a checkpoint, under the names and in the shapes of the released code."""
+    return dict(_released(frames))
+
+
+@cache
+def _released(frames: int) -> State:
     with np.load(GOLDEN / f"tcpformer_L2_d32_T{frames}.npz") as data:
         return {key[6:]: torch.from_numpy(data[key]) for key in data if key.startswith("state/")}
 
@@ -55,6 +66,137 @@ def test_load_model_gives_the_released_output(
     given, output = golden(9)
     assert not model.training
     torch.testing.assert_close(model(given), output, atol=5e-6, rtol=0)
+
+
+# Whatever a training program adds
+
+PREFIXES = (
+    "", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "network.",
+    "net.", "model.module.", "model._orig_mod.", "network._orig_mod.module.", "lifter.backbone.",
+)  # fmt: skip
+
+
+def beside() -> dict[str, Any]:
+    """Return what programs save beside the weights."""
+    return {
+        "epoch": 3,
+        "lr": 1e-4,
+        "min_mpjpe": np.float64(38.2),
+        "best": {"mpjpe": np.float32(1), "history": np.zeros(3), "dtype": np.dtype("f4")},
+        "args": argparse.Namespace(lr=1e-4, out=Path("out"), gpus={0, 1}),
+        "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []},
+        "random": [torch.get_rng_state(), np.arange(5), random.getstate()],
+        "wandb_id": None,
+    }
+
+
+@cache
+def plain() -> tuple[Any, State]:
+    """Return what the plain state dict gives."""
+    return translate(released(9), CheckpointHints(heads=HEADS), "plain")
+
+
+def equals_plain(path: Path) -> None:
+    """Check that a file gives the config and the weights of the plain state dict."""
+    config, found = read_released(path, CheckpointHints(heads=HEADS))
+    assert config == plain()[0]
+    assert found.keys() == plain()[1].keys()
+    assert all(torch.equal(found[key], value) for key, value in plain()[1].items())
+
+
+def in_turn() -> list[tuple[str, str, str, bool]]:
+    """Return containers, prefixes, suffixes and forms, so that each meets many of the others."""
+    counts = len(PREFIXES), len(CONTAINERS) + 1, len(SUFFIXES)
+    return [
+        (
+            ("", *CONTAINERS)[n % counts[1]],
+            PREFIXES[(n + n // counts[1]) % counts[0]],
+            (*SUFFIXES[:-1], ".pth.tr")[n % counts[2]],
+            n % 2 == 0,
+        )
+        for n in range(3 * counts[1])
+    ]
+
+
+@pytest.mark.parametrize(("under", "prefix", "suffix", "legacy"), in_turn())
+def test_read_released_of_containers_prefixes_suffixes_and_forms(
+    tmp_path: Path, under: str, prefix: str, suffix: str, legacy: bool
+) -> None:
+    state = {prefix + key: value for key, value in released(9).items()}
+    content = {**beside(), under: state} if under else state
+    torch.save(content, tmp_path / f"a{suffix}", _use_new_zipfile_serialization=not legacy)
+    equals_plain(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "model.safetensors"])
+@pytest.mark.parametrize("prefix", PREFIXES[:4])
+def test_read_released_of_safetensors(tmp_path: Path, prefix: str, name: str) -> None:
+    save_file({prefix + k: v.contiguous() for k, v in released(9).items()}, tmp_path / name)
+    equals_plain(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda state: {"model": {"state_dict": state}},
+        lambda state: {"checkpoint": 1, "state_dict": {"model": state}},
+        lambda state: {"model": state, "ema": {k: v + 1 for k, v in state.items()}},
+        lambda state: {"model": "TCPFormer", "state_dict": state},
+        lambda state: {"n_averaged": torch.ones(1), **{f"module.{k}": v for k, v in state.items()}},
+        lambda state: {"loss.weight": torch.ones(2), **{f"model.{k}": v for k, v in state.items()}},
+        lambda state: {k.replace("layers.0.", "layers.0._orig_mod."): v for k, v in state.items()},
+        lambda state: {
+            **{f"teacher.{k}": v + 1 for k, v in state.items()},
+            **{f"model.{k}": v for k, v in state.items()},
+        },
+        lambda state: {**state, "epoch": np.int64(3), "note": None},
+        lambda state: {k: torch.nn.Parameter(v) for k, v in state.items()},
+    ],
+    ids=["nested", "nested 2", "ema", "name", "SWA", "loss", "compiled part", "teacher", "flat",
+         "parameters"],
+)  # fmt: skip
+def test_read_released_of_what_programs_add(
+    tmp_path: Path, content: Callable[[State], object]
+) -> None:
+    torch.save(content(released(9)), tmp_path / "a.ckpt")
+    equals_plain(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("name", HINTS)
+@pytest.mark.parametrize("prefix", ["module.", "model._orig_mod."])
+def test_read_released_of_the_baselines(tmp_path: Path, name: str, prefix: str) -> None:
+    state = baseline(name)[0]
+    torch.save(
+        {**beside(), "model_pos": {prefix + k: v for k, v in state.items()}}, tmp_path / "a.pth"
+    )
+    torch.save(state, tmp_path / "b.pth")
+    hints = CheckpointHints(**HINTS[name])
+    (config, found), (wanted, weights) = (read_released(tmp_path / f"{x}.pth", hints) for x in "ab")
+    assert config == wanted
+    assert all(torch.equal(found[key], value) for key, value in weights.items())
+
+
+def test_read_released_refuses_several_networks(tmp_path: Path) -> None:
+    state = released(9)
+    both = {f"{who}.{key}": value for who in ("student", "teacher") for key, value in state.items()}
+    torch.save(both, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"one network, got 2, under \['student\.', 'teacher\.'\]"):
+        load_model(tmp_path / "a.pth")
+
+
+def test_read_released_names_a_whole_network(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"torch\.nn\.\S*Linear object; save its state dict"):
+        load_model(tmp_path / "a.pth")
+
+
+def test_read_released_refuses_damaged_safetensors(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    (tmp_path / "b.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="no known network"):
+        load_model(tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match=r"b\.safetensors: not a whole safetensors file"):
+        load_model(tmp_path / "b.safetensors")
 
 
 @pytest.mark.parametrize("frames", [9, 27])

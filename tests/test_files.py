@@ -1,12 +1,11 @@
-"""Atomic writes, checks of folders, npz files."""
+"""Atomic writes, checks of folders."""
 
 import stat
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tcpformer.files import atomic_write, check_writable, make_writable, read_npz
+from tcpformer.files import atomic_write, check_writable, make_writable
 
 
 def test_atomic_write_replaces_the_file(tmp_path: Path) -> None:
@@ -94,15 +93,3 @@ def test_make_writable_refuses_a_folder_under_a_file(check, tmp_path: Path) -> N
 def test_make_writable_makes_an_empty_folder(tmp_path: Path) -> None:
     make_writable(tmp_path / "a/b")
     assert list((tmp_path / "a/b").iterdir()) == []
-
-
-def test_read_npz_returns_the_keys_that_are_there(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x=np.arange(3), name="text", other=1)
-    data = read_npz(tmp_path / "a.npz", ("x",), ("name",), ("y",), ("note",))
-    assert set(data) == {"x", "name"}
-    with pytest.raises(ValueError, match=r"keys \['y'\] are missing"):
-        read_npz(tmp_path / "a.npz", ("x", "y"))
-    with pytest.raises(ValueError, match=r"expected real numbers, got .*name"):
-        read_npz(tmp_path / "a.npz", ("name",))
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        read_npz(tmp_path / "none.npz", ("x",))

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 NOUNS = {"skeleton", "detections", "motion"}
 ALLOWED: dict[str, set[str]] = {
     "skeleton": set(),
-    "detections": {"skeleton"},
+    "detections": {"skeleton", "motion"},
     "motion": {"skeleton"},
     "lens": {"motion"},
     "files": set(),

@@ -9,7 +9,7 @@ import pytest
 from coco_motion import BAD_SIZE_OR_RATE, J, random_motion, unchecked_motion
 from motions import walk
 
-from tcpformer.motion import Motion2D, to_skeleton
+from tcpformer.motion import Motion2D, check_times, to_skeleton
 from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP
 
 
@@ -206,3 +206,88 @@ def test_to_skeleton_commutes_with_similarity_and_mirroring() -> None:
         one, other = to_skeleton(mirror(m), target), mirror(there)
         np.testing.assert_allclose(one.xy, other.xy, rtol=0, atol=1e-9)
         np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
+# every field is checked
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"xy": np.full((4, 17, 2), np.nan)}, "xy must be finite, but 136 numbers.*frame 0"),
+        ({"xy": np.zeros((4, 17, 2), dtype=int)}, "xy must be an array of type float, got int64"),
+        ({"xyz": np.zeros((4, 17, 3)).tolist()}, "xyz must be an array of type float, got list"),
+        ({"confidence": np.full((4, 17), 1.5)}, "confidence must lie in 0 to 1"),
+        ({"confidence": np.full((4, 17), np.nan)}, "confidence must be finite"),
+        ({"valid": np.ones(4)}, "valid must be an array of type bool"),
+        ({"valid": np.bool_(True)}, "valid must be"),
+        ({"valid": np.array(True)}, "expected xyz"),
+        ({"times": [0.0, 1.0, 2.0, 3.0]}, "times must be an array"),
+        ({"sigma": np.full((4, 17, 3), -1.0)}, "sigma must be finite metres of at least 0"),
+        ({"sigma": np.full((4, 17, 3), np.nan)}, "sigma must be finite metres of at least 0"),
+        ({"sigma": "large"}, "sigma must be an array"),
+        ({"focal": np.array([900.0, 900.0])}, "focal must be positive"),
+        ({"focal": "900"}, "focal must be positive"),
+        ({"focal": 1e-300}, "expected a focal of 1 to 1e\\+07 pixels"),
+        ({"fps": 10**400}, "size and fps|frames per second"),
+        ({"fps": 1e6}, "5000 frames per second"),
+        ({"size": (10**9, 10)}, "at most 100000 pixels along a side"),
+        ({"region_scale": np.nan}, "region_scale must be positive"),
+        ({"region_scale": "2"}, "region_scale must be positive"),
+        ({"person": -1}, "person must be a whole number"),
+        ({"person": "0"}, "person must be a whole number"),
+        ({"provenance": {"scale": 3}}, "scale must be a text"),
+        ({"provenance": {"scale": "x" * 10_001}}, "scale must be a text of at most 10000"),
+        ({"provenance": ["scale"]}, "provenance must be a mapping"),
+        ({"skeleton": "h36m"}, "skeleton must be a Skeleton, got str"),
+    ],
+)
+def test_motion3d_checks_every_field(
+    unchecked: ModuleType, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        unchecked.Motion3D(**{**vars(walk(4)), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"xy": np.full((6, J, 2), "a")}, "xy must be real numbers"),
+        ({"xy": np.full((6, J, 2), 1e9)}, "xy of detected joints within 1e\\+07 pixels"),
+        ({"confidence": np.full((6, J), None)}, "confidence must be real numbers"),
+        ({"times": np.array(["0"] * 6)}, "times must be real numbers"),
+        ({"focal": (900.0, 900.0)}, "focal must be positive"),
+        ({"focal_source": 7}, "focal_source must be a text"),
+        ({"person": 1.5}, "person must be a whole number"),
+        ({"skeleton": None}, "skeleton must be a Skeleton"),
+    ],
+)
+def test_motion2d_checks_every_field(
+    unchecked: ModuleType, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        unchecked.Motion2D(**{**vars(random_motion()), **change})
+
+
+def test_check_times_bounds_the_duration_by_the_frames() -> None:
+    pause = np.array([0.0, 1.0, 590.0])
+    check_times(pause)
+    with pytest.raises(ValueError, match=r"frame 1 is at 1 s and frame 2 at 700 s; the 3 frames"):
+        check_times(np.array([0.0, 1.0, 700.0]))
+    check_times(np.arange(10_000) / 1.0)  # one frame a second, however long
+    with pytest.raises(ValueError, match="10000 frames may last one second each"):
+        check_times(np.arange(10_000) / 0.5)
+
+
+def test_check_times_bounds_the_frames_of_a_second() -> None:
+    check_times(np.arange(12_000) / 5000)
+    with pytest.raises(ValueError, match="at most 10000 frames within a second"):
+        check_times(np.arange(12_000) / 50_000)
+
+
+def test_motion2d_does_not_copy_its_arrays() -> None:
+    m = random_motion()
+    again = replace(m)
+    assert again.xy is m.xy
+    assert again.confidence is m.confidence
+    assert again.times is m.times

@@ -232,7 +232,7 @@ class Clip(NamedTuple):
 
 def draw_worst(benchmark: Path, *, noisy: bool, quick: bool) -> None:
     from tcpformer import Lifter
-    from tcpformer.files import read_npz
+    from tcpformer.io.safe_npz import read_npz
 
     content = read_npz(benchmark, KEYS, ("name", "activity"))
     lifter = Lifter("default")

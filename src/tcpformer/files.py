@@ -1,19 +1,15 @@
-"""Atomic writes, locks, checks of folders, and npz files without pickle."""
+"""Atomic writes, locks, and checks of folders."""
 
 import errno
 import logging
 import os
 import re
 import secrets
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 log = logging.getLogger(__name__)
 
@@ -162,55 +158,6 @@ def sync(path: Path) -> None:
             raise  # some network file systems cannot sync folders
     finally:
         os.close(handle)
-
-
-def read_npz(
-    path: str | Path,
-    numbers: tuple[str, ...],
-    texts: tuple[str, ...] = (),
-    optional: tuple[str, ...] = (),
-    optional_texts: tuple[str, ...] = (),
-) -> dict[str, np.ndarray]:
-    """Read named arrays of an npz file, without pickle.
-
-    Args:
-        path: The file.
-        numbers: Required keys of real numbers.
-        texts: Required keys of any type.
-        optional: Optional keys of real numbers.
-        optional_texts: Optional keys of any type.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no npz, a key is missing, or not of real numbers where required.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = list(file)
-            wanted = (*numbers, *texts, *optional, *optional_texts)
-            data = {key: file[key] for key in wanted if key in found}
-    except _UNREADABLE as error:
-        raise ValueError(
-            f"{path}: not an npz file of plain arrays, or damaged (texts must be of dtype str, not "
-            "object)."
-        ) from error
-    missing = [key for key in (*numbers, *texts) if key not in found]
-    if missing:
-        raise ValueError(f"{path}: keys {missing} are missing; found {found}.")
-    wrong = {
-        key: str(data[key].dtype)
-        for key in (*numbers, *optional)
-        if key in data and data[key].dtype.kind not in "biuf"
-    }
-    if wrong:
-        raise ValueError(f"{path}: expected real numbers, got {wrong}.")
-    return data
-
-
-# What numpy raises for a file that is no archive, is truncated, or holds pickled objects.
-_UNREADABLE = (OSError, EOFError, AttributeError, TypeError, ValueError, BadZipFile, zlib.error)
 
 
 def check_writable(folder: str | Path) -> None:

@@ -262,8 +262,10 @@ def check_fields(motion: Any) -> None:
     person = getattr(motion, "person", 0)
     if not isinstance(person, int | np.integer) or person < 0:
         raise ValueError(f"person must be a whole number of at least 0, got {person!r}.")
-    texts = {"focal_source": getattr(motion, "focal_source", "")}
-    texts |= getattr(motion, "provenance", {})
+    provenance = getattr(motion, "provenance", {})
+    if not isinstance(provenance, Mapping):
+        raise ValueError(f"provenance must be a mapping, got {type(provenance).__name__}.")
+    texts = {"focal_source": getattr(motion, "focal_source", ""), **provenance}
     for name, text in texts.items():
         if not isinstance(name, str) or not isinstance(text, str) or len(text) > LIMITS.max_text:
             raise ValueError(

@@ -137,6 +137,9 @@ def test_load_folder_refuses_bad_folders(tmp_path: Path) -> None:
     save_sequence(tmp_path / "b.npz", walker(xy=xy))
     with pytest.raises(ValueError, match=r"b\.npz: xy, xyz and confidence must be finite"):
         load_folder(tmp_path, "train")
+    np.savez(tmp_path / "b.npz", **vars(walker(xyz=np.full((40, 17, 3), 1e300), focal=1.0)))
+    with pytest.raises(ValueError, match=r"b\.npz: xy, xyz and confidence must be finite"):
+        load_folder(tmp_path, "train")
     (tmp_path / "b.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not an npz"):
         load_folder(tmp_path, "train")

@@ -54,6 +54,18 @@ def test_load_mocap_reads_metres_of_a_split(file: Path, split: str) -> None:
         ("train,val", {}, "split must be made of"),
         ("val", {"split": np.array(["train"] * 4)}, "no sequence belongs to 'val'"),
         ("train", {"joints": np.array(COCO.joints)}, "expected the joints"),
+        ("train", {"joints": np.array("Hip")}, "expected the joints"),
+        ("train", {"fps": np.array([50.0])}, "expected arrays of the shapes"),
+        ("train", {"fps": np.array(np.inf)}, "fps must be positive"),
+        ("train", {"relative": np.zeros((135, 16, 3))}, "expected arrays of the shapes"),
+        ("train", {"relative": np.full((135, 17, 3), np.nan)}, "relative must be finite"),
+        ("train", {"root": np.full((135, 3), 1e300)}, "root must be finite"),
+        ("train", {"root": np.array(1)}, "expected arrays of the shapes"),
+        ("train", {"split": np.array(["train"] * 3)}, "expected arrays of the shapes"),
+        ("train", {"offsets": np.array([0, 40, 45, 105, 10**9])}, "rise from 0 to 135"),
+        ("train", {"offsets": np.array([0, 40, 40, 105, 135])}, "rise from 0 to 135"),
+        ("train", {"offsets": np.array([0.0, 40, 45, 105, 135])}, "rise from 0 to 135"),
+        ("train", {"offsets": np.array(0)}, "rise from 0 to 135"),
     ],
 )
 def test_load_mocap_refuses_bad_files_and_splits(

@@ -1,5 +1,6 @@
 """The generator of the open benchmark, against files of its definition."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,11 @@ import numpy as np
 import pytest
 from paths import GOLDEN, ROOT
 
-from tcpformer.datasets.open_benchmark import make_open_benchmark, simulate_view
+from tcpformer.datasets.open_benchmark import (
+    make_open_benchmark,
+    read_open_benchmark,
+    simulate_view,
+)
 from tcpformer.skeleton import H36M
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -111,6 +116,34 @@ def test_make_open_benchmark_refuses_an_empty_split(mocap: Path, tmp_path: Path)
     with pytest.raises(ValueError, match="'val'; found"):
         make_open_benchmark(mocap, tmp_path / "open.npz", split="val")
     assert list(tmp_path.iterdir()) == [mocap]
+
+
+def test_make_open_benchmark_refuses_other_parents(mocap: Path, tmp_path: Path) -> None:
+    data = dict(np.load(mocap))
+    np.savez(mocap, **data | {"parents": data["parents"] * np.nan})
+    with pytest.raises(ValueError, match=r"mocap\.npz: expected the parents"):
+        make_open_benchmark(mocap, tmp_path / "open.npz")
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("xy", lambda x: x[:, :16], "expected arrays of the shapes"),
+        ("offsets", lambda x: x * 2, "offsets must be whole numbers that rise"),
+        ("focal", lambda x: -x, "focal must be positive"),
+        ("fps", lambda x: x * np.nan, "fps must be finite"),
+        ("confidence", lambda x: x + 300.0, "confidence must lie in 0 to 255"),
+        ("joints", lambda x: x[::-1], "expected the joints"),
+    ],
+)
+def test_read_open_benchmark_refuses_wrong_arrays(
+    mocap: Path, tmp_path: Path, key: str, change: Callable[[Any], Any], message: str
+) -> None:
+    make_open_benchmark(mocap, tmp_path / "open.npz", cameras=1)
+    data = dict(np.load(tmp_path / "open.npz"))
+    np.savez(tmp_path / "open.npz", **data | {key: change(data[key])})
+    with pytest.raises(ValueError, match=rf"open\.npz: {message}"):
+        read_open_benchmark(tmp_path / "open.npz")
 
 
 def test_make_open_benchmark_refuses_other_joints(mocap: Path, tmp_path: Path) -> None:

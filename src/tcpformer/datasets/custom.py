@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..files import atomic_write, read_npz
+from ..files import atomic_write
+from ..io.safe_npz import read_npz
 from ..motion import assumed_focal
 from ..skeleton import H36M, conversion, identify
 from .mocap import SPLITS, parse_split
 from .video_dataset import VideoDataset
+
+_MAX_NUMBER = 1e9
+"""Pixels and metres beyond which a number is taken for infinite."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,8 @@ def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "
     """Write the frames of one sequence, as joints of Human3.6M, to the start of the arrays."""
     sequence = read_sequence(file)
     t, confidence = len(sequence), np.asarray(sequence.confidence)
-    if not all(np.isfinite(array).all() for array in (sequence.xy, sequence.xyz, confidence)):
+    arrays = (sequence.xy, sequence.xyz, confidence)
+    if not all((np.abs(array) < _MAX_NUMBER).all() for array in arrays):  # false for NaN
         raise ValueError(
             f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
             "confidence 0 and any position. `tcpformer data check` lists the frames."

@@ -1,15 +1,19 @@
 """Motion capture in one npz file: many sequences, one skeleton, world axes with z up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..files import read_npz
+from ..io.mocap_capture import brief
+from ..io.safe_npz import read_npz
 from ..skeleton import H36M
 
 SPLITS = ("train", "val", "test")
+MAX_TENTHS = 2**31
+"""Tenths of millimetres of any coordinate: 214 km."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,10 @@ def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mo
         by_activity: Read the activities, so that rare ones are drawn more often.
 
     Raises:
-        ValueError: If a split is unknown or empty, a key is missing, or joints are not Human3.6M's.
+        ValueError: If a split is unknown or empty, or as `read_mocap`.
     """
     wanted = parse_split(split)
-    texts = ("split", "joints", *(["activity"] if by_activity else []))
-    data = read_npz(path, ("relative", "root", "offsets", "fps"), texts)
-    if tuple(data["joints"]) != H36M.joints:
-        raise ValueError(f"{path}: expected the joints {H36M.joints}, got {data['joints']}.")
+    data = read_mocap(path, ("split", "joints", *(["activity"] if by_activity else [])))
     xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
     xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
     keep = np.isin(data["split"], wanted)
@@ -75,3 +76,55 @@ def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mo
     starts, lengths = data["offsets"][:-1][keep], np.diff(data["offsets"])[keep]
     activity = tuple(map(str, data["activity"][keep])) if by_activity else ()
     return Mocap(xyz, starts, lengths, float(data["fps"]), activity)
+
+
+def read_mocap(path: str | Path, texts: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Read and check the arrays of the file, with texts for each sequence.
+
+    Raises:
+        ValueError: If a key is missing, shapes disagree, numbers are not positions in space, or
+            joints are not Human3.6M's.
+    """
+    data = read_npz(path, ("relative", "root", "offsets", "fps"), texts)
+    if tuple(map(str, data["joints"].flat)) != H36M.joints:
+        raise ValueError(f"{path}: expected the joints {H36M.joints}, got {brief(data['joints'])}.")
+    n = len(data["relative"]) if data["relative"].ndim else 0
+    check_shapes(path, data, {"relative": (n, 17, 3), "root": (n, 3), "fps": ()})
+    check_offsets(path, data["offsets"], n)
+    s = len(data["offsets"]) - 1
+    check_shapes(path, data, {key: (s,) for key in texts if key not in ("joints", "parents")})
+    for key in ("relative", "root"):
+        if not (np.abs(data[key], dtype=np.float64) < MAX_TENTHS).all():
+            raise ValueError(f"{path}: {key} must be finite tenths of millimetres.")
+    if not 0 < data["fps"] < np.inf:
+        raise ValueError(f"{path}: fps must be positive, got {data['fps']}.")
+    return data
+
+
+def check_shapes(
+    path: str | Path, data: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Check the shapes of some arrays of a file; raise ValueError if one has another."""
+    wrong = [key for key, shape in shapes.items() if data[key].shape != shape]
+    if wrong:
+        wanted, got = ({key: at[key] for key in wrong} for at in (shapes, _shapes(data)))
+        raise ValueError(f"{path}: expected arrays of the shapes {wanted}, got {got}.")
+
+
+def _shapes(data: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {key: array.shape for key, array in data.items()}
+
+
+def check_offsets(path: str | Path, offsets: np.ndarray, total: int) -> None:
+    """Check the first frames of the sequences and their end, which must be the ``total`` frames.
+
+    Raises:
+        ValueError: If they do not rise from 0 to ``total``, one frame a sequence at least.
+    """
+    whole = offsets.dtype.kind in "iu" and offsets.ndim == 1 and len(offsets) > 1
+    rising = whole and bool((offsets[1:] > offsets[:-1]).all())
+    if not rising or offsets[0] != 0 or offsets[-1] != total:
+        raise ValueError(
+            f"{path}: offsets must be whole numbers that rise from 0 to {total}, the number of "
+            f"frames; got {brief(offsets)}."
+        )

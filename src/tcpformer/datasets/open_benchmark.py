@@ -13,11 +13,15 @@ import numpy as np
 from jaxtyping import Float, Int16
 from numpy.random import Generator, default_rng
 
-from ..files import atomic_write, read_npz
+from ..files import atomic_write
+from ..io.mocap_capture import brief
+from ..io.safe_npz import read_npz
 from ..skeleton import H36M
+from .mocap import check_offsets, check_shapes, read_mocap
 from .synthetic.random_processes import autoregressive
 
 VERSION = "1"
+_NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "fps")
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
 _LEG = H36M.indices("LHip", "LKnee", "LAnkle")
 _ARM = H36M.indices("LShoulder", "LElbow", "LWrist")
@@ -46,12 +50,13 @@ def make_open_benchmark(
         ValueError: If the source is no motion capture of 17 joints, or the split is empty.
     """
     texts = ("split", "name", "subject", "activity", "joints", "parents")
-    data = read_npz(source, ("relative", "root", "offsets", "fps"), texts)
+    data = read_mocap(source, texts)
+    if tuple(data["parents"].flat) != H36M.parents:
+        raise ValueError(f"{source}: expected the parents {H36M.parents} of Human3.6M's joints.")
     chosen = np.flatnonzero(data["split"] == split)
     if len(chosen) == 0:
-        raise ValueError(f"{source}: no sequence belongs to {split!r}; found {set(data['split'])}.")
-    if tuple(data["joints"]) != H36M.joints:
-        raise ValueError(f"{source}: expected the joints {H36M.joints}, got {data['joints']}.")
+        found = brief(sorted({str(name) for name in data["split"]}))
+        raise ValueError(f"{source}: no sequence belongs to {split!r}; found {found}.")
     views = []
     for s in chosen:
         part = slice(*data["offsets"][s : s + 2])
@@ -61,6 +66,33 @@ def make_open_benchmark(
             labels = {key: data[key][s] for key in ("subject", "activity")}
             views.append({**view, "name": f"{data['name'][s]}/{c}", **labels})
     _write(views, data, target)
+
+
+def read_open_benchmark(path: str | Path) -> dict[str, np.ndarray]:
+    """Read and check the arrays of the benchmark.
+
+    Raises:
+        ValueError: If a key is missing, shapes disagree, a number is not finite, a size, rate or
+            focal length not positive, or joints are not Human3.6M's.
+    """
+    data = read_npz(path, _NUMBERS, ("joints", "activity"))
+    if tuple(map(str, data["joints"].flat)) != H36M.joints:
+        raise ValueError(f"{path}: expected the joints {H36M.joints}, got {brief(data['joints'])}.")
+    n = len(data["xy"]) if data["xy"].ndim else 0
+    pixels = dict.fromkeys(("xy", "noisy_xy"), (n, 17, 2))
+    check_shapes(path, data, {**pixels, "confidence": (n, 17), "relative": (n, 17, 3)})
+    check_offsets(path, data["offsets"], n)
+    v = len(data["offsets"]) - 1
+    check_shapes(path, data, {"size": (v, 2), "focal": (v,), "activity": (v,), "fps": ()})
+    for key in _NUMBERS:
+        if not np.isfinite(data[key]).all():
+            raise ValueError(f"{path}: {key} must be finite.")
+    for key in ("size", "focal", "fps"):
+        if not (data[key] > 0).all():
+            raise ValueError(f"{path}: {key} must be positive.")
+    if not ((data["confidence"] >= 0) & (data["confidence"] <= 255)).all():
+        raise ValueError(f"{path}: confidence must lie in 0 to 255.")
+    return data
 
 
 def simulate_view(path: Path3D, rng: Generator) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis import metrics
-from ..files import read_npz
+from ..datasets.open_benchmark import read_open_benchmark
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import coverage, joint_errors_and_sigma
 from ..motion import Motion2D
@@ -15,7 +15,6 @@ from ..skeleton import H36M, STANDARD_HEIGHT
 from ..world.camera import choose_focal
 from .report import Report, Row
 
-_NUMBERS = ("xy", "noisy_xy", "confidence", "relative", "offsets", "size", "focal", "fps")
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
 Scores = dict[str, np.ndarray]
@@ -47,7 +46,7 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     Raises:
         ValueError: If the file is not of this format.
     """
-    content = _read(data)
+    content = read_open_benchmark(data)
     views = range(0, len(content["offsets"]) - 1, view_step)
     scores: list[Scores] = []
     errors: list[ErrorAndSigma] = []
@@ -70,7 +69,7 @@ def errors_and_sigma(
     Raises:
         ValueError: If the weights predict no uncertainty, or the file is not of this format.
     """
-    content = _read(data)
+    content = read_open_benchmark(data)
     parts = []
     for view in range(0, len(content["offsets"]) - 1, view_step):
         motion, focal = _read_view(content, view, noisy, True)
@@ -78,14 +77,6 @@ def errors_and_sigma(
         parts.append(joint_errors_and_sigma(lifted, _read_truth(content, view)))
     error, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
     return error, sigma
-
-
-def _read(data: str | Path) -> dict[str, np.ndarray]:
-    """Read the file; ValueError if it is not of this format."""
-    content = read_npz(data, _NUMBERS, ("joints", "activity"))
-    if tuple(content["joints"]) != H36M.joints:
-        raise ValueError(f"{data}: expected the joints {H36M.joints}, got {content['joints']}.")
-    return content
 
 
 def _title(

@@ -95,7 +95,7 @@ class Detections:
             raise ValueError("detections must be in the order of their frames.")
 
     @classmethod
-    def from_frames(
+    def from_frames(  # noqa: PLR0913 - the fields of a record
         cls,
         people: Sequence[Sequence[Float[np.ndarray, "k 3"]]],
         skeleton: Skeleton,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .detect import detect_people
 from .io import READERS, read_detections, save
 from .io.video import Video, check_local, open_video
+from .io.video_alignment import place_on_video
 from .manifest import (
     MANIFEST,
     Manifest,
@@ -28,7 +29,9 @@ from .motion import Motion2D, Motion3D
 from .result_folder import Replacement, replace_together
 from .tracking.assemble import assemble_people
 from .viz.overlay import check_video_size, write_overlay
+from .world.lines import SceneLines
 from .world.scale import Scale, parse_bone_length
+from .world.vertical import Hints, hints_from
 
 if TYPE_CHECKING:
     from .lifting.lifter import Lifter
@@ -40,6 +43,8 @@ Progress = Callable[[str, int, int], None]
 RESULTS = ("motion.npz", "motion.bvh")
 RAW = "motion_raw.npz"
 OVERLAY = "overlay.mp4"
+UNSURE_VERTICAL, UNSURE_FLOOR = 6.0, 0.5
+"""Degrees and metres, one sigma, above which vertical and floor are warned of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,12 @@ class CameraOptions:
     focal: float | Literal["motion"] | None = None
     """Focal length in pixels, or "motion" to estimate it to some 20 %; if not given, the video's
     metadata, else a view of 60 degrees."""
+    up: tuple[float, float, float] | None = None
+    """Direction against gravity in camera axes, x right, y down, z forward: 0 -1 0 if level."""
+    camera_tilt: float | None = None
+    """Degrees that the camera looks down; if not given, estimated."""
+    camera_roll: float | None = None
+    """Degrees that the camera is turned clockwise; if not given, estimated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +139,17 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
                 "(--pose-model, --person-model)."
             )
         self.scale.check_floor(found=self.postprocess)
+        self.hints().check_used(found=self.postprocess)
 
     @property
     def scale(self) -> Scale:
         """Where the metres come from."""
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
         return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
+
+    def hints(self, scene: SceneLines | None = None) -> Hints:
+        """Return what is known of the camera's posture."""
+        return hints_from(self.up, self.camera_tilt, self.camera_roll, scene)
 
 
 def lift_file(
@@ -172,7 +188,8 @@ def lift_file(
     check_inputs(inputs, out)
     video, people = _open(source, options)
     if video is not None and people is not None and options.overlay:
-        _compare_with_video(people, video)
+        for person in people:
+            check_video_size(video, person.size)
     with replace_together(out, owned=False) as run:
         earlier = claim_results(out, overwrite=options.overwrite)
         lifter = _lifter(options)
@@ -180,7 +197,9 @@ def lift_file(
         if people is None:
             assert video is not None
             people = find_people(video, options, progress)
-        motions, raw = _lift(lifter, people, options)
+        scene = None if video is None else _read_scene(video, people)
+        motions, raw = _lift(lifter, people, options, scene)
+        _warn_of_ground(motions)
         _write(motions, raw, run.new)
         if video is not None and options.overlay:
             drawn = {motion.person: motion for motion in motions}
@@ -234,7 +253,10 @@ def _describe(inputs: dict[str, Path], options: LiftOptions, weights: str) -> Ma
 
 
 def _lift(
-    lifter: "Lifter", people: Sequence[Motion2D], options: LiftOptions
+    lifter: "Lifter",
+    people: Sequence[Motion2D],
+    options: LiftOptions,
+    scene: SceneLines | None,
 ) -> tuple[list[Motion3D], list[Motion3D]]:
     """Lift people; return their motions, and the raw ones if the options want them."""
     from .lifting.lifter import DEFAULT_POSTPROCESS
@@ -244,11 +266,38 @@ def _lift(
         people,
         scale=options.scale,
         focal=options.focal,
+        hints=options.hints(scene),
         config=DEFAULT_POSTPROCESS if options.postprocess else None,
         keep_raw=options.save_raw,
     )
     trim_heap()
     return lifted
+
+
+def _read_scene(video: Video, people: Sequence[Motion2D]) -> SceneLines | None:
+    """Read straight edges behind the people; warn, and use none, if the camera moves."""
+    from .detect.scene import read_scene
+
+    reading = read_scene(video, people)
+    if (warning := reading.warning()) is not None:
+        log.warning("warning: %s", warning)
+        return None
+    return SceneLines(reading.segments, reading.weight, reading.size)
+
+
+def _warn_of_ground(motions: Sequence[Motion3D]) -> None:
+    """Warn of a vertical or a floor that is hardly known."""
+    sigmas = [motion.ground_sigma for motion in motions if motion.ground_sigma is not None]
+    if not sigmas:
+        return
+    tilt, roll, floor = sigmas[0]
+    if max(tilt, roll) > UNSURE_VERTICAL or floor > UNSURE_FLOOR:
+        log.warning(
+            "warning: the vertical is uncertain by %.0f degrees and the floor by %.2f m (one "
+            "sigma); if the camera's tilt and roll are known, give --camera-tilt and --camera-roll.",
+            max(tilt, roll),
+            floor,
+        )
 
 
 def find_people(
@@ -306,18 +355,9 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     video = None if options.video is None else open_video(options.video)
     fallback = None if video is None else (video.fps, video.size)
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
+    if video is not None:
+        detections = place_on_video(detections, video.times(), video.path)
     return video, assemble_people(detections, options.person)
-
-
-def _compare_with_video(people: Sequence[Motion2D], video: Video) -> None:
-    """Check that keypoints can be drawn on a video; log it if their lengths differ."""
-    for person in people:
-        check_video_size(video, person.size)
-    longest = max(len(person) for person in people)
-    if longest != video.length:
-        log.info(
-            "the keypoints have %d frames, %s about %d", longest, video.path.name, video.length
-        )
 
 
 def _write(motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path) -> None:

@@ -12,7 +12,7 @@ from keypoint_files import FPS, SIZE, mmpose, openpose, people, read_motions, rt
 from motions import walk
 from paths import TRUST
 
-from tcpformer.io import READERS, WRITERS, read_detections, save
+from tcpformer.io import WRITERS, read_detections, save
 from tcpformer.io.npz import load_motion
 from tcpformer.skeleton import HALPE26
 
@@ -44,12 +44,11 @@ def test_read_detections_takes_suffixes_in_capital_letters(kind: str, tmp_path: 
 
 
 def test_read_detections_refuses_other_suffixes_and_folders(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("x,y")
-    with pytest.raises(ValueError, match=r"expected a folder or one of \.npz, \.json, \.trc"):
-        read_detections(tmp_path / "a.csv", fps=FPS, size=SIZE)
+    (tmp_path / "a.xml").write_text("x,y")
+    with pytest.raises(ValueError, match=r"expected a folder or one of \.npz, \.npy, \.json"):
+        read_detections(tmp_path / "a.xml", fps=FPS, size=SIZE)
     with pytest.raises(ValueError, match="found neither"):
         read_detections(tmp_path, fps=FPS, size=SIZE)
-    assert ".csv" not in READERS
 
 
 def test_read_detections_names_a_missing_file(tmp_path: Path) -> None:

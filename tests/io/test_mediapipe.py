@@ -54,7 +54,9 @@ def test_read_mediapipe_takes_times_and_rate_of_its_stamps(tmp_path: Path) -> No
     path = mediapipe(tmp_path / "a.json", two_people(), timestamp_ms=lambda i: 500 + 40 * i)
     found = read(path, fps=None)
     assert found.fps == pytest.approx(25)
-    np.testing.assert_allclose(found.times, np.arange(20) / 25)
+    np.testing.assert_allclose(found.times, 0.5 + np.arange(20) / 25)
+    path = mediapipe(path, two_people(), timestamp_ms=lambda i: 1617183612345 + 40 * i)
+    np.testing.assert_allclose(read(path, fps=None).times, np.arange(20) / 25)
 
 
 def test_read_mediapipe_takes_numbers_of_frames(tmp_path: Path) -> None:

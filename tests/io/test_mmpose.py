@@ -57,10 +57,6 @@ def test_read_mmpose_takes_the_body_of_wholebody(named: bool, tmp_path: Path) ->
             '[{"frame_id": 0, "instances": [{"keypoints": [[1, 2]]}]}]',
             r"expected keys \['keypoints', 'keypoint_scores'\], found keys \['keypoints'\]",
         ),
-        (  # COCO's results
-            '[{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 1], "score": 1}]',
-            r"found keys \['image_id', 'category_id', 'keypoints', 'score'\]",
-        ),
         (  # COCO's annotations
             '{"images": [], "annotations": [], "categories": []}',
             r"found keys \['images', 'annotations', 'categories'\]",

@@ -18,6 +18,7 @@ from .evaluate import OLD_OPTIONS as EVALUATE_OLD_OPTIONS
 from .evaluate import evaluate
 from .export import OLD_OPTIONS as EXPORT_OLD_OPTIONS
 from .export import export
+from .formats import formats
 from .info import info
 from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
 from .lift import lift
@@ -49,6 +50,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
     "quality": quality,
     "info": info,
+    "formats": formats,
     "export": export,
     "evaluate": evaluate,
     **GROUPS,

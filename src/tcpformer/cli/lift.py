@@ -51,8 +51,7 @@ def lift(
     are those in its manifest, are replaced together; those of people excluded by --person are kept.
 
     Args:
-        source: A video; or keypoints: our own .npz, or files of OpenPose, MMPose, rtmlib or
-            Sports2D.
+        source: A video; or 2D keypoints, as `tcpformer formats` lists them.
         out: Folder of the results; made if missing.
         threads: CPU threads of the lifter; 0 takes all. On a busy machine, 1 is many times faster.
         input: What is lifted.
@@ -82,6 +81,9 @@ def report(motion: Motion3D, out: Path, options: LiftOptions) -> None:
     show(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
     show(f"  scale: {provenance['scale']}; focal length: {provenance['focal']}")
     show(f"  ground: {provenance['ground']}")
+    if motion.ground_sigma is not None:
+        tilt, roll, floor = motion.ground_sigma
+        show(f"  one sigma: vertical {max(tilt, roll):.1f} degrees, floor {floor:.2f} m")
     show(f"  post-processing: {provenance.get('postprocess', 'none')}")
 
 

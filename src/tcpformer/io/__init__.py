@@ -6,25 +6,17 @@ from pathlib import Path
 from ..detections import Detections
 from ..motion import Motion3D
 from .bvh import write_bvh
+from .formats import FOLDER_READERS, FORMATS, READERS, Reader
 from .keypoints import MALFORMED, READABLE, RateAndSize
-from .mmpose import read_mmpose
-from .npz import read_keypoints_npz, save_motion
-from .openpose import read_openpose
-from .rtmlib import is_rtmlib, read_rtmlib
-from .trc import read_trc
+from .mocap_capture import brief
+from .npz import save_motion
+from .picture_size import check_picture_size
 
-
-def _read_npz(path: Path, given: RateAndSize) -> Detections:
-    return (read_rtmlib if is_rtmlib(path) else read_keypoints_npz)(path, given)
-
-
-Reader = Callable[[Path, RateAndSize], Detections]
-READERS: dict[str, Reader] = {".npz": _read_npz, ".json": read_mmpose, ".trc": read_trc}
-"""Readers of a file of 2D keypoints, by suffix."""
-FOLDER_READERS: dict[str, Reader] = {".json": read_openpose, ".trc": read_trc}
-"""Readers of a folder of 2D keypoints, by the suffix of the files in it."""
 WRITERS: dict[str, Callable[[Motion3D, Path], None]] = {".npz": save_motion, ".bvh": write_bvh}
 """Writers of a 3D motion, by suffix."""
+
+MAX_MESSAGE = 1000
+"""Characters of an error, which may quote the file."""
 
 
 def read_detections(
@@ -37,40 +29,41 @@ def read_detections(
     """Read 2D keypoints of all people in a video; `tracking.assemble_people` makes motions of them.
 
     Args:
-        path: An .npz of `load_keypoints`; an .npz with ``keypoints`` (t, n, k, 2) and ``scores``
-            (t, n, k), as rtmlib gives them, NaN or score 0 where there are fewer people; a folder
-            of OpenPose's *_keypoints.json, one a frame; MMPose's .json of predictions; a .trc in
-            pixels of Sports2D, or its folder, one file a person.
+        path: A file or folder of one of `formats.FORMATS`.
         fps: Frames per second, if the file has none; must agree with the file's otherwise.
         size: Image (width, height) in pixels, if the file has none; must agree otherwise.
         fallback: Rate and size if neither the file nor the arguments have them, as of a video.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If it is none of these, or fps or size are missing, not positive or contradict
-            the file.
+        ValueError: If it is none of these, fps or size are missing, not positive or contradict
+            the file, or most joints lie outside the picture.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such file or folder: {path}")
     try:
-        return _find_reader(path)(path, RateAndSize(fps, size, fallback))
+        detections = _find_reader(path)(path, RateAndSize(fps, size, fallback))
     except MALFORMED as error:
         raise ValueError(
-            f"{path}: not as OpenPose, MMPose, rtmlib or Sports2D write it ({error!r}); {READABLE}."
+            f"{path}: not as OpenPose, Sports2D or another program writes it ({brief(repr(error))}); "
+            f"{READABLE}."
         ) from error
     except ValueError as error:
-        named = str(error).startswith(str(path))
-        raise error if named else ValueError(f"{path}: {error}") from error
+        text = brief(error, MAX_MESSAGE)
+        named = text.startswith(str(path))
+        raise ValueError(text if named else f"{path}: {text}") from error
+    check_picture_size(path, detections)
+    return detections
 
 
 def _find_reader(path: Path) -> Reader:
     if path.is_dir():
         found = sorted({file.suffix.lower() for file in path.iterdir()} & set(FOLDER_READERS))
         if len(found) != 1:
+            wanted = ", ".join(f"{f.program}'s {f.suffix}" for f in FORMATS if f.folder)
             raise ValueError(
-                f"{path} should hold either OpenPose's .json, one a frame, or Sports2D's .trc, one "
-                f"a person; found {found or 'neither'}."
+                f"{path} should hold either {wanted}; found {' and '.join(found) or 'neither'}."
             )
         return FOLDER_READERS[found[0]]
     if path.suffix.lower() not in READERS:

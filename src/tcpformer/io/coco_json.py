@@ -32,7 +32,7 @@ def read_coco_results(path: Path, content: Any, given: RateAndSize) -> Detection
         person = next((entry[key] for key in _PERSON_KEYS if key in entry), None)
         people.append([person_keypoints(joints[:, :2], joints[:, 2], person, place)])
     numbers = _number_pictures(path, pictures, given)
-    return KeypointRecord(numbers.fill(people)).detections(path, given)
+    return KeypointRecord.numbered(numbers, people).detections(path, given)
 
 
 def _number_pictures(path: Path, pictures: list[Any], given: RateAndSize) -> FrameNumbers:

@@ -125,7 +125,7 @@ def _detections(
         identity = individual if len(individuals) > 1 else None
         for row in np.flatnonzero(seen.any(axis=1)):
             people[row].append(person_keypoints(joints[row, :, :2], joints[row, :, 2], identity))
-    return KeypointRecord(numbers.fill(people), names).detections(path, given)
+    return KeypointRecord.numbered(numbers, people, names).detections(path, given)
 
 
 def _joints_of(

@@ -3,7 +3,27 @@
 Where a suffix holds several formats, the content decides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..detections import Detections
+from .coco_json import is_coco_results, read_coco_results
+from .csv_tables import read_rows
+from .deeplabcut import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5
+from .json_values import read_json
+from .keypoints import READABLE, RateAndSize, files_in
+from .mediapipe import is_mediapipe, read_mediapipe
+from .mmpose import read_mmpose, read_mmpose_pictures
+from .npz import read_keypoints_npz
+from .numpy_array import read_npy
+from .openpose import read_openpose
+from .rtmlib import is_rtmlib, read_rtmlib
+from .sleap import is_sleap, read_sleap
+from .trc import read_trc
+from .yolo import read_yolo
+
+Reader = Callable[[Path, RateAndSize], Detections]
 
 
 @dataclass(frozen=True)
@@ -99,3 +119,52 @@ FORMATS = (
     ),
 )  # fmt: skip
 """All formats that are read, each with one line for `tcpformer formats` and the documentation."""
+
+
+def _read_npz(path: Path, given: RateAndSize) -> Detections:
+    return (read_rtmlib if is_rtmlib(path) else read_keypoints_npz)(path, given)
+
+
+def _read_json(path: Path, given: RateAndSize) -> Detections:
+    content = read_json(path)
+    if is_coco_results(content):
+        return read_coco_results(path, content, given)
+    if is_mediapipe(content):
+        return read_mediapipe(path, content, given)
+    return read_mmpose(path, content, given)
+
+
+def _read_json_folder(folder: Path, given: RateAndSize) -> Detections:
+    pictures = isinstance(read_json(files_in(folder, ".json")[0]), list)
+    return (read_mmpose_pictures if pictures else read_openpose)(folder, given)
+
+
+def _read_csv(path: Path, given: RateAndSize) -> Detections:
+    rows = read_rows(path)
+    header = next(rows, None)
+    if header is not None and is_sleap(header):
+        return read_sleap(path, header, rows, given)
+    if header is not None and is_deeplabcut(header):
+        return read_deeplabcut_csv(path, header, rows, given)
+    found = "an empty file" if header is None else ", ".join(header.cells)[:80]
+    raise ValueError(
+        f"{path}: expected a table of SLEAP, with a column frame_idx, or of DeepLabCut, which "
+        f"begins with scorer; found {found}. {READABLE[0].upper()}{READABLE[1:]}."
+    )
+
+
+READERS: dict[str, Reader] = {
+    ".npz": _read_npz,
+    ".npy": read_npy,
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".h5": read_deeplabcut_h5,
+    ".trc": read_trc,
+}
+"""Readers of a file, by suffix."""
+FOLDER_READERS: dict[str, Reader] = {
+    ".json": _read_json_folder,
+    ".txt": read_yolo,
+    ".trc": read_trc,
+}
+"""Readers of a folder, by the suffix of the files in it."""

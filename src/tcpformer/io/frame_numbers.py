@@ -95,7 +95,7 @@ def number_names(
         return _from_stamps(values, unit)
     if zero is None and {len(text) for text in digits} == {12}:
         zero = 0
-    return number_ids(values, place, zero=zero, what=f"names such as {names[0]}")
+    return number_ids(values, place, zero=zero, what="numbers in the names")
 
 
 def number_ids(
@@ -192,7 +192,7 @@ def _stamp_unit(values: Sequence[int], place: Path, fps: float | None) -> float 
                     f"show {rate:.3g} frames a second; rename the files by the number of the frame."
                 )
             return unit
-    if usual < LIMITS.max_step:
+    if not LIMITS.max_step <= usual <= 1000 / LIMITS.rates[0]:
         return None
     if fps is not None and abs(1000 / steps.mean() / fps - 1) <= LIMITS.rate_tolerance:
         log.info("%s: the names are read as milliseconds, at %g frames a second", place, fps)

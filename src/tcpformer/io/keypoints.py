@@ -5,6 +5,7 @@ names, else by their count.
 """
 
 import json
+import logging
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,15 @@ from jaxtyping import Float
 from ..detections import MAX_ID, Detections
 from ..motion import check_size_and_rate
 from ..skeleton import KNOWN, canonical, match_skeleton
+from .frame_numbers import FrameNumbers
+
+log = logging.getLogger(__name__)
 
 READABLE = (
-    "what can be read: a folder of OpenPose's .json, one a frame; MMPose's .json of predictions; "
-    "rtmlib's .npz of keypoints and scores; Sports2D's .trc in pixels, or its folder; our own .npz"
+    "what can be read: a folder of OpenPose's .json, one a frame; .json of MMPose, one a video or "
+    "one a picture, of AlphaPose, COCO's results and MediaPipe; a folder of YOLO pose's .txt; .csv "
+    "of SLEAP and DeepLabCut; rtmlib's .npz of keypoints and scores; NumPy's .npy; Sports2D's .trc "
+    "in pixels, or its folder; our own .npz (`tcpformer formats` shows each)"
 )
 MALFORMED = (
     *(KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError),
@@ -99,7 +105,26 @@ class KeypointRecord:
     fps: Any = None
     size: Any = None
     times: Sequence[float] = field(default_factory=list)
-    """Seconds of each frame; by default even."""
+    """Seconds of each frame since the first one of the video; by default even."""
+    first: int | None = 0
+    """Frames of the video before the first one here; None where only times show them."""
+
+    @classmethod
+    def numbered(
+        cls,
+        numbers: FrameNumbers,
+        people: Sequence[Sequence[PersonKeypoints]],
+        names: Sequence[str] | None = None,
+        fps: Any = None,
+    ) -> "KeypointRecord":
+        """Return a record of the people of each number, with the frames between."""
+        return cls(
+            numbers.fill(people),
+            names,
+            fps=fps,
+            times=numbers.times,
+            first=None if numbers.times else numbers.first,
+        )
 
     def detections(self, path: Path, given: RateAndSize) -> Detections:
         """Return the known joints of all people; raise ValueError if there are none."""
@@ -114,11 +139,25 @@ class KeypointRecord:
         return Detections.from_frames(
             [[person.joints[columns] for person in people] for people in self.frames],
             skeleton,
-            times=self.times or (np.arange(len(self.frames)) / fps).tolist(),
+            times=self.times or self._even_times(fps),
             size=size,
             fps=fps,
-            ids=[[person.id for person in people] for people in self.frames],
+            ids=self._ids(path),
+            first=self.first,
         )
+
+    def _even_times(self, fps: float) -> list[float]:
+        return ((np.arange(len(self.frames)) + (self.first or 0)) / fps).tolist()
+
+    def _ids(self, path: Path) -> list[list[str | None]]:
+        """Return the identities, None where most frames give one to two people."""
+        ids = [[person.id for person in people] for people in self.frames]
+        named = [[name for name in frame if name is not None] for frame in ids]
+        several = [frame for frame in named if len(frame) > 1]
+        if 2 * sum(len(set(frame)) < len(frame) for frame in several) <= len(several):
+            return ids
+        log.info("%s: people share ids, which are left out; people are tracked", path)
+        return [[None for _ in frame] for frame in ids]
 
     def _joint_count(self, path: Path) -> int:
         """Return the number of joints of each person; raise ValueError if they differ."""

@@ -22,6 +22,8 @@ from .keypoints import KeypointRecord, RateAndSize, mean_rate, person_keypoints
 _LANDMARKS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 _STAMPS = ("timestamp_ms", "timestampMs", "timestamp")
 _FRAMES = ("frame", "frame_id", "frame_index", "frame_number", "frameIndex")
+_MAX_START = 10**9
+"""Milliseconds, 12 days, from which on stamps count from elsewhere than the start of a video."""
 _LISTS = ("frames", "results")
 _FRACTIONS = (-2.0, 3.0)
 """Fractions of the picture within which the median landmark is."""
@@ -49,9 +51,7 @@ def read_mediapipe(path: Path, content: Any, given: RateAndSize) -> Detections:
         [person_keypoints(joints[:, :2] * size, joints[:, 2]) for joints in frame]
         for frame in people
     ]
-    record = KeypointRecord(
-        numbers.fill(frames), BLAZEPOSE.joints, fps=fps, size=size, times=numbers.times
-    )
+    record = KeypointRecord.numbered(numbers, frames, BLAZEPOSE.joints, fps)
     return record.detections(path, given)
 
 
@@ -97,7 +97,8 @@ def _number_entries(path: Path, entries: list[Any]) -> FrameNumbers:
             return number_ids(values, path, what=key)
         if any(after <= before for before, after in pairwise(values)):
             raise ValueError(f"{path}: expected {key} in milliseconds that grow with the frames.")
-        times = tuple((value - values[0]) / 1000 for value in values)
+        start = values[0] if values[0] > _MAX_START else 0
+        times = tuple((value - start) / 1000 for value in values)
         return FrameNumbers(tuple(range(len(values))), times=times)
     return FrameNumbers(tuple(range(len(entries))))
 

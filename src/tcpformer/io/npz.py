@@ -76,6 +76,7 @@ def read_keypoints_npz(path: Path, given: RateAndSize) -> Detections:
         tracked=True,
         focal=motion.focal,
         focal_source=motion.focal_source,
+        first=None if "times" in data else 0,
     )
 
 
@@ -166,6 +167,8 @@ def save_motion(motion: Motion3D, path: str | Path) -> None:
     }
     if motion.sigma is not None:
         arrays |= {"sigma": motion.sigma, "region_scale": np.float64(motion.region_scale)}
+    if motion.ground_sigma is not None:
+        arrays["ground_sigma"] = np.array(motion.ground_sigma, dtype=float)
     with atomic_write(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -178,7 +181,7 @@ def load_motion(path: str | Path) -> Motion3D:
         ValueError: If it is not such a file.
     """
     numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit")
-    maybe = ("sigma", "region_scale", "reach", "person")
+    maybe = ("sigma", "region_scale", "reach", "person", "ground_sigma")
     data = read_npz(path, numbers, texts, maybe, ("provenance", *_LEGACY))
     with _named(path):
         return _parse_motion(data)
@@ -206,7 +209,17 @@ def _parse_motion(data: Mapping[str, np.ndarray]) -> Motion3D:
         person=int(_number(data, "person")) if "person" in data else 0,
         provenance=_provenance(data),
         region_scale=_number(data, scale) if scale in data else REGION_SCALE,
+        ground_sigma=_ground_sigma(data),
     )
+
+
+def _ground_sigma(data: Mapping[str, np.ndarray]) -> tuple[float, float, float] | None:
+    if "ground_sigma" not in data:
+        return None
+    if data["ground_sigma"].shape != (3,):
+        raise ValueError(f"expected three numbers in ground_sigma, got {data['ground_sigma']}.")
+    tilt, roll, floor = map(float, data["ground_sigma"])
+    return tilt, roll, floor
 
 
 def _provenance(data: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -21,7 +21,8 @@ _MAX_HEADER, _MAX_AXES, _SHOWN_KEYS = 10_000, 32, 12
 _MAX_EMPTY = 1_000_000  # the longest axis of an array that holds nothing
 _OBJECTS = (
     "it holds Python objects, which could run code and are not read; save texts as "
-    "numpy.array(texts, dtype=str), and numbers as arrays of one shape"
+    "numpy.array(texts, dtype=str), and numbers as arrays of one shape, with NaN where a frame has "
+    "fewer people"
 )
 _HEADER = re.compile(
     r"\{(?:\s*(?:'descr'\s*:\s*'(?P<type>[^']{1,12})'"

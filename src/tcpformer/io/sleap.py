@@ -41,7 +41,7 @@ def read_sleap(path: Path, header: Row, rows: Iterable[Row], given: RateAndSize)
         person = None if track is None else row.cells[track] or None
         people.append([person_keypoints(joints[:, :2], joints[:, 2], person)])
     numbers = number_ids(frames, path, zero=0)
-    return KeypointRecord(numbers.fill(people), names).detections(path, given)
+    return KeypointRecord.numbered(numbers, people, names).detections(path, given)
 
 
 def _joint_columns(path: Path, header: Row) -> tuple[list[str], list[tuple[int, int, int | None]]]:

@@ -1,4 +1,7 @@
-"""Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers in pixels instead of metres."""
+"""Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers in pixels instead of metres.
+
+Its header has the unit "m" for pixels, too; markers in space show by their Z, or by their unit mm.
+"""
 
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from .keypoints import (
     person_keypoints,
 )
 
+_LENGTHS = ("mm", "cm")
+_UNEVEN = 0.05
+"""Share of the interval by which even times may differ: they are rounded to milliseconds."""
 _MIN_CELLS = 1_000_000
 """Cells that a table may have beyond its characters."""
 
@@ -35,9 +41,18 @@ def read_trc(path: Path, given: RateAndSize) -> Detections:
         visible = np.isfinite(xy).all(axis=-1) & (xy != 0).any(axis=-1)
         for frame in np.flatnonzero(visible.any(axis=1)):
             frames[frame].append(person_keypoints(xy[frame], visible[frame], file.stem))
-    since_first = [time - times[0] for time in times]
-    record = KeypointRecord(frames, names, fps=mean_rate(times), times=since_first)
+    rate = mean_rate(times)
+    record = KeypointRecord(
+        frames, names, fps=rate, times=times, first=_first_frame(np.array(times), rate)
+    )
     return record.detections(path, given)
+
+
+def _first_frame(times: Float[np.ndarray, " t"], rate: float | None) -> int | None:
+    """Return the number of the frame of even times, those of frames at a rate."""
+    if rate is None or times[0] < 0 or not np.allclose(np.diff(times) * rate, 1, atol=_UNEVEN):
+        return None
+    return round(times[0] * rate)
 
 
 def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "t k 2"]]:
@@ -59,4 +74,27 @@ def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "
             numbers[row, : len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
         except ValueError as error:
             raise ValueError(f"{file}: row {row + 1} of the table: {error}.") from error
-    return names, numbers[:, 1].tolist(), numbers[:, 2:].reshape(len(body), -1, 3)[..., :2]
+    xyz = numbers[:, 2:].reshape(len(body), -1, 3)
+    _check_pixels(file, lines[:5], names, xyz)
+    return names, numbers[:, 1].tolist(), xyz[..., :2]
+
+
+def _check_pixels(
+    file: Path, header: list[str], names: list[str], xyz: Float[np.ndarray, "t k 3"]
+) -> None:
+    """Raise ValueError if the markers of a table are in space, or in metres."""
+    deep = np.argwhere(np.isfinite(xyz[..., 2]) & (xyz[..., 2] != 0))
+    unit = dict(zip(header[1].split("\t"), header[2].split("\t"), strict=False)).get("Units", "")
+    if len(deep):
+        frame, joint = deep[0]
+        found = f"column Z{joint + 1} ({names[joint]}) has {xyz[frame, joint, 2]:g}"
+    elif unit.strip().lower() in _LENGTHS:
+        found = f"its Units are {unit.strip()}"
+    elif "_m_person" in file.name.lower():
+        found = "its name has _m_"
+    else:
+        return
+    raise ValueError(
+        f"{file}: expected joints in pixels of the picture, with 0 in every column Z, but {found}: "
+        "these are markers in space. Sports2D writes pixels into the file with _px_ in its name."
+    )

@@ -35,10 +35,8 @@ def read_yolo(folder: Path, given: RateAndSize) -> Detections:
     for (file, _, _), one, identity in zip(lines, joints, ids, strict=True):
         people[file].append(person_keypoints(one[:, :2], one[:, 2], identity))
     names = [file.stem for file in files]
-    numbers = number_names(names, folder, fps=given.fps)
-    record = KeypointRecord(
-        numbers.fill(list(people.values())), fps=fps, size=size, times=numbers.times
-    )
+    numbers = number_names(names, folder, fps=given.fps, zero=1)
+    record = KeypointRecord.numbered(numbers, list(people.values()), fps=fps)
     return record.detections(folder, given)
 
 

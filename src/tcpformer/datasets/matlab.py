@@ -38,21 +38,22 @@ def read_matlab(path: Path, keys: tuple[str, ...], *, hdf5: bool) -> dict[str, n
         command = [sys.executable, "-P", __file__, "hdf5" if hdf5 else "5", str(path), str(out)]
         one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         try:
-            done = subprocess.run(
+            subprocess.check_output(
                 [*command, *keys],
-                capture_output=True,
+                stderr=subprocess.STDOUT,
                 timeout=TIMEOUT,
-                check=False,
                 env={**os.environ, **one_thread},
             )
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"{path}: reading it took more than {TIMEOUT:g} s.") from error
-        if done.returncode:
-            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            crash = f"its reader crashed with signal {-done.returncode}"
-            reason = crash if done.returncode < 0 or not lines else lines[-1]
+        except subprocess.CalledProcessError as error:
+            lines = error.output.decode("utf-8", "replace").strip().splitlines()
+            crash = f"its reader crashed with signal {-error.returncode}"
+            reason = crash if error.returncode < 0 or not lines else lines[-1]
             kind = "7.3" if hdf5 else "5"
-            raise ValueError(f"{path}: not a MATLAB {kind} file with annotations: {reason}")
+            raise ValueError(
+                f"{path}: not a MATLAB {kind} file with annotations: {reason}"
+            ) from error
         with np.load(out, allow_pickle=False) as file:
             return _join({key: file[key] for key in file.files})
 

@@ -12,7 +12,7 @@ from open_views import parser, views
 
 from tcpformer import Lifter
 from tcpformer.world.ground import ground_of
-from tcpformer.world.vertical import LEVEL_UP
+from tcpformer.world.posture import LEVEL_UP
 
 
 def angles(lifter: Lifter, data: Path, *, every: int, clean: bool) -> np.ndarray:

@@ -123,6 +123,9 @@ class Motion3D:
         region_scale: Half-axes, in sigma, of the ellipsoid that holds a joint with probability
             0.9.
         person: Number of the person among those in the video.
+        ground_sigma: One standard deviation of the camera's tilt and roll, in degrees, and of the
+            floor's height below the camera, in metres, which the uncertainty of the scale does not
+            enter. None if gravity and floor are not estimated.
 
     Raises:
         ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
@@ -144,6 +147,7 @@ class Motion3D:
     sigma: Float[np.ndarray, "t j 3"] | None = None
     region_scale: float = REGION_SCALE
     person: int = 0
+    ground_sigma: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         _check_3d(self)
@@ -234,6 +238,9 @@ def check_confidence(confidence: np.ndarray) -> None:
 
 
 def _check_sigma(motion: Motion3D) -> None:
+    ground = motion.ground_sigma
+    if ground is not None and (len(ground) != 3 or not all(0 <= x < np.inf for x in ground)):
+        raise ValueError(f"ground_sigma must be three numbers of at least 0, got {ground}.")
     if not _is_positive(motion.region_scale):
         raise ValueError(f"region_scale must be positive, got {motion.region_scale}.")
     if motion.sigma is None:

@@ -293,8 +293,8 @@ def _warn_of_ground(motions: Sequence[Motion3D]) -> None:
     tilt, roll, floor = sigmas[0]
     if max(tilt, roll) > UNSURE_VERTICAL or floor > UNSURE_FLOOR:
         log.warning(
-            "warning: the vertical is uncertain by %.0f degrees and the floor by %.2f m (one "
-            "sigma); if the camera's tilt and roll are known, give --camera-tilt and --camera-roll.",
+            "warning: the vertical is uncertain by %.0f degrees, the floor by %.2f m (one sigma); "
+            "if the camera's tilt and roll are known, give --camera-tilt and --camera-roll.",
             max(tilt, roll),
             floor,
         )

@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import FEET, H36M
-from tcpformer.world.vertical import LEVEL_UP, estimate_up, floor_height, foot_speeds, weigh_feet
+from tcpformer.world.posture import LEVEL_UP
+from tcpformer.world.vertical import estimate_vertical, floor_height, foot_speeds, weigh_feet
 
 
 def turn_camera(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, np.ndarray]:
@@ -20,16 +21,16 @@ def turn_camera(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, 
 
 def angle_off(motion: Motion3D, up: np.ndarray) -> float:
     """Return the angle between the estimated and the true direction, in degrees."""
-    found = estimate_up([motion], *weigh_feet(motion))
+    found = estimate_vertical([motion]).up
     return float(np.degrees(np.arccos(np.clip(found @ up, -1, 1))))
 
 
 @pytest.mark.parametrize(("axis", "degrees"), [("x", 0.0), ("x", 25.0), ("x", -10.0), ("z", 3.0)])
-def test_estimate_up_of_a_tilted_camera(axis: str, degrees: float) -> None:
+def test_estimate_vertical_of_a_tilted_camera(axis: str, degrees: float) -> None:
     assert angle_off(*turn_camera(walk(100), axis, degrees)) < 3
 
 
-def test_estimate_up_corrects_the_lean_of_a_person_who_walks() -> None:
+def test_estimate_vertical_corrects_the_lean_of_a_person_who_walks() -> None:
     lean = Rotation.from_euler("x", 6, degrees=True).as_matrix()
     walking, standing = walk(100), motion3d(np.repeat(walk(1).xyz, 100, axis=0))
     errors = []
@@ -40,7 +41,7 @@ def test_estimate_up_corrects_the_lean_of_a_person_who_walks() -> None:
     assert errors[0] < 0.5 * errors[1]
 
 
-def test_estimate_up_does_not_follow_stairs() -> None:
+def test_estimate_vertical_does_not_follow_stairs() -> None:
     motion = walk(90)
     rising = motion.xyz + np.linspace(0, 3.6 * np.tan(np.radians(30)), 90)[:, None, None] * [
         0,
@@ -50,7 +51,7 @@ def test_estimate_up_does_not_follow_stairs() -> None:
     assert angle_off(motion3d(rising), LEVEL_UP) < 15
 
 
-def test_estimate_up_ignores_the_pelvis_of_a_person_who_crouches() -> None:
+def test_estimate_vertical_ignores_the_pelvis_of_a_person_who_crouches() -> None:
     motion = walk(120)
     low = motion.xyz.copy()
     trunk = [H36M.index[j] for j in H36M.joints if not j.endswith(("Knee", "Ankle"))]
@@ -59,9 +60,9 @@ def test_estimate_up_ignores_the_pelvis_of_a_person_who_crouches() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
-def test_estimate_up_without_valid_frames_is_level(frames: int) -> None:
+def test_estimate_vertical_without_valid_frames_is_level(frames: int) -> None:
     unseen = replace(walk(frames), valid=np.zeros(frames, dtype=bool))
-    np.testing.assert_allclose(estimate_up([unseen], *weigh_feet(unseen)), LEVEL_UP, atol=1e-6)
+    np.testing.assert_allclose(estimate_vertical([unseen]).up, LEVEL_UP, atol=1e-6)
 
 
 def test_weigh_feet_prefers_slow_and_valid_feet() -> None:

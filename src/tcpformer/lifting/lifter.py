@@ -38,14 +38,17 @@ from ..runtime.device import Precision, pick_device, prepare_for_inference
 from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
+from ..world.lines import SceneLines
 from ..world.scale import Scale, apply_scale, choose_height, rescale, scale_to_height
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
+from ..world.vertical import Hints, hints_from
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
 from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
 
 DEFAULT_POSTPROCESS = PostprocessConfig()
+NO_HINTS = Hints()
 CLIPS_IN_MEMORY = 256
 """Clips normalized at a time: overlapping clips have several times the frames of a motion."""
 FRAMES_AT_ONCE = 4096
@@ -122,7 +125,7 @@ class Lifter:
         """Lift one person; options, result and errors are those of `lift_many`."""
         return self.lift_many([motion], **options)[0]
 
-    def lift_many(
+    def lift_many(  # noqa: PLR0913 - each is a choice of its own
         self,
         motions: Sequence[Motion2D],
         *,
@@ -130,6 +133,10 @@ class Lifter:
         camera_height: float | None = None,
         bone_length: tuple[str, str, float] | None = None,
         focal: float | Literal["motion"] | None = None,
+        up: tuple[float, float, float] | None = None,
+        camera_tilt: float | None = None,
+        camera_roll: float | None = None,
+        scene: SceneLines | None = None,
         postprocess: PostprocessConfig | None = DEFAULT_POSTPROCESS,
     ) -> list[Motion3D]:
         """Lift the people of one video into one world; gravity and floor come from all of them.
@@ -143,6 +150,11 @@ class Lifter:
                 its ends, and metres.
             focal: Focal length in pixels, or "motion" to estimate it from the motion. By default
                 the motion's own, else that of a camera that sees 60 degrees across the longer side.
+            up: Direction against gravity in camera axes (x right, y down, z forward), if known: a
+                level camera has (0, -1, 0).
+            camera_tilt: Degrees that the camera looks down, if known.
+            camera_roll: Degrees that the camera is turned clockwise, if known.
+            scene: Straight edges of the scene, which show the vertical too.
             postprocess: Steps that clean the keypoints and smooth, constrain and ground the
                 result; None leaves the network's answer as it is, its gaps bridged.
 
@@ -158,6 +170,7 @@ class Lifter:
             motions,
             scale=Scale(height=height, camera_height=camera_height, bone_length=bone_length),
             focal=focal,
+            hints=hints_from(up, camera_tilt, camera_roll, scene),
             config=postprocess,
         )[0]
 
@@ -167,6 +180,7 @@ class Lifter:
         *,
         scale: Scale,
         focal: float | Literal["motion"] | None = None,
+        hints: Hints = NO_HINTS,
         config: PostprocessConfig | None = DEFAULT_POSTPROCESS,
         keep_raw: bool = False,
     ) -> tuple[list[Motion3D], list[Motion3D]]:
@@ -176,9 +190,11 @@ class Lifter:
         motion, on a level floor.
         """
         scale.check_floor(found=config is not None and config.ground)
+        hints.check_used(found=config is not None and config.ground)
         check_same_camera(motions)
         if not motions:
             return [], []
+        hints = replace(hints, focal_known=focal is not None or motions[0].focal is not None)
         focal, source = self._choose_focal(motions, scale.height, focal, config)
         raw: list[Motion3D] = []
 
@@ -190,7 +206,10 @@ class Lifter:
             return lifted
 
         lifted = map(lift, motions)  # one at a time, to save memory
-        finished = on_shared_floor(list(lifted)) if config is None else postprocess(lifted, config)
+        if config is None:
+            finished = on_shared_floor(list(lifted))
+        else:
+            finished = postprocess(lifted, config, hints if config.ground else None)
         scaled = apply_scale(finished, scale)
         if not keep_raw:
             return scaled, []

@@ -20,6 +20,7 @@ from ..skeleton import H36M, TRUNK, stature
 from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
 from ..world.trajectory import solve_root_trajectory
+from ..world.vertical import Hints
 from .bones import Observations, fit_bones
 from .foot_contacts import find_contacts, lock_feet
 from .outliers import find_outliers, torso_length
@@ -122,13 +123,13 @@ def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motio
 def postprocess(
     motions: Iterable[Motion3D],
     config: PostprocessConfig,
-    up: Float[np.ndarray, " 3"] | None = None,
+    up: Float[np.ndarray, " 3"] | Hints | None = None,
 ) -> list[Motion3D]:
     """Apply the steps after the network to the people of one camera, on one floor.
 
     Args:
         motions: As lifted, Human3.6M joints; each is requested after the one before is smoothed.
-        up: Direction against gravity in the camera frame, if known.
+        up: Direction against gravity in the camera frame, if known, or other hints about it.
     """
     people = [_smooth_pose(motion, config) for motion in motions]
     grounds = _choose_grounds(people, config, up)
@@ -254,7 +255,9 @@ def _observations(
 
 
 def _choose_grounds(
-    people: Sequence[_Person], config: PostprocessConfig, up: Float[np.ndarray, " 3"] | None
+    people: Sequence[_Person],
+    config: PostprocessConfig,
+    up: Float[np.ndarray, " 3"] | Hints | None,
 ) -> list[Ground]:
     """Return the floor under each person: estimated, or that of a level camera."""
     motions = [person.motion for person in people]
@@ -282,4 +285,5 @@ def _to_world(motion: Motion3D, ground: Ground, config: PostprocessConfig) -> Mo
         xyz=xyz,
         camera_xyz=ground.to_camera(xyz),
         provenance={**motion.provenance, **sources},
+        ground_sigma=ground.sigma,
     )

@@ -11,7 +11,16 @@ from jaxtyping import Float
 
 from ..motion import Motion2D, Motion3D
 from ..skeleton import FEET
-from .vertical import GROUND, LEVEL_UP, GroundConfig, estimate_up, floor_height, weigh_feet
+from .posture import LEVEL_UP, Posture
+from .vertical import (
+    GROUND,
+    GroundConfig,
+    Hints,
+    estimate_vertical,
+    floor_height,
+    hints_from,
+    weigh_feet,
+)
 
 Vector = Float[np.ndarray, " 3"]
 
@@ -29,6 +38,9 @@ class Ground:
     """Height of standing ankles along ``up`` from the camera: negative, metres."""
     source: str
     """Where it comes from."""
+    sigma: tuple[float, float, float] | None = None
+    """One sigma of the camera's tilt and roll, degrees, and of ``level``, metres, at this scale;
+    None where the ground is not estimated."""
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -51,37 +63,71 @@ class Ground:
 
 
 def find_ground(
-    motions: Sequence[Motion3D], up: Vector | None = None, config: GroundConfig = GROUND
+    motions: Sequence[Motion3D],
+    up: Vector | Hints | None = None,
+    config: GroundConfig = GROUND,
 ) -> Ground:
     """Find the floor on which the people of a clip stand.
 
     Args:
         motions: People seen by one camera, Human3.6M joints.
-        up: Direction against gravity in the camera frame, if known, as from a phone's sensor; else
-            `estimate_up` estimates it.
+        up: Direction against gravity in the camera frame, if known, as from a phone's sensor; or
+            what else is known of the camera. `estimate_vertical` estimates the rest.
 
     Raises:
         ValueError: If there are no motions, or ``up`` has no length.
     """
     if not motions:
         raise ValueError("expected at least one motion to find the floor of, got none.")
+    hints = up if isinstance(up, Hints) else hints_from(up)
     points = [weigh_feet(motion, config) for motion in motions]
     feet = np.concatenate([p for p, _ in points])
     weight = np.concatenate([w for _, w in points])
-    if up is None:
-        up = estimate_up(motions, feet, weight, config)
-        angle = np.degrees(np.arccos(np.clip(up @ LEVEL_UP, -1, 1)))
-        source = f"estimated from feet and bodies: the camera is tilted by {angle:.0f} degrees"
-    else:
-        if not np.linalg.norm(up) > 0:
-            raise ValueError(f"expected a direction for up, got {up}.")
-        up, source = up / np.linalg.norm(up), "up: given"
-    level = floor_height(feet @ up, weight, config)
-    return Ground(up, _lower_if_below(motions, up, level, config), source)
+    posture = estimate_vertical(motions, hints)
+    level = floor_height(feet @ posture.up, weight, config)
+    level = _lower_if_below(motions, posture.up, level, config)
+    return Ground(
+        posture.up,
+        level,
+        _describe(posture, hints),
+        (
+            posture.tilt_sigma,
+            posture.roll_sigma,
+            _floor_sigma(posture, feet, weight, level, config),
+        ),
+    )
+
+
+def _describe(posture: Posture, hints: Hints) -> str:
+    """Describe where a posture comes from."""
+    given = [name for name in ("tilt", "roll") if getattr(hints, name) is not None]
+    if len(given) == 2:
+        return f"up: given, {posture.describe()}"
+    sources = "feet, bodies and lines of the scene" if hints.scene else "feet and bodies"
+    also = f" with the {given[0]} given" if given else ""
+    return f"estimated from {sources}{also}: {posture.describe()}"
+
+
+def _floor_sigma(
+    posture: Posture,
+    feet: Float[np.ndarray, "n 3"],
+    weight: Float[np.ndarray, " n"],
+    level: float,
+    config: GroundConfig,
+) -> float:
+    """Return one sigma of the floor's height below the camera, metres.
+
+    An error of the vertical lowers or lifts a floor as far as the people on it are away; an error
+    of their distance changes the height in proportion; and a foot rests some centimetres off it.
+    """
+    middle = weight @ feet / weight.sum()
+    lever = np.abs(np.cross(posture.up, middle))
+    tilted = np.linalg.norm(lever) * np.radians(posture.sigma)
+    return float(np.sqrt(tilted**2 + (config.depth * level) ** 2 + config.uneven**2))
 
 
 def find_grounds(
-    motions: Sequence[Motion3D], up: Vector | None = None, config: GroundConfig = GROUND
+    motions: Sequence[Motion3D], up: Vector | Hints | None = None, config: GroundConfig = GROUND
 ) -> list[Ground]:
     """Find the floor under each person: gravity from all, and one floor where they agree.
 
@@ -105,7 +151,11 @@ def find_grounds(
     sides = np.where(over > 0, "above", "below")
     words = "; this person at a level of their own, {:.2f} m {} it"
     return [
-        Ground(ground.up, floor + float(off), shared.source + words.format(abs(off), side))
+        replace(
+            shared,
+            level=floor + float(off),
+            source=shared.source + words.format(abs(off), side),
+        )
         if alone
         else shared
         for off, side, alone in zip(over, sides, own, strict=True)

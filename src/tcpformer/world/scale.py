@@ -151,11 +151,13 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
 
 def rescale(motion: Motion3D, factor: float, source: str) -> Motion3D:
     """Scale the world, pose and sigma; ``source`` tells where the factor comes from."""
+    ground = motion.ground_sigma
     return replace(
         motion,
         xyz=factor * motion.xyz,
         camera_xyz=factor * motion.camera_xyz,
         sigma=None if motion.sigma is None else factor * motion.sigma,
+        ground_sigma=None if ground is None else (ground[0], ground[1], factor * ground[2]),
         provenance={**motion.provenance, "scale": source},
     )
 

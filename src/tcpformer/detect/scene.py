@@ -1,0 +1,233 @@
+"""What a video shows beside the people: straight edges, and whether the camera moves.
+
+A few frames a second of the first minute are read; people are masked. Edges come from OpenCV's line
+segment detector (von Gioi et al., 2010), the movement of the background from tracked corners.
+Axis legend: ``s`` segments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from ..io.video import Video
+from ..motion import Motion2D
+
+Gray = UInt8[np.ndarray, "h w"]
+Mask = UInt8[np.ndarray, "h w"]
+Boxes = Float[np.ndarray, "n 4"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneConfig:
+    """Tuned numbers of the reading of a scene; shares are of the picture's longer side."""
+
+    rate: float = 4.0
+    """Frames read each second."""
+    seconds: float = 60.0
+    """Seconds from the start that are read."""
+    edge_frames: int = 6
+    """Frames in which edges are looked for, evenly spaced."""
+    edge_side: int = 960
+    """Pixels of the longer side of the picture for edges."""
+    shortest: float = 0.03
+    """Share that an edge is long, at least."""
+    same: float = 3.0
+    """Pixels from the line of an edge within which another is a part of it."""
+    flow_side: int = 320
+    """Pixels of the longer side of the picture for movement."""
+    corners: int = 200
+    """Corners that are tracked."""
+    agreeing: int = 12
+    """Corners that move together, at least; with fewer the movement is not known."""
+    margin: float = 0.2
+    """Width of the mask around a person, as a share of the person's size."""
+    drift: float = 0.03
+    """Share that a corner of the picture moves over the clip from which on the camera moves."""
+    shake: float = 0.004
+    """Root mean square of that share from one frame read to the next."""
+
+
+SCENE = SceneConfig()
+
+
+@dataclass(frozen=True)
+class SceneReading:
+    """Edges behind the people, and the movement of the background.
+
+    Attributes:
+        segments: Ends of edges, x, y, x, y in pixels.
+        weight: Share of the frames read, 0 to 1, that show each.
+        size: Width and height of the picture.
+        drift: Share of the longer side by which the background moves over the clip, at most.
+        shake: The same from one frame read to the next, root mean square.
+    """
+
+    segments: Float[np.ndarray, "s 4"]
+    weight: Float[np.ndarray, " s"]
+    size: tuple[int, int]
+    drift: float
+    shake: float
+
+    def moves(self, config: SceneConfig = SCENE) -> bool:
+        """Return whether the camera moves."""
+        return self.drift > config.drift or self.shake > config.shake
+
+    def warning(self) -> str | None:
+        """Return a warning about a camera that moves, in one line."""
+        if not self.moves():
+            return None
+        return (
+            f"the camera moves: the background shifts by up to {100 * self.drift:.0f} % of the "
+            "picture (panning, zooming or hand-held); its movement is taken for the people's, so "
+            "paths and speeds are wrong. Film from a tripod, or stabilize the video first."
+        )
+
+
+def read_scene(
+    video: Video, people: Sequence[Motion2D], config: SceneConfig = SCENE
+) -> SceneReading:
+    """Read edges and the movement of the background in the first minute of a video.
+
+    Args:
+        people: Everyone known in the video, frame by frame, in its pixels; they are masked.
+        config: How it is read.
+    """
+    every = max(1, round(video.fps / config.rate))
+    last = min(video.length, round(config.seconds * video.fps))
+    edges_every = max(1, last // every // config.edge_frames)
+    found: list[np.ndarray] = []
+    flow = _BackgroundFlow(config)
+    for frame in video.frames(every):
+        if frame.index > 0 and frame.index >= last:
+            break
+        boxes = _boxes(people, frame.index, config)
+        gray = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+        flow.add(gray, boxes)
+        if frame.index // every % edges_every == 0:
+            found.append(find_edges(gray, boxes, config))
+    segments, weight = merge_edges(found, config)
+    return SceneReading(segments, weight, video.size, *flow.drift_and_shake())
+
+
+def find_edges(gray: Gray, boxes: Boxes, config: SceneConfig = SCENE) -> Float[np.ndarray, "s 4"]:
+    """Find straight edges outside of the boxes (x, y, x, y), all in pixels of the picture."""
+    small, scale = _shrink(gray, config.edge_side)
+    lines = cv2.createLineSegmentDetector().detect(small)[0]
+    if lines is None:
+        return np.zeros((0, 4))
+    segments = (np.asarray(lines, dtype=float).reshape(-1, 4) + 0.5) / scale - 0.5
+    length = np.hypot(*(segments[:, 2:] - segments[:, :2]).T)
+    long = length > config.shortest * max(gray.shape)
+    middle = (segments[:, :2] + segments[:, 2:]) / 2
+    return segments[long & ~_inside(middle, boxes)]
+
+
+def merge_edges(
+    found: Sequence[Float[np.ndarray, "n 4"]], config: SceneConfig = SCENE
+) -> tuple[Float[np.ndarray, "s 4"], Float[np.ndarray, " s"]]:
+    """Merge the edges of several frames, longest first; return them with the share of frames.
+
+    An edge whose ends lie on the line of a longer one, and whose middle is between its ends, is the
+    same edge, or a part of it.
+    """
+    rest = np.concatenate([np.zeros((0, 4)), *found])
+    length = np.hypot(*(rest[:, 2:] - rest[:, :2]).T)
+    order = np.argsort(-length, kind="stable")
+    rest, length = rest[order], length[order]
+    segments, weights = [], []
+    while len(rest):
+        start, along = rest[0, :2], (rest[0, 2:] - rest[0, :2]) / length[0]
+        ends = rest.reshape(-1, 2, 2) - start
+        off = np.abs(ends[..., 0] * along[1] - ends[..., 1] * along[0]).max(axis=1)
+        at = ends.mean(axis=1) @ along
+        same = (off < config.same) & (at > 0) & (at < length[0])
+        segments.append(rest[0])
+        weights.append(min(1.0, float(length[same].sum() / (length[0] * len(found)))))
+        rest, length = rest[~same], length[~same]
+    return np.array(segments).reshape(-1, 4), np.array(weights)
+
+
+def _shrink(gray: Gray, side: int) -> tuple[Gray, float]:
+    """Return the picture with this longer side, if it is larger, and the scale."""
+    scale = min(1.0, side / max(gray.shape))
+    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
+
+
+def _boxes(people: Sequence[Motion2D], frame: int, config: SceneConfig) -> Boxes:
+    """Return the boxes of the people in a frame, with a margin."""
+    boxes = []
+    for person in people:
+        if frame >= len(person) or not person.valid[frame]:
+            continue
+        seen = person.xy[frame, person.confidence[frame] > 0]
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        margin = config.margin * (high - low).max()
+        boxes.append([*(low - margin), *(high + margin)])
+    return np.array(boxes).reshape(-1, 4)
+
+
+def _inside(points: Float[np.ndarray, "s 2"], boxes: Boxes) -> Bool[np.ndarray, " s"]:
+    """Return which points are in any box."""
+    x, y = points[:, 0, None], points[:, 1, None]
+    left, top, right, bottom = boxes.T
+    inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+    return np.any(inside, axis=-1)
+
+
+class _BackgroundFlow:
+    """Follows the background from frame to frame."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        self.config = config
+        self.before: tuple[Gray, Boxes] | None = None
+        self.total = np.eye(3)
+        self.drifts: list[float] = []
+        self.steps: list[float] = []
+
+    def add(self, gray: Gray, boxes: Boxes) -> None:
+        """Add the next frame; boxes of people are in its pixels."""
+        small, scale = _shrink(gray, self.config.flow_side)
+        now = small, boxes * scale
+        if self.before is not None:
+            step = self._step(self.before, now)
+            if step is not None:
+                self.total = step @ self.total
+                self.steps.append(_corner_shift(step, small.shape))
+                self.drifts.append(_corner_shift(self.total, small.shape))
+        self.before = now
+
+    def drift_and_shake(self) -> tuple[float, float]:
+        """Return the largest shift since the first frame, and the usual one between frames."""
+        if not self.steps:
+            return 0.0, 0.0
+        return max(self.drifts), float(np.sqrt(np.mean(np.square(self.steps))))
+
+    def _step(self, before: tuple[Gray, Boxes], now: tuple[Gray, Boxes]) -> np.ndarray | None:
+        """Return the similarity that maps the background of one frame to the next, if known."""
+        mask = np.full(before[0].shape, 255, np.uint8)
+        for box in np.concatenate([before[1], now[1]]):
+            x0, y0, x1, y1 = np.clip(box, 0, 1e4).astype(int)
+            mask[y0 : y1 + 1, x0 : x1 + 1] = 0
+        corners = cv2.goodFeaturesToTrack(before[0], self.config.corners, 0.01, 5, mask=mask)
+        if corners is None or len(corners) < self.config.agreeing:
+            return None
+        moved, status, _ = cv2.calcOpticalFlowPyrLK(before[0], now[0], corners, None)  # pyright: ignore
+        kept = status.ravel() > 0
+        if kept.sum() < self.config.agreeing:
+            return None
+        matrix, inliers = cv2.estimateAffinePartial2D(
+            corners[kept], moved[kept], method=cv2.RANSAC, ransacReprojThreshold=0.7
+        )
+        if matrix is None or inliers.sum() < max(self.config.agreeing, 0.4 * kept.sum()):
+            return None
+        return np.concatenate([matrix, [[0.0, 0.0, 1.0]]])
+
+
+def _corner_shift(matrix: np.ndarray, shape: tuple[int, ...]) -> float:
+    """Return how far a mapping moves corners of the picture, as a share of its longer side."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float).T
+    return float(np.hypot(*(matrix @ corners - corners)[:2]).max() / max(height, width))

@@ -62,9 +62,9 @@ def test_evaluate_open_reports_clean_and_noisy(tmp_path: Path, tiny: Path) -> No
     small = tmp_path / "one_view.npz"
     with np.load(EXCERPT) as file:
         views = {key: file[key] for key in file}
-    end = views["offsets"][1]
+    end, total = views["offsets"][1], len(views["xy"])
     for key, value in views.items():
-        if value.shape[:1] == views["xy"].shape[:1]:
+        if value.shape[:1] == (total,):
             views[key] = value[:end]
     np.savez(small, **(views | {"offsets": views["offsets"][:2]}))
     run("evaluate", "open", "--data", small, "--weights", tiny, "--out", tmp_path / "out")
@@ -74,12 +74,35 @@ def test_evaluate_open_reports_clean_and_noisy(tmp_path: Path, tiny: Path) -> No
     assert keys <= set(report["noisy"])
 
 
-def test_evaluate_refuses_weights_for_other_input(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "weights",
+    [
+        "tiny",
+        pytest.param("default", marks=pytest.mark.slow),
+        pytest.param("fast", marks=pytest.mark.slow),
+    ],
+)
+def test_evaluate_lifts_with_weights_for_other_input(
+    weights: str, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = refused(capsys, "evaluate", "h36m-sh", "--data", tmp_path / "x.pkl")
-    assert "h36m-sh needs h36m-nose joints, normalization 'screen'" in found
-    assert "has h36m joints, normalization 'centered-camera', answers in metres" in found
+    source = tiny if weights == "tiny" else weights
+    run("evaluate", "3dhp", "--data", GOLDEN / "mpi_inf_3dhp_synthetic.npz", "--weights", source)
+    printed = capsys.readouterr().out
+    assert "Lifted as a user lifts: the weights take h36m joints" in printed
+    assert "| TS6 | 24 |" in printed
+
+
+@pytest.mark.slow
+def test_evaluate_lifts_with_a_checkpoint_of_another_protocol(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not tell its protocol; by default it is taken for the one of the data."""
+    line = ("evaluate", "3dhp", "--data", GOLDEN / "mpi_inf_3dhp_synthetic.npz", "--no-flip",
+            "--weights", checkpoint, "--heads", 4, "--checkpoint-protocol")  # fmt: skip
+    run(*line, "h36m")
+    assert "the weights take h36m-nose joints and normalization 'screen'" in capsys.readouterr().out
+    run(*line, "3dhp")
+    assert "Lifted as a user lifts" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -95,10 +118,8 @@ def test_evaluate_refuses_weights_for_other_input(
                 "5",
                 "--postprocess",
                 "--no-known-focal",
-                "--checkpoint-protocol",
-                "3dhp",
             ),
-            "h36m-cpn has no --checkpoint-protocol, --no-known-focal, --postprocess, --view-step;",
+            "h36m-cpn has no --no-known-focal, --postprocess, --view-step;",
         ),
     ],
 )
@@ -108,13 +129,23 @@ def test_evaluate_refuses_options_of_other_protocols(
     assert found in refused(capsys, "evaluate", *line, "--data", EXCERPT)
 
 
-@pytest.mark.parametrize(("data", "dataset"), [("h36m-cpn", "h36m-sh"), ("h36m-sh", "h36m-cpn")])
-def test_evaluate_refuses_weights_of_the_other_human36m_protocol(
-    data: str, dataset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("spec", ["h36m-cpn", pytest.param("3dhp", marks=pytest.mark.slow)])
+def test_evaluate_lifts_with_weights_of_the_other_protocols(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One answers in metres, the other in half image widths."""
-    save_model(build(TINY), tmp_path, spec=RELEASED[data.removesuffix("-sh")])
-    found = refused(capsys, "evaluate", dataset, "--data", EXCERPT, "--weights", tmp_path)
-    assert "answers in metres" in found
-    assert "half image widths" in found
-    assert "choose other weights" in found
+    """This protocol has half image widths, the others metres."""
+    data = shutil.copy(GOLDEN / "h36m_sh_synthetic.pkl", tmp_path)
+    save_model(build(TINY), tmp_path / "weights", spec=RELEASED[spec])
+    line = ("evaluate", "h36m-sh", "--data", data, "--weights", tmp_path / "weights")
+    run(*line)
+    assert "Lifted as a user lifts" in capsys.readouterr().out
+    found = refused(capsys, *line, "--ground-truth", "overwrite")
+    assert "ground_truth must be 'no' or 'input'" in found
+
+
+def test_evaluate_refuses_a_protocol_for_weights_that_tell_theirs(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("evaluate", "3dhp", "--data", EXCERPT, "--weights", tiny)
+    found = refused(capsys, *line, "--checkpoint-protocol", "h36m")
+    assert "has a spec of its own; omit checkpoint_protocol" in found

@@ -12,11 +12,12 @@ from ._terminal import progress_bar, show, show_table, show_written
 if TYPE_CHECKING:
     from ..evaluation.report import Report
     from ..lifting.lifter import Lifter
+    from ..models import Network
     from ..models.checkpoint import Weights, WeightsSpec
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
-"""Data set -> the released weights whose input and output the protocol has."""
+"""Data set -> the released weights whose input and output the protocol has; others are lifted."""
 OLD_OPTIONS = {
     "--trained-on": "--checkpoint-protocol",
     "--know-focal": "--known-focal",
@@ -59,7 +60,8 @@ def evaluate(
         flip: Average the prediction with that of the mirror image.
         ground_truth: Exact 2D as input (Human3.6M only); "overwrite" (h36m-sh only) also replaces
             the predicted x and y by it, as MotionBERT's switch does, which lowers the error.
-        checkpoint_protocol: Data set that a released checkpoint was trained on (open only).
+        checkpoint_protocol: Data set that a released checkpoint was trained on; by default the
+            one that it is scored on (open needs it).
         known_focal: Use each camera's focal length, not a view of 60 degrees (open only).
         postprocess: Score motion post-processed as by `tcpformer lift`, not the network's poses
             (open only).
@@ -70,7 +72,6 @@ def evaluate(
     from ..models.checkpoint import load_weights
 
     open_options = {
-        "--checkpoint-protocol": checkpoint_protocol is not None,
         "--no-known-focal": not known_focal,
         "--postprocess": postprocess,
         "--view-step": view_step != 1,
@@ -88,7 +89,8 @@ def evaluate(
         lifter = Lifter(loaded, flip=flip, **how)
         reports = _evaluate_open(lifter, data, known_focal, postprocess, view_step)
     else:
-        reports = {dataset: _evaluate_published(dataset, loaded, data, flip, ground_truth)}
+        model = _choose_model(dataset, loaded, flip, checkpoint_protocol)
+        reports = {dataset: _evaluate_published(dataset, model, data, flip, ground_truth)}
     for name, report in reports.items():
         reports[name] = replace(report, notes=(*report.notes, f"The network: {network}."))
         show_table(f"{reports[name].table()}\n")
@@ -126,18 +128,26 @@ def _evaluate_open(
     return reports
 
 
-def _evaluate_published(
-    dataset: str, loaded: "Weights", data: Path, flip: bool, ground_truth: str
-) -> "Report":
-    """Evaluate a data set of the field; ValueError if the weights expect other input."""
-    from ..models.checkpoint import RELEASED
+def _choose_model(
+    dataset: str, loaded: "Weights", flip: bool, checkpoint_protocol: Any
+) -> "Network | Lifter":
+    """Return the network if it has the protocol's input and output, else a lifter of it."""
+    from ..lifting.lifter import Lifter
+    from ..models.checkpoint import RELEASED, weights_spec
 
-    expected, stated = RELEASED[EXPECTED[dataset]], loaded.spec
-    if stated is not None and _terms(stated) != _terms(expected):
-        raise ValueError(
-            f"{dataset} needs {_terms(expected)}, but {loaded.name} has {_terms(stated)}; choose "
-            "other weights."
-        )
+    expected, spec = RELEASED[EXPECTED[dataset]], loaded.spec
+    if checkpoint_protocol is not None:
+        spec = weights_spec(loaded, checkpoint_protocol)
+    if spec is None or _terms(spec) == _terms(expected):
+        return loaded.model
+    device = str(next(loaded.model.parameters()).device)
+    return Lifter(loaded, device, flip, checkpoint_protocol=checkpoint_protocol)
+
+
+def _evaluate_published(
+    dataset: str, model: "Network | Lifter", data: Path, flip: bool, ground_truth: str
+) -> "Report":
+    """Evaluate a data set of the field."""
     with progress_bar(dataset, "clip") as progress:
         how: dict[str, Any] = {"flip": flip, "progress": progress}
         if dataset == "3dhp":
@@ -150,10 +160,9 @@ def _evaluate_published(
             from ..evaluation.h36m_cpn import evaluate_h36m_cpn as score
 
             how["ground_truth"] = ground_truth != "no"
-        return score(loaded.model, data, **how)
+        return score(model, data, **how)
 
 
-def _terms(spec: "WeightsSpec") -> str:
+def _terms(spec: "WeightsSpec") -> tuple[str, str, str]:
     """Return what weights and a protocol must have in common."""
-    unit = "metres" if spec.unit == "metres" else "half image widths"
-    return f"{spec.skeleton} joints, normalization {spec.normalization!r}, answers in {unit}"
+    return spec.skeleton, spec.normalization, spec.unit

@@ -9,13 +9,14 @@ from jaxtyping import Float, Int
 from ..analysis import metrics
 from ..datasets.h36m_cpn import load_h36m_cpn_actions
 from ..datasets.video_dataset import VideoDataset
+from ..lifting.lifter import Lifter
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
 from .h36m import VideoScore, average_over_actions
+from .lifted import MILLIMETRES, describe_lifting, lift_poses, network_of
 from .predictions import predict_clips, screen_input
-from .report import Report, Row
+from .report import UNSCALED, Report, Row
 
-MILLIMETRES = 1000
 PUBLISHED: dict[str, Row] = {
     "PoseFormerV2, 27 frames": {"mpjpe": 47.9},
     "PoseFormerV2, 81 frames": {"mpjpe": 46.0},
@@ -27,7 +28,7 @@ Poses = Float[np.ndarray, "t 17 3"]
 
 
 def evaluate_h36m_cpn(
-    model: Network,
+    model: Network | Lifter,
     data: str | Path,
     *,
     flip: bool = True,
@@ -37,7 +38,8 @@ def evaluate_h36m_cpn(
     """Score every frame of the test subjects.
 
     Args:
-        model: Predicts metres, for all frames of a clip (``config.frames``) or for its center.
+        model: Predicts metres, for all frames of a clip (``config.frames``) or for its center, or
+            is a `Lifter` of any weights, whose own ``flip`` counts.
         data: Folder of data_3d_h36m.npz and data_2d_h36m_cpn_ft_h36m_dbb.npz.
         flip: Average with the prediction of the mirror image, as published.
         ground_truth: Give the network the projected truth, lens distortion included.
@@ -47,6 +49,7 @@ def evaluate_h36m_cpn(
         FileNotFoundError: If a file is missing.
         ValueError: If a file is not of its format.
     """
+    flip = model.flip if isinstance(model, Lifter) else flip
     dataset, actions = load_h36m_cpn_actions(data, "test", ground_truth=ground_truth)
     scored = []
     for video, action in enumerate(actions):
@@ -55,14 +58,22 @@ def evaluate_h36m_cpn(
         progress(video + 1, len(actions))
     scores, tables = average_over_actions(scored)
     source = "true 2D" if ground_truth else "CPN"
-    title = f"Human3.6M, {source}, VideoPose3D protocol, clips of {model.config.frames} frames"
+    frames = network_of(model).config.frames
+    title = f"Human3.6M, {source}, VideoPose3D protocol, clips of {frames} frames"
     return Report(
         title=f"{title}, {'with' if flip else 'no'} flip averaging",
         scores=scores,
         tables=tables,
         published={} if ground_truth else PUBLISHED,
-        notes=(*_NOTES, _CENTER_NOTE if lifts_center_only(model) else _CLIPS_NOTE),
+        notes=(*_describe_frames(model), *_NOTES, UNSCALED),
     )
+
+
+def _describe_frames(model: Network | Lifter) -> tuple[str, ...]:
+    """Return where the poses of the frames come from."""
+    if isinstance(model, Lifter):
+        return describe_lifting(model, H36M_NOSE)
+    return (_CENTER_NOTE if lifts_center_only(model) else _CLIPS_NOTE,)
 
 
 def covering_clip_indices(length: int, frames: int) -> Int[np.ndarray, "n frames"]:
@@ -73,18 +84,22 @@ def covering_clip_indices(length: int, frames: int) -> Int[np.ndarray, "n frames
 
 
 def _predict_video(
-    model: Network, dataset: VideoDataset, video: int, *, flip: bool
+    model: Network | Lifter, dataset: VideoDataset, video: int, *, flip: bool
 ) -> tuple[Poses, Poses]:
     """Return the prediction of every frame of a video, and the root-relative truth: millimetres."""
-    part = dataset.frames_of(video)
-    xyc = screen_input(dataset.xy[part], dataset.confidence[part], dataset.size_of(video))
+    part, size = dataset.frames_of(video), dataset.size_of(video)
+    xy, confidence = dataset.xy[part], dataset.confidence[part]
+    true = dataset.xyz[part].astype(np.float64)
+    true = (true - true[:, H36M_NOSE.root, None]) * MILLIMETRES
+    if isinstance(model, Lifter):
+        return lift_poses(model, xy, confidence, size, dataset.fps, H36M_NOSE), true
+    xyc = screen_input(xy, confidence, size)
     clips = covering_clip_indices(len(xyc), model.config.frames)
     poses = predict_clips(model, xyc, clips, H36M_NOSE.mirror, flip=flip)
     # Where the last two clips overlap, the earlier one counts.
     _, first = np.unique(clips, return_index=True)
     pred = poses.reshape(-1, *poses.shape[2:])[first].astype(np.float64)
-    true = dataset.xyz[part].astype(np.float64)
-    return pred * MILLIMETRES, (true - true[:, H36M_NOSE.root, None]) * MILLIMETRES
+    return pred * MILLIMETRES, true
 
 
 def _score_video(action: str, pred: Poses, true: Poses, fps: float) -> VideoScore:

@@ -9,11 +9,13 @@ from jaxtyping import Float, Int
 
 from ..analysis import metrics
 from ..datasets.h36m_sh import ShTest, load_h36m_sh_test, scored_clip_indices
+from ..lifting.lifter import Lifter
 from ..models import Network, lifts_center_only
 from ..skeleton import H36M_NOSE
 from .h36m import ACTIONS, VideoScore, average_over_actions
+from .lifted import describe_lifting, lift_poses, network_of
 from .predictions import predict_clips, screen_input
-from .report import Report, Row, first_published
+from .report import UNSCALED, Report, Row, first_published
 
 GroundTruth = Literal["no", "input", "overwrite"]
 BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
@@ -31,7 +33,7 @@ Poses = Float[np.ndarray, "n t 17 3"]
 
 
 def evaluate_h36m_sh(
-    model: Network,
+    model: Network | Lifter,
     data: str | Path,
     *,
     flip: bool = True,
@@ -42,7 +44,8 @@ def evaluate_h36m_sh(
     """Score the test split clip by clip.
 
     Args:
-        model: Predicts all frames of a clip (``config.frames``) or its center.
+        model: Predicts all frames of a clip (``config.frames``) or its center, or is a `Lifter`
+            of any weights, whose own ``flip`` counts; its poses are metric.
         data: h36m_sh_conf_cam_source_final.pkl.
         flip: Average with the prediction of the mirror image, as published.
         ground_truth: "input" gives the network the true x, y with confidence 1; "overwrite" also
@@ -52,15 +55,24 @@ def evaluate_h36m_sh(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not of this format, or no video in it is scored.
+        ValueError: If the file is not of this format, no video in it is scored, or metric poses
+            should be overwritten.
     """
+    if isinstance(model, Lifter):
+        flip = model.flip
+        if ground_truth == "overwrite":
+            raise ValueError(
+                f"{model.name} is lifted to metres, and x and y of the truth are pixels: "
+                "ground_truth must be 'no' or 'input', got 'overwrite'."
+            )
+    frames = network_of(model).config.frames
     test = load_h36m_sh_test(data, ground_truth=ground_truth != "no", cache=cache)
     rng, last, scored = np.random.default_rng(0), len(test.sources) - 1, []
     for video, source in enumerate(test.sources):
         length = int(test.dataset.lengths[video])
-        clips = scored_clip_indices(length, model.config.frames, rng)
+        clips = scored_clip_indices(length, frames, rng)
         # The released evaluation does not stretch the last video of the file.
-        lost = video == last and length < model.config.frames
+        lost = video == last and length < frames
         if not source.startswith(BLOCKED) and not lost:
             overwrite = ground_truth == "overwrite"
             pred, true = _predict_video(model, test, video, clips, flip=flip, overwrite=overwrite)
@@ -70,19 +82,23 @@ def evaluate_h36m_sh(
 
 
 def _predict_video(
-    model: Network, test: ShTest, video: int, clips: Clips, *, flip: bool, overwrite: bool
+    model: Network | Lifter, test: ShTest, video: int, clips: Clips, *, flip: bool, overwrite: bool
 ) -> tuple[Poses, Poses]:
     """Return the prediction of the clips of a video, and the truth: millimetres, root-relative."""
     dataset, root = test.dataset, H36M_NOSE.root
     part, size = dataset.frames_of(video), dataset.size_of(video)
-    xyc = screen_input(np.asarray(dataset.xy[part]), dataset.confidence[part], size)
+    xy, confidence = np.asarray(dataset.xy[part]), dataset.confidence[part]
+    true = np.asarray(test.millimetres[part], dtype=np.float64)[clips]
+    true = true - true[:, :, root, None]
+    if isinstance(model, Lifter):
+        return lift_poses(model, xy, confidence, size, dataset.fps, H36M_NOSE)[clips], true
+    xyc = screen_input(xy, confidence, size)
     pred = predict_clips(model, xyc, clips, H36M_NOSE.mirror, flip=flip).astype(np.float64)
     pred[:, :, root] = 0
     if overwrite:
         pred[..., :2] = xyc[clips][..., :2]
     pred *= size[0] / 2 * np.asarray(test.factors[part])[clips][..., None, None]
-    true = np.asarray(test.millimetres[part], dtype=np.float64)[clips]
-    return pred - pred[:, :, root, None], true - true[:, :, root, None]
+    return pred - pred[:, :, root, None], true
 
 
 def _score_video(action: str, clips: Clips, pred: Poses, true: Poses, fps: float) -> VideoScore:
@@ -105,10 +121,10 @@ def _score_video(action: str, clips: Clips, pred: Poses, true: Poses, fps: float
 
 
 def _report(
-    scored: list[VideoScore], model: Network, *, flip: bool, ground_truth: GroundTruth
+    scored: list[VideoScore], model: Network | Lifter, *, flip: bool, ground_truth: GroundTruth
 ) -> Report:
     scores, tables = average_over_actions(scored)
-    frames, known = model.config.frames, PUBLISHED
+    frames, known = network_of(model).config.frames, PUBLISHED
     source = {"no": "SH", "input": "true 2D", "overwrite": "true 2D, x and y overwritten"}
     if ground_truth != "no":
         known = PUBLISHED_GROUND_TRUTH
@@ -116,20 +132,29 @@ def _report(
         for action, error in zip(ACTIONS, PUBLISHED_P_MPJPE, strict=True):
             if action in tables["action"]:
                 tables["action"][action]["p_mpjpe_published"] = error
-    center = (_CENTER_NOTE,) if lifts_center_only(model) else ()
+    if isinstance(model, Lifter):
+        own = (*describe_lifting(model, H36M_NOSE), _METRIC_NOTE)
+    else:
+        own = (_SCALE_NOTE, *((_CENTER_NOTE,) if lifts_center_only(model) else ()))
     title = f"Human3.6M, {source[ground_truth]}, MotionBERT protocol, clips of {frames} frames"
     return Report(
         title=f"{title}, {'with' if flip else 'no'} flip averaging",
         scores=scores,
         tables=tables,
         published=first_published(known, frames),
-        notes=(*_NOTES, *_INPUT_NOTES[ground_truth], *center),
+        notes=(*own, *_NOTES, UNSCALED, *_INPUT_NOTES[ground_truth]),
     )
 
 
-_NOTES = (
+_SCALE_NOTE = (
     "Each frame's scale is taken from the truth (2.5d_factor), so these figures do not compare "
-    "with those of the VideoPose3D protocol (h36m-cpn).",
+    "with those of the VideoPose3D protocol (h36m-cpn)."
+)
+_METRIC_NOTE = (
+    "The truth of this protocol lies along the axes of the image, at the scale of each frame "
+    "(2.5d_factor); the lifted poses take no scale from it."
+)
+_NOTES = (
     "The mean over actions of the mean over their frames. The remainder of a video after its last "
     "whole clip is not scored, nor are twelve videos of subject 9 whose truth is displaced.",
     "The acceleration error as released is in mm per frame², and the last two frames of each clip "

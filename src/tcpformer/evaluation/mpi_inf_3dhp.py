@@ -5,6 +5,7 @@ AUC, which the data set computes in MATLAB, are computed here.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from jaxtyping import Float
 from scipy.io import savemat
 
 from ..analysis import metrics
-from ..datasets.mpi_inf_3dhp import Take, load_3dhp_test
+from ..datasets.mpi_inf_3dhp import FPS, Take, load_3dhp_test
 from ..files import atomic_write
+from ..lifting.lifter import Lifter
 from ..models import Network
 from ..skeleton import MPI_INF_3DHP
+from .lifted import describe_lifting, lift_poses, network_of
 from .predictions import predict_centers, screen_input
-from .report import Report, Row, first_published
+from .report import UNSCALED, Report, Row, first_published
 
 SCENES = {"green screen": ("TS1", "TS2"), "studio": ("TS3", "TS4"), "outdoor": ("TS5", "TS6")}
 CONVENTIONAL_WEIGHTS = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}
@@ -37,7 +40,7 @@ Scores = dict[str, np.ndarray]
 
 
 def evaluate_3dhp(
-    model: Network,
+    model: Network | Lifter,
     data: str | Path,
     *,
     flip: bool = True,
@@ -47,7 +50,8 @@ def evaluate_3dhp(
     """Predict every valid frame of the test sequences and score it.
 
     Args:
-        model: Predicts all frames of a clip (``config.frames``) or its center.
+        model: Predicts all frames of a clip (``config.frames``) or its center, or is a `Lifter`
+            of any weights, whose own ``flip`` counts.
         data: data_test_3dhp.npz, its folder, or the folder of the raw TS1, TS2, ...
         flip: Average with the prediction of the mirror image, as published.
         save: File for the predictions, for MATLAB (see `save_predictions`).
@@ -58,10 +62,33 @@ def evaluate_3dhp(
         ValueError: If a file is not of its format.
     """
     takes = load_3dhp_test(data)
-    predictions = predict_3dhp(model, takes, flip=flip, progress=progress)
+    if isinstance(model, Lifter):
+        flip = model.flip
+        predictions = lift_3dhp(model, takes, progress=progress)
+    else:
+        predictions = predict_3dhp(model, takes, flip=flip, progress=progress)
     if save is not None:
         save_predictions(predictions, save)
-    return score_3dhp(predictions, takes, frames=model.config.frames, flip=flip)
+    report = score_3dhp(predictions, takes, frames=network_of(model).config.frames, flip=flip)
+    notes = (*describe_lifting(model, MPI_INF_3DHP), _RATE) if isinstance(model, Lifter) else ()
+    return replace(report, notes=(*notes, *report.notes))
+
+
+def lift_3dhp(
+    lifter: Lifter,
+    takes: Mapping[str, Take],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Poses]:
+    """Lift whole sequences; return their valid frames as `predict_3dhp` does."""
+    total, done, predictions = sum(int(take.valid.sum()) for take in takes.values()), 0, {}
+    for name, take in takes.items():
+        seen = np.ones(take.xy.shape[:2])
+        poses = lift_poses(lifter, take.xy, seen, take.size, FPS, MPI_INF_3DHP)
+        predictions[name] = poses[take.valid]
+        done += len(predictions[name])
+        progress(done, total)
+    return predictions
 
 
 def predict_3dhp(
@@ -143,7 +170,9 @@ def save_predictions(predictions: Mapping[str, Poses], path: str | Path) -> None
 
 
 _POOLED = {"mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"}
+_RATE = f"The files hold no frame rate; {FPS:g} frames a second are assumed for lifting."
 _NOTES = (
+    UNSCALED,
     "Input is the true 2D. Truth is univ_annot3, people scaled to one height; figures for annot3 "
     "(D3DP, FinePOSE) do not compare.",
     "MPJPE is over 17 joints, of which the pelvis is always exact; PCK and AUC are over 14, errors "

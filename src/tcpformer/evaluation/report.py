@@ -12,6 +12,8 @@ from ..result_folder import replace_together
 Row = dict[str, float]
 """Score -> value, by the keys of `LABELS`; millimetres, seconds and percent."""
 
+UNSCALED = "No scale is fitted to the truth before MPJVE or an acceleration error."
+"""Note of every report that has one of them."""
 LABELS = {
     "frames": ("frames", 0),
     "mpjpe": ("MPJPE", 1),

@@ -176,7 +176,7 @@ def each_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
         yield folder
 
 
-@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("exchange", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_kill_leaves_old_or_new_results(
     tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +195,7 @@ def test_every_kill_leaves_old_or_new_results(
         assert content(folder) in (OLD, NEW)
 
 
-@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("exchange", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_failure_leaves_old_or_new_results(
     tmp_path: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from ..motion import Motion2D
 from ..postprocess.stages import PostprocessConfig
 from ..skeleton import H36M, STANDARD_HEIGHT
 from ..world.camera import choose_focal
-from .report import Report, Row
+from .report import UNSCALED, Report, Row
 
 SCORES = ("mpjpe", "n_mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "pck", "auc")
 
@@ -164,6 +164,7 @@ def _report(
 _NOTES = (
     "MPJPE assumes a height of 1.70 m; N-MPJPE has one best scale per view.",
     "Mean over frames; every frame of a view counts.",
+    UNSCALED,
 )
 _SIGMA_NOTE = (
     "If sigma is calibrated, 68.3 % of the errors are within one sigma along each camera axis, and "

@@ -57,10 +57,10 @@ def check_finite(xyz: Float[np.ndarray, "t n 3"]) -> None:
         raise ValueError(f"the numbers of frame {bad[0][0]} are no finite positions")
 
 
-def brief(error: object) -> str:
+def brief(error: object, most: int = _SHOWN) -> str:
     """Return the text of an error, cut where it quotes much of a file."""
     text = " ".join(str(error).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def compose_rotations(

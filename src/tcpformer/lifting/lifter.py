@@ -2,7 +2,7 @@
 
 | step | frame of reference | unit | joints | frames |
 |---|---|---|---|---|
-| `clean_keypoints` | image | pixels | the detector's | the video's |
+| `fix_body_swaps`, `clean_keypoints` | image | pixels | the detector's | the video's |
 | `to_skeleton`, `fill_gaps` | image | pixels | the weights' | the video's |
 | `resample` | image | pixels | the weights' | evenly at the weights' rate |
 | `window_indices`, `split` | image | pixels | the weights' | overlapping clips |
@@ -20,6 +20,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ from ..world.lines import SceneLines
 from ..world.scale import Scale, apply_scale, choose_height, rescale, scale_to_height
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
 from ..world.vertical import Hints, hints_from
+from .body_swaps import BodySwaps, fix_body_swaps, swap_sides
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
 from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
@@ -199,7 +201,10 @@ class Lifter:
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
-            lifted = self._lift(clean_keypoints(motion, config), scale.height, focal)
+            swaps = self._fix_body_swaps(motion, focal, config)
+            lifted = self._lift(clean_keypoints(swaps.motion, config), scale.height, focal)
+            if swaps.swapped.any():
+                lifted = self._doubt_swaps(lifted, swaps, scale.height, focal)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
                 raw.append(lifted)
@@ -244,6 +249,31 @@ class Lifter:
         frames = self.spec.frame_step * np.arange(self.model.config.frames)
         clip = round(start * even.fps) + frames[None]
         return self._normalize(even, clip, focal).xyc[0].astype(np.float32)
+
+    def _fix_body_swaps(
+        self, motion: Motion2D, focal: float | None, config: PostprocessConfig | None
+    ) -> BodySwaps:
+        if config is None or not config.fix_swaps:
+            return BodySwaps(motion, np.zeros(len(motion), dtype=bool), 0.0)
+        focal, _ = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
+        return fix_body_swaps(motion, partial(_fast_lifter()._run, focal=focal), focal)
+
+    def _doubt_swaps(
+        self, lifted: Motion3D, swaps: BodySwaps, height: float | None, focal: float | None
+    ) -> Motion3D:
+        """Add to sigma, and to the provenance, that the other frames may be the swapped ones.
+
+        With probability p of the other pose b, the variance of pose a grows by p (1 - p) (a - b)^2.
+        """
+        frames, p = int(swaps.swapped.sum()), swaps.doubt
+        text = f"left and right exchanged in {frames} of {len(lifted)} frames, doubt {p:.2g}"
+        lifted = replace(lifted, provenance={**lifted.provenance, "swaps": text})
+        if lifted.sigma is None:
+            return lifted
+        everywhere = np.ones(len(lifted), dtype=bool)
+        other = self._lift(swap_sides(swaps.motion, everywhere), height, focal, solve_root=False)
+        apart = _relative(lifted.camera_xyz) - _relative(other.camera_xyz)
+        return replace(lifted, sigma=np.sqrt(lifted.sigma**2 + p * (1 - p) * apart**2))
 
     def _choose_focal(
         self,
@@ -409,6 +439,16 @@ class Lifter:
             sigma[part] = np.sqrt(joints**2 @ own**2)
         sigma[:, H36M.root] = 0.0
         return sigma
+
+
+@cache
+def _fast_lifter() -> Lifter:
+    """Return the lifter that compares bodies in `fix_body_swaps`: its weights are fitted to it."""
+    return Lifter("fast", "cpu", flip=False)
+
+
+def _relative(xyz: Float[np.ndarray, "t 17 3"]) -> Float[np.ndarray, "t 17 3"]:
+    return xyz - xyz[:, [H36M.root]]
 
 
 def _rescale_like(raw: Motion3D, before: Motion3D, after: Motion3D) -> Motion3D:

@@ -52,7 +52,7 @@ class PostprocessConfig:
     """
 
     fix_swaps: bool = True
-    """Undo short left-right swaps of legs or arms."""
+    """Undo left/right swaps: short ones of legs or arms, and any of the whole body."""
     reject_outliers: bool = True
     """Treat joints that jump away as not detected, and bridge them."""
     smooth_uncertain: bool = True

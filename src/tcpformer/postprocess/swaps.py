@@ -65,23 +65,60 @@ def _find_swaps(
     times: Float[np.ndarray, " t"],
     config: SwapConfig,
 ) -> Bool[np.ndarray, " t"]:
-    """Find the cheapest sequence of states by the Viterbi algorithm over pairs of frames.
-
-    ``both`` holds the joints as detected, and swapped.
-    """
-    t, joints = len(both), both.shape[2]
-    gap = np.diff(times)
-    ratio = gap[1:] / gap[:-1]
-    # bend[i, a, b, c]: cost of frames i, i + 1, i + 2 in the states a, b, c. Joint by joint, since
-    # the differences of all would be the largest array of all.
-    bend = np.zeros((t - 2, 2, 2, 2))
-    for place in np.moveaxis(both, 2, 0):
-        step = place[1:, None] - place[:-1, :, None]
-        second = step[1:, None] - ratio[:, None, None, None, None] * step[:-1, :, :, None]
-        bend += np.minimum(np.linalg.norm(second, axis=-1), config.cap) / joints
+    """Find the frames in which joints, given as detected and swapped, are swapped."""
     stay = (np.gradient(times) / config.longest)[:, None] * np.array([0.0, 1.0])
     stay = stay * (config.duration_cost + config.confidence_cost * confidence[:, None])
-    change = config.change_cost * (1 - np.eye(2))
+    bend = bend_costs(both, times, config.cap)
+    return find_cheapest_states(bend, stay, config.change_cost)
+
+
+def bend_costs(
+    both: Float[np.ndarray, "t 2 j 2"],
+    times: Float[np.ndarray, " t"],
+    cap: float,
+    weight: Float[np.ndarray, "t j"] | None = None,
+) -> Float[np.ndarray, "i 2 2 2"]:
+    """Return how unevenly joints move over frames i, i + 1, i + 2 in each three states.
+
+    The mean over joints of the second difference over time, at most ``cap``.
+
+    Args:
+        both: Joints in each of two states, as detected and swapped.
+        times: Seconds of each frame.
+        cap: Most that a joint's distance from its prediction costs, in the unit of ``both``.
+        weight: Weight of each joint in each frame, by default 1.
+    """
+    joints = both.shape[2]
+    gap = np.diff(times)
+    ratio = gap[1:] / gap[:-1]
+    # Joint by joint, since the differences of all would be the largest array of all.
+    bend = np.zeros((len(both) - 2, 2, 2, 2))
+    for j, place in enumerate(np.moveaxis(both, 2, 0)):
+        step = place[1:, None] - place[:-1, :, None]
+        second = step[1:, None] - ratio[:, None, None, None, None] * step[:-1, :, :, None]
+        cost = np.minimum(np.linalg.norm(second, axis=-1), cap) / joints
+        if weight is not None:
+            w = weight[:, j]
+            cost *= np.minimum(np.minimum(w[2:], w[1:-1]), w[:-2])[:, None, None, None]
+        bend += cost
+    return bend
+
+
+def find_cheapest_states(
+    bend: Float[np.ndarray, "i 2 2 2"], stay: Float[np.ndarray, "t 2"], change_cost: float
+) -> Bool[np.ndarray, " t"]:
+    """Find the cheapest sequence of two states by the Viterbi algorithm over pairs of frames.
+
+    Args:
+        bend: Cost of each three states of the frames i, i + 1, i + 2.
+        stay: Cost of each state in each frame.
+        change_cost: Cost of each change of state.
+
+    Returns:
+        True in the frames of the second state.
+    """
+    t = len(stay)
+    change = change_cost * (1 - np.eye(2))
     best = stay[0][:, None] + stay[1][None] + change
     previous = np.zeros((t, 2, 2), dtype=int)
     for i in range(t - 2):

@@ -373,6 +373,17 @@ def test_archives_that_are_none_of_torch_save_are_refused(tmp_path: Path) -> Non
         TorchFile(bomb)
 
 
+@pytest.mark.parametrize("count", [1 << 59, 1 << 61, (1 << 64) - 1])
+def test_forged_counts_are_refused(tmp_path: Path, count: int) -> None:
+    """The next storage would lie where no file can have a place."""
+    data = write(tmp_path / "a.pt", [GRID, GRID + 1], "legacy").read_bytes()
+    number = struct.pack("<Q", GRID.numel())
+    assert data.count(number) == 2
+    (tmp_path / "a.pt").write_bytes(data.replace(number, struct.pack("<Q", count)))
+    with pytest.raises(ValueError, match=r"a\.pt: not a checkpoint"):
+        TorchFile(tmp_path / "a.pt")
+
+
 def test_other_pickles_are_refused(tmp_path: Path) -> None:
     stream = io.BytesIO()
     for value in (1, 2, {}):

@@ -189,7 +189,7 @@ def _refusing(path: str | Path) -> Iterator[None]:
     """Turn what a damaged or refused file raises into one ValueError."""
     try:
         yield
-    except (*BROKEN, BadZipFile, RuntimeError) as error:
+    except (*BROKEN, BadZipFile, OSError, RuntimeError) as error:
         raise ValueError(
             f"{path}: not a checkpoint of plain tensors, or damaged ({error}); nothing in it was "
             "run. If a trusted tool reads it, save its state dict alone with torch.save."

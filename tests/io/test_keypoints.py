@@ -1,5 +1,6 @@
 """What all keypoint formats share: rate and size, ids, pixels."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from keypoint_files import (
     sports2d,
 )
 from motions import walk
+from program_files import coco_results
 
 from tcpformer.io import read_detections
 from tcpformer.io.keypoints import RateAndSize, person_keypoints
@@ -120,3 +122,17 @@ def test_person_keypoints_clips_confidence_and_drops_what_is_not_finite() -> Non
     xy, score = [[1, 2, 9], [np.nan, 2, 9], [3, 4, 9], [5, 6, 9]], [1.5, 0.5, np.inf, -1.0]
     joints = person_keypoints(xy, score).joints
     np.testing.assert_array_equal(joints, [[1, 2, 1], [0, 0, 0], [0, 0, 0], [5, 6, 0]])
+
+
+def test_detections_leave_out_ids_that_people_share(tmp_path: Path) -> None:
+    two = people(COCO, 6)
+    folder = coco_results(tmp_path / "a.json", two)
+    content = json.loads(folder.read_text())
+    for entry in content:
+        entry["idx"] = 0
+    folder.write_text(json.dumps(content))
+    assert set(read_detections(folder, fps=FPS, size=SIZE).ids or ()) == {None}
+    for i, entry in enumerate(content[2:]):
+        entry["idx"] = i % 2
+    folder.write_text(json.dumps(content))  # two share one in the first frame alone
+    assert set(read_detections(folder, fps=FPS, size=SIZE).ids or ()) == {"0", "1"}

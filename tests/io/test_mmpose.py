@@ -1,5 +1,6 @@
 """Predictions of MMPose."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from keypoint_files import (
     read_motions,
     rng,
 )
+from program_files import mmpose_pictures
 
 from tcpformer.io import read_detections
 from tcpformer.skeleton import COCO
@@ -78,3 +80,34 @@ def test_read_mmpose_refuses_an_unknown_count_of_joints(tmp_path: Path) -> None:
     path = mmpose(tmp_path / "a.json", people(COCO)[:, :, :16], None)
     with pytest.raises(ValueError, match="no joint names, got 16"):
         read_detections(path, fps=FPS, size=SIZE)
+
+
+@pytest.mark.parametrize("name", ["{:06d}", "IMG_{}_v2", "frame{:03d}.rgb"])
+def test_read_mmpose_pictures_gives_both_people(name: str, tmp_path: Path) -> None:
+    two = people(COCO, 8)
+    folder = mmpose_pictures(tmp_path / "predictions", two, name)
+    check_two_people(read_motions(folder, fps=FPS, size=SIZE), two, COCO)
+
+
+def test_read_mmpose_pictures_names_file_and_place(tmp_path: Path) -> None:
+    folder = mmpose_pictures(tmp_path / "predictions", people(COCO, 4))
+    (folder / "000002.json").write_text('[{"keypoints": [[1, 2]]}]')
+    with pytest.raises(ValueError, match=r"000002\.json\[0\]: expected keys .*keypoint_scores"):
+        read_detections(folder, fps=FPS, size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("named", "lowest", "first"),
+    [(True, 1, 0), (True, 10, 9), (True, 0, 0), (False, 0, 0), (False, 1, 0), (False, 10, 10)],
+)
+def test_read_mmpose_keeps_the_numbers_of_frames(
+    named: bool, lowest: int, first: int, tmp_path: Path
+) -> None:
+    path = mmpose(tmp_path / "a.json", people(COCO, 4), MMPOSE if named else None)
+    content = json.loads(path.read_text())
+    for i, frame in enumerate(content["instance_info"] if named else content):
+        frame["frame_id"] = lowest + i
+    path.write_text(json.dumps(content))
+    found = read_detections(path, fps=FPS, size=SIZE)
+    assert found.first == first
+    np.testing.assert_allclose(found.times, (first + np.arange(4)) / FPS)

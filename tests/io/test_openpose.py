@@ -57,3 +57,43 @@ def test_read_openpose_needs_a_frame_number(tmp_path: Path) -> None:
     (tmp_path / "clip_keypoints.json").write_text('{"people": []}')
     with pytest.raises(ValueError, match="expected the number of the frame in the name"):
         read_detections(tmp_path, fps=FPS, size=SIZE)
+
+
+def test_read_openpose_takes_the_older_key(tmp_path: Path) -> None:
+    two = people(BODY25, 4)
+    folder = openpose(tmp_path / "json", two)
+    for file in folder.iterdir():
+        file.write_text(file.read_text().replace("pose_keypoints_2d", "pose_keypoints"))
+    check_two_people(read_motions(folder, fps=FPS, size=SIZE), two, BODY25)
+
+
+@pytest.mark.parametrize("first", [10, 1, 0])
+def test_read_openpose_keeps_the_numbers_of_frames(first: int, tmp_path: Path) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25, 4))
+    for i in range(3, -1, -1):
+        old = folder / f"clip_{i:012d}_keypoints.json"
+        old.rename(folder / f"clip_{i + first:012d}_keypoints.json")
+    found = read_detections(folder, fps=FPS, size=SIZE)
+    assert found.first == first
+    np.testing.assert_allclose(found.times, (first + np.arange(4)) / FPS)
+
+
+@pytest.mark.parametrize("pattern", ["IMG_{}_v2_keypoints", "take2-{:05d}-1080p", "{}_60fps"])
+def test_read_openpose_takes_the_number_that_varies(pattern: str, tmp_path: Path) -> None:
+    two = people(BODY25, 12)
+    folder = openpose(tmp_path / "json", two)
+    for i in range(12):
+        old = folder / f"clip_{i:012d}_keypoints.json"
+        old.rename(folder / f"{pattern.format(i)}.json")
+    check_two_people(read_motions(folder, fps=FPS, size=SIZE), two, BODY25)
+
+
+def test_read_openpose_takes_time_stamps_as_times(tmp_path: Path) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25, 12))
+    stamps = 1617183612345 + np.rint(1000 / 30 * np.arange(12)).astype(int)
+    for i, stamp in enumerate(stamps.tolist()):
+        (folder / f"clip_{i:012d}_keypoints.json").rename(folder / f"{stamp}_keypoints.json")
+    found = read_detections(folder, size=SIZE)
+    assert found.fps == pytest.approx(30, rel=0.01)
+    np.testing.assert_allclose(found.times, np.arange(12) / 30, atol=1e-3)
+    assert found.first is None

@@ -1,5 +1,6 @@
 """The size of the picture that keypoints come from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,16 @@ def test_check_picture_size_takes_who_leaves_the_picture() -> None:
         COCO,
     )
     check_picture_size(Path("a.json"), both)
+
+
+@pytest.mark.parametrize("scale", [(1, 1), (1, 0.5625), (0.4, 0.7)])
+def test_check_picture_size_names_the_way_from_minus_1_to_1(scale: tuple[float, float]) -> None:
+    found = standing(640, 700)
+    fractions = replace(found, xy=(found.xy / SIZE * 2 - 1) * scale)
+    with pytest.raises(ValueError, match=r"look like coordinates from -1 to 1; .* \(x \+ 1\) / 2"):
+        check_picture_size(Path("a.json"), fractions)
+
+
+def test_check_picture_size_leaves_fractions_to_motions() -> None:
+    found = standing(100, 700)
+    check_picture_size(Path("a.json"), replace(found, xy=found.xy / SIZE))

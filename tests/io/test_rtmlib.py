@@ -35,3 +35,20 @@ def test_is_rtmlib_is_false_for_other_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", xy=np.zeros((5, 17, 2)))
     assert not is_rtmlib(tmp_path / "a.npz")
     assert is_rtmlib(rtmlib(tmp_path / "b.npz", people(COCO)))
+
+
+def test_read_rtmlib_takes_one_person(tmp_path: Path) -> None:
+    two = people(COCO, 6)
+    np.savez(tmp_path / "a.npz", keypoints=two[0, ..., :2], scores=two[0, ..., 2])
+    (found,) = read_motions(tmp_path / "a.npz", fps=FPS, size=SIZE)
+    np.testing.assert_allclose(found.xy, two[0, ..., :2])
+
+
+def test_read_rtmlib_names_the_way_out_of_arrays_of_objects(tmp_path: Path) -> None:
+    frames = np.empty(2, dtype=object)
+    frames[:] = [np.zeros((1, 17, 2)), np.zeros((2, 17, 2))]
+    np.savez(tmp_path / "a.npz", keypoints=frames, scores=frames)
+    with pytest.raises(
+        ValueError, match=r"keypoints: it holds Python objects.* one shape, with NaN"
+    ):
+        read_detections(tmp_path / "a.npz", fps=FPS, size=SIZE)

@@ -39,3 +39,54 @@ def test_read_trc_refuses_other_content(tmp_path: Path) -> None:
     (tmp_path / "a.trc").write_text("nothing\n")
     with pytest.raises(ValueError, match="not as OpenPose"):
         read_detections(tmp_path / "a.trc", size=SIZE)
+
+
+def _table(folder: Path, old: str, new: str, count: int = 1) -> Path:
+    """Write the table of one person with something replaced."""
+    tables = sports2d(folder / "out", people(HALPE26), HALPE26.joints)
+    path = tables / "clip_Sports2D_px_person00.trc"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, count))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count", "message"),
+    [
+        ("\t0.0\t", "\t6849.8\t", -1, r"column Z1 \(Nose\) has 6849\.8: .* markers in space"),
+        ("\t0.0\n", "\t0.12\n", -1, r"column Z26 \(RHeel\) has 0\.12"),
+        ("\tpx\t", "\tmm\t", 1, r"its Units are mm"),
+    ],
+)
+def test_read_trc_refuses_markers_in_space(
+    old: str, new: str, count: int, message: str, tmp_path: Path
+) -> None:
+    path = _table(tmp_path, old, new, count)
+    with pytest.raises(ValueError, match=rf"person00\.trc: expected joints in pixels .*{message}"):
+        read_detections(path, size=SIZE)
+
+
+def test_read_trc_refuses_the_metres_of_sports2d(tmp_path: Path) -> None:
+    path = _table(tmp_path, "\tpx\t", "\tm\t")
+    metres = path.rename(path.with_name("clip_Sports2D_m_person00.trc"))
+    with pytest.raises(ValueError, match=r"its name has _m_.* file with _px_"):
+        read_detections(metres, size=SIZE)
+
+
+def test_read_trc_takes_pixels_whatever_the_header(tmp_path: Path) -> None:
+    (found,) = read_motions(_table(tmp_path, "\tpx\t", "\tm\t"), size=SIZE)
+    assert found.valid.all()
+
+
+@pytest.mark.parametrize(("start", "first"), [(2.0, 60), (0.0, 0), (1 / 30, 1)])
+def test_read_trc_keeps_its_times(start: float, first: int, tmp_path: Path) -> None:
+    path = _table(tmp_path, "PathFileType", "PathFileType")
+    lines = path.read_text().splitlines()
+    for i, line in enumerate(lines[5:], 5):
+        cells = line.split("\t")
+        lines[i] = "\t".join([cells[0], f"{start + float(cells[1]):.6f}", *cells[2:]])
+    path.write_text("\n".join(lines))
+    found = read_detections(path, size=SIZE)
+    assert found.first == first
+    np.testing.assert_allclose(found.times, start + np.arange(20) / FPS, atol=1e-5)

@@ -121,7 +121,7 @@ class KeypointRecord:
         return cls(
             numbers.fill(people),
             names,
-            fps=fps,
+            fps=mean_rate(numbers.times) if numbers.times else fps,
             times=numbers.times,
             first=None if numbers.times else numbers.first,
         )

@@ -23,17 +23,23 @@ class PictureLimits:
     """Share of a person's joints that must be outside."""
     detections: float = 0.5
     """Share of all people in all frames of which that must be so."""
+    centred: float = 1.5
+    """Coordinates from -1 to 1 are at most this far from 0, joints beyond the edge included."""
+    negative: float = 0.1
+    """Share of coordinates below 0 from which on they are from -1 to 1, not fractions."""
 
 
 LIMITS = PictureLimits()
 
 
 def check_picture_size(path: Path, detections: Detections) -> None:
-    """Check that people are within the picture most of the time.
+    """Check that joints are pixels, and people within the picture most of the time.
 
     Raises:
-        ValueError: If they are not, as if the size were that of another picture.
+        ValueError: If they are not, as if the size were that of another picture, or coordinates
+            went from -1 to 1.
     """
+    _check_centred(path, detections)
     certain = detections.confidence >= LIMITS.confidence
     size = np.array(detections.size)
     beyond = (
@@ -51,4 +57,15 @@ def check_picture_size(path: Path, detections: Detections) -> None:
         f"{high[0]:.0f}, {high[1]:.0f}, as in a picture of at least {max(high[0], 1):.0f} x "
         f"{max(high[1], 1):.0f}. Give the size of the picture that they were detected in, or its "
         "video."
+    )
+
+
+def _check_centred(path: Path, detections: Detections) -> None:
+    xy = detections.xy[detections.confidence > 0]
+    if not len(xy) or np.abs(xy).max() > LIMITS.centred or np.mean(xy < 0) < LIMITS.negative:
+        return
+    raise ValueError(
+        f"{path}: x and y from {xy.min():.3g} to {xy.max():.3g} look like coordinates from -1 to "
+        "1; pixels are expected: multiply (x + 1) / 2 by the width, and (y + 1) / 2 by the height "
+        "(or, if y was divided by half the width, too, (y + height / width) / 2 by the width)."
     )

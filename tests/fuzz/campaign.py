@@ -1,4 +1,4 @@
-"""Read damaged files of every format, and print what became of them.
+"""Read damaged files of every format, and print the outcome.
 
     python tests/fuzz/campaign.py --inputs 1000000 --seed 1 --jobs 2
 

@@ -65,7 +65,7 @@ class Target:
 
 @dataclass
 class Tally:
-    """What became of the inputs of a target."""
+    """Outcomes of the inputs of a target."""
 
     inputs: int = 0
     read: int = 0
@@ -194,6 +194,8 @@ def _run_child(job: Job, numbers: range, scratch: Path, at: mmap.mmap) -> None:
         os._exit(code)
 
 
+_ADDRESSES = 6
+"""Address space of a child over `MEMORY_BYTES`, so that more than that is seen, not refused."""
 _FINE = ("read", "refused")
 _MEMORY = "more than 1 GB"
 
@@ -207,7 +209,7 @@ def _prepare_child(stderr: Path) -> None:
     for number in (signal.SIGPROF, signal.SIGALRM):
         faulthandler.register(number, chain=True)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    most = size + 6 * MEMORY_BYTES
+    most = size + _ADDRESSES * MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")

@@ -217,6 +217,16 @@ def _opcode_pieces(data: bytes) -> list[bytes]:
     return [data[a:b] for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
+def embedded_pickle(data: bytes, rng: Generator) -> bytes:
+    """Change the pickle of texts that PyTables stores, keeping its place and length."""
+    start = data.find(b"(lp0")
+    end = data.find(b"a.", start) + 2
+    if start < 0 or end < 2:
+        return any_bytes(data, rng)
+    new = pickled(data[start:end], rng)[: end - start]
+    return data[:start] + new.ljust(end - start, b"\0") + data[end:]
+
+
 PICKLE: tuple[Mutator, ...] = (pickled, pickled, pickled, any_bytes)
 
 

@@ -25,6 +25,16 @@ from motions import walk
 from mutators import TEXT
 from onnx_files import detector_file, network_file
 from paths import DATA
+from program_files import (
+    coco_results,
+    deeplabcut_csv,
+    deeplabcut_fixed_h5,
+    deeplabcut_h5,
+    mediapipe,
+    mmpose_pictures,
+    sleap,
+    yolo,
+)
 from runner import Target
 from structured import JSON, NPZ, ONNX, PICKLE, PICKLED_NPZ, SAFETENSORS, TOML, TORCH
 from synthetic import cpn_folder, sh_file
@@ -47,17 +57,18 @@ from tcpformer.datasets.validate.check import check_folder
 from tcpformer.detect.local import open_pose_model
 from tcpformer.detect.rtmo import RTMO
 from tcpformer.evaluation.open_benchmark import evaluate_open
-from tcpformer.io import read_detections, save
+from tcpformer.io import save
 from tcpformer.io.amc import read_acclaim
 from tcpformer.io.bvh import read_bvh, write_bvh
+from tcpformer.io.calibration import read_calibration
 from tcpformer.io.npz import load_motion
 from tcpformer.io.safe_pickle import read_pickle
 from tcpformer.io.video import Frame, open_video, write_video
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models.checkpoint import load_model, load_weights
+from tcpformer.pipeline import InputOptions, read_source
 from tcpformer.runtime.backends import load_exported
 from tcpformer.skeleton import BODY25, COCO, H36M
-from tcpformer.tracking.assemble import assemble_people
 from tcpformer.training.config import TrainConfig
 from tcpformer.training.presets import PRESETS, config_to_dict, load_config
 from tcpformer.training.run_dir import RunDir
@@ -70,8 +81,7 @@ SHORT = 12
 
 
 def read_people(path: Path, **given: Any) -> object:
-    detections = read_detections(path, **given)
-    return detections, assemble_people(detections)
+    return read_source(path, InputOptions(**given))
 
 
 def own_keypoints(folder: Path) -> None:
@@ -98,7 +108,7 @@ def mmpose_with_names(folder: Path) -> None:
 
 
 def lift_keypoints(folder: Path) -> object:
-    return [lifter()(motion) for motion in assemble_people(read_detections(folder / "a.npz"))]
+    return [lifter()(motion) for motion in read_source(folder / "a.npz")]
 
 
 @cache
@@ -111,6 +121,25 @@ def tiny_weights_folder() -> Path:
     from tempfile import mkdtemp
 
     return tiny_weights(Path(mkdtemp(prefix="fuzz-weights-")))
+
+
+def landmarks() -> np.ndarray:
+    return people(COCO, 3)[:, :, np.arange(33) % 17]
+
+
+def stamp(frame: int) -> int:
+    return 33 * frame
+
+
+def calibration(name: str) -> Callable[[Path], object]:
+    """Return a writer of a camera as Pose2Sim's TOML or as JSON."""
+    matrix = "[[1000.0, 0.0, 650.0], [0.0, 990.0, 350.0], [0.0, 0.0, 1.0]]"
+    toml = (
+        f"[cam_01]\nname = 'cam_01'\nsize = [1280.0, 720.0]\nmatrix = {matrix}\n"
+        "distortions = [-0.3, 0.1, 0.001, -0.002]\nfisheye = false\n"
+    )
+    camera = f'{{"K": {matrix}, "distortion": [-0.3, 0.1, 0.001, -0.002], "size": [1280, 720]}}'
+    return lambda folder: (folder / name).write_text(toml if name == "a.toml" else camera)
 
 
 # Motion capture and data sets
@@ -379,9 +408,61 @@ TARGETS: tuple[Target, ...] = (
         lambda folder: read_people(folder / "a.json", **GIVEN),
         {".json": JSON},
     ),
+    Target(
+        "other-json",
+        (
+            lambda folder: coco_results(folder / "a.json", people(COCO, 3)),
+            lambda folder: mediapipe(folder / "a.json", landmarks(), timestamp_ms=stamp),
+        ),
+        lambda folder: read_people(folder / "a.json", **GIVEN),
+        {".json": JSON},
+    ),
+    Target(
+        "json-pictures",
+        (lambda folder: mmpose_pictures(folder / "in", people(COCO, 3)),),
+        lambda folder: read_people(folder / "in", **GIVEN),
+        {".json": JSON},
+    ),
+    Target(
+        "yolo-txt",
+        (lambda folder: yolo(folder / "in", people(COCO, 3)),),
+        lambda folder: read_people(folder / "in", **GIVEN),
+        {".txt": TEXT},
+    ),
+    Target(
+        "csv",
+        (
+            lambda folder: sleap(folder / "a.csv", people(COCO, 3), COCO, ("a", "b")),
+            lambda folder: deeplabcut_csv(folder / "a.csv", people(COCO, 3), COCO),
+        ),
+        lambda folder: read_people(folder / "a.csv", **GIVEN),
+        {".csv": TEXT},
+    ),
+    Target(
+        "deeplabcut-h5",
+        (
+            lambda folder: deeplabcut_h5(folder / "a.h5", people(COCO, 3), COCO),
+            lambda folder: deeplabcut_fixed_h5(folder / "a.h5", people(COCO, 3), COCO),
+        ),
+        lambda folder: read_people(folder / "a.h5", **GIVEN),
+        {".h5": (*mutators.BYTES, structured.embedded_pickle)},
+        share=0.3,
+    ),
+    Target(
+        "keypoints-npy",
+        (lambda folder: np.save(folder / "a.npy", people(COCO, 3).swapaxes(0, 1)),),
+        lambda folder: read_people(folder / "a.npy", **GIVEN),
+        {".npy": (structured.npy, structured.npy, structured.any_bytes)},
+    ),
+    Target(
+        "calibration",
+        (calibration("a.toml"), calibration("a.json")),
+        lambda folder: read_calibration(next(folder.iterdir())),
+        {".toml": TOML, ".json": JSON},
+    ),
     Target("trc", (trc_folder,), lambda f: read_people(f / "in", **GIVEN), {".trc": TEXT}),
     Target(
-        "lift", (own_keypoints, own_keypoints_with_times), lift_keypoints, {".npz": NPZ}, share=0.1
+        "lift", (own_keypoints, own_keypoints_with_times), lift_keypoints, {".npz": NPZ}, share=0.03
     ),
     Target("bvh", (bvh_of_our_own, bvh_of_cmu), lambda f: read_bvh(f / "a.bvh"), {".bvh": TEXT}),
     Target(
@@ -404,7 +485,7 @@ TARGETS: tuple[Target, ...] = (
         (open_views,),
         lambda folder: evaluate_open(lifter(), folder / "b.npz", noisy=True),
         {".npz": NPZ},
-        share=0.1,
+        share=0.03,
     ),
     Target("own-data", (own_sequence,), read_own, {".npz": NPZ}),
     Target("own-data-check", (own_sequence,), check_own, {".npz": NPZ}, share=0.3),
@@ -420,8 +501,8 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("3dhp-train", (train_3dhp,), load_3dhp_train, {".npz": PICKLED_NPZ}, share=0.5),
     Target("3dhp-test", (test_3dhp,), load_3dhp_test, {".npz": PICKLED_NPZ}),
-    Target("3dhp-mat", (mat_3dhp,), load_3dhp_train, {".mat": mutators.BYTES}, share=0.3),
-    Target("3dhp-hdf5", (hdf5_3dhp,), load_3dhp_test, {".mat": mutators.BYTES}, share=0.3),
+    Target("3dhp-mat", (mat_3dhp,), load_3dhp_train, {".mat": mutators.BYTES}, share=0.003),
+    Target("3dhp-hdf5", (hdf5_3dhp,), load_3dhp_test, {".mat": mutators.BYTES}, share=0.003),
     Target(
         "pickle",
         tuple(map(plain_pickles, range(6))),

@@ -10,7 +10,7 @@ from motions import walk
 
 from tcpformer import load_motion
 from tcpformer.manifest import read_manifest
-from tcpformer.pipeline import LiftOptions, lift_file, read_source
+from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
 from tcpformer.result_folder import hash_file, replace_together
 
 
@@ -131,3 +131,12 @@ def test_lift_file_lets_one_run_at_a_time_into_a_folder(
     with replace_together(tmp_path / "out"), pytest.raises(OSError, match="another run is writing"):
         lift_file(walking, tmp_path / "out", LiftOptions(weights=str(tiny)))
     assert not (tmp_path / "out").exists()
+
+
+def test_read_source_names_the_file_of_a_wrong_motion(tmp_path: Path) -> None:
+    motion = walk(3)
+    xy = motion.xy / motion.size  # fractions
+    arrays = {"keypoints": xy[:, None, :], "scores": np.ones((3, 1, 17))}
+    np.savez(tmp_path / "fractions.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"fractions\.npz: .*fractions of the picture"):
+        read_source(tmp_path / "fractions.npz", InputOptions(fps=30.0, size=motion.size))

@@ -357,7 +357,10 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
     if video is not None:
         detections = place_on_video(detections, video.times(), video.path)
-    return video, assemble_people(detections, options.person)
+    try:
+        return video, assemble_people(detections, options.person)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
 
 
 def _write(motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path) -> None:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from networks import SIDE, constant
 
-from tcpformer.detect.onnx import input_size, open_local, run_on_image, sigmoid
+from tcpformer.detect.onnx import drop_unknown, input_size, open_local, run_on_image, sigmoid
 
 
 def test_open_local_refuses_a_file_that_is_no_network(tmp_path: Path) -> None:
@@ -48,3 +48,11 @@ def test_run_on_image_returns_all_outputs(tmp_path: Path) -> None:
 
 def test_sigmoid_does_not_overflow() -> None:
     np.testing.assert_allclose(sigmoid(np.array([-1e9, 0.0, 1e9])), [0, 0.5, 1], atol=1e-12)
+
+
+def test_drop_unknown_gives_joints_that_are_not_finite_no_score() -> None:
+    joints = np.arange(12.0).reshape(2, 2, 3)
+    joints[0, 1, 0], joints[1, 0, 2] = np.nan, np.inf
+    expected = np.arange(12.0).reshape(2, 2, 3)
+    expected[0, 1], expected[1, 0] = 0.0, 0.0
+    np.testing.assert_array_equal(drop_unknown(joints), expected)

@@ -17,3 +17,13 @@ def test_rtmo_returns_each_person_once_in_pixels_of_the_image(tmp_path: Path) ->
     np.testing.assert_allclose(people[0][:, :2], 2 * STANDING, atol=1e-4)
     np.testing.assert_allclose(people[1][:, :2], 2 * (STANDING - [16, 0]), atol=1e-4)
     np.testing.assert_allclose(people[0][:, 2], 0.9, atol=1e-6)
+
+
+def test_rtmo_gives_joints_that_are_not_finite_no_score(tmp_path: Path) -> None:
+    outputs = rtmo_outputs()
+    outputs["keypoints"][0, :, 0, 0] = np.nan
+    people = open_pose_model(constant(tmp_path / "rtmo.onnx", **outputs))
+    assert isinstance(people, RTMO)
+    for joints in people(np.zeros((128, 128, 3), np.uint8)):
+        np.testing.assert_array_equal(joints[0], 0.0)
+        assert joints[1:, 2].min() > 0

@@ -501,3 +501,14 @@ def test_read_pickle_names_missing_files_and_keys(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a whole npz"):
         read_pickled_npz(tmp_path / "c.npz", "data")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_read_pickled_npz_refuses_a_directory_in_a_wrong_place(tmp_path: Path) -> None:
+    """The operating system refuses to seek before the start of the file."""
+    np.savez(tmp_path / "a.npz", data=np.arange(3))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    end = content.rfind(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (2**20).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz: not a whole npz file"):
+        read_pickled_npz(tmp_path / "a.npz", "data")

@@ -149,3 +149,12 @@ def test_load_checkpoint_refuses_compressed_files(tmp_path: Path) -> None:
     assert torch.load(path, weights_only=True)["step"] == 4, "the trap itself does not work"
     with pytest.raises(ValueError, match=r"checkpoint\.pt is broken"):
         RunDir(tmp_path).load_checkpoint(OWN, 1)
+
+
+@pytest.mark.parametrize(
+    "line", [b"x}", b"{}", b'{"step": "x"}', b'{"step": [1]}', b"[" * 9999 + b"}", b"\xff}"]
+)
+def test_read_log_names_a_broken_line(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes(b'{"step": 1}\n' + line + b'\n{"step": 3}\n')
+    with pytest.raises(ValueError, match=r"log\.jsonl: line 2 is not a JSON object"):
+        RunDir(tmp_path).read_log()

@@ -59,6 +59,11 @@ def run_on_image(
     return [np.asarray(x) for x in session.run(None, {session.get_inputs()[0].name: planes})]
 
 
+def drop_unknown(joints: Float[np.ndarray, "*n k 3"]) -> Float[np.ndarray, "*n k 3"]:
+    """Give joints with a number that is not finite the score 0."""
+    return np.where(np.isfinite(joints).all(axis=-1, keepdims=True), joints, 0.0)
+
+
 def sigmoid(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Compute 1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))

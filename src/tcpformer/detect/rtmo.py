@@ -7,7 +7,7 @@ import onnxruntime
 from jaxtyping import Float
 
 from .boxes import suppress
-from .onnx import input_size, run_on_image
+from .onnx import drop_unknown, input_size, run_on_image
 from .regions import Image, letterbox_top_left
 
 MIN_SCORE, OVERLAP = 0.3, 0.45  # of a person; intersection over union of two boxes of one person
@@ -23,7 +23,7 @@ class RTMO:
         picture, scale = letterbox_top_left(image, input_size(self.session, (640, 640)))
         boxes, joints = (x[0].astype(np.float64) for x in run_on_image(self.session, picture)[:2])
         sure = boxes[:, 4] >= MIN_SCORE
-        boxes, joints = boxes[sure], joints[sure]
+        boxes, joints = boxes[sure], drop_unknown(joints[sure])
         joints[..., :2] /= scale
         joints[..., 2] = np.clip(joints[..., 2], 0.0, 1.0)
         return [joints[i] for i in suppress(boxes, OVERLAP)]

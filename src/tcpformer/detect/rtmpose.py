@@ -9,7 +9,7 @@ import onnxruntime
 from jaxtyping import Float
 
 from .boxes import Boxes, suppress
-from .onnx import input_size, run_on_image
+from .onnx import drop_unknown, input_size, run_on_image
 from .regions import Image
 
 Joints = Float[np.ndarray, "k 3"]
@@ -41,7 +41,7 @@ class RTMPose:
         place = np.stack([x.argmax(axis=1), y.argmax(axis=1)], axis=-1).astype(np.float64)
         place *= [wide / x.shape[1], high / y.shape[1]]  # several bins a pixel
         score = np.clip(np.minimum(x.max(axis=1), y.max(axis=1)), 0.0, 1.0)
-        return np.column_stack([place * scale + corner, score])
+        return drop_unknown(np.column_stack([place * scale + corner, score]))
 
 
 @dataclass

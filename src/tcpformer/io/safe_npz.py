@@ -154,7 +154,7 @@ class _Archive:
                 length = int.from_bytes(stream.read(width), "little")
                 header = stream.read(min(length, _MAX_HEADER)).decode("latin-1")
         except _DAMAGED as error:
-            raise self._refuse(key, f"damaged ({error})") from error
+            raise self._refuse(key, f"damaged ({str(error)[:100]})") from error
         if magic not in (b"\x93NUMPY\1\0", b"\x93NUMPY\2\0", b"\x93NUMPY\3\0"):
             raise self._refuse(key, "not an npy file")
         if len(header) != length:

@@ -74,7 +74,9 @@ def read_pickled_npz(path: str | Path, key: str) -> Any:
                 raise ValueError(f"{path}: no key {key!r}; found {found}.")
             with archive.open(f"{key}.npy") as member:
                 array = _read_npy(member, path, key)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, zlib.error) as error:
         raise ValueError(f"{path}: not a whole npz file ({error}).") from error
     return array.item() if array.dtype.hasobject and array.ndim == 0 else array
 

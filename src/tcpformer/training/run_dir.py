@@ -100,10 +100,24 @@ class RunDir:
             file.write(json.dumps(row) + "\n")
 
     def read_log(self) -> list[Row]:
-        """Return the lines of log.jsonl without one that was cut off."""
+        """Return the lines of log.jsonl without one that was cut off.
+
+        Raises:
+            ValueError: If a line is not a JSON object with a step.
+        """
         path = self.folder / "log.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        rows = []
+        for number, line in enumerate(lines, 1):
+            if line.endswith(b"}"):
+                try:
+                    rows.append(json.loads(line))
+                    float(rows[-1]["step"])
+                except (ValueError, TypeError, LookupError, RecursionError) as error:
+                    raise ValueError(
+                        f"{path}: line {number} is not a JSON object with a step; delete it."
+                    ) from error
+        return rows
 
     def draw_curves(self) -> None:
         """Draw the loss and the validation errors over the steps into curves.png."""

@@ -128,3 +128,51 @@ def test_assemble_people_refuses_more_people_than_fit(
     with pytest.raises(ValueError, match=r"2 people in 5 frames are 10 person-frames; at most 5"):
         assemble_people(two)
     assert len(assemble_people(two, 0)) == 1
+
+
+def with_double(base: Detections, frames: list[int], ids: bool = False) -> Detections:
+    """Return the detections, the first person of some frames detected twice, 2 px apart."""
+    rows = [int(np.flatnonzero(base.frame == frame)[0]) for frame in frames]
+    order = np.sort(np.concatenate([np.arange(len(base)), rows]))
+    again = np.r_[False, np.diff(order) == 0]
+    xy = base.xy[order] + 2.0 * again[:, None, None]
+    confidence = base.confidence[order] * np.where(again, 0.8, 1.0)[:, None]
+    names = tuple("ghost" if double else "a" for double in again) if ids else None
+    return replace(base, xy=xy, confidence=confidence, frame=base.frame[order], ids=names)
+
+
+@pytest.mark.parametrize("frames", [[2], [0, 3], [0, 1, 2, 3, 4]])
+@pytest.mark.parametrize("ids", [False, True])
+def test_assemble_people_removes_doubles(frames: list[int], ids: bool) -> None:
+    one = walkers(2.0)
+    if ids and len(frames) == FRAMES:
+        frames = frames[:-1]  # else both ids are equally frequent
+    (motion,) = assemble_people(with_double(one, frames, ids))
+    np.testing.assert_array_equal(motion.xy, one.xy)
+
+
+def test_remove_doubles_keeps_people_side_by_side() -> None:
+    two = walkers(2.0, 2.0)
+    assert assemble.remove_doubles(two) is two
+
+
+def test_assemble_people_leaves_out_a_person_seen_for_a_moment(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    two = walkers(2.0, 4.0)
+    keep = np.ones(len(two), dtype=bool)
+    keep[[2, 4, 6, 8]] = False  # of the smaller one, only the first frame stays
+    brief = replace(two, xy=two.xy[keep], confidence=two.confidence[keep], frame=two.frame[keep])
+    with caplog.at_level("INFO"):
+        (motion,) = assemble_people(brief)
+    np.testing.assert_array_equal(motion.xy, two.xy[1::2])
+    assert "person 1 is left out: seen for 0.1 s" in caplog.text
+    assert len(assemble_people(brief, min_seconds=0.0)) == 2
+    assert assemble_people(brief, person=1)[0].person == 1
+
+
+def test_assemble_people_keeps_all_where_no_one_is_seen_for_long() -> None:
+    one = walkers(2.0)
+    brief = replace(one, xy=one.xy[:1], confidence=one.confidence[:1], frame=one.frame[:1])
+    (motion,) = assemble_people(brief)
+    assert motion.valid.sum() == 1

@@ -1,37 +1,65 @@
 """From `Detections` to one `Motion2D` a person."""
 
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
 from ..motion import Motion2D
-from .tracker import Detection, Track, detection_from_keypoints, link, number_people, select_people
+from .tracker import (
+    Detection,
+    Track,
+    detection_from_keypoints,
+    keypoint_similarity,
+    link,
+    number_people,
+    select_people,
+)
 
+log = logging.getLogger(__name__)
+
+MIN_SECONDS = 0.5
+"""Seconds that a person must be seen to be lifted, unless seen in half of the frames."""
+DOUBLE_SIMILARITY = 0.85
+"""Keypoint similarity above which two detections of a frame are one person, detected twice."""
 MAX_PERSON_FRAMES = 5_000_000
 """People times frames of the video, at most: ten hours of four people; each takes 0.4 kB."""
 
 
-def assemble_people(detections: Detections, person: str | int = "all") -> list[Motion2D]:
+def assemble_people(
+    detections: Detections, person: str | int = "all", min_seconds: float = MIN_SECONDS
+) -> list[Motion2D]:
     """Return one motion a person over the whole video.
 
-    Detections with ids keep them; the others are tracked. People are numbered by how much of the
+    Detections with ids keep them; the others are tracked, without those that show a person of their
+    frame a second time. People are numbered by how much of the
     video shows them, unless the detections are `tracked` and have numbers already. A detection
     whose trunk is not seen is left out, unless they are `tracked`.
 
     Args:
         detections: 2D keypoints of all people in every frame.
         person: Which people to return, as in `select_people`.
+        min_seconds: Seconds that a person must be seen; others are left out, and logged, unless
+            they are seen in half of the frames, or no one is seen for longer.
 
     Raises:
         ValueError: If no trunk is seen in any frame, there is no such person, or there are more
             than `MAX_PERSON_FRAMES`.
     """
     if detections.tracked:
-        return _assemble_tracked(detections, person)
+        return _assemble_tracked(detections, person, min_seconds)
+    detections = remove_doubles(detections)
     tracks = [*_named_tracks(detections).values(), *_link_unnamed(detections)]
     if not tracks:
         raise ValueError("no one's hips and shoulders are seen in any frame.")
-    motions, chosen = [], select_people(number_people(tracks), person)
+    seen = {number: len(track.detections) for number, track in number_people(tracks).items()}
+    lasting = _lasting(seen, detections, person, min_seconds)
+    people = {i: track for i, track in number_people(tracks).items() if i in lasting}
+    motions, chosen = [], select_people(people, person)
     _check_amount(len(chosen), detections)
     for number, track in chosen.items():
         joints = np.zeros((len(detections.times), len(detections.skeleton.joints), 3))
@@ -42,13 +70,73 @@ def assemble_people(detections: Detections, person: str | int = "all") -> list[M
     return motions
 
 
-def _assemble_tracked(detections: Detections, person: str | int) -> list[Motion2D]:
+def remove_doubles(detections: Detections) -> Detections:
+    """Leave out detections that show a person of the same frame again.
+
+    Of two whose keypoints are more alike than `DOUBLE_SIMILARITY`, that with the rarer id goes,
+    else the one of lower score.
+    """
+    ids = detections.ids or (None,) * len(detections)
+    counts: Counter[str | None] = Counter(name for name in ids if name is not None)
+    keep = np.ones(len(detections), dtype=bool)
+    for part in detections.by_frame():
+        if part.stop - part.start < 2:
+            continue
+        found = {row: _detection(detections, row) for row in range(part.start, part.stop)}
+        known = [(row, d) for row, d in found.items() if d is not None]
+        known.sort(key=lambda pair: (-counts[ids[pair[0]]], -pair[1].score))
+        kept: list[Detection] = []
+        for row, detection in known:
+            keep[row] = not _is_double(detection, kept)
+            if keep[row]:
+                kept.append(detection)
+    if keep.all():
+        return detections
+    log.info("%d of %d detections show a person twice and are left out", (~keep).sum(), len(keep))
+    return replace(
+        detections,
+        xy=detections.xy[keep],
+        confidence=detections.confidence[keep],
+        frame=detections.frame[keep],
+        ids=None if detections.ids is None else tuple(np.array(ids, dtype=object)[keep].tolist()),
+    )
+
+
+def _is_double(detection: Detection, others: Iterable[Detection]) -> bool:
+    near = (o for o in others if np.hypot(*np.subtract(detection.center, o.center)) < o.radius)
+    return any((keypoint_similarity(detection, o) or 0.0) > DOUBLE_SIMILARITY for o in near)
+
+
+def _lasting(
+    seen: dict[int, int], detections: Detections, person: str | int, min_seconds: float
+) -> set[int]:
+    """Return the people, by number, who are seen for long enough, from their numbers of frames."""
+    numbered = person not in ("all", "largest", "longest")
+    least = min(min_seconds * detections.fps, len(detections.times) / 2)
+    lasting = {number for number, frames in seen.items() if frames >= least}
+    if numbered or not lasting:
+        return set(seen)
+    for number in sorted(set(seen) - lasting):
+        seconds = seen[number] / detections.fps
+        log.info(
+            "person %d is left out: seen for %.2g s, less than %g s (--min-seconds)",
+            *(number, seconds, min_seconds),
+        )
+    return lasting
+
+
+def _assemble_tracked(
+    detections: Detections, person: str | int, min_seconds: float
+) -> list[Motion2D]:
     if not len(detections):
         raise ValueError("expected at least one detection, got none.")
     numbers = np.array(detections.ids or (), dtype=np.int64)
-    chosen: list[int] = np.unique(numbers).tolist()
+    seen = {number: int((numbers == number).sum()) for number in np.unique(numbers).tolist()}
+    lasting = _lasting(seen, detections, person, min_seconds)
+    chosen = sorted(lasting)
     if person != "all":
-        people = {int(name): track for name, track in _named_tracks(detections).items()}
+        named = {int(name): track for name, track in _named_tracks(detections).items()}
+        people = {number: track for number, track in named.items() if number in lasting}
         chosen = list(select_people(people, person))
     _check_amount(len(chosen), detections)
     motions = []

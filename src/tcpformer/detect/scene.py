@@ -15,9 +15,8 @@ from jaxtyping import Bool, Float, UInt8
 from ..io.video import Video
 from ..motion import Motion2D
 
-Gray = UInt8[np.ndarray, "h w"]
-Mask = UInt8[np.ndarray, "h w"]
-Boxes = Float[np.ndarray, "n 4"]
+Gray = UInt8[np.ndarray, "_ _"]
+Boxes = Float[np.ndarray, "_ 4"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +125,7 @@ def find_edges(gray: Gray, boxes: Boxes, config: SceneConfig = SCENE) -> Float[n
 
 
 def merge_edges(
-    found: Sequence[Float[np.ndarray, "n 4"]], config: SceneConfig = SCENE
+    found: Sequence[Float[np.ndarray, "_ 4"]], config: SceneConfig = SCENE
 ) -> tuple[Float[np.ndarray, "s 4"], Float[np.ndarray, " s"]]:
     """Merge the edges of several frames, longest first; return them with the share of frames.
 

@@ -21,6 +21,8 @@ class LinesConfig:
 
     pixel: float = 0.001
     """Error of the end of a segment, as a share of the focal length, one sigma."""
+    bent: float = 0.3
+    """Degrees that edges deviate from the three directions, as lenses bend them, one sigma."""
     share: float = 0.25
     """Share of the segments along each of three perpendicular directions."""
     fewest: int = 5
@@ -84,7 +86,7 @@ class LineEvidence:
     ) -> Numbers:
         normal, middle, half = planes
         count = int(np.clip(np.ceil(90 / step), *self.config.turns))
-        blur = np.radians(max(step, 90 / count)) / 2
+        blur = np.radians(np.hypot(max(step, 90 / count) / 2, self.config.bent))
         up = up_of(tilt, roll)
         right = np.stack([np.cos(np.radians(roll)), -np.sin(np.radians(roll)), 0 * roll], axis=-1)
         away = np.cross(up, right)

@@ -79,12 +79,14 @@ def estimate_posture(
             for m, h, count, given in zip(mean, half, counts, (tilt, roll), strict=True)
         ]
         grid = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")])
-        step = float(max(2 * h / (count - 1) for h, count in zip(half, counts, strict=True)))
-        log = log_density(*grid, step)
+        steps = np.array([2 * h / (count - 1) for h, count in zip(half, counts, strict=True)])
+        steps[[given is not None for given in (tilt, roll)]] = 0.0
+        log = log_density(*grid, float(steps.max()))
         share = np.exp(log - log.max())
         share /= share.sum()
         mean = grid @ share
         # A grid cannot tell a sigma much below its step.
-        sigma = np.sqrt((grid - mean[:, None]) ** 2 @ share + (step / 3) ** 2)
+        sigma = np.sqrt((grid - mean[:, None]) ** 2 @ share + (steps / 3) ** 2)
     sigma = np.where([tilt is None, roll is None], sigma, 0.0)
-    return Posture(*map(float, (*mean, *sigma)))
+    angles = (m if given is None else given for m, given in zip(mean, (tilt, roll), strict=True))
+    return Posture(*map(float, (*angles, *sigma)))

@@ -67,7 +67,7 @@ class VerticalConfig:
     and roll. Angles are degrees, lengths metres; an outlier scale is in sigma.
     """
 
-    tilt: tuple[float, float] = (15.0, 35.0)
+    tilt: tuple[float, float] = (20.0, 40.0)
     """Cameras look down or up: one sigma of most, and of the others."""
     steep_share: float = 0.3
     """Share of the others."""

@@ -121,6 +121,31 @@ def test_sequence_refuses_impossible_values(change: dict[str, Any], words: str) 
         walker(**change)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"focal": 1e-320}, "expected a focal of 1 to 1e.07 pixels"),
+        ({"size": (1e9, 10)}, "at most 100000 pixels"),
+        ({"split": np.zeros(999)}, "expected one text each as subject and split"),
+        ({"split": "x" * 9999}, "split must be one of"),
+    ],
+)
+def test_read_sequence_refuses_impossible_fields(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    known = {key: value for key, value in vars(walker()).items() if value is not None}
+    np.savez(tmp_path / "a.npz", **known | changes)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"a\.npz: .*{message}") as caught:
+        read_sequence(tmp_path / "a.npz")
+    assert len(str(caught.value)) < 1100 + len(str(tmp_path))
+
+
+def test_estimate_focal_assumes_one_where_numbers_imply_none() -> None:
+    sequence = walker()
+    far = replace(sequence, xy=sequence.xy * 1e8)
+    assert estimate_focal(far) == pytest.approx(max(SIZE) / 2 / np.tan(np.radians(30)))
+
+
 def test_load_folder_refuses_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found none"):
         load_folder(tmp_path, "train")

@@ -14,14 +14,19 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..files import atomic_write
+from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
-from ..motion import assumed_focal
+from ..motion import LIMITS, assumed_focal, check_size_and_rate
 from ..skeleton import H36M, conversion, identify
 from .mocap import SPLITS, parse_split
 from .video_dataset import VideoDataset
 
-_MAX_NUMBER = 1e9
+MAX_NUMBER = 1e9
 """Pixels and metres beyond which a number is taken for infinite."""
+
+
+_SHOWN = 1000
+"""Characters of an error, which may quote the file."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,12 @@ class Sequence:
             raise ValueError(
                 f"fps, size and focal must be positive, got {self.fps}, {self.size}, {self.focal}."
             )
+        check_size_and_rate(self.size, self.fps)
+        if self.focal is not None and not _is_usual_focal(self.focal):
+            low, high = LIMITS.focal
+            raise ValueError(f"expected a focal of {low:g} to {high:g} pixels, got {self.focal}.")
         if self.split not in SPLITS:
-            raise ValueError(f"split must be one of {SPLITS}, got {self.split!r}.")
+            raise ValueError(f"split must be one of {SPLITS}, got {brief(repr(self.split))}.")
         identify(self.joints)
 
     def __len__(self) -> int:
@@ -95,6 +104,8 @@ def read_sequence(path: str | Path) -> Sequence:
     if (len(xy), len(xyz), len(joints)) != (3, 3, 1):
         wanted = "xy (t, j, 2), xyz (t, j, 3) and joints (j,)"
         raise ValueError(f"{path}: expected {wanted}, got {xy}, {xyz} and {joints}.")
+    if any(data[key].ndim for key in labels if key in data):
+        raise ValueError(f"{path}: expected one text each as {' and '.join(labels)}.")
     if data["size"].shape != (2,) or data["fps"].size != 1 or not np.isfinite(data["size"]).all():
         raise ValueError(f"{path}: expected size (width, height) and one number for fps.")
     try:
@@ -106,7 +117,7 @@ def read_sequence(path: str | Path) -> Sequence:
         size = (int(data["size"][0]), int(data["size"][1]))
         return Sequence(joints=tuple(map(str, data["joints"])), size=size, **converted)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {brief(error, _SHOWN)}") from error
 
 
 def sequence_files(folder: str | Path) -> list[Path]:
@@ -166,7 +177,7 @@ def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "
     sequence = read_sequence(file)
     t, confidence = len(sequence), np.asarray(sequence.confidence)
     arrays = (sequence.xy, sequence.xyz, confidence)
-    if not all((np.abs(array) < _MAX_NUMBER).all() for array in arrays):  # false for NaN
+    if not all((np.abs(array) < MAX_NUMBER).all() for array in arrays):  # false for NaN
         raise ValueError(
             f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
             "confidence 0 and any position. `tcpformer data check` lists the frames."
@@ -192,7 +203,12 @@ def estimate_focal(sequence: Sequence) -> float:
     centered = (sequence.xy - np.array(sequence.size) / 2)[..., None, :]
     rays = (sequence.xyz[..., :2] / np.abs(sequence.xyz[..., 2:]).clip(1e-6))[..., None, :]
     fits = np.abs(np.nanmean(centered * rays, (0, 1, 2)) / np.nanmean(rays**2, (0, 1, 2)))
-    return float(fits.mean()) if np.isfinite(fits).all() and fits.min() > 0 else assumed
+    return float(fits.mean()) if all(map(_is_usual_focal, fits)) else assumed
+
+
+def _is_usual_focal(pixels: float) -> bool:
+    low, high = LIMITS.focal
+    return bool(low <= pixels <= high)
 
 
 def has_position(sequence: Sequence) -> bool:

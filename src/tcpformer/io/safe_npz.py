@@ -13,6 +13,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
+from .mocap_capture import brief
+
 MAX_EXPANSION = 100
 """Times the size of the file that its arrays may take; zip itself reaches 1000."""
 ALWAYS_ALLOWED = 2**26
@@ -154,7 +156,7 @@ class _Archive:
                 length = int.from_bytes(stream.read(width), "little")
                 header = stream.read(min(length, _MAX_HEADER)).decode("latin-1")
         except _DAMAGED as error:
-            raise self._refuse(key, f"damaged ({str(error)[:100]})") from error
+            raise self._refuse(key, f"damaged ({brief(ascii(str(error)))})") from error
         if magic not in (b"\x93NUMPY\1\0", b"\x93NUMPY\2\0", b"\x93NUMPY\3\0"):
             raise self._refuse(key, "not an npy file")
         if len(header) != length:

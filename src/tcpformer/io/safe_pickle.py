@@ -20,6 +20,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
+from .mocap_capture import brief
 from .safe_npz import read_npz
 
 SPILL_BYTES = 1 << 20
@@ -71,13 +72,13 @@ def read_pickled_npz(path: str | Path, key: str) -> Any:
         with ZipFile(path) as archive:
             if f"{key}.npy" not in archive.namelist():
                 found = [name.removesuffix(".npy") for name in archive.namelist()]
-                raise ValueError(f"{path}: no key {key!r}; found {found}.")
+                raise ValueError(f"{path}: no key {key!r}; found {brief(found)}.")
             with archive.open(f"{key}.npy") as member:
                 array = _read_npy(member, path, key)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, zlib.error) as error:
-        raise ValueError(f"{path}: not a whole npz file ({error}).") from error
+        raise ValueError(f"{path}: not a whole npz file ({brief(error)}).") from error
     return array.item() if array.dtype.hasobject and array.ndim == 0 else array
 
 
@@ -87,7 +88,7 @@ def _read_npy(member: Stream, path: str | Path, key: str) -> np.ndarray:
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         _, _, dtype = read_header(member)
     except (*BROKEN, SyntaxError, RecursionError, TokenError) as error:
-        raise ValueError(f"{path}: not a whole npz file ({error}).") from error
+        raise ValueError(f"{path}: not a whole npz file ({brief(error)}).") from error
     if not dtype.hasobject:
         return read_npz(path, (), (key,))[key]
     array = _load(member, path, None)

@@ -15,7 +15,14 @@ import numpy as np
 
 from ...lifting.normalize import to_rays
 from ...skeleton import H36M, STANDARD_HEIGHT, stature
-from ..custom import Sequence, estimate_focal, has_position, read_sequence, sequence_files
+from ..custom import (
+    MAX_NUMBER,
+    Sequence,
+    estimate_focal,
+    has_position,
+    read_sequence,
+    sequence_files,
+)
 from .agreement import Pose, Rays, find_lag, joint_distances, match_joints, reprojection_error
 from .anatomy import implausibility, joint_orders, mean_knee_bend
 from .tempo import log_speed_ratio, speed_ratio_limit
@@ -194,7 +201,8 @@ def _finding(
 def _check_numbers(sequence: Sequence, config: CheckConfig) -> Iterator[Finding]:
     """Yield what shows without knowing that this is a person."""
     for name in ("xy", "xyz", "confidence"):
-        bad = ~np.isfinite(getattr(sequence, name).reshape(len(sequence), -1)).all(axis=1)
+        numbers = np.abs(getattr(sequence, name).reshape(len(sequence), -1))
+        bad = ~(numbers < MAX_NUMBER).all(axis=1)  # NaN too
         if bad.any():
             text = f"in {bad.sum()} of {len(bad)} frames, the first is {int(bad.argmax())}"
             yield _finding("not finite", name, text, certain=True)

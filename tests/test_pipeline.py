@@ -1,17 +1,22 @@
 """`lift_file`: what it writes, returns, reports and refuses, without the command line."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import written
+from commands import keypoint_file, keypoints, written
+from keypoint_files import SIZE, openpose, people, rtmlib
 from motions import walk
+from program_files import mediapipe, yolo
 
 from tcpformer import load_motion
+from tcpformer.io.calibration import read_calibration
 from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
 from tcpformer.result_folder import hash_file, replace_together
+from tcpformer.skeleton import BLAZEPOSE, BODY25, COCO
 
 
 def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: Path) -> None:
@@ -76,6 +81,9 @@ def test_lift_file_reports_the_stage(tmp_path: Path, walking: Path, tiny: Path) 
         ({"height": 1.7, "camera_height": 1.5}, "height and camera_height"),
         ({"bone_length": "RKnee"}, "JOINT-JOINT=METRES"),
         ({"camera_height": 1.5, "postprocess": False}, "camera_height"),
+        ({"camera_tilt": 10.0, "postprocess": False}, "camera_tilt"),
+        ({"camera_tilt": 10.0, "up": (0.0, -1.0, 0.0)}, "either up, or the angles"),
+        ({"up": (0.0, 0.0, 0.0)}, "expected a direction for up"),
     ],
 )
 def test_lift_options_refuse_contradictions(options: dict[str, object], message: str) -> None:
@@ -140,3 +148,112 @@ def test_read_source_names_the_file_of_a_wrong_motion(tmp_path: Path) -> None:
     np.savez(tmp_path / "fractions.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"fractions\.npz: .*fractions of the picture"):
         read_source(tmp_path / "fractions.npz", InputOptions(fps=30.0, size=motion.size))
+
+
+UNEVEN = np.cumsum([0.0, *np.random.default_rng(0).uniform(0.02, 0.06, 29)])
+
+
+@pytest.fixture(scope="module")
+def uneven_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 30 frames whose rate varies."""
+    from tcpformer.io.video import Frame, write_video
+
+    path = tmp_path_factory.mktemp("uneven") / "a.mp4"
+    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    write_video(path, (Frame(i, t, image) for i, t in enumerate(UNEVEN.tolist())), 30.0)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "first"),
+    [
+        (lambda folder: openpose(folder / "json", people(BODY25)), 0),
+        (lambda folder: _from_frame(folder, 7), 7),
+        (lambda folder: rtmlib(folder / "a.npz", people(COCO)), 0),
+        (lambda folder: yolo(folder / "labels", people(COCO)), 0),
+        (lambda folder: mediapipe(folder / "a.json", _bodies(), frame=lambda i: i + 4), 4),
+    ],
+    ids=["openpose", "openpose from 7", "rtmlib", "yolo", "mediapipe from 4"],
+)
+def test_read_source_takes_frames_and_times_of_the_video(
+    write: Callable[[Path], Path], first: int, uneven_video: Path, tmp_path: Path
+) -> None:
+    found = read_source(write(tmp_path), InputOptions(video=uneven_video))
+    assert len(found) == 2
+    for motion in found:
+        np.testing.assert_allclose(motion.times, UNEVEN, atol=1e-4)
+        assert np.flatnonzero(motion.valid)[[0, -1]].tolist() == [first, first + 19]
+
+
+def _from_frame(folder: Path, first: int) -> Path:
+    """Write OpenPose's files of frames from a later one on."""
+    written = openpose(folder / "json", people(BODY25))
+    for i in range(19, -1, -1):
+        (written / f"clip_{i:012d}_keypoints.json").rename(
+            written / f"clip_{i + first:012d}_keypoints.json"
+        )
+    return written
+
+
+def _bodies() -> np.ndarray:
+    """Return two people of 33 landmarks, at the places of all joints of theirs."""
+    figure = people(COCO)
+    return figure[:, :, [COCO.index.get(joint, 0) for joint in BLAZEPOSE.joints]]
+
+
+def test_read_source_places_a_motion_by_its_times(uneven_video: Path, tmp_path: Path) -> None:
+    frames = [3, 4, 6, 9, 20]
+    path = keypoint_file(times=UNEVEN[frames], fps=None, size=np.array(SIZE), **_some(5))(tmp_path)
+    (motion,) = read_source(path, InputOptions(video=uneven_video))
+    assert np.flatnonzero(motion.valid).tolist() == frames
+
+
+def _some(count: int) -> dict[str, np.ndarray]:
+    return {name: keypoints()[name][:count] for name in ("xy", "confidence")}
+
+
+def test_read_source_refuses_the_video_of_other_keypoints(
+    uneven_video: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"begin at frame 30, counted from 0, but .* 30 frames"):
+        read_source(_from_frame(tmp_path, 30), InputOptions(video=uneven_video))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.h5", "a.json"])
+def test_read_source_takes_no_keypoints_for_a_video(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("7")
+    with pytest.raises(ValueError, match=rf"{name}.* expected|{name}: not a whole") as error:
+        read_source(tmp_path / name, InputOptions(fps=30.0, size=SIZE))
+    assert "a video" not in str(error.value).split(";")[0]
+
+
+CALIBRATION = (
+    '{"K": [[1000, 0, 700], [0, 1000, 330], [0, 0, 1]], "distortion": [-0.2, 0.05],'
+    ' "size": [1280, 720]}'
+)
+
+
+def test_lift_file_undistorts_the_joints(tmp_path: Path, tiny: Path) -> None:
+    """Joints of a walk, distorted by a lens, are lifted as those of the camera without it."""
+    (tmp_path / "camera.json").write_text(CALIBRATION)
+    ideal = walk2d(60)
+    lens = read_calibration(tmp_path / "camera.json")
+    recorded = lens.distort(ideal.xy.reshape(-1, 2)).reshape(ideal.xy.shape)
+    for name, xy in (("ideal", ideal.xy), ("recorded", recorded)):
+        keypoint_file(xy=xy, confidence=ideal.confidence)(tmp_path).rename(tmp_path / f"{name}.npz")
+    options = LiftOptions(weights=str(tiny), focal=1000.0)
+    (expected,) = lift_file(tmp_path / "ideal.npz", tmp_path / "a", options)
+    options = LiftOptions(weights=str(tiny), camera=tmp_path / "camera.json")
+    (found,) = lift_file(tmp_path / "recorded.npz", tmp_path / "b", options)
+    np.testing.assert_allclose(found.xyz, expected.xyz, atol=1e-4)
+    assert found.provenance["lens"].startswith("camera.json, camera camera: 1280 x 720, fx 1000")
+
+
+def test_lift_options_refuse_a_focal_length_beside_a_calibration() -> None:
+    with pytest.raises(ValueError, match="leave out --focal"):
+        LiftOptions(camera=Path("camera.json"), focal=1000.0)
+
+
+def test_lift_options_refuse_the_name_of_a_camera_without_calibration() -> None:
+    with pytest.raises(ValueError, match="give that file too"):
+        LiftOptions(camera_name="cam_01")

@@ -150,7 +150,10 @@ def _read_frame(
     """Return column names, frame numbers and values of the only data frame in a file."""
     groups = [file[key] for key in file if hasattr(file[key], "keys")]
     if len(groups) != 1:
-        raise ValueError(f"{path}: expected one data frame of DeepLabCut, found {len(groups)}.")
+        raise ValueError(
+            f"{path}: expected one data frame of DeepLabCut, found {len(groups)} (of "
+            "SLEAP, export the analysis .csv)."
+        )
     group = groups[0]
     if "table" in group:
         table = group["table"]

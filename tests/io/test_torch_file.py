@@ -336,6 +336,13 @@ def test_every_opcode_is_refused(tmp_path: Path, data: bytes, words: str) -> Non
         TorchFile(zipped(tmp_path / "a.pt", data))
 
 
+def test_long_names_are_cut_in_the_message(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.pt", b"cthe.rest\n" + b"x" * 10**6 + b"\n)R.")
+    with pytest.raises(ValueError, match=r"calls the\.rest\.xxx.*nothing in it was run") as caught:
+        TorchFile(path)
+    assert len(str(caught.value)) < len(str(path)) + 500
+
+
 # Broken files
 
 

@@ -124,3 +124,11 @@ def test_check_sequence_finds_an_unknown_order(rng: np.random.Generator) -> None
     s = CLEAN[0]
     found = check_sequence(replace(s, xyz=s.xyz[:, order], xy=s.xy[:, order]))
     assert [(f.fault, f.detail) for f in found] == [("joint order", "unknown")]
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1e300])
+def test_check_sequence_takes_huge_numbers_for_infinite(number: float) -> None:
+    xy = CLEAN[0].xy.copy()
+    xy[3, 2, 0] = number
+    (finding,) = check_sequence(replace(CLEAN[0], xy=xy))
+    assert (finding.fault, finding.detail) == ("not finite", "xy")

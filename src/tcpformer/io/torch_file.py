@@ -192,8 +192,8 @@ def _refusing(path: str | Path) -> Iterator[None]:
     except (*BROKEN, BadZipFile, OSError, RuntimeError) as error:
         why = str(error)[:200]
         raise ValueError(
-            f"{path}: not a checkpoint of plain tensors, or damaged ({why}); nothing in it was run. "
-            "If a trusted tool reads it, save its state dict alone with torch.save."
+            f"{path}: not a checkpoint of plain tensors, or damaged ({why}); nothing in it was "
+            "run. If a trusted tool reads it, save its state dict alone with torch.save."
         ) from error
 
 

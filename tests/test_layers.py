@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS
     | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}
-    | {"runtime"},
+    | {"runtime", "lens"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commands import keypoint_file, keypoints, written
 from keypoint_files import SIZE, openpose, people, rtmlib
-from motions import walk
+from motions import walk, walk2d
 from program_files import mediapipe, yolo
 
 from tcpformer import load_motion
@@ -16,7 +16,7 @@ from tcpformer.io.calibration import read_calibration
 from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
 from tcpformer.result_folder import hash_file, replace_together
-from tcpformer.skeleton import BLAZEPOSE, BODY25, COCO
+from tcpformer.skeleton import BLAZEPOSE, BODY25, COCO, H36M
 
 
 def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: Path) -> None:
@@ -240,7 +240,8 @@ def test_lift_file_undistorts_the_joints(tmp_path: Path, tiny: Path) -> None:
     lens = read_calibration(tmp_path / "camera.json")
     recorded = lens.distort(ideal.xy.reshape(-1, 2)).reshape(ideal.xy.shape)
     for name, xy in (("ideal", ideal.xy), ("recorded", recorded)):
-        keypoint_file(xy=xy, confidence=ideal.confidence)(tmp_path).rename(tmp_path / f"{name}.npz")
+        write = keypoint_file(xy=xy, confidence=ideal.confidence, joints=np.array(H36M.joints))
+        write(tmp_path).rename(tmp_path / f"{name}.npz")
     options = LiftOptions(weights=str(tiny), focal=1000.0)
     (expected,) = lift_file(tmp_path / "ideal.npz", tmp_path / "a", options)
     options = LiftOptions(weights=str(tiny), camera=tmp_path / "camera.json")

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .detect import detect_people
 from .io import READERS, read_detections, save
+from .io.calibration import read_calibration
 from .io.video import Video, check_local, open_video
 from .io.video_alignment import place_on_video
+from .lens import Lens, undistort_motion
 from .manifest import (
     MANIFEST,
     Manifest,
@@ -27,7 +29,7 @@ from .manifest import (
 )
 from .motion import Motion2D, Motion3D
 from .result_folder import Replacement, replace_together
-from .tracking.assemble import assemble_people
+from .tracking.assemble import MIN_SECONDS, assemble_people
 from .viz.overlay import check_video_size, write_overlay
 from .world.lines import SceneLines
 from .world.scale import Scale, parse_bone_length
@@ -54,6 +56,8 @@ class InputOptions:
     person: str = "all"
     """People to lift: "all", "largest" in the picture, "longest" in the video, or a number; number
     0 covers most of the video."""
+    min_seconds: float = MIN_SECONDS
+    """Seconds that a person must be seen, or half of the frames; others are left out and listed."""
     landmarks: Literal["heavy", "full"] = "heavy"
     """Packaged 2D network; "full" is three times as fast and less exact."""
     pose_model: Path | None = None
@@ -87,6 +91,11 @@ class CameraOptions:
     """Degrees that the camera looks down; if not given, estimated."""
     camera_roll: float | None = None
     """Degrees that the camera is turned clockwise; if not given, estimated."""
+    camera: Path | None = None
+    """Calibration of the lens: TOML as Pose2Sim writes it, COLMAP's cameras.txt, or JSON with K,
+    distortion and size. The joints are undistorted before lifting."""
+    camera_name: str | None = None
+    """Which camera of a calibration file with several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +147,10 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
                 "person_model finds people for pose_model, an RTMPose; give both "
                 "(--pose-model, --person-model)."
             )
+        if self.camera is not None and self.focal is not None:
+            raise ValueError("camera (--camera) gives the focal length; leave out --focal.")
+        if self.camera_name is not None and self.camera is None:
+            raise ValueError("camera_name chooses a camera of --camera; give that file too.")
         self.scale.check_floor(found=self.postprocess)
         self.hints().check_used(found=self.postprocess)
 
@@ -146,6 +159,11 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
         """Where the metres come from."""
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
         return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
+
+    @property
+    def lens(self) -> Lens | None:
+        """Calibration of the lens, if one is given."""
+        return None if self.camera is None else read_calibration(self.camera, self.camera_name)
 
     def hints(self, scene: SceneLines | None = None) -> Hints:
         """Return what is known of the camera's posture."""
@@ -190,6 +208,7 @@ def lift_file(
     if video is not None and people is not None and options.overlay:
         for person in people:
             check_video_size(video, person.size)
+    lens = options.lens
     with replace_together(out, owned=False) as run:
         earlier = claim_results(out, overwrite=options.overwrite)
         lifter = _lifter(options)
@@ -198,11 +217,11 @@ def lift_file(
             assert video is not None
             people = find_people(video, options, progress)
         scene = None if video is None else _read_scene(video, people)
-        motions, raw = _lift(lifter, people, options, scene)
+        motions, raw = _lift(lifter, people, options, scene, lens)
         _warn_of_ground(motions)
         _write(motions, raw, run.new)
         if video is not None and options.overlay:
-            drawn = {motion.person: motion for motion in motions}
+            drawn = {motion.person: _as_recorded(motion, lens) for motion in motions}
             write_overlay(video, drawn, run.new / OVERLAY, lambda *s: progress("drawing", *s))
         kept = {} if options.person == "all" else _of_others(earlier, out, run.new)
         write_manifest(replace(manifest, files=kept), run.new)
@@ -219,6 +238,7 @@ def _inputs(source: Path, options: LiftOptions) -> dict[str, Path]:
         "--video": options.video,
         "--pose-model": options.pose_model,
         "--person-model": options.person_model,
+        "--camera": options.camera,
         "--weights": weights if weights.exists() else None,  # or a packaged name
     }
     return {name: path for name, path in inputs.items() if path is not None}
@@ -241,7 +261,7 @@ def _lifter(options: LiftOptions) -> "Lifter":
 def _describe(inputs: dict[str, Path], options: LiftOptions, weights: str) -> Manifest:
     """Return the manifest of a run before it has written anything."""
     hashed = {name: hash_input(path) for name, path in inputs.items() if name != "--weights"}
-    elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model"}
+    elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model", "camera"}
     kept = {name: value for name, value in asdict(options).items() if name not in elsewhere}
     content = {
         "inputs": hashed,
@@ -257,12 +277,16 @@ def _lift(
     people: Sequence[Motion2D],
     options: LiftOptions,
     scene: SceneLines | None,
+    lens: Lens | None,
 ) -> tuple[list[Motion3D], list[Motion3D]]:
     """Lift people; return their motions, and the raw ones if the options want them."""
     from .lifting.lifter import DEFAULT_POSTPROCESS
     from .runtime.memory import trim_heap
 
-    lifted = lifter.lift_with_raw(
+    if lens is not None:
+        people = [undistort_motion(person, lens) for person in people]
+        scene = None if scene is None else _undistort_scene(scene, lens)
+    motions, raw = lifter.lift_with_raw(
         people,
         scale=options.scale,
         focal=options.focal,
@@ -271,7 +295,29 @@ def _lift(
         keep_raw=options.save_raw,
     )
     trim_heap()
-    return lifted
+    if lens is not None:
+        motions, raw = ([_with_lens(each, lens) for each in some] for some in (motions, raw))
+    return motions, raw
+
+
+def _undistort_scene(scene: SceneLines, lens: Lens) -> SceneLines:
+    """Return the edges of a scene as the ideal camera of the lens sees their ends."""
+    ends, solved = lens.scaled_to(scene.size).undistort(scene.segments.reshape(-1, 2))
+    keep = solved.reshape(-1, 2).all(axis=1)
+    return replace(scene, segments=ends.reshape(-1, 4)[keep], weight=scene.weight[keep])
+
+
+def _with_lens(motion: Motion3D, lens: Lens) -> Motion3D:
+    """Add the calibration of the lens to the provenance."""
+    return replace(motion, provenance={**motion.provenance, "lens": lens.describe()})
+
+
+def _as_recorded(motion: Motion3D, lens: Lens | None) -> Motion3D:
+    """Return a motion whose joints in the image lie where the recorded picture shows them."""
+    if lens is None:
+        return motion
+    xy = lens.scaled_to(motion.size).distort(motion.xy.reshape(-1, 2))
+    return replace(motion, xy=xy.reshape(motion.xy.shape))
 
 
 def _read_scene(video: Video, people: Sequence[Motion2D]) -> SceneLines | None:
@@ -317,12 +363,16 @@ def find_people(
 
     if options.pose_model is None:
         return detect_people(
-            video, person=options.person, landmarks=options.landmarks, progress=report
+            video,
+            person=options.person,
+            min_seconds=options.min_seconds,
+            landmarks=options.landmarks,
+            progress=report,
         )
     from .detect import local
 
     detections = local.detect(video, options.pose_model, options.person_model, progress=report)
-    return assemble_people(detections, options.person)
+    return assemble_people(detections, options.person, options.min_seconds)
 
 
 def read_source(source: str | Path, options: InputOptions | None = None) -> list[Motion2D]:
@@ -358,7 +408,7 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     if video is not None:
         detections = place_on_video(detections, video.times(), video.path)
     try:
-        return video, assemble_people(detections, options.person)
+        return video, assemble_people(detections, options.person, options.min_seconds)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
 

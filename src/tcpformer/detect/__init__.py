@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..io.video import Video, open_video
 from ..motion import Motion2D
-from ..tracking.assemble import assemble_people
+from ..tracking.assemble import MIN_SECONDS, assemble_people
 
 if TYPE_CHECKING:
     from .frame_detector import FrameDetector
@@ -26,6 +26,7 @@ def detect_people(
     *,
     person: str | int = "all",
     landmarks: str = "heavy",
+    min_seconds: float = MIN_SECONDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Motion2D]:
     """Find the people in a video, tell them apart, and read their joints in every frame.
@@ -38,6 +39,7 @@ def detect_people(
         person: "all", "largest" in the image, "longest" in the video, or a number. People are
             numbered by how much of the video shows them: 0 is surest, largest, longest in it.
         landmarks: Network that reads joints: "heavy" (accurate) or "full" (faster).
+        min_seconds: Seconds that a person must be seen, as in `tracking.assemble_people`.
         progress: Called with the steps done and the steps in all; the latter is an estimate.
 
     Returns:
@@ -51,7 +53,7 @@ def detect_people(
 
     opened = video if isinstance(video, Video) else open_video(video)
     found = detect(opened, person=person, landmarks=landmarks, progress=progress)
-    return assemble_people(found)
+    return assemble_people(found, min_seconds=min_seconds)
 
 
 class _Package(ModuleType):

@@ -56,3 +56,11 @@ def test_drop_unknown_gives_joints_that_are_not_finite_no_score() -> None:
     expected = np.arange(12.0).reshape(2, 2, 3)
     expected[0, 1], expected[1, 0] = 0.0, 0.0
     np.testing.assert_array_equal(drop_unknown(joints), expected)
+
+
+def test_open_local_refuses_an_input_that_is_no_image(tmp_path: Path) -> None:
+    proto = onnx.load(constant(tmp_path / "a.onnx", one=np.ones((1, 2), np.float32)))
+    del proto.graph.input[0].type.tensor_type.shape.dim[0]
+    onnx.save(proto, tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"a\.onnx: expected an input of 1 x 3 x height x width"):
+        open_local(tmp_path / "a.onnx")

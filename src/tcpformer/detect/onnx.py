@@ -32,19 +32,24 @@ def open_local(path: Path) -> onnxruntime.InferenceSession:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If ONNX Runtime cannot open it.
+        ValueError: If ONNX Runtime cannot open it, or its input is no image.
     """
     try:
-        return open_session(Path(path))
+        session = open_session(Path(path))
     except FileNotFoundError:
         raise
     except Exception as error:  # ONNX Runtime has no common type for files that it cannot read
         raise ValueError(f"{path}: ONNX Runtime cannot open it ({error}).") from error
+    try:
+        input_size(session, (1, 1))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return session
 
 
 def input_size(session: onnxruntime.InferenceSession, default: tuple[int, int]) -> tuple[int, int]:
     """Return the height and width of a network's input; ``default`` where it leaves them open."""
-    shape = session.get_inputs()[0].shape
+    shape = next((each.shape for each in session.get_inputs()), [])
     if len(shape) != 4:
         raise ValueError(f"expected an input of 1 x 3 x height x width, got {shape}.")
     height, width = shape[2:]

@@ -320,6 +320,10 @@ def _build_filled(config: Any, state: State, path: str | Path) -> Network:
     return model
 
 
+_SHOWN_KEY = 80
+"""Characters of a key that a message shows; ours have fewer."""
+
+
 def _first_few(keys: list[str]) -> str:
     more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-    return ", ".join(keys[:5]) + more
+    return ", ".join(key[:_SHOWN_KEY] for key in keys[:5]) + more

@@ -224,7 +224,7 @@ def test_match_skeleton_by_names_finds_the_order() -> None:
 
 
 def test_match_skeleton_refuses_an_unknown_count() -> None:
-    with pytest.raises(ValueError, match=r"expected 17, 18, 25, 26, 133 joints.*got 16"):
+    with pytest.raises(ValueError, match=r"expected 17, 18, 25, 26, 133, 136 joints.*got 16"):
         match_skeleton(None, 16)
 
 

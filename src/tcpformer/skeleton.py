@@ -107,8 +107,9 @@ JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
     25: BODY25.joints,
     26: HALPE26.joints,
     133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
+    136: HALPE26.joints,  # Halpe-136: the body comes first; face and hands follow
 }
-"""Joint names of sources without names: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody."""
+"""Joint names where a source has none: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody, Halpe-136."""
 
 FEET = H36M.indices("RAnkle", "LAnkle")
 KNEES = H36M.indices("RKnee", "LKnee")

@@ -37,6 +37,13 @@ def test_read_coco_results_gives_both_people(
     check_two_people(assemble_people(read(path)), two, skeleton)
 
 
+def test_read_coco_results_takes_the_body_of_halpe_136(tmp_path: Path) -> None:
+    two = people(HALPE26, 4)
+    whole = np.concatenate([two, np.full((2, 4, 110, 3), 5.0)], axis=2)
+    found = assemble_people(read(coco_results(tmp_path / "a.json", whole, name="{}.jpg")))
+    check_two_people(found, two, HALPE26)
+
+
 def test_read_coco_results_leaves_frames_empty_that_the_file_lacks(tmp_path: Path) -> None:
     two = people(COCO)
     two[:, 4:7] = np.nan

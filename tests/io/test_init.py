@@ -159,7 +159,10 @@ STRANGE = {
     ),
     "table, few lines": (small("PathFileType\n", "a.trc"), "not as OpenPose"),
     "table, no rows": (small("\n\n\n\t\tHip\n\n", "a.trc"), "expected rows of 5 cells"),
-    "table, text": (small("\n\n\n\t\tHip\n\n1\t0.1\tx\n", "a.trc"), "row 1 of the table"),
+    "table, text": (
+        small("\n\n\n\t\tHip\n\n1\t0.1\tx\n", "a.trc"),
+        r"line 6, column 3 \(X1 of Hip\): expected a number, got 'x'",
+    ),
     "table, short rows of many markers": (
         small("\n\n\n\t\t" + "a\t\t\t" * 9999 + "\n\n" + "1\n" * 9999, "a.trc"),
         "expected rows of 29999 cells",

@@ -74,6 +74,15 @@ def test_read_trc_refuses_the_metres_of_sports2d(tmp_path: Path) -> None:
         read_detections(metres, size=SIZE)
 
 
+def test_read_trc_refuses_metres_without_depth(tmp_path: Path) -> None:
+    two = people(HALPE26)
+    two[..., :2] /= 400
+    path = sports2d(tmp_path / "out", two, HALPE26.joints) / "clip_Sports2D_px_person00.trc"
+    path.write_text(path.read_text().replace("\tpx\t", "\tm\t"))
+    with pytest.raises(ValueError, match=r"its Units are m, and no coordinate is beyond 1\.\d+"):
+        read_detections(path, size=SIZE)
+
+
 def test_read_trc_takes_pixels_whatever_the_header(tmp_path: Path) -> None:
     (found,) = read_motions(_table(tmp_path, "\tpx\t", "\tm\t"), size=SIZE)
     assert found.valid.all()

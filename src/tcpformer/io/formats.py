@@ -70,7 +70,7 @@ FORMATS = (
         '[{"keypoints": [[466.2, 75.5], ...], "keypoint_scores": [0.98, ...]}]',
     ),
     Format(
-        "AlphaPose, COCO", ".json", False, "results: COCO-17, Halpe-26, WholeBody-133",
+        "AlphaPose, COCO", ".json", False, "results: COCO-17, Halpe-26, Halpe-136, WholeBody-133",
         "by idx, else tracked", "fps, size",
         '[{"image_id": "0.jpg", "keypoints": [466.2, 75.5, 0.98, ...], "score": 3.1, "idx": 1}]',
     ),

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
+from .csv_tables import Row, parse_numbers
 from .keypoints import (
     KeypointRecord,
     PersonKeypoints,
@@ -19,6 +20,8 @@ from .keypoints import (
 )
 
 _LENGTHS = ("mm", "cm")
+_MAX_METRES = 20.0
+"""Coordinates that are pixels reach further."""
 _UNEVEN = 0.05
 """Share of the interval by which even times may differ: they are rounded to milliseconds."""
 _MIN_CELLS = 1_000_000
@@ -60,7 +63,9 @@ def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "
     text = file.read_text("utf-8")
     lines = text.splitlines()
     names = lines[3].rstrip("\t").split("\t")[2::3]
-    body = [line for line in lines[5:] if line.strip()]
+    labels = ["Frame#", "Time"]
+    labels += [f"{axis}{i} of {name}" for i, name in enumerate(names, 1) for axis in "XYZ"]
+    body = [(i, line) for i, line in enumerate(lines[5:], 6) if line.strip()]
     width = 2 + 3 * len(names)
     if not body or len(body) * width > _MIN_CELLS + len(text):
         raise ValueError(
@@ -68,12 +73,9 @@ def _read_table(file: Path) -> tuple[list[str], list[float], Float[np.ndarray, "
             f"{len(body)} rows in {len(text)} characters."
         )
     numbers = np.full((len(body), width), np.nan)
-    for row, line in enumerate(body):
-        cells = line.split("\t")[:width]
-        try:
-            numbers[row, : len(cells)] = [float(cell) if cell.strip() else np.nan for cell in cells]
-        except ValueError as error:
-            raise ValueError(f"{file}: row {row + 1} of the table: {error}.") from error
+    for row, (i, line) in enumerate(body):
+        cells = [cell.strip() for cell in line.split("\t")[:width]]
+        numbers[row, : len(cells)] = parse_numbers(file, Row(i, cells), range(len(cells)), labels)
     xyz = numbers[:, 2:].reshape(len(body), -1, 3)
     _check_pixels(file, lines[:5], names, xyz)
     return names, numbers[:, 1].tolist(), xyz[..., :2]
@@ -92,6 +94,8 @@ def _check_pixels(
         found = f"its Units are {unit.strip()}"
     elif "_m_person" in file.name.lower():
         found = "its name has _m_"
+    elif unit.strip().lower() == "m" and np.nanmax(np.abs(xyz), initial=0) < _MAX_METRES:
+        found = f"its Units are m, and no coordinate is beyond {np.nanmax(np.abs(xyz)):.3g}"
     else:
         return
     raise ValueError(

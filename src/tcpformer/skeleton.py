@@ -109,7 +109,7 @@ JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
     133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
     136: HALPE26.joints,  # Halpe-136: the body comes first; face and hands follow
 }
-"""Joint names where a source has none: COCO, OpenPose's COCO, BODY_25, Halpe-26, WholeBody, Halpe-136."""
+"""Joint names where a source has none: COCO, OpenPose's COCO, BODY_25, Halpe, COCO-WholeBody."""
 
 FEET = H36M.indices("RAnkle", "LAnkle")
 KNEES = H36M.indices("RKnee", "LKnee")

@@ -16,6 +16,8 @@ from tcpformer import load_motion, open_video
 from tcpformer.io.video import Frame, write_video
 from tcpformer.lifting import lifter as lift
 from tcpformer.skeleton import BODY25, H36M
+from tcpformer.world.ground import ground_of
+from tcpformer.world.posture import angles_of
 from tcpformer.world.scale import median_height
 
 # Kind of number (floating, boolean, integer, text) and axes, as the docs list them.
@@ -161,6 +163,41 @@ def test_lift_scales_raw_motion_too(
     assert raw.provenance["scale"] == motion.provenance["scale"]
     assert median_height(motion) == pytest.approx(median_height(raw), abs=1e-5)
     assert f"{median_height(motion):.2f} m tall" in motion.provenance["scale"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--camera-tilt", 20, "--camera-roll", -30),
+        ("--up", 0.4698, -0.8138, -0.3420),
+    ],
+    ids=["angles", "up"],
+)
+def test_lift_with_a_known_camera(
+    tmp_path: Path,
+    walking: Path,
+    tiny: Path,
+    options: tuple[object, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("lift", walking, "--out", tmp_path, "--weights", tiny, *options)
+    motion = load_motion(tmp_path / "person_0/motion.npz")
+    assert angles_of(ground_of(motion).up) == pytest.approx((20, -30), abs=0.1)
+    assert motion.ground_sigma is not None
+    assert motion.ground_sigma[:2] == (0.0, 0.0)
+    assert "up: given, the camera is tilted by 20 and rolled by -30" in capsys.readouterr().out
+
+
+def test_lift_reports_and_saves_sigma_of_the_ground(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("lift", walking, "--out", tmp_path, "--weights", tiny)
+    sigma = load_motion(tmp_path / "person_0/motion.npz").ground_sigma
+    assert sigma is not None
+    words = f"one sigma: vertical {max(sigma[:2]):.1f} degrees, floor {sigma[2]:.2f} m"
+    printed = capsys.readouterr().out
+    assert words in printed
+    assert ("the vertical is uncertain" in printed) == (max(sigma[:2]) > 6 or sigma[2] > 0.5)
 
 
 def test_lift_backend_onnx_gives_the_same(tmp_path: Path, walking: Path, tiny: Path) -> None:

@@ -203,6 +203,7 @@ def test_load_names_a_missing_file(tmp_path: Path, load: Callable[[Path], Any]) 
 def test_load_motion_inverts_save_motion(tmp_path: Path, frames: int) -> None:
     m = walk(frames)
     m = replace(m, valid=np.arange(frames) % 3 == 0, provenance={"weights": "größer"})
+    m = replace(m, ground_sigma=(3.0, 1.5, 0.1))
     path = tmp_path / "motion.npz"
     save_motion(m, path)
     assert list(tmp_path.iterdir()) == [path]

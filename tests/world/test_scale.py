@@ -165,12 +165,15 @@ def test_apply_scale_scales_all_people_by_one_factor(known: Scale) -> None:
 
 def test_apply_scale_scales_sigma() -> None:
     motion = at_standard_height(walk(20))
-    motion = replace(motion, sigma=np.full(motion.xyz.shape, 0.05))
+    motion = replace(motion, sigma=np.full(motion.xyz.shape, 0.05), ground_sigma=(3.0, 1.5, 0.1))
     (found,) = apply_scale([motion], Scale(bone_length=("RKnee", "RAnkle", 0.5)))
     assert found.sigma is not None
     np.testing.assert_allclose(
         found.sigma, 0.05 * median_height(found) / STANDARD_HEIGHT, rtol=1e-5
     )
+    assert found.ground_sigma is not None
+    floor = 0.1 * median_height(found) / STANDARD_HEIGHT
+    assert found.ground_sigma == pytest.approx((3.0, 1.5, floor), rel=1e-5)
 
 
 def test_scale_refuses_two_at_once() -> None:

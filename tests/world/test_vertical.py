@@ -5,12 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import motion3d, walk
+from rooms import FOCAL, SIZE, room_edges
 from scipy.spatial.transform import Rotation
 
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import FEET, H36M
-from tcpformer.world.posture import LEVEL_UP
-from tcpformer.world.vertical import estimate_vertical, floor_height, foot_speeds, weigh_feet
+from tcpformer.world.lines import SceneLines
+from tcpformer.world.posture import LEVEL_UP, angles_of
+from tcpformer.world.vertical import (
+    Hints,
+    estimate_vertical,
+    floor_height,
+    foot_speeds,
+    hints_from,
+    weigh_feet,
+)
 
 
 def turn_camera(motion: Motion3D, axis: str, degrees: float) -> tuple[Motion3D, np.ndarray]:
@@ -89,3 +98,44 @@ def test_foot_speeds_of_an_even_movement() -> None:
     feet[:, 1, 0] = 1.5 * times
     np.testing.assert_allclose(foot_speeds(feet, times), [[0.0, 1.5]] * 30, atol=1e-9)
     np.testing.assert_array_equal(foot_speeds(feet[:1], times[:1]), [[0.0, 0.0]])
+
+
+def test_estimate_vertical_of_a_rolled_camera() -> None:
+    motion, up = turn_camera(walk(100), "z", 25.0)
+    found = estimate_vertical([motion])
+    assert found.roll == pytest.approx(angles_of(up)[1], abs=2 * found.roll_sigma)
+    assert angle_off(motion, up) < 6
+
+
+def test_estimate_vertical_is_less_sure_of_a_person_who_bends_over() -> None:
+    motion = walk(100)
+    hips = motion.camera_xyz[:, :1]
+    down = Rotation.from_euler("x", 70, degrees=True).as_matrix()
+    camera = motion.camera_xyz.copy()
+    camera[30:] = ((camera - hips) @ down.T + hips)[30:]
+    bent = estimate_vertical([replace(motion, camera_xyz=camera)])
+    assert bent.sigma > 1.3 * estimate_vertical([motion]).sigma
+
+
+def test_estimate_vertical_believes_the_edges_of_a_room() -> None:
+    edges = room_edges(20.0, -25.0, np.random.default_rng(1))
+    scene = SceneLines(edges, np.ones(len(edges)), SIZE)
+    motion, _ = turn_camera(walk(100), "x", 14.0)
+    motion, _ = turn_camera(replace(motion, focal=FOCAL), "z", 20.0)
+    found = estimate_vertical([motion], Hints(scene=scene))
+    assert (found.tilt, found.roll) == pytest.approx((20.0, -25.0), abs=2.0)
+    assert found.sigma < 0.5 * estimate_vertical([motion]).sigma
+
+
+def test_estimate_vertical_of_more_people_is_surer() -> None:
+    one = walk(100)
+    assert estimate_vertical([one, one]).sigma < estimate_vertical([one]).sigma
+
+
+def test_hints_from_up_gives_the_angles() -> None:
+    hints = hints_from([0.0, -2.0, -2.0])
+    assert (hints.tilt, hints.roll) == pytest.approx((45.0, 0.0))
+    with pytest.raises(ValueError, match="either up, or the angles"):
+        hints_from([0.0, -1.0, 0.0], tilt=3.0)
+    with pytest.raises(ValueError, match="three numbers"):
+        hints_from([0.0, -1.0])

@@ -21,6 +21,10 @@ DISTORTION_COUNTS = (0, 1, 2, 4, 5, 8, 12, 14)
 are k1 and k2."""
 
 
+_MAX_NUMBER = 1e9
+"""Pixels and coefficients beyond which a number is taken for infinite."""
+
+
 @dataclass(frozen=True)
 class Lens:
     """Intrinsic calibration of a camera by OpenCV's model.
@@ -47,8 +51,10 @@ class Lens:
 
     def __post_init__(self) -> None:
         numbers = (*self.focal, *self.center, *self.size, *self.distortion)
-        if not np.isfinite(numbers).all():
-            raise ValueError(f"{self.source}: the numbers of a camera must be finite.")
+        if not all(abs(number) < _MAX_NUMBER for number in numbers):  # false for NaN
+            raise ValueError(
+                f"{self.source}: the numbers of a camera must be finite, below {_MAX_NUMBER:g}."
+            )
         if min(*self.focal, *self.size) <= 0:
             raise ValueError(
                 f"{self.source}: focal lengths and size must be positive pixels, got {self.focal} "

@@ -117,6 +117,7 @@ def test_read_calibration_never_guesses_the_camera(tmp_path: Path, name: str | N
         ("c.json", "3", "found no camera"),
         ("c.json", json.dumps({**CAMERA, "size": None}), "expected size"),
         ("c.json", json.dumps({**CAMERA, "size": [1280.5, 720]}), "whole pixels"),
+        ("c.json", json.dumps({**CAMERA, "size": [1e308, 720]}), "must be finite, below 1e.09"),
         ("c.json", json.dumps({**CAMERA, "K": [[1, 2], [3, 4]]}), "expected matrix"),
         ("c.json", json.dumps({**CAMERA, "K": "many"}), "expected matrix"),
         ("c.json", json.dumps({**CAMERA, "distortion": [1, "x"]}), "expected distortion"),

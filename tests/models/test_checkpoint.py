@@ -339,3 +339,17 @@ def test_load_model_refuses_ablation_of_0_1(tmp_path: Path) -> None:
     (tmp_path / CONFIG_FILE).write_text(_describe(tmp_path, "model", modules="pum"))
     with pytest.raises(ValueError, match="with PUM, PIM and PAM, got modules='pum'"):
         load_model(tmp_path)
+
+
+def test_load_model_quotes_little_of_a_file(tmp_path: Path) -> None:
+    save_model(build(Config(frames=9, depth=1, width=8, heads=1, representation=8)), tmp_path)
+    description = json.loads((tmp_path / "config.json").read_text())
+    state = load_file(tmp_path / "model.safetensors")
+    save_file({**state, "x" * 100_000: torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="unknown: xxx") as caught:
+        load_model(tmp_path)
+    assert len(str(caught.value)) < 1500
+    (tmp_path / "config.json").write_text(json.dumps(description | {"architecture": "y" * 9999}))
+    with pytest.raises(ValueError, match="no model 'yyy") as caught:
+        load_model(tmp_path)
+    assert len(str(caught.value)) < 1500

@@ -269,7 +269,7 @@ def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None, bytes]:
     except _BROKEN as error:
         raise ValueError(
             f"{folder}: expected {WEIGHTS_FILE} and {CONFIG_FILE} as save_model writes them "
-            f"({type(error).__name__}: {error})."
+            f"({type(error).__name__}: {str(error)[:_SHOWN_ERROR]})."
         ) from error
     return _build_filled(config, state, folder), spec, data
 
@@ -320,6 +320,8 @@ def _build_filled(config: Any, state: State, path: str | Path) -> Network:
     return model
 
 
+_SHOWN_ERROR = 500
+"""Characters of an error, which may quote the file."""
 _SHOWN_KEY = 80
 """Characters of a key that a message shows; ours have fewer."""
 

@@ -66,3 +66,8 @@ def test_check_picture_size_names_the_way_from_minus_1_to_1(scale: tuple[float, 
 def test_check_picture_size_leaves_fractions_to_motions() -> None:
     found = standing(100, 700)
     check_picture_size(Path("a.json"), replace(found, xy=found.xy / SIZE))
+
+
+def test_check_picture_size_refuses_legs_below_half_the_picture() -> None:
+    with pytest.raises(ValueError, match="most of the people are outside the picture"):
+        check_picture_size(Path("a.json"), standing(640, 830))

@@ -46,8 +46,8 @@ def read_detections(
         detections = _find_reader(path)(path, RateAndSize(fps, size, fallback))
     except MALFORMED as error:
         raise ValueError(
-            f"{path}: not as OpenPose, Sports2D or another program writes it ({brief(repr(error))}); "
-            f"{READABLE}."
+            f"{path}: not as OpenPose, Sports2D or another program writes it "
+            f"({brief(repr(error))}); {READABLE}."
         ) from error
     except ValueError as error:
         text = brief(error, MAX_MESSAGE)
@@ -61,7 +61,9 @@ def _find_reader(path: Path) -> Reader:
     if path.is_dir():
         found = sorted({file.suffix.lower() for file in path.iterdir()} & set(FOLDER_READERS))
         if len(found) != 1:
-            wanted = ", ".join(f"{f.program}'s {f.suffix}" for f in FORMATS if f.folder)
+            wanted = ", ".join(
+                f"{f.program.split(',')[0]}'s {f.suffix}" for f in FORMATS if f.folder
+            )
             raise ValueError(
                 f"{path} should hold either {wanted}; found {' and '.join(found) or 'neither'}."
             )

@@ -36,8 +36,8 @@ class NumberLimits:
     """Number of a first frame from which on frames count from there: 9 hours at 30 a second."""
     max_step: int = 8
     """Usual distance of numbers from which on they may be milliseconds."""
-    rate_tolerance: float = 0.03
-    """Relative difference to the rate given at which milliseconds are recognized."""
+    rate_tolerance: float = 0.01
+    """Relative difference to the rate given at which milliseconds are recognized; that of times."""
     rates: tuple[float, float] = (1.0, 1000.0)
     """Files per second that time stamps may show."""
 

@@ -19,7 +19,7 @@ class PictureLimits:
     """Joints are counted from this confidence on."""
     margin: float = 0.05
     """Share of the size by which a joint must be outside."""
-    joints: float = 1 / 3
+    joints: float = 0.2
     """Share of a person's joints that must be outside."""
     detections: float = 0.5
     """Share of all people in all frames of which that must be so."""

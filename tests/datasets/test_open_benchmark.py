@@ -131,6 +131,7 @@ def test_make_open_benchmark_refuses_other_parents(mocap: Path, tmp_path: Path) 
         ("xy", lambda x: x[:, :16], "expected arrays of the shapes"),
         ("offsets", lambda x: x * 2, "offsets must be whole numbers that rise"),
         ("focal", lambda x: -x, "focal must be positive"),
+        ("focal", lambda x: x * 1e-300, "expected focal lengths of 1 to"),
         ("fps", lambda x: x * np.nan, "fps must be finite"),
         ("confidence", lambda x: x + 300.0, "confidence must lie in 0 to 255"),
         ("joints", lambda x: x[::-1], "expected the joints"),

@@ -24,8 +24,8 @@ import torch  # noqa: E402
 from runner import TRACE, Job, Tally, Target, find_not_finite, run_inputs, write_seeds  # noqa: E402
 from targets import TARGETS  # noqa: E402
 
-BLOCK = 1000
-"""Inputs between two writes of the counters, for a target with share 1."""
+BLOCK = 200
+"""Inputs of one task, for a target with share 1."""
 
 
 def main() -> None:
@@ -85,13 +85,13 @@ def run_campaign(chosen: list[Target], options: Any) -> dict[str, Tally]:
             tasks = {}
             for target in left:
                 done = tallies[target.name].inputs
-                count = min(round(BLOCK * target.share), wanted[target.name] - done)
+                count = min(round(BLOCK * target.share) or 1, wanted[target.name] - done)
                 job = (target.name, seeds[target.name], options.seed, finds)
                 task = pool.submit(work, job, done, count)
                 tasks[task] = target.name
             for task in as_completed(tasks):
                 tallies[tasks[task]].add(task.result())
-            state.write_text(json.dumps({**saved, **{n: vars(t) for n, t in tallies.items()}}))
+                state.write_text(json.dumps({**saved, **{n: vars(t) for n, t in tallies.items()}}))
     return tallies
 
 

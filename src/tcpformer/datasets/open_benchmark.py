@@ -16,6 +16,7 @@ from numpy.random import Generator, default_rng
 from ..files import atomic_write
 from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
+from ..motion import LIMITS
 from ..skeleton import H36M
 from .mocap import check_offsets, check_shapes, read_mocap
 from .synthetic.random_processes import autoregressive
@@ -90,6 +91,9 @@ def read_open_benchmark(path: str | Path) -> dict[str, np.ndarray]:
     for key in ("size", "focal", "fps"):
         if not (data[key] > 0).all():
             raise ValueError(f"{path}: {key} must be positive.")
+    low, high = LIMITS.focal
+    if not ((data["focal"] >= low) & (data["focal"] <= high)).all():
+        raise ValueError(f"{path}: expected focal lengths of {low:g} to {high:g} pixels.")
     if not ((data["confidence"] >= 0) & (data["confidence"] <= 255)).all():
         raise ValueError(f"{path}: confidence must lie in 0 to 255.")
     return data

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from networks import SIDE, constant
+from onnx import helper
 
 from tcpformer.detect.onnx import drop_unknown, input_size, open_local, run_on_image, sigmoid
 
@@ -63,4 +64,14 @@ def test_open_local_refuses_an_input_that_is_no_image(tmp_path: Path) -> None:
     del proto.graph.input[0].type.tensor_type.shape.dim[0]
     onnx.save(proto, tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=r"a\.onnx: expected an input of 1 x 3 x height x width"):
+        open_local(tmp_path / "a.onnx")
+
+
+def test_open_local_refuses_a_network_without_inputs(tmp_path: Path) -> None:
+    outputs = [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1,))]
+    constant_y = helper.make_node("Constant", [], ["y"], value_floats=[1.0])
+    graph = helper.make_graph([constant_y], "g", [], outputs)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"a\.onnx: expected an input of 1 x 3"):
         open_local(tmp_path / "a.onnx")

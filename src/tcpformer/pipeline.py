@@ -67,7 +67,11 @@ class InputOptions:
     video: Path | None = None
     """Video of a keypoint file: gives rate and size, and the overlay is drawn on it."""
     fps: float | None = None
-    """Frames per second of a keypoint file that does not hold them."""
+    """Frames per second of capture: of keypoints that do not hold them, or of a video that plays
+    at another rate."""
+    slow_motion: float | None = None
+    """How many times slower than it was captured the video plays: 8 for 240 frames per second
+    played at 30."""
     size: tuple[int, int] | None = None
     """Image width and height, in pixels, of a keypoint file that does not hold them."""
 
@@ -184,8 +188,7 @@ def lift_file(
     replaced; those of people that ``options.person`` excludes are kept.
 
     Args:
-        source: A video; or keypoints in our own .npz, or as OpenPose, MMPose, rtmlib or Sports2D
-            write them.
+        source: A video; or 2D keypoints in one of `tcpformer.io.formats.FORMATS`.
         out: Folder of the results; made if missing.
         options: By default `LiftOptions()`.
         progress: Called as the work goes on.
@@ -394,15 +397,21 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     if not source.exists():
         check_local(source)  # raises: an address, or no such file
     if source.suffix.lower() not in READERS and not source.is_dir():
-        given = {"--fps": options.fps, "--size": options.size, "--video": options.video}
+        given = {"--size": options.size, "--video": options.video}
         unfit = [option for option, value in given.items() if value is not None]
         if unfit:
             raise ValueError(
                 f"{', '.join(unfit)}: only keypoint files need that, and {source} is read as a "
                 "video."
             )
-        return open_video(source), None
-    video = None if options.video is None else open_video(options.video)
+        return open_video(source, fps=options.fps, slow_motion=options.slow_motion), None
+    if options.slow_motion is not None and options.video is None:
+        raise ValueError(
+            f"--slow-motion is for videos; give the rate of capture of {source} as --fps."
+        )
+    video = None
+    if options.video is not None:
+        video = open_video(options.video, slow_motion=options.slow_motion)
     fallback = None if video is None else (video.fps, video.size)
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
     if video is not None:

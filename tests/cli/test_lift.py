@@ -35,6 +35,7 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "size": ("i", (2,)),
     "focal": ("f", ()),
     "person": ("i", ()),
+    "ground_sigma": ("f", (3,)),
     "provenance": ("U", ()),
 }
 
@@ -141,7 +142,8 @@ def test_lift_reports_other_length_of_video(
     write_video(tmp_path / "short.mp4", pictures, 30.0)
     run("lift", walking, "--out", tmp_path / "out", "--weights", tiny, "--video",
         tmp_path / "short.mp4")  # fmt: skip
-    assert "the keypoints have 40 frames, short.mp4 about 3" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "keypoints are of frames 0 to 39, counted from 0, of the 3 of short.mp4" in printed
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import av.container
 import numpy as np
 import pytest
 from av.stream import Disposition
-from paths import SAMPLE
+from paths import CASES, SAMPLE
 
 import tcpformer.io.video
 from tcpformer.io.video import Frame, _next_time, check_local, open_video, write_video
@@ -116,6 +116,83 @@ def test_open_video_of_a_stream_without_times_or_count(tmp_path: Path) -> None:
     times = np.array([f.time for f in video.frames()])
     assert video.length == len(times) == 12
     np.testing.assert_allclose(np.diff(times), 1 / video.fps, rtol=1e-6)
+
+
+def stored(path: Path, aspect: str, rate: int = 25) -> Path:
+    """Write five frames of which the left half is dark, with pixels of an aspect ratio."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate)
+        stream.width, stream.height, stream.pix_fmt = 180, 144, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        for _ in range(5):
+            image = np.zeros((144, 180, 3), np.uint8)
+            image[:, 90:] = 255
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        ("1/1", (180, 144)),
+        ("64/45", (256, 144)),
+        ("16/15", (192, 144)),
+        ("8/9", (180, 162)),
+        ("1/2", (180, 288)),
+        ("40/33", (218, 144)),
+    ],
+)
+def test_frames_have_square_pixels(tmp_path: Path, aspect: str, size: tuple[int, int]) -> None:
+    video = open_video(stored(tmp_path / "a.mp4", aspect))
+    assert video.size == size
+    image = next(video.frames()).image
+    assert image.shape == (size[1], size[0], 3)
+    edge = (image[size[1] // 2, :, 0] > 128).argmax()
+    assert abs(edge - size[0] / 2) <= 1
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared")
+def test_open_video_corrects_the_case_of_a_broadcast_picture() -> None:
+    video = open_video(CASES / "16-videos/sar.mp4")
+    assert video.size == (1024, 576)
+    assert next(video.frames()).image.shape == (576, 1024, 3)
+
+
+@pytest.mark.parametrize("rate", [24, 30, 50])
+@pytest.mark.parametrize("suffix", [".h264", ".mp4"])
+def test_open_video_takes_the_rate_of_the_stream(tmp_path: Path, rate: int, suffix: str) -> None:
+    video = open_video(stored(tmp_path / f"a{suffix}", "1/1", rate))
+    assert video.fps == pytest.approx(rate)
+    assert [f.time for f in video.frames()] == pytest.approx([i / rate for i in range(5)])
+
+
+@pytest.mark.parametrize("how", [{"fps": 200.0}, {"slow_motion": 8.0}])
+def test_open_video_in_slow_motion_gives_times_of_capture(
+    tmp_path: Path, how: dict[str, float]
+) -> None:
+    video = open_video(stored(tmp_path / "a.mp4", "1/1"), **how)
+    assert video.fps == pytest.approx(200.0)
+    expected = [i / 200 for i in range(5)]
+    assert [f.time for f in video.frames()] == pytest.approx(expected)
+    assert video.times().tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"fps": 100.0, "slow_motion": 4.0}, "give one"),
+        ({"fps": 0.0}, "plays at 25 frames per second"),
+        ({"fps": float("nan")}, "plays at 25 frames per second"),
+        ({"slow_motion": -8.0}, "got -200"),
+        ({"slow_motion": 1e6}, "0.1 to 100 times that"),
+    ],
+)
+def test_open_video_refuses_an_impossible_rate(
+    tmp_path: Path, how: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_video(stored(tmp_path / "a.mp4", "1/1"), **how)
 
 
 @pytest.mark.parametrize("seed", range(20))

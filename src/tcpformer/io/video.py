@@ -28,11 +28,15 @@ from av.video.reformatter import Colorspace
 from jaxtyping import Float, UInt8
 
 from ..files import atomic_write
+from ..motion import LIMITS
 
 _FOCAL_KEY = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _FILM_WIDTH = 36.0  # mm, the long side of the 35 mm film to which focal lengths refer
 _TICKS_PER_SECOND = 90_000  # of a written file; all usual intervals are whole numbers of ticks
 _MIN_INTERVAL = 0.05  # of the mean; a frame that follows sooner repeats a timestamp, but rounded
+_ASPECTS = (0.25, 4.0)  # width over height of a pixel that is believed
+_SLOW_MOTION = (0.1, 100.0)  # rates of capture over rates of playing that are believed
+_RAW = ("h264", "hevc", "m4v")  # streams without a container: their codec knows the rate
 _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
 _DECODED_AHEAD = 4  # frames
 _RENDERED_AHEAD = 2  # frames
@@ -69,12 +73,16 @@ class Video:
     fps: float
     """Mean frames per second; intervals may vary."""
     size: tuple[int, int]
-    """Width and height in pixels of the upright image. Pixels count as square."""
+    """Width and height in pixels of the upright image, whose pixels are square."""
     length: int
     """Number of frames according to the container; may differ from those decoded."""
     focal: float | None = None
     """Focal length in pixels, if the metadata has the 35 mm equivalent: its share of 36 mm, times
     the longer side. Stabilization may crop and so lengthen it."""
+    pixel_aspect: float = 1.0
+    """Width over height of a stored pixel; frames are widened, or made higher, to square pixels."""
+    slow_motion: float = 1.0
+    """Seconds that the file plays for each second of capture; ``fps`` and times are of capture."""
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
         """Decode from the start; yield every n-th frame with its true index and time.
@@ -95,9 +103,13 @@ class Video:
         start, time = None, -1.0
         for index, decoded in enumerate(_decode(self.path)):
             start = decoded.time if start is None else start
-            time = _next_time(decoded.time, start, time, self.fps)
+            time = _next_time(decoded.time, start, time, self._played_fps)
             if index % every == 0:
-                yield Frame(index, time, self._upright(decoded, index))
+                yield Frame(index, time / self.slow_motion, self._upright(decoded, index))
+
+    @property
+    def _played_fps(self) -> float:
+        return self.fps / self.slow_motion
 
     def times(self) -> Float[np.ndarray, " t"]:
         """Return the time of every frame as `frames` gives it, decoded only if that is needed.
@@ -109,11 +121,16 @@ class Video:
         times = np.empty(len(stamps))
         before = -1.0
         for i, stamp in enumerate(stamps):
-            before = times[i] = _next_time(stamp, stamps[0], before, self.fps)
-        return times
+            before = times[i] = _next_time(stamp, stamps[0], before, self._played_fps)
+        return times / self.slow_motion
 
     def _upright(self, decoded: av.video.frame.VideoFrame, index: int) -> np.ndarray:
-        image = _orient(decoded.to_ndarray(format="rgb24"), decoded)
+        width, height = _square_size(decoded.width, decoded.height, self.pixel_aspect)
+        if (width, height) != (decoded.width, decoded.height):
+            image = decoded.reformat(width, height, "rgb24").to_ndarray()
+        else:
+            image = decoded.to_ndarray(format="rgb24")
+        image = _orient(image, decoded)
         size = (image.shape[1], image.shape[0])
         if size != self.size:
             raise ValueError(
@@ -123,30 +140,70 @@ class Video:
         return image
 
 
-def open_video(path: str | Path) -> Video:
+def open_video(
+    path: str | Path, *, fps: float | None = None, slow_motion: float | None = None
+) -> Video:
     """Open a video file: decode its first frame, and read size, rate and length.
+
+    Args:
+        path: The file.
+        fps: Frames per second of capture, if the file plays at another rate.
+        slow_motion: Seconds that the file plays for each second of capture, instead.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is an address, no video, has no video stream, or no frame can be decoded.
+        ValueError: If it is an address, no video, has no video stream, or no frame can be decoded;
+            or ``fps`` and ``slow_motion`` are not positive, or both given.
     """
     path = Path(path)
     first = next(_decode(path), None)
     if first is None:
         raise ValueError(f"{path} has a video stream, but no frame of it can be decoded.")
-    height, width = _orient(np.empty((first.height, first.width, 3), np.uint8), first).shape[:2]
     with _open_stream(path) as (container, stream):
+        aspect = _pixel_aspect(stream)
         length, rate = stream.frames, stream.average_rate
         metadata = {**container.metadata, **stream.metadata}
         if not length or not rate:
             length, rate = _count_frames(container, stream)
+    stored = np.empty(_square_size(first.width, first.height, aspect)[::-1], np.uint8)
+    height, width = _orient(stored, first).shape
+    factor = _slow_motion(path, float(rate), fps, slow_motion)
     return Video(
         path=path,
-        fps=float(rate),
+        fps=float(rate) * factor,
         size=(width, height),
         length=length,
         focal=_focal_in_pixels(metadata.get(_FOCAL_KEY, ""), max(width, height)),
+        pixel_aspect=aspect,
+        slow_motion=factor,
     )
+
+
+def _slow_motion(path: Path, rate: float, fps: float | None, factor: float | None) -> float:
+    """Return how many times slower a file plays than it was captured."""
+    if fps is not None and factor is not None:
+        raise ValueError("fps (--fps) and slow_motion (--slow-motion) say the same; give one.")
+    if fps is None and factor is None:
+        return 1.0
+    result = fps / rate if fps is not None else factor
+    assert result is not None
+    if not _SLOW_MOTION[0] <= result <= _SLOW_MOTION[1]:
+        raise ValueError(
+            f"{path} plays at {rate:g} frames per second; expected a rate of capture of "
+            f"{_SLOW_MOTION[0]:g} to {_SLOW_MOTION[1]:g} times that, got {result * rate:g}."
+        )
+    return result
+
+
+def _pixel_aspect(stream: av.VideoStream) -> float:
+    """Return width over height of a stored pixel; 1 where the file has none, or nonsense."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return float(aspect) if aspect and _ASPECTS[0] <= aspect <= _ASPECTS[1] else 1.0
+
+
+def _square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
+    """Return the size of an image with square pixels; no axis loses pixels."""
+    return round(width * max(aspect, 1.0)), round(height / min(aspect, 1.0))
 
 
 def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
@@ -303,6 +360,9 @@ def _count_frames(
         stamps += [] if packet.pts is None else [float(packet.pts * packet.time_base)]
     span = max(stamps) - min(stamps) if stamps else 0.0
     guess = stream.average_rate or stream.guessed_rate or Fraction(25)
+    told = stream.codec_context.framerate
+    if container.format.name in _RAW and told and 1 <= told <= LIMITS.max_fps:
+        return max(count, 1), told
     return max(count, 1), (len(stamps) - 1) / span if span > 0 else guess
 
 

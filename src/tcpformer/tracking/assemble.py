@@ -71,7 +71,7 @@ def assemble_people(
 
 
 def remove_doubles(detections: Detections) -> Detections:
-    """Leave out detections that show a person of the same frame again.
+    """Remove detections that show a person of the same frame again.
 
     Of two whose keypoints are more alike than `DOUBLE_SIMILARITY`, that with the rarer id goes,
     else the one of lower score.

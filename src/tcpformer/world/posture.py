@@ -44,7 +44,8 @@ class Posture:
 
     def describe(self) -> str:
         """Describe the posture for the provenance."""
-        angles = f"the camera is tilted by {self.tilt:.0f} and rolled by {self.roll:.0f} degrees"
+        tilt, roll = round(self.tilt), round(self.roll)
+        angles = f"the camera is tilted by {tilt} and rolled by {roll} degrees"
         if self.sigma == 0:
             return angles
         return f"{angles}, one sigma {self.tilt_sigma:.1f} and {self.roll_sigma:.1f}"

@@ -49,7 +49,7 @@ def test_estimate_posture_keeps_what_is_given() -> None:
     assert estimate_posture(normal(20.0, -15.0, 3.0, 3.0), 1.0, 2.0) == Posture(1.0, 2.0)
 
 
-def test_describe_names_sigma_of_estimates_alone() -> None:
-    assert "sigma" not in Posture(10.0, 3.0).describe()
+def test_describe_names_angles_and_sigma() -> None:
+    assert "by 0 and rolled by 0" in Posture(-0.2, -0.1, 2.0, 1.0).describe()
     text = Posture(10.0, 3.0, 2.0, 1.0).describe()
     assert "tilted by 10 and rolled by 3 degrees, one sigma 2.0 and 1.0" in text

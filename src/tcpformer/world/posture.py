@@ -43,11 +43,9 @@ class Posture:
         return max(self.tilt_sigma, self.roll_sigma)
 
     def describe(self) -> str:
-        """Describe the posture for the provenance."""
+        """Describe an estimated posture for the provenance."""
         tilt, roll = round(self.tilt), round(self.roll)
         angles = f"the camera is tilted by {tilt} and rolled by {roll} degrees"
-        if self.sigma == 0:
-            return angles
         return f"{angles}, one sigma {self.tilt_sigma:.1f} and {self.roll_sigma:.1f}"
 
 

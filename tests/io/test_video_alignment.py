@@ -54,3 +54,17 @@ def test_place_on_video_refuses_another_video() -> None:
         place_on_video(detections((7 + np.arange(3)) / 30, 7), UNEVEN, VIDEO)
     with pytest.raises(ValueError, match=r"keypoints at 0\.07 and 0\.08 s both belong to frame 2"):
         place_on_video(detections(np.array([0.0, 0.07, 0.08]), None), UNEVEN, VIDEO)
+
+
+def test_place_on_video_takes_the_mean_rate_of_the_video() -> None:
+    found = place_on_video(detections(np.arange(7) / 28, 0, fps=28.0), UNEVEN, VIDEO)
+    assert found.fps == pytest.approx(6 / 0.3)
+    even = np.arange(7) / 29.97
+    assert place_on_video(detections(even, 0), even, VIDEO).fps == 30.0  # as the user gives it
+
+
+@pytest.mark.parametrize("fps", [10.0, 60.0, 240.0])
+def test_place_on_video_refuses_another_rate(fps: float) -> None:
+    message = rf"have {fps:g} frames per second, but clip\.mp4 has 20; .*--slow-motion"
+    with pytest.raises(ValueError, match=message):
+        place_on_video(detections(np.arange(7) / fps, 0, fps=fps), UNEVEN, VIDEO)

@@ -8,8 +8,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..detections import Detections
+from .keypoints import FPS_TOLERANCE, mean_rate
 
 log = logging.getLogger(__name__)
+
+_OTHER_RATE = 1.5
+"""Factor between rates from which on numbered frames are not those of a video."""
 
 
 def place_on_video(
@@ -26,10 +30,13 @@ def place_on_video(
         video: The video, for errors.
 
     Raises:
-        ValueError: If the detections begin after the end of the video, or two frames of them are
-            nearest to one frame of it.
+        ValueError: If the detections begin after the end of the video, have another rate, or two
+            frames of them are nearest to one frame of it.
     """
     end = len(times)
+    fps = mean_rate(times.tolist()) or detections.fps
+    if detections.first is not None:
+        _check_rate(detections.fps, times, video)
     if detections.first is not None:
         index = detections.first + np.arange(len(detections.times))
         times = _continue(times, int(index[-1]) + 1, detections.fps)
@@ -49,7 +56,21 @@ def place_on_video(
             "the keypoints are of frames %d to %d, counted from 0, of the %d of %s",
             index[0], index[-1], end, video.name,
         )  # fmt: skip
-    return replace(detections, frame=index[detections.frame], times=times, first=0)
+    fps = detections.fps if abs(detections.fps / fps - 1) <= FPS_TOLERANCE else fps
+    return replace(detections, frame=index[detections.frame], times=times, fps=fps, first=0)
+
+
+def _check_rate(fps: float, times: Float[np.ndarray, " frames"], video: Path) -> None:
+    steps = np.diff(times)
+    if not len(steps):
+        return
+    usual, mean = 1 / float(np.median(steps)), 1 / float(steps.mean())
+    if all(not 1 / _OTHER_RATE < fps / rate < _OTHER_RATE for rate in (usual, mean)):
+        raise ValueError(
+            f"the keypoints have {fps:.4g} frames per second, but {video} has {mean:.4g}; give the "
+            "video that they come from (--slow-motion if it plays slower than it was captured), or "
+            "leave --video out."
+        )
 
 
 def _continue(

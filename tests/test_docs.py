@@ -28,8 +28,11 @@ from tcpformer.io.video import write_video
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SLOW = {"export.md"}
 """Pages whose blocks take more than 5 s."""
-FOREIGN_OPTIONS = {"--index-url", "--shm-size", "--config", "--hardware"}
-"""Options in inline code of other programs, and groups of options."""
+FOREIGN_OPTIONS = {
+    *("--index-url", "--shm-size", "--config", "--hardware"),
+    *("--again", "--hours", "--inputs", "--jobs", "--kills", "--network", "--only", "--seed"),
+}
+"""Options in inline code of other programs and of scripts, and groups of options."""
 
 
 @dataclass(frozen=True)

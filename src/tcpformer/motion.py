@@ -333,7 +333,7 @@ def check_times(times: np.ndarray) -> None:
             frame, or a second has too many; see `LIMITS`.
     """
     steps = np.diff(times)
-    if not np.isfinite(times).all() or (steps < LIMITS.min_step).any():
+    if not np.isfinite(times).all() or (steps < LIMITS.min_step * (1 - 1e-6)).any():
         raise ValueError(
             f"times must be finite and increase from frame to frame, by at least "
             f"{LIMITS.min_step:g} s."

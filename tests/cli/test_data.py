@@ -13,6 +13,7 @@ from trainings import own_folder
 
 from tcpformer.datasets.custom import read_sequence, save_sequence
 from tcpformer.datasets.mocap import load_mocap
+from tcpformer.skeleton import H36M
 
 
 def test_check_names_mistakes_in_own_data(
@@ -51,7 +52,7 @@ def test_mocap_and_open_write_their_files(
     names: dict[str, Any] = {
         key: np.array(["a", "b", "c"]) for key in ("name", "subject", "activity")
     }
-    walks |= {"split": np.array(["train", "train", "test"]), "parents": np.zeros(17, int)}
+    walks |= {"split": np.array(["train", "train", "test"]), "parents": np.array(H36M.parents)}
     np.savez(tmp_path / "walks.npz", **(walks | names))
     run("data", "open", tmp_path / "walks.npz", "--out", tmp_path / "benchmark.npz")
     with np.load(tmp_path / "benchmark.npz") as file:

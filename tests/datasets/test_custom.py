@@ -124,7 +124,7 @@ def test_sequence_refuses_impossible_values(change: dict[str, Any], words: str) 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"focal": 1e-320}, "expected a focal of 1 to 1e.07 pixels"),
+        ({"focal": 1e-300}, "expected a focal of 1 to 1e.07 pixels"),
         ({"size": (1e9, 10)}, "at most 100000 pixels"),
         ({"split": np.zeros(999)}, "expected one text each as subject and split"),
         ({"split": "x" * 9999}, "split must be one of"),

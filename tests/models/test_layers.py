@@ -64,7 +64,7 @@ def test_check_clips_names_both_shapes() -> None:
 
 def test_check_sizes_names_the_field() -> None:
     check_sizes(SimpleNamespace(depth=1, width=8, heads=4), ("depth",))
-    with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"depth must be at least 1 and at most \d+, got 0"):
         check_sizes(SimpleNamespace(depth=0, width=8, heads=4), ("depth",))
     with pytest.raises(ValueError, match=r"heads \(3\) must divide width \(8\)"):
         check_sizes(SimpleNamespace(depth=1, width=8, heads=3), ("depth",))

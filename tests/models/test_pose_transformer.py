@@ -64,7 +64,7 @@ def test_forward_keeps_clips_of_a_batch_apart() -> None:
 
 @pytest.mark.parametrize("field", ["layers", "width", "channels", "representation"])
 def test_config_refuses_size_zero(field: str) -> None:
-    with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=rf"{field} must be at least 1 and at most \d+, got 0"):
         replace(TINY, **{field: 0})
 
 

@@ -137,7 +137,7 @@ def test_drop_path_grows_with_depth() -> None:
     ("fields", "words"),
     [
         ({"frames": 28}, "must be odd, so that one is the center, got 28"),
-        ({"kept_frames": 0}, "kept_frames must be at least 1, got 0"),
+        ({"kept_frames": 0}, r"kept_frames must be at least 1 and at most \d+, got 0"),
         ({"kept_frames": 2}, "their sum even, got 2 and 27"),
         ({"kept_frames": 245, "kept_coefficients": 245}, r"at most frames \(243\)"),
         ({"width": 30}, r"heads \(8\) must divide width \(30\)"),

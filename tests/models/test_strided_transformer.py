@@ -134,7 +134,7 @@ def test_dropout_acts_in_training_only() -> None:
         ({"frames": 18, "strides": (3, 6)}, "strides must be odd"),
         ({"frames": 1, "strides": ()}, r"got \(\)"),
         ({"frames": 9, "strides": (-3, -3)}, r"got \(-3, -3\)"),
-        ({"depth": 0}, "depth must be at least 1, got 0"),
+        ({"depth": 0}, r"depth must be at least 1 and at most \d+, got 0"),
         ({"heads": 7}, r"heads \(7\) must divide width \(256\)"),
         ({"dropout": -0.1}, r"dropout must be in \[0, 1\), got -0.1"),
         ({"layer_dropout": 1.0}, r"layer_dropout must be in \[0, 1\), got 1.0"),

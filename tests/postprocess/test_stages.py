@@ -182,7 +182,7 @@ def test_postprocess_brings_a_rough_motion_nearer_the_truth(rng: np.random.Gener
 
 def test_postprocess_takes_a_known_direction_of_gravity() -> None:
     done = postprocess([walk(30)], OFF, up=np.array([0.0, -2.0, 0.0]))[0]
-    assert done.provenance["ground"] == "up: given"
+    assert done.provenance["ground"].startswith("up: given")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class Clip(Video):
 def clip(images: Sequence[np.ndarray], fps: float = 30.0) -> Clip:
     """Make a video of images of one size."""
     height, width = images[0].shape[:2]
-    return Clip(Path("clip.mp4"), fps, (width, height), len(images), None, tuple(images))
+    return Clip(Path("clip.mp4"), fps, (width, height), len(images), images=tuple(images))
 
 
 @cache

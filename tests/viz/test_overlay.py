@@ -68,8 +68,6 @@ def test_draw_2d_draws_nothing_that_was_not_detected(grey: np.ndarray) -> None:
     np.testing.assert_array_equal(draw_2d(grey, person, 3), grey)  # after its end
     uncertain = replace(person, confidence=np.zeros((3, 17)))
     np.testing.assert_array_equal(draw_2d(grey, uncertain, 0), grey)
-    lost = replace(person, xy=np.full((3, 17, 2), np.nan))
-    np.testing.assert_array_equal(draw_2d(grey, lost, 0), grey)
     assert (draw_2d(grey, gap, 0) != grey).any()
 
 

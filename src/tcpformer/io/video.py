@@ -360,9 +360,9 @@ def _count_frames(
         stamps += [] if packet.pts is None else [float(packet.pts * packet.time_base)]
     span = max(stamps) - min(stamps) if stamps else 0.0
     guess = stream.average_rate or stream.guessed_rate or Fraction(25)
-    told = stream.codec_context.framerate
-    if container.format.name in _RAW and told and 1 <= told <= LIMITS.max_fps:
-        return max(count, 1), told
+    stated = stream.codec_context.framerate
+    if container.format.name in _RAW and stated and 1 <= stated <= LIMITS.max_fps:
+        return max(count, 1), stated
     return max(count, 1), (len(stamps) - 1) / span if span > 0 else guess
 
 

@@ -150,7 +150,7 @@ def test_read_released_of_safetensors(tmp_path: Path, prefix: str, name: str) ->
             **{f"model.{k}": v for k, v in state.items()},
         },
         lambda state: {**state, "epoch": np.int64(3), "note": None},
-        lambda state: {k: torch.nn.Parameter(v) for k, v in state.items()},
+        lambda state: {k: torch.nn.Parameter(v.clone()) for k, v in state.items()},
     ],
     ids=["nested", "nested 2", "ema", "name", "SWA", "loss", "compiled part", "teacher", "flat",
          "parameters"],

@@ -42,6 +42,22 @@ def test_weights_for_exports_what_is_not_exported() -> None:
         torch.testing.assert_close(weights.model(x), ours().model(x), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.full((2, 9, 17, 3), np.nan, np.float32), "not finite"),
+        (np.full((2, 9, 17, 3), np.inf, np.float32), "not finite"),
+        (np.zeros((2, 9, 16, 3), np.float32), r"\(clips, frames, 17, 3\)"),
+        (np.zeros((1, 9, 17, 3), np.float32), "the file is damaged"),
+        (np.zeros((2, 9), np.float32), "the file is damaged"),
+    ],
+)
+def test_exported_refuses_an_impossible_answer(answer: np.ndarray, message: str) -> None:
+    model = Exported(lambda _: answer, Description(ours().model.config, None, "damaged", False))
+    with pytest.raises(ValueError, match=message):
+        model(torch.zeros(2, 9, 17, 3))
+
+
 @pytest.mark.parametrize("backend", ["auto", "torch"])
 def test_weights_for_torch_keeps_the_weights(backend: str) -> None:
     weights = ours()

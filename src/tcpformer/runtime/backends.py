@@ -89,9 +89,25 @@ class Exported(nn.Module):
         self._run = run
 
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b s j 3"]:
-        """Lift clips, one at a time if the file has a static shape."""
+        """Lift clips, one at a time if the file has a static shape.
+
+        Raises:
+            ValueError: If the file, damaged, answers with other than finite joints of each clip.
+        """
         parts = x.split(1) if self.static else (x,)
-        return torch.cat([torch.from_numpy(self._run(part.cpu().numpy())) for part in parts])
+        answer = torch.cat([torch.from_numpy(self._run(part.cpu().numpy())) for part in parts])
+        shape, joints = tuple(answer.shape), x.shape[2]
+        if len(shape) != 4 or shape[0] != len(x) or shape[2] != joints:
+            raise ValueError(
+                f"expected joints (clips, frames, {joints}, 3) of an exported network, got {shape};"
+                " the file is damaged: export the network again."
+            )
+        if not torch.isfinite(answer).all():
+            raise ValueError(
+                "an exported network answers with numbers that are not finite; the file is "
+                "damaged: export the network again."
+            )
+        return answer
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,10 @@ def assemble_people(
     tracks = [*_named_tracks(detections).values(), *_link_unnamed(detections)]
     if not tracks:
         raise ValueError("no one's hips and shoulders are seen in any frame.")
-    seen = {number: len(track.detections) for number, track in number_people(tracks).items()}
+    numbered = number_people(tracks)
+    seen = {number: len(track.detections) for number, track in numbered.items()}
     lasting = _lasting(seen, detections, person, min_seconds)
-    people = {i: track for i, track in number_people(tracks).items() if i in lasting}
+    people = {number: track for number, track in numbered.items() if number in lasting}
     motions, chosen = [], select_people(people, person)
     _check_amount(len(chosen), detections)
     for number, track in chosen.items():

@@ -293,3 +293,11 @@ def test_load_motion_reads_files_of_version_0_1(tmp_path: Path) -> None:
     assert (back.region_scale, back.person) == (2.25, 0)
     np.testing.assert_array_equal(back.xyz, m.xyz)
     assert load_keypoints(tmp_path / "a.npz").focal_source == "metadata of the video"
+
+
+def test_load_motion_refuses_an_infinite_person(tmp_path: Path) -> None:
+    save_motion(walk(3), tmp_path / "a.npz")
+    content = dict(np.load(tmp_path / "a.npz")) | {"person": np.array(np.inf)}
+    np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"a\.npz: .*infinity"):
+        load_motion(tmp_path / "a.npz")

@@ -123,8 +123,8 @@ def _named(path: str | Path) -> Iterator[None]:
     """Put the name of the file in front of an error."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (ValueError, OverflowError) as error:  # overflow: an infinite whole number
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _number(data: Mapping[str, np.ndarray], key: str) -> float:

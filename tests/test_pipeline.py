@@ -9,6 +9,7 @@ import pytest
 from commands import keypoint_file, keypoints, written
 from keypoint_files import SIZE, openpose, people, rtmlib
 from motions import walk, walk2d
+from paths import SAMPLE
 from program_files import mediapipe, yolo
 
 from tcpformer import load_motion
@@ -258,3 +259,14 @@ def test_lift_options_refuse_a_focal_length_beside_a_calibration() -> None:
 def test_lift_options_refuse_the_name_of_a_camera_without_calibration() -> None:
     with pytest.raises(ValueError, match="give that file too"):
         LiftOptions(camera_name="cam_01")
+
+
+def test_lift_file_compares_the_calibration_with_the_video_first(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes of detection are not spent on a calibration of another camera."""
+    (tmp_path / "camera.json").write_text(CALIBRATION.replace("1280, 720", "720, 1280"))
+    monkeypatch.setattr("tcpformer.pipeline.find_people", lambda *_: pytest.fail("too late"))
+    options = LiftOptions(weights=str(tiny), camera=tmp_path / "camera.json")
+    with pytest.raises(ValueError, match="720 x 1280, but these are 1280 x 720"):
+        lift_file(SAMPLE, tmp_path / "out", options)

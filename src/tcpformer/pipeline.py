@@ -164,11 +164,6 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
         return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
 
-    @property
-    def lens(self) -> Lens | None:
-        """Calibration of the lens, if one is given."""
-        return None if self.camera is None else read_calibration(self.camera, self.camera_name)
-
     def hints(self, scene: SceneLines | None = None) -> Hints:
         """Return what is known of the camera's posture."""
         return hints_from(self.up, self.camera_tilt, self.camera_roll, scene)
@@ -211,7 +206,8 @@ def lift_file(
     if video is not None and people is not None and options.overlay:
         for person in people:
             check_video_size(video, person.size)
-    lens = options.lens
+    size = people[0].size if people else video.size if video else (0, 0)
+    lens = _read_lens(options, size)
     with replace_together(out, owned=False) as run:
         earlier = claim_results(out, overwrite=options.overwrite)
         lifter = _lifter(options)
@@ -245,6 +241,13 @@ def _inputs(source: Path, options: LiftOptions) -> dict[str, Path]:
         "--weights": weights if weights.exists() else None,  # or a packaged name
     }
     return {name: path for name, path in inputs.items() if path is not None}
+
+
+def _read_lens(options: LiftOptions, size: tuple[int, int]) -> Lens | None:
+    """Return the calibration of the lens for images of a size, if the options name one."""
+    if options.camera is None:
+        return None
+    return read_calibration(options.camera, options.camera_name).scaled_to(size)
 
 
 def _lifter(options: LiftOptions) -> "Lifter":
@@ -305,7 +308,7 @@ def _lift(
 
 def _undistort_scene(scene: SceneLines, lens: Lens) -> SceneLines:
     """Return the edges of a scene as the ideal camera of the lens sees their ends."""
-    ends, solved = lens.scaled_to(scene.size).undistort(scene.segments.reshape(-1, 2))
+    ends, solved = lens.undistort(scene.segments.reshape(-1, 2))
     keep = solved.reshape(-1, 2).all(axis=1)
     return replace(scene, segments=ends.reshape(-1, 4)[keep], weight=scene.weight[keep])
 
@@ -319,7 +322,7 @@ def _as_recorded(motion: Motion3D, lens: Lens | None) -> Motion3D:
     """Return a motion whose joints in the image lie where the recorded picture shows them."""
     if lens is None:
         return motion
-    xy = lens.scaled_to(motion.size).distort(motion.xy.reshape(-1, 2))
+    xy = lens.distort(motion.xy.reshape(-1, 2))
     return replace(motion, xy=xy.reshape(motion.xy.shape))
 
 

@@ -6,7 +6,8 @@ It never prints: notes go to the logger ``tcpformer.pipeline``, progress to a ca
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -58,6 +59,8 @@ class InputOptions:
     0 covers most of the video."""
     min_seconds: float = MIN_SECONDS
     """Seconds that a person must be seen, or half of the frames; others are left out and listed."""
+    trust_ids: bool = False
+    """Keep the ids of a keypoint file apart, also where one continues the path of another."""
     landmarks: Literal["heavy", "full"] = "heavy"
     """Packaged 2D network; "full" is three times as fast and less exact."""
     pose_model: Path | None = None
@@ -216,7 +219,8 @@ def lift_file(
             assert video is not None
             people = find_people(video, options, progress)
         scene = None if video is None else _read_scene(video, people)
-        motions, raw = _lift(lifter, people, options, scene, lens)
+        with _named(source):
+            motions, raw = _lift(lifter, people, options, scene, lens)
         _warn_of_ground(motions)
         _write(motions, raw, run.new)
         if video is not None and options.overlay:
@@ -419,8 +423,18 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
     if video is not None:
         detections = place_on_video(detections, video.times(), video.path)
+    with _named(source):
+        people = assemble_people(
+            detections, options.person, options.min_seconds, trust_ids=options.trust_ids
+        )
+    return video, people
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Put the name of the source in front of an error."""
     try:
-        return video, assemble_people(detections, options.person, options.min_seconds)
+        yield
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
 

@@ -176,3 +176,45 @@ def test_assemble_people_keeps_all_where_no_one_is_seen_for_long() -> None:
     brief = replace(one, xy=one.xy[:1], confidence=one.confidence[:1], frame=one.frame[:1])
     (motion,) = assemble_people(brief)
     assert motion.valid.sum() == 1
+
+
+def renamed(base: Detections, *ids: str | None) -> Detections:
+    """Return the detections of one person with an id for each frame."""
+    return replace(base, ids=ids)
+
+
+def walk_for(frames: int) -> Detections:
+    """Return one person who walks to the right, ten frames a second."""
+    people = [
+        [np.column_stack([2 * (STANDING + np.array([frame, 0])), np.full(17, 0.9)])]
+        for frame in range(frames)
+    ]
+    times = [frame / 10 for frame in range(frames)]
+    return Detections.from_frames(people, COCO, times=times, size=(640, 480), fps=10.0)
+
+
+def test_assemble_people_joins_ids_of_one_path(caplog: pytest.LogCaptureFixture) -> None:
+    one = renamed(walk_for(12), *"aaa", None, *"bbbcccc", None)
+    with caplog.at_level("INFO"):
+        (motion,) = assemble_people(one)
+    np.testing.assert_array_equal(motion.xy, one.xy)
+    assert "ids a, b, c are one path and one person (--trust-ids" in caplog.text
+
+
+def test_assemble_people_trusts_ids() -> None:
+    one = renamed(walk_for(12), *"aaaaaabbbbbb")
+    apart = assemble_people(one, min_seconds=0.0, trust_ids=True)
+    assert [int(motion.valid.sum()) for motion in apart] == [6, 6]
+    assert len(assemble_people(one, min_seconds=0.0)) == 1
+
+
+def test_assemble_people_tracks_detections_with_an_id_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    two = walkers(2.0, 4.0)
+    counted = replace(two, ids=tuple(map(str, range(len(two)))))
+    with caplog.at_level("INFO"):
+        found = assemble_people(counted)
+    assert [motion.valid.all() for motion in found] == [True, True]
+    assert "most ids occur in one frame" in caplog.text
+    assert len(assemble_people(counted, min_seconds=0.0, trust_ids=True)) == len(two)

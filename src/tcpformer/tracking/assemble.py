@@ -4,12 +4,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
 from ..motion import Motion2D
+from .join import join_tracks
 from .tracker import (
     Detection,
     Track,
@@ -26,25 +28,33 @@ MIN_SECONDS = 0.5
 """Seconds that a person must be seen to be lifted, unless seen in half of the frames."""
 DOUBLE_SIMILARITY = 0.85
 """Keypoint similarity above which two detections of a frame are one person, detected twice."""
+_SHOWN_IDS = 8
+"""Ids of one person that a note shows."""
 MAX_PERSON_FRAMES = 5_000_000
 """People times frames of the video, at most: ten hours of four people; each takes 0.4 kB."""
 
 
 def assemble_people(
-    detections: Detections, person: str | int = "all", min_seconds: float = MIN_SECONDS
+    detections: Detections,
+    person: str | int = "all",
+    min_seconds: float = MIN_SECONDS,
+    *,
+    trust_ids: bool = False,
 ) -> list[Motion2D]:
     """Return one motion a person over the whole video.
 
-    Detections with ids keep them; the others are tracked, without those that show a person of their
-    frame a second time. People are numbered by how much of the
-    video shows them, unless the detections are `tracked` and have numbers already. A detection
-    whose trunk is not seen is left out, unless they are `tracked`.
+    Detections of one id are one person; the others are tracked, without those that show a person of
+    their frame a second time. Where an id ends and another one clearly continues its path, both are
+    one person (`join_tracks`). People are numbered by how much of the video shows them, unless the
+    detections are `tracked` and have numbers already. A detection whose trunk is not seen is left
+    out, unless they are `tracked`.
 
     Args:
         detections: 2D keypoints of all people in every frame.
         person: Which people to return, as in `select_people`.
         min_seconds: Seconds that a person must be seen; others are left out, and logged, unless
             they are seen in half of the frames, or no one is seen for longer.
+        trust_ids: Whether different ids are different people, however well their paths continue.
 
     Raises:
         ValueError: If no trunk is seen in any frame, there is no such person, or there are more
@@ -53,10 +63,14 @@ def assemble_people(
     if detections.tracked:
         return _assemble_tracked(detections, person, min_seconds)
     detections = remove_doubles(detections)
-    tracks = [*_named_tracks(detections).values(), *_link_unnamed(detections)]
+    if not trust_ids:
+        detections = _drop_numbers_of_detections(detections)
+    tracks = _named_tracks(detections) | dict(enumerate(_link_unnamed(detections)))
+    if detections.ids is not None and not trust_ids:
+        tracks = _join(tracks)
     if not tracks:
         raise ValueError("no one's hips and shoulders are seen in any frame.")
-    numbered = number_people(tracks)
+    numbered = number_people(tracks.values())
     seen = {number: len(track.detections) for number, track in numbered.items()}
     lasting = _lasting(seen, detections, person, min_seconds)
     people = {number: track for number, track in numbered.items() if number in lasting}
@@ -169,13 +183,41 @@ def _detection(detections: Detections, row: int) -> Detection | None:
     return detection_from_keypoints(joints, detections.skeleton, frame, time)
 
 
-def _named_tracks(detections: Detections) -> dict[str, Track]:
+def _named_tracks(detections: Detections) -> dict[str | int, Track]:
     """Return a track for each id."""
     named: dict[str, list[Detection]] = {}
     for row, name in enumerate(detections.ids or ()):
         if name is not None and (detection := _detection(detections, row)) is not None:
             named.setdefault(name, []).append(detection)
     return {name: Track(tuple(track)) for name, track in named.items()}
+
+
+def _drop_numbers_of_detections(detections: Detections) -> Detections:
+    """Remove ids if most of them occur once: they count detections, and tell nothing of people."""
+    counts = Counter(name for name in detections.ids or () if name is not None)
+    once = sum(count == 1 for count in counts.values())
+    if 2 * once <= counts.total():
+        return detections
+    log.info("most ids occur in one frame and are left out; people are tracked (--trust-ids)")
+    return replace(detections, ids=None)
+
+
+def _join(tracks: dict[str | int, Track]) -> dict[str | int, Track]:
+    """Join the tracks of one person under several ids; those without id have numbers as names."""
+    names, joined = list(tracks), {}
+    for group in join_tracks(list(tracks.values())):
+        parts = [tracks[names[i]] for i in group]
+        path = sorted(chain.from_iterable(part.detections for part in parts), key=_frame)
+        joined[names[group[0]]] = Track(tuple(path)) if len(group) > 1 else parts[0]
+        ids = [name for i in group if isinstance(name := names[i], str)]
+        if len(ids) > 1:
+            shown = ", ".join(ids[:_SHOWN_IDS]) + (", ..." if len(ids) > _SHOWN_IDS else "")
+            log.info("ids %s are one path and one person (--trust-ids keeps them apart)", shown)
+    return joined
+
+
+def _frame(detection: Detection) -> int:
+    return detection.frame
 
 
 def _link_unnamed(detections: Detections) -> list[Track]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coco_motion import keypoints as coco_keypoints
 from commands import keypoint_file, keypoints, written
 from keypoint_files import SIZE, openpose, people, rtmlib
 from motions import walk, walk2d
@@ -27,6 +28,15 @@ def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: P
     assert saved.provenance == motion.provenance
     assert motion.person == 0
     assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_lift_file_names_the_file_of_a_person_without_joints(tmp_path: Path, tiny: Path) -> None:
+    """Eyes and ears alone are seen, which are no joints of the weights."""
+    confidence = np.zeros((6, 17))
+    confidence[:, [COCO.index[name] for name in ("LEye", "REye", "LEar", "REar")]] = 1.0
+    np.savez(tmp_path / "a.npz", **coco_keypoints(confidence=confidence))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"a\.npz: no one is visible in the motion of person 0"):
+        lift_file(tmp_path / "a.npz", tmp_path / "out", LiftOptions(weights=str(tiny)))
 
 
 def test_lift_file_never_prints(

@@ -87,7 +87,8 @@ def test_load_folder_converts_joints(tmp_path: Path) -> None:
 def test_load_folder_takes_the_lowest_confidence(tmp_path: Path) -> None:
     confidence = np.ones((5, 17))
     confidence[:, COCO.index["LHip"]] = 0.25
-    s = Sequence(np.ones((5, 17, 2)), np.ones((5, 17, 3)), COCO.joints, 30.0, SIZE, confidence)
+    xyz = np.random.default_rng(0).random((5, 17, 3))
+    s = Sequence(np.ones((5, 17, 2)), xyz, COCO.joints, 30.0, SIZE, confidence)
     save_sequence(tmp_path / "a.npz", s)
     found = load_folder(tmp_path, "train").confidence[0]
     assert found[H36M.index["Hip"]] == 0.25
@@ -164,6 +165,11 @@ def test_load_folder_refuses_bad_folders(tmp_path: Path) -> None:
         load_folder(tmp_path, "train")
     np.savez(tmp_path / "b.npz", **vars(walker(xyz=np.full((40, 17, 3), 1e300), focal=1.0)))
     with pytest.raises(ValueError, match=r"b\.npz: xy, xyz and confidence must be finite"):
+        load_folder(tmp_path, "train")
+    xyz = walk(40).camera_xyz.copy()
+    xyz[7:9] = 1e-320
+    save_sequence(tmp_path / "b.npz", walker(xyz=xyz))
+    with pytest.raises(ValueError, match=r"b\.npz: .* in 2 of 40 frames, the first 7, its joints"):
         load_folder(tmp_path, "train")
     (tmp_path / "b.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not an npz"):

@@ -59,6 +59,11 @@ def test_load_mocap_reads_metres_of_a_split(file: Path, split: str) -> None:
         ("train", {"fps": np.array(np.inf)}, "fps must be positive"),
         ("train", {"relative": np.zeros((135, 16, 3))}, "expected arrays of the shapes"),
         ("train", {"relative": np.full((135, 17, 3), np.nan)}, "relative must be finite"),
+        (
+            "train",
+            {"relative": np.ones((135, 17, 3), np.int16)},
+            "in 135 of 135 frames, the first 0",
+        ),
         ("train", {"root": np.full((135, 3), 1e300)}, "root must be finite"),
         ("train", {"root": np.array(1)}, "expected arrays of the shapes"),
         ("train", {"split": np.array(["train"] * 3)}, "expected arrays of the shapes"),

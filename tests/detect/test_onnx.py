@@ -8,7 +8,14 @@ import pytest
 from networks import SIDE, constant
 from onnx import helper
 
-from tcpformer.detect.onnx import drop_unknown, input_size, open_local, run_on_image, sigmoid
+from tcpformer.detect.onnx import (
+    check_answers,
+    drop_unknown,
+    input_size,
+    open_local,
+    run_on_image,
+    sigmoid,
+)
 
 
 def test_open_local_refuses_a_file_that_is_no_network(tmp_path: Path) -> None:
@@ -45,6 +52,59 @@ def test_run_on_image_returns_all_outputs(tmp_path: Path) -> None:
     found = run_on_image(session, np.zeros((SIDE, SIDE, 3)))
     np.testing.assert_array_equal(found[0], one)
     np.testing.assert_array_equal(found[1], two)
+
+
+def test_run_on_image_names_the_file_that_cannot_be_run(tmp_path: Path) -> None:
+    """A text that is not UTF-8, and a second input without a value."""
+    text = helper.make_node("Constant", [], ["y"], value_string=b"\xe8(")
+    image = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 3, 8, 8))
+    answer = helper.make_tensor_value_info("y", onnx.TensorProto.STRING, ())
+    for inputs in ([image], [image, helper.make_tensor_value_info("z", 1, (1,))]):
+        graph = helper.make_graph([text], "g", inputs, [answer])
+        opset = [helper.make_opsetid("", 17)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "a.onnx")
+        session = open_local(tmp_path / "a.onnx")
+        with pytest.raises(ValueError, match=r"a\.onnx: cannot be run .*; the file is damaged"):
+            run_on_image(session, np.zeros((8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "fits"),
+    [
+        (("1 n 5", "1 n"), True),
+        (("1 n 5",), True),
+        (("1 n 5", "1 k"), True),
+        (("n n 5",), False),
+        (("1 n 4",), False),
+        (("1 n",), False),
+        (("1 k 5", "1 n", "1 n"), False),
+    ],
+)
+def test_check_answers_compares_sizes(shapes: tuple[str, ...], fits: bool, tmp_path: Path) -> None:
+    session = open_local(constant(tmp_path / "a.onnx", y=np.ones(1, np.float32)))
+    answers = [np.zeros((1, 2, 5)), np.zeros((1, 2), np.int64)]
+    if fits:
+        check_answers(session, answers, *shapes)
+        return
+    with pytest.raises(ValueError, match=r"a\.onnx: expected answers of shapes"):
+        check_answers(session, answers, *shapes)
+
+
+def test_check_answers_refuses_texts(tmp_path: Path) -> None:
+    session = open_local(constant(tmp_path / "a.onnx", y=np.ones(1, np.float32)))
+    with pytest.raises(ValueError, match=r"got .*<U1"):
+        check_answers(session, [np.array(["a"])], "n")
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5000, 8), (1, 3, 8, 0), (1, 3, 8)])
+def test_open_local_refuses_an_absurd_input(shape: tuple[int, ...], tmp_path: Path) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    infos = [helper.make_tensor_value_info(name, 1, shape) for name in ("x", "y")]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match="of at most 4096 pixels a side"):
+        open_local(tmp_path / "a.onnx")
 
 
 def test_sigmoid_does_not_overflow() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import HIGH, WIDE, rtmpose
+from networks import HIGH, WIDE, constant, rtmpose
 
 from tcpformer.detect.local import open_pose_model
 from tcpformer.detect.rtmpose import RTMPose, TopDown
@@ -31,6 +31,15 @@ def test_rtmpose_normalizes_rgb(tmp_path: Path) -> None:
     assert isinstance(network, RTMPose)
     grey = np.full((64, 48, 3), (124, 116, 104), np.uint8)
     assert network(grey, np.array([4.8, 6.4, 43.2, 57.6]))[:, 2].max() < 0.01
+
+
+@pytest.mark.parametrize("y", [(1, 16, 96), (1, 17, 0), (2, 17, 96)])
+def test_rtmpose_refuses_other_answers(y: tuple[int, ...], tmp_path: Path) -> None:
+    outputs = {"x": np.zeros((1, 17, 96), np.float32), "y": np.zeros(y, np.float32)}
+    network = open_pose_model(constant(tmp_path / "pose.onnx", **outputs))
+    assert isinstance(network, RTMPose)
+    with pytest.raises(ValueError, match=r"pose\.onnx: expected answers of shapes 1 k x and 1 k y"):
+        network(np.zeros((64, 48, 3), np.uint8), np.array([4.8, 6.4, 43.2, 57.6]))
 
 
 def test_top_down_follows_joints_between_searches() -> None:

@@ -16,8 +16,30 @@ def test_decode_yolox_finds_boxes_from_their_cells() -> None:
     np.testing.assert_allclose(found[0], (15, 22, 25, 38, 0.9), atol=1e-4)
     np.testing.assert_allclose(found[1], (36, 6, 44, 14, 0.6), atol=1e-4)
     assert (found[2:, 4] == 0).all()
-    with pytest.raises(ValueError, match=r"expected 84 boxes.*got 80"):
-        decode_yolox(np.zeros((80, 8)), (SIDE, SIDE))
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"raw": np.zeros((1, 80, 8), np.float32)}, "1 84 8"),
+        ({"raw": np.zeros((1, 84, 5), np.float32)}, "1 84 6"),
+        ({"raw": np.zeros(84, np.float32)}, "1 84"),
+        ({"raw": np.zeros((1, 84, 8), bool)}, "1 84 8"),
+        ({"dets": np.zeros((1, 3, 5), np.float32), "labels": np.zeros((1, 2), np.int64)}, "1 n 5"),
+    ],
+)
+def test_yolox_refuses_other_answers(
+    answers: dict[str, np.ndarray], expected: str, tmp_path: Path
+) -> None:
+    network = YOLOX(open_local(constant(tmp_path / "yolox.onnx", **answers)))
+    with pytest.raises(ValueError, match=rf"yolox\.onnx: expected answers of shapes {expected}"):
+        network(np.zeros((64, 64, 3), np.uint8))
+
+
+def test_yolox_drops_boxes_that_are_not_finite(tmp_path: Path) -> None:
+    dets = np.array([[(np.nan, 2, 9, 9, 0.9), (1, 2, 9, np.inf, 0.8)]], np.float32)
+    path = constant(tmp_path / "yolox.onnx", dets=dets, labels=np.zeros((1, 2), np.int64))
+    assert len(YOLOX(open_local(path))(np.zeros((64, 64, 3), np.uint8))) == 0
 
 
 def test_yolox_drops_doubles_other_classes_and_doubts(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def network_file(folder: Path) -> None:
     _save(folder / "a.onnx", nodes, {"x": shape}, {"y": shape}, zero, text)
 
 
-def detector_file(kind: Literal["rtmpose", "rtmo"]) -> Callable[[Path], None]:
+def detector_file(kind: Literal["rtmpose", "rtmo", "yolox"]) -> Callable[[Path], None]:
     """Return a writer of a.onnx, a detector that finds the same person in any image."""
 
     def write(folder: Path) -> None:
@@ -51,6 +51,7 @@ def detector_file(kind: Literal["rtmpose", "rtmo"]) -> Callable[[Path], None]:
         shapes = {
             "rtmpose": {"simcc_x": (1, 17, 96), "simcc_y": (1, 17, 128)},
             "rtmo": {"dets": (1, 2, 5), "keypoints": (1, 2, 17, 3)},
+            "yolox": {"raw": (1, 62, 6)},
         }[kind]
         arrays = {f"{n}_": rng.random(shape).astype("f4") for n, shape in shapes.items()}
         nodes = [helper.make_node("Identity", [f"{n}_"], [n]) for n in shapes]

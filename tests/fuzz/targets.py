@@ -55,7 +55,9 @@ from tcpformer.datasets.mpi_inf_3dhp import load_3dhp_test, load_3dhp_train
 from tcpformer.datasets.open_benchmark import make_open_benchmark
 from tcpformer.datasets.validate.check import check_folder
 from tcpformer.detect.local import open_pose_model
+from tcpformer.detect.onnx import open_local
 from tcpformer.detect.rtmo import RTMO
+from tcpformer.detect.yolox import YOLOX
 from tcpformer.evaluation.open_benchmark import evaluate_open
 from tcpformer.io import save
 from tcpformer.io.amc import read_acclaim
@@ -66,7 +68,7 @@ from tcpformer.io.safe_pickle import read_pickle
 from tcpformer.io.video import Frame, open_video, write_video
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models.checkpoint import load_model, load_weights
-from tcpformer.pipeline import InputOptions, read_source
+from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
 from tcpformer.runtime.backends import load_exported
 from tcpformer.skeleton import BODY25, COCO, H36M
 from tcpformer.training.config import TrainConfig
@@ -108,7 +110,8 @@ def mmpose_with_names(folder: Path) -> None:
 
 
 def lift_keypoints(folder: Path) -> object:
-    return [lifter()(motion) for motion in read_source(folder / "a.npz")]
+    options = LiftOptions(weights=str(tiny_weights_folder()))
+    return lift_file(folder / "a.npz", folder / "out", options)
 
 
 @cache
@@ -299,6 +302,10 @@ def run_exported(folder: Path) -> object:
 def run_detector(folder: Path) -> object:
     pose, image = open_pose_model(folder / "a.onnx"), np.zeros((64, 48, 3), np.uint8)
     return pose(image) if isinstance(pose, RTMO) else pose(image, np.array([4.0, 4, 40, 60]))
+
+
+def run_person_detector(folder: Path) -> object:
+    return YOLOX(open_local(folder / "a.onnx"))(np.zeros((64, 48, 3), np.uint8))
 
 
 def run_folder(folder: Path) -> None:
@@ -531,6 +538,13 @@ TARGETS: tuple[Target, ...] = (
         "onnx-detector",
         (detector_file("rtmpose"), detector_file("rtmo")),
         run_detector,
+        {".onnx": ONNX},
+        share=0.3,
+    ),
+    Target(
+        "onnx-person-detector",
+        (detector_file("yolox"),),
+        run_person_detector,
         {".onnx": ONNX},
         share=0.3,
     ),

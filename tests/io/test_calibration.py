@@ -142,3 +142,19 @@ def test_read_calibration_refuses_with_one_sentence(
 def test_read_calibration_of_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_calibration(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize("other", [{}, {"other": CAMERA}])
+def test_read_calibration_refuses_a_long_name(tmp_path: Path, other: dict[str, object]) -> None:
+    content = {"cam": {**CAMERA, "name": [0] * 1000}, **other}
+    path = write(tmp_path, "a.json", json.dumps(content))
+    with pytest.raises(ValueError, match=r"a\.json: .*name of up to 200 characters") as found:
+        read_calibration(path)
+    assert len(str(found.value)) < 400 + len(str(path))
+
+
+def test_read_calibration_shows_few_of_many_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.json", json.dumps({f"camera {i}": CAMERA for i in range(999)}))
+    with pytest.raises(ValueError, match="holds several cameras; choose one of camera 0") as found:
+        read_calibration(path)
+    assert len(str(found.value)) < 400 + len(str(path))

@@ -301,3 +301,13 @@ def test_load_motion_refuses_an_infinite_person(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"a\.npz: .*infinity"):
         load_motion(tmp_path / "a.npz")
+
+
+def test_load_motion_refuses_a_long_size_in_one_short_sentence(tmp_path: Path) -> None:
+    save_motion(walk(3), tmp_path / "a.npz")
+    content = dict(np.load(tmp_path / "a.npz")) | {"size": np.random.default_rng(0).random(999)}
+    np.savez(tmp_path / "a.npz", **content)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="size and fps must be positive") as found:
+        load_motion(tmp_path / "a.npz")
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 1100 + len(str(tmp_path))

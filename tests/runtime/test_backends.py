@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,14 +48,19 @@ def test_weights_for_exports_what_is_not_exported() -> None:
     [
         (np.full((2, 9, 17, 3), np.nan, np.float32), "not finite"),
         (np.full((2, 9, 17, 3), np.inf, np.float32), "not finite"),
-        (np.zeros((2, 9, 16, 3), np.float32), r"\(clips, frames, 17, 3\)"),
+        (np.zeros((2, 9, 16, 3), np.float32), r"not \(2, 9, 17, 3\)"),
         (np.zeros((1, 9, 17, 3), np.float32), "the file is damaged"),
+        (np.zeros((2, 8, 17, 3), np.float32), "the file is damaged"),
+        (np.zeros((2, 9, 17, 6), np.float32), "the file is damaged"),
         (np.zeros((2, 9), np.float32), "the file is damaged"),
+        (np.array(["text"]), "could not convert string"),
+        ({"a": 1}, "the file is damaged"),
     ],
 )
-def test_exported_refuses_an_impossible_answer(answer: np.ndarray, message: str) -> None:
-    model = Exported(lambda _: answer, Description(ours().model.config, None, "damaged", False))
-    with pytest.raises(ValueError, match=message):
+def test_exported_refuses_an_impossible_answer(answer: Any, message: str) -> None:
+    description = Description(ours().model.config, None, "damaged", False)
+    model = Exported(lambda _: answer, description, Path("network.onnx"))
+    with pytest.raises(ValueError, match=rf"network\.onnx: .*{message}"):
         model(torch.zeros(2, 9, 17, 3))
 
 

@@ -18,7 +18,7 @@ from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
 from ..motion import LIMITS, assumed_focal, check_size_and_rate
 from ..skeleton import H36M, conversion, identify
-from .mocap import SPLITS, parse_split
+from .mocap import SPLITS, check_bodies, parse_split
 from .video_dataset import VideoDataset
 
 MAX_NUMBER = 1e9
@@ -182,7 +182,9 @@ def _fill(file: Path, xyc: Float[np.ndarray, "t 17 3"], xyz: Float[np.ndarray, "
             f"{file}: xy, xyz and confidence must be finite; give a joint that was not seen "
             "confidence 0 and any position. `tcpformer data check` lists the frames."
         )
-    xyc[:t, :, :2], xyz[:t] = sequence.to_h36m(sequence.xy), sequence.to_h36m(sequence.xyz)
+    truth = sequence.to_h36m(sequence.xyz)
+    check_bodies(file, truth)
+    xyc[:t, :, :2], xyz[:t] = sequence.to_h36m(sequence.xy), truth
     # A joint derived from several has the lowest of their confidences.
     skeleton, order = identify(sequence.joints)
     for joint, row in enumerate(conversion(skeleton, H36M)):

@@ -9,11 +9,13 @@ from jaxtyping import Float, Int
 
 from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
-from ..skeleton import H36M
+from ..skeleton import H36M, stature
 
 SPLITS = ("train", "val", "test")
 MAX_TENTHS = 2**31
 """Tenths of millimetres of any coordinate: 214 km."""
+MIN_STATURE = 0.01
+"""Metres of a body; below, its joints lie at one point."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,22 @@ def read_mocap(path: str | Path, texts: tuple[str, ...]) -> dict[str, np.ndarray
     for key in ("relative", "root"):
         if not (np.abs(data[key], dtype=np.float64) < MAX_TENTHS).all():
             raise ValueError(f"{path}: {key} must be finite tenths of millimetres.")
+    check_bodies(path, data["relative"].astype(np.float32), 1e4)
     if not 0 < data["fps"] < np.inf:
         raise ValueError(f"{path}: fps must be positive, got {data['fps']}.")
     return data
+
+
+def check_bodies(
+    path: str | Path, xyz: Float[np.ndarray, "n 17 3"], per_metre: float = 1.0
+) -> None:
+    """Raise ValueError if the joints of a frame lie at one point, so that they have no scale."""
+    flat = np.flatnonzero(~(stature(xyz) > MIN_STATURE * per_metre))
+    if len(flat):
+        raise ValueError(
+            f"{path}: expected positions of a body, but in {len(flat)} of {len(xyz)} frames, the "
+            f"first {flat[0]}, its joints lie at one point; leave these frames out."
+        )
 
 
 def check_shapes(

@@ -1,18 +1,31 @@
 """ONNX Runtime: sessions, the packaged weights, and what networks of images share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from jaxtyping import Float
 
+from ..io.mocap_capture import brief
 from ..model_files import read_onnx
 
 WEIGHTS = Path(__file__).parent / "weights"
 PROVIDERS = ["CPUExecutionProvider"]  # gives the same numbers on every machine
+MAX_SIDE = 4096
+"""Pixels along a side of a network's input."""
+DAMAGED = "the file is damaged, or holds another network"
 
 
-def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+class Session(onnxruntime.InferenceSession):
+    """A network that is open, and the file it is from."""
+
+    def __init__(self, path: Path, options: onnxruntime.SessionOptions) -> None:
+        super().__init__(read_onnx(path), options, providers=PROVIDERS)
+        self.path = path
+
+
+def open_session(path: Path, threads: int | None = None) -> Session:
     """Open an ONNX file; ``threads`` of the processor compute, by default one a core.
 
     Raises:
@@ -24,10 +37,10 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised
-    return onnxruntime.InferenceSession(read_onnx(path), options, providers=PROVIDERS)
+    return Session(path, options)
 
 
-def open_local(path: Path) -> onnxruntime.InferenceSession:
+def open_local(path: Path) -> Session:
     """Open an ONNX file of the user.
 
     Raises:
@@ -39,29 +52,71 @@ def open_local(path: Path) -> onnxruntime.InferenceSession:
     except FileNotFoundError:
         raise
     except Exception as error:  # ONNX Runtime has no common type for files that it cannot read
-        raise ValueError(f"{path}: ONNX Runtime cannot open it ({error}).") from error
-    try:
-        input_size(session, (1, 1))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: ONNX Runtime cannot open it ({brief(error)}).") from error
+    input_size(session, (1, 1))
     return session
 
 
-def input_size(session: onnxruntime.InferenceSession, default: tuple[int, int]) -> tuple[int, int]:
-    """Return the height and width of a network's input; ``default`` where it leaves them open."""
+def input_size(session: Session, default: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of a network's input; ``default`` where it leaves them open.
+
+    Raises:
+        ValueError: If its first input is no image, or larger than `MAX_SIDE`.
+    """
     shape = next((each.shape for each in session.get_inputs()), [])
-    if len(shape) != 4:
-        raise ValueError(f"expected an input of 1 x 3 x height x width, got {shape}.")
-    height, width = shape[2:]
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else default
+    sizes = [size for size in shape[2:] if isinstance(size, int)]
+    if len(shape) != 4 or not all(0 < size <= MAX_SIDE for size in sizes):
+        raise ValueError(
+            f"{session.path}: expected an input of 1 x 3 x height x width, of at most {MAX_SIDE} "
+            f"pixels a side, got {brief(shape)}."
+        )
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else default
 
 
-def run_on_image(
-    session: onnxruntime.InferenceSession, image: Float[np.ndarray, "h w 3"]
-) -> list[np.ndarray]:
-    """Return all outputs of a network for one image, which becomes 1 x 3 x h x w of float32."""
+def run_on_image(session: Session, image: Float[np.ndarray, "h w 3"]) -> list[np.ndarray]:
+    """Return all outputs of a network for one image, which becomes 1 x 3 x h x w of float32.
+
+    Raises:
+        ValueError: If the network cannot be run.
+    """
     planes = np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
-    return [np.asarray(x) for x in session.run(None, {session.get_inputs()[0].name: planes})]
+    try:
+        return [np.asarray(x) for x in session.run(None, {session.get_inputs()[0].name: planes})]
+    except Exception as error:  # ONNX Runtime has no common type for what fails
+        raise ValueError(f"{session.path}: cannot be run ({brief(error)}); {DAMAGED}.") from error
+
+
+def check_answers(session: Session, answers: Sequence[np.ndarray], *shapes: str) -> None:
+    """Check that a network answers with numbers of the shapes that are expected.
+
+    Args:
+        session: Where the answers come from.
+        answers: At least one for each shape.
+        shapes: Sizes: a number, or a letter for any size, the same wherever it stands; "n" may be
+            0.
+
+    Raises:
+        ValueError: If they are of other shapes, or no numbers.
+    """
+    sizes: dict[str, int] = {}
+    found = [(answer.dtype, answer.shape) for answer in answers]
+    if len(found) < len(shapes) or not all(
+        dtype.kind in "fiu" and _fits(shape, expected.split(), sizes)
+        for (dtype, shape), expected in zip(found, shapes, strict=False)
+    ):
+        raise ValueError(
+            f"{session.path}: expected answers of shapes {' and '.join(shapes)}, got "
+            f"{brief([f'{dtype} {shape}' for dtype, shape in found])}; {DAMAGED}."
+        )
+
+
+def _fits(shape: tuple[int, ...], expected: list[str], sizes: dict[str, int]) -> bool:
+    """Return whether a shape is the expected one; ``sizes`` collects those of the letters."""
+    return len(shape) == len(expected) and all(
+        (size > 0 or word == "n")
+        and size == (int(word) if word.isdigit() else sizes.setdefault(word, size))
+        for size, word in zip(shape, expected, strict=True)
+    )
 
 
 def drop_unknown(joints: Float[np.ndarray, "*n k 3"]) -> Float[np.ndarray, "*n k 3"]:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import onnxruntime
 from jaxtyping import Float
 
 from .boxes import Boxes, suppress
-from .onnx import drop_unknown, input_size, run_on_image
+from .onnx import Session, check_answers, drop_unknown, input_size, run_on_image
 from .regions import Image
 
 Joints = Float[np.ndarray, "k 3"]
@@ -26,7 +25,7 @@ BOX_MARGIN = 0.08  # of a box about joints, in its longer sides: joints lie insi
 class RTMPose:
     """Reads one person's joints: Jiang et al., "RTMPose", arXiv 2303.07399; SimCC outputs."""
 
-    session: onnxruntime.InferenceSession
+    session: Session
 
     def __call__(self, image: Image, box: Float[np.ndarray, "4"]) -> Joints:
         high, wide = input_size(self.session, (256, 192))
@@ -37,7 +36,9 @@ class RTMPose:
         matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cut = cv2.warpAffine(image, matrix, (wide, high), flags=flags).astype(np.float64)
-        x, y = (part[0] for part in run_on_image(self.session, (cut - MEAN) / STD))
+        answers = run_on_image(self.session, (cut - MEAN) / STD)
+        check_answers(self.session, answers, "1 k x", "1 k y")
+        x, y = (part[0] for part in answers)
         place = np.stack([x.argmax(axis=1), y.argmax(axis=1)], axis=-1).astype(np.float64)
         place *= [wide / x.shape[1], high / y.shape[1]]  # several bins a pixel
         score = np.clip(np.minimum(x.max(axis=1), y.max(axis=1)), 0.0, 1.0)

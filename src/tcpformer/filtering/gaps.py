@@ -41,7 +41,10 @@ def fill_gaps(motion: Motion2D) -> Motion2D:
     """
     detected = (motion.confidence > 0) & motion.valid[:, None]
     if not detected.any():
-        raise ValueError("no one is visible in this motion: no frame is valid with confidence > 0.")
+        raise ValueError(
+            f"no one is visible in the motion of person {motion.person}: no frame is valid with a "
+            f"joint of skeleton {motion.skeleton.name!r} of confidence > 0."
+        )
     xy = motion.xy.copy()
     for j in np.flatnonzero(detected.any(axis=0) & ~detected.all(axis=0)):
         xy[:, j] = bridge(motion.xy[:, j], motion.times, detected[:, j])

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..lens import Lens
+from .mocap_capture import brief
 
 _KEYS = {
     "matrix": ("matrix", "K", "camera_matrix", "intrinsics", "intrinsic", "mtx"),
@@ -42,6 +43,8 @@ _COLMAP: dict[str, tuple[str, ...]] = {
 }
 """Parameters of COLMAP's camera models, in their order (colmap.github.io/cameras.html)."""
 _MAX_BYTES = 10_000_000
+_MAX_NAME = 200
+"""Characters of a camera's name."""
 
 
 def read_calibration(path: str | Path, name: str | None = None) -> Lens:
@@ -70,7 +73,7 @@ def read_calibration(path: str | Path, name: str | None = None) -> Lens:
     try:
         cameras = readers[path.suffix.lower()](path.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a camera calibration ({error}).") from error
+        raise ValueError(f"{path}: not a camera calibration ({brief(error)}).") from error
     chosen = _choose(path, cameras, name)
     return _to_lens(path, chosen, cameras[chosen])
 
@@ -85,7 +88,7 @@ def _choose(path: Path, cameras: Mapping[str, Any], name: str | None) -> str:
     if name is None or name not in cameras:
         what = f"no camera {name!r}" if name else "several cameras"
         raise ValueError(
-            f"{path} holds {what}; choose one of {', '.join(cameras)} with --camera-name."
+            f"{path} holds {what}; choose one of {brief(', '.join(cameras))} with --camera-name."
         )
     return name
 
@@ -101,7 +104,7 @@ def _read_json(text: str) -> dict[str, Any]:
 def _cameras(content: Any) -> dict[str, Any]:
     """Return the cameras in a tree by name: its own, those it maps to, or those it lists."""
     if _find(content, "matrix") is not None:
-        return {str(content.get("name", "camera")): content}
+        return {_name_of(content, "camera"): content}
     if isinstance(content, Mapping) and isinstance(content.get("cameras"), Mapping | list):
         content = content["cameras"]
     if isinstance(content, list):
@@ -109,7 +112,14 @@ def _cameras(content: Any) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         return {}
     found = {key: each for key, each in content.items() if _find(each, "matrix") is not None}
-    return {str(each.get("name", key)): each for key, each in found.items()}
+    return {_name_of(each, key): each for key, each in found.items()}
+
+
+def _name_of(camera: Mapping[str, Any], default: str) -> str:
+    name = str(camera.get("name", default))
+    if len(name) > _MAX_NAME:
+        raise ValueError(f"expected a camera's name of up to {_MAX_NAME} characters, got {name}")
+    return name
 
 
 def _find(camera: Any, what: str) -> Any:
@@ -160,7 +170,9 @@ def _to_lens(path: Path, name: str, camera: Mapping[str, Any]) -> Lens:
             f"{matrix.tolist()}."
         )
     if width % 1 or height % 1:
-        raise ValueError(f"{path}, camera {name}: expected a size in whole pixels, got {size}.")
+        raise ValueError(
+            f"{path}, camera {name}: expected a size in whole pixels, got {brief(size)}."
+        )
     distortion = _find(camera, "distortion")
     flat = _numbers(path, name, "distortion", [] if distortion is None else distortion, None)
     return Lens(
@@ -185,6 +197,6 @@ def _numbers(
         form = "numbers" if shape is None else f"numbers of shape {shape}"
         raise ValueError(
             f"{path}, camera {name}: expected {what} as finite {form}, under one of {_KEYS[what]}, "
-            f"got {str(value)[:60]}."
+            f"got {brief(value, 60)}."
         )
     return numbers

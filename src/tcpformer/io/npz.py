@@ -21,11 +21,14 @@ from ..motion import (
 )
 from ..skeleton import identify
 from .keypoints import RateAndSize, mean_rate, stored_rate_and_size
+from .mocap_capture import brief
 from .safe_npz import read_npz
 
 _BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")
 _BY_FRAME = ("valid", "times")
 _MAX_JOINTS, _MAX_NAME, _MAX_TEXT = 1000, 1000, 1_000_000  # names, bytes of each, bytes
+_SHOWN = 1000
+"""Characters of an error, which may quote the file."""
 _LEGACY = {
     "weights": "weights",
     "focal_source": "focal",
@@ -124,7 +127,7 @@ def _named(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError) as error:  # overflow: an infinite whole number
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path}: {brief(error, _SHOWN)}") from error
 
 
 def _number(data: Mapping[str, np.ndarray], key: str) -> float:

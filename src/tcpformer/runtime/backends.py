@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..model_files import read_onnx
-from ..models import inputs_of, name_of
+from ..models import inputs_of, lifts_center_only, name_of
 from ..models.checkpoint import Weights, WeightsSpec, load_weights, read_config, read_spec
 from ..models.layers import JOINTS
 from ..optional import missing_extra
@@ -82,11 +82,12 @@ class Description:
 class Exported(nn.Module):
     """A network that another runtime computes: without parameters, on the CPU."""
 
-    def __init__(self, run: Run, description: Description) -> None:
+    def __init__(self, run: Run, description: Description, path: Path) -> None:
         super().__init__()
         self.config = description.config
         self.static = description.static
         self._run = run
+        self._path = path
 
     def forward(self, x: Float[Tensor, "b t j i"]) -> Float[Tensor, "b s j 3"]:
         """Lift clips, one at a time if the file has a static shape.
@@ -95,19 +96,26 @@ class Exported(nn.Module):
             ValueError: If the file, damaged, answers with other than finite joints of each clip.
         """
         parts = x.split(1) if self.static else (x,)
-        answer = torch.cat([torch.from_numpy(self._run(part.cpu().numpy())) for part in parts])
-        shape, joints = tuple(answer.shape), x.shape[2]
-        if len(shape) != 4 or shape[0] != len(x) or shape[2] != joints:
-            raise ValueError(
-                f"expected joints (clips, frames, {joints}, 3) of an exported network, got {shape};"
-                " the file is damaged: export the network again."
-            )
-        if not torch.isfinite(answer).all():
-            raise ValueError(
-                "an exported network answers with numbers that are not finite; the file is "
-                "damaged: export the network again."
-            )
-        return answer
+        return torch.cat([self._answer(part) for part in parts])
+
+    def _answer(self, clips: Float[Tensor, "b t j i"]) -> Float[Tensor, "b s j 3"]:
+        try:
+            answer = np.asarray(self._run(clips.cpu().numpy()), dtype=np.float32)
+        except Exception as error:  # each runtime raises kinds of its own
+            raise self._damaged(f"an error ({error})") from error
+        clip_count, frames, joints = clips.shape[:3]
+        expected = (clip_count, 1 if lifts_center_only(self) else frames, joints, 3)
+        if answer.shape != expected:
+            raise self._damaged(f"numbers of shape {answer.shape}, not {expected}")
+        if not np.isfinite(answer).all():
+            raise self._damaged("numbers that are not finite")
+        return torch.from_numpy(answer)
+
+    def _damaged(self, found: str) -> ValueError:
+        return ValueError(
+            f"{self._path}: the exported network answers with {' '.join(found.split())[:400]}; the "
+            "file is damaged: export the network again."
+        )
 
 
 @dataclass(frozen=True)
@@ -205,7 +213,7 @@ def load_exported(path: str | Path) -> Weights:
     except Exception as error:  # each runtime raises kinds of its own
         raise ValueError(f"{path}: not a file that can be run ({error}).") from error
     description = Description.from_json(opened.text, path)
-    model = Exported(opened.run, description)
+    model = Exported(opened.run, description, path)
     expected = [description.config.frames, JOINTS, inputs_of(model)]
     if opened.shape[1:] != expected:
         raise ValueError(

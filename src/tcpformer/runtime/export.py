@@ -109,7 +109,7 @@ def export(
                 f"an operation that its exporter does not support ({reason})."
             ) from error
         # A .pt2 is not read, not even our own; what was written of it is at hand.
-        module = _to_exported(traced, description) if format == "torch-export" else None
+        module = _to_exported(traced, description, path) if format == "torch-export" else None
         exported = module or load_exported(written).model
         result = _compare(network, exported, path, TOLERANCE[precision])
         _copy(sorted(Path(folder).iterdir()), path)
@@ -196,14 +196,16 @@ def _trace(
         return torch.export.export(wrapped, example, dynamic_shapes=shapes, strict=False)
 
 
-def _to_exported(program: torch.export.ExportedProgram, description: Description) -> Exported:
+def _to_exported(
+    program: torch.export.ExportedProgram, description: Description, path: Path
+) -> Exported:
     module = program.module()
 
     def run(x: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             return module(torch.from_numpy(x)).numpy()
 
-    return Exported(run, description)
+    return Exported(run, description, path)
 
 
 def _compare(network: nn.Module, exported: nn.Module, path: Path, tolerance: float) -> ExportResult:

@@ -10,7 +10,9 @@ from scipy.spatial.transform import Rotation
 from tcpformer.skeleton import (
     BLAZEPOSE,
     BODY25,
+    BODY_26,
     COCO,
+    GROUPS,
     H36M,
     HALPE26,
     JOINTS_BY_COUNT,
@@ -73,7 +75,8 @@ def test_skeletons_have_the_joint_order_of_their_data_sets() -> None:
     assert [H36M.index[f"L{j}"] for j in ("Shoulder", "Elbow", "Wrist")] == [11, 12, 13]
     assert MPI_INF_3DHP.root == 14
     assert (MPI_INF_3DHP.index["RShoulder"], MPI_INF_3DHP.index["RHip"]) == (2, 8)
-    assert [len(s.joints) for s in KNOWN] == [17, 17, 17, 17, 26, 25, 33]
+    assert [len(s.joints) for s in KNOWN] == [17, 26, 17, 17, 17, 26, 25, 33]
+    assert BODY_26.joints[:17] == H36M.joints
     assert COCO.joints[5:7] == ("LShoulder", "RShoulder")
     assert BLAZEPOSE.joints[31] == "LFootIndex"
     assert HALPE26.joints[17:20] == ("Head", "Neck", "Hip")
@@ -256,3 +259,20 @@ def test_stature_takes_the_mean_of_both_legs() -> None:
         (pose[H36M.index["RAnkle"]] - pose[H36M.index["RKnee"]]) / 0.44
     )
     assert stature(longer) - stature(pose) == pytest.approx(STATURE_PER_BONE_SUM * 0.05)
+
+
+def test_conversion_leaves_out_groups_the_source_lacks() -> None:
+    missing = {s.name: np.flatnonzero(~conversion(s, BODY_26).any(axis=1)) for s in (H36M, COCO)}
+    assert missing["h36m"].tolist() == sorted(sum(GROUPS.values(), []))
+    assert missing["coco"].tolist() == GROUPS["feet"] + GROUPS["hands"]
+
+
+@pytest.mark.parametrize("source", [BLAZEPOSE, HALPE26, BODY25], ids=lambda s: s.name)
+def test_conversion_puts_the_ball_between_heel_and_toes(source: Skeleton) -> None:
+    x = np.random.default_rng(0).normal(size=(len(source.joints), 3))
+    y = conversion(source, BODY_26) @ x
+    tips = [j for j in ("LFootIndex", "LBigToe", "LSmallToe") if j in source.index]
+    heel, tip = x[source.index["LHeel"]], x[source.indices(*tips)].mean(axis=0)
+    share = (y[17] - heel) @ (tip - heel) / ((tip - heel) @ (tip - heel))
+    np.testing.assert_allclose(y[17], heel + share * (tip - heel), atol=1e-12)
+    assert share == pytest.approx(0.72 if len(tips) == 1 else 0.8)

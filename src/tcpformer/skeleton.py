@@ -59,6 +59,13 @@ H36M = _tree("h36m", """
     Spine<Hip Thorax<Spine Neck<Thorax Head<Neck LShoulder<Thorax LElbow<LShoulder LWrist<LElbow
     RShoulder<Thorax RElbow<RShoulder RWrist<RElbow
 """)
+BODY_26 = Skeleton(
+    "body26",
+    (*H36M.joints, "LToe", "RToe", "LHeel", "RHeel", "LHand", "RHand", "Nose", "LEar", "REar"),
+    (*H36M.parents, *(H36M.joints.index(joint) for joint in (
+        "LAnkle", "RAnkle", "LAnkle", "RAnkle", "LWrist", "RWrist", "Neck", "Neck", "Neck"
+    ))),
+)
 H36M_NOSE = _tree("h36m-nose", """
     Hip RHip<Hip RKnee<RHip RAnkle<RKnee LHip<Hip LKnee<LHip LAnkle<LKnee
     Spine<Hip Neck<Spine Nose<Neck Head<Nose LShoulder<Neck LElbow<LShoulder LWrist<LElbow
@@ -99,8 +106,18 @@ BLAZEPOSE = _tree("blazepose", """
     LAnkle<LKnee RAnkle<RKnee LHeel<LAnkle RHeel<RAnkle LFootIndex<LHeel RFootIndex<RHeel
 """)
 # fmt: on
-KNOWN = (H36M, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
+KNOWN = (H36M, BODY_26, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
 """Skeletons that names of joints can identify."""
+
+BODY = slice(0, len(H36M.joints))
+"""The Human3.6M joints among those of `BODY_26`: they come first. Toes are the balls of the feet,
+hands the knuckles; heels and toes are 4 cm above the floor when the foot is flat."""
+GROUPS = {
+    "feet": BODY_26.indices("LToe", "RToe", "LHeel", "RHeel"),
+    "hands": BODY_26.indices("LHand", "RHand"),
+    "face": BODY_26.indices("Nose", "LEar", "REar"),
+}
+"""The other joints of `BODY_26`; a source has or lacks each group."""
 JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
     17: COCO.joints,
     18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
@@ -128,6 +145,11 @@ _FROM_EARS = {**_TRUNK, "Neck": _EARS_TO_SHOULDERS, "Head": _ABOVE_EARS}
 _MID_EYES = {"LEye": 0.5, "REye": 0.5}
 _FROM_EYES = {"Hip": _MID_HIP, "Spine": _MIDDLE, "Neck": _MID_SHOULDER, "Head": _MID_EYES}
 
+_FEET = {f"{s}Toe": {f"{s}Heel": 0.2, f"{s}BigToe": 0.4, f"{s}SmallToe": 0.4} for s in "LR"}
+_FEET_AND_HANDS = {
+    **{f"{s}Toe": {f"{s}Heel": 0.28, f"{s}FootIndex": 0.72} for s in "LR"},
+    **{f"{s}Hand": {f"{s}Index": 0.5, f"{s}Pinky": 0.5} for s in "LR"},
+}
 RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     ("coco", "h36m"): _FROM_EARS,
     ("blazepose", "h36m"): _FROM_EARS,
@@ -143,6 +165,7 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "Neck": {"Head": 1.0},
         "Head": {"HeadTop": 1.0},
     },
+    ("body26", "h36m"): {},
     ("coco", "h36m-nose"): _FROM_EYES,
     ("blazepose", "h36m-nose"): _FROM_EYES,
     ("halpe26", "h36m-nose"): {"Spine": _MID_TRUNK},
@@ -155,7 +178,22 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "HeadTop": {"Head": 1.0},
     },
 }
+RECIPES |= {
+    (source, "body26"): {**RECIPES.get((source, "h36m"), {}), **more}
+    for source, more in {
+        "h36m": {},
+        "coco": {},
+        "blazepose": _FEET_AND_HANDS,
+        "halpe26": _FEET,
+        "body25": _FEET,
+        "mpi-inf-3dhp": {},
+    }.items()
+}
 """(source, target): the joints of the target that have no namesake, as weights that sum to 1.
+
+Of `BODY_26`, joints of feet, hands and face that have none are not in the source. A toe here is the
+ball of the foot: 0.72 of the way from the heel to a toe tip, 0.8 to the middle of big and small toe
+(the small one ends further back). The knuckles lie between those of index and little finger.
 
 The Human3.6M joint 9 ("Neck") is the base of the skull: a fifth of the way from the ears to the
 shoulders. "Head" is the top of the head, two fifths of that way up from the ears. Both fractions
@@ -171,6 +209,8 @@ detector has none, as in MotionBERT.
 def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target source"]:
     """Return the linear map from the joints of one skeleton to another's; rows sum to 1.
 
+    The row of a joint of `GROUPS` that is not in the source is 0.
+
     Raises:
         ValueError: If there is no recipe for some joint of ``target``.
     """
@@ -179,7 +219,10 @@ def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target 
     recipe = _recipe(source, target)
     weights = np.zeros((len(target.joints), len(source.joints)))
     for i, joint in enumerate(target.joints):
-        for part, weight in recipe.get(joint, {joint: 1.0}).items():
+        parts = recipe.get(joint, {joint: 1.0})
+        if target == BODY_26 and i >= BODY.stop and not parts.keys() <= source.index.keys():
+            continue
+        for part, weight in parts.items():
             weights[i, source.index[part]] = weight
     return weights
 

@@ -337,8 +337,11 @@ def test_frames_logs_how_many_are_lost(tmp_path: Path, caplog: pytest.LogCapture
     write_stream(tmp_path / "a.ts", 40)
     data = (tmp_path / "a.ts").read_bytes()
     (tmp_path / "b.ts").write_bytes(data[188 * 12 :])  # without the first picture, a key frame
-    read = len(list(open_video(tmp_path / "b.ts").frames()))
+    video = open_video(tmp_path / "b.ts")
+    read = len(list(video.frames()))
     assert 0 < read < 40
+    assert len(list(video.frames())) == read
+    assert caplog.text.count("could not be decoded") == 1
     found = re.search(r"b\.ts: (\d+) of (\d+) frames could not be decoded", caplog.text)
     assert found is not None
     lost, stored = map(int, found.groups())

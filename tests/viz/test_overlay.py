@@ -9,6 +9,7 @@ import pytest
 from standing import SIZE, motion
 
 from tcpformer.io.video import Frame, Video, open_video, write_video
+from tcpformer.motion import LIMITS
 from tcpformer.skeleton import H36M
 from tcpformer.viz.figure import LEFT, MIDLINE, RIGHT, person_colour
 from tcpformer.viz.overlay import (
@@ -184,6 +185,12 @@ def test_solve_view_path_keeps_people_in_view() -> None:
             assert pixels.min() > 0
             assert pixels.max() < 400
     assert np.abs(np.diff(radii)).max() < 0.1  # the view does not jump
+
+
+def test_solve_view_path_bounds_the_window_of_an_absurd_rate() -> None:
+    still = motion(20)
+    absurd, most = (_solve_view_path([still], fps) for fps in (1e9, LIMITS.max_fps))
+    np.testing.assert_array_equal(absurd[0], most[0])
 
 
 def test_solve_view_path_ignores_frames_that_are_not_valid() -> None:

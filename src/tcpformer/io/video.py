@@ -10,10 +10,10 @@ descriptions and addresses, which open other files; these are refused.
 import logging
 import re
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -41,6 +41,8 @@ _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")
 _DECODED_AHEAD = 4  # frames
 _RENDERED_AHEAD = 2  # frames
 _QUALITY = {"crf": "23", "preset": "superfast"}
+_MIN_HINT = 0.01
+"""Frames per second, at least, that a written file states; the times of its frames count."""
 _FORMATS = (
     "mov", "matroska", "avi", "asf", "flv", "mpegts", "mpeg", "mpegvideo", "mxf", "ogg", "rm",
     "wtv", "nut", "dv", "dhav", "gif", "ivf", "h264", "hevc", "vvc", "av1", "obu", "m4v", "mjpeg",
@@ -83,6 +85,8 @@ class Video:
     """Width over height of a stored pixel; frames are widened, or made higher, to square pixels."""
     slow_motion: float = 1.0
     """Seconds that the file plays for each second of capture; ``fps`` and times are of capture."""
+    _noted: set[str] = field(default_factory=set, repr=False, compare=False)
+    """What was logged, so that reading again does not repeat it."""
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
         """Decode from the start; yield every n-th frame with its true index and time.
@@ -101,11 +105,16 @@ class Video:
 
     def _read(self, every: int) -> Generator[Frame, None, None]:
         start, time = None, -1.0
-        for index, decoded in enumerate(_decode(self.path)):
+        for index, decoded in enumerate(_decode(self.path, self._note_once)):
             start = decoded.time if start is None else start
             time = _next_time(decoded.time, start, time, self._played_fps)
             if index % every == 0:
                 yield Frame(index, time / self.slow_motion, self._upright(decoded, index))
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            log.warning("%s", text)
 
     @property
     def _played_fps(self) -> float:
@@ -117,7 +126,9 @@ class Video:
         Raises:
             ValueError: If the file is broken.
         """
-        stamps = _packet_stamps(self.path) or [decoded.time for decoded in _decode(self.path)]
+        stamps = _packet_stamps(self.path) or [
+            decoded.time for decoded in _decode(self.path, self._note_once)
+        ]
         times = np.empty(len(stamps))
         before = -1.0
         for i, stamp in enumerate(stamps):
@@ -228,9 +239,8 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
         raise ValueError(f"{path}: there are no frames to write.")
     shape = first.image.shape
     with closing(rendered), atomic_write(path) as beside, _create(beside) as container:
-        stream = container.add_stream(
-            "libx264", Fraction(fps).limit_denominator(1001), options=_QUALITY
-        )
+        hint = Fraction(min(max(fps, _MIN_HINT), LIMITS.max_fps)).limit_denominator(1001)
+        stream = container.add_stream("libx264", hint, options=_QUALITY)
         stream.width, stream.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.colorspace = Colorspace.ITU709
@@ -308,8 +318,13 @@ def _prefetch(frames: Generator[Frame, None, None], count: int) -> Generator[Fra
             yield frame
 
 
-def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
-    """Yield every frame as stored; raise ValueError where the file is broken."""
+def _decode(
+    path: Path, note: Callable[[str], None] = log.warning
+) -> Iterator[av.video.frame.VideoFrame]:
+    """Yield every frame as stored; raise ValueError where the file is broken.
+
+    At the end ``note`` is called if frames are missing.
+    """
     count = packets = 0
     with _open_stream(path) as (container, stream):
         stream.codec_context.thread_type = "AUTO"
@@ -331,10 +346,8 @@ def _decode(path: Path) -> Iterator[av.video.frame.VideoFrame]:
                 "re-encode it, for example with ffmpeg -i broken.mp4 whole.mp4."
             ) from error
         if packets > count and stream.codec_context.name in _ONE_PICTURE_A_PACKET:
-            log.warning(
-                "%s: %d of %d frames could not be decoded and are missing.",
-                path, packets - count, packets,
-            )  # fmt: skip
+            lost = packets - count
+            note(f"{path}: {lost} of {packets} frames could not be decoded and are missing.")
 
 
 def _packet_stamps(path: Path) -> list[float] | None:

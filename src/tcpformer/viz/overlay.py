@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..io.video import Frame, Video, write_video
-from ..motion import Motion3D
+from ..motion import LIMITS, Motion3D
 from . import figure
 from .ellipse import rotate_to_world
 from .scene import Figure, View, draw_scene
@@ -200,7 +200,7 @@ def _solve_view_path(
     if not len(known):
         return np.array([[0.0, 0.0, 0.9]]), np.array([config.min_radius])
     low[:, 2] = 0.0  # the floor below a jump stays in view
-    window = max(config.smoothing * fps, 1.0)
+    window = max(config.smoothing * min(fps, LIMITS.max_fps), 1.0)
     low = _smooth_bound(low, known, window, minimum_filter1d)
     high = _smooth_bound(high, known, window, maximum_filter1d)
     across, top = np.linalg.norm((high - low)[:, :2], axis=1), high[:, 2]

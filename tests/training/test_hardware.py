@@ -19,11 +19,22 @@ from tcpformer.training.hardware import (
 
 
 @pytest.mark.parametrize(
-    "change", [{"checkpoint_seconds": -1.0}, {"keep_weights_every": -1}, {"validate_every": -1}]
+    "change",
+    [
+        {"checkpoint_seconds": -1.0},
+        {"keep_weights_every": -1},
+        {"validate_every": -1},
+        {"checkpoint_seconds": float("nan")},
+    ],
 )
 def test_hardware_config_refuses_negative_numbers(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(change))} must be at least 0"):
         HardwareConfig(**change)
+
+
+def test_hardware_config_refuses_too_many_workers() -> None:
+    with pytest.raises(ValueError, match="workers must be at most 256, got 257"):
+        HardwareConfig(workers=257)
 
 
 @pytest.mark.parametrize(("precision", "device"), [("fp16", "a GPU"), ("tf32", "an NVIDIA GPU")])

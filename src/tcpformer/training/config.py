@@ -129,22 +129,26 @@ class TrainConfig:
     def __post_init__(self) -> None:
         name_of(self.network)
         for name, (least, most) in _BOUNDS.items():
-            if not (least <= getattr(self, name) <= most and getattr(self, name) < inf):
-                upto = f" and at most {most}" if isfinite(most) else ""
-                raise ValueError(
-                    f"{name} must be at least {least}{upto}, got {getattr(self, name)}."
-                )
+            value = getattr(self, name)
+            if not (least <= value <= most and value < inf):
+                upto = f" and at most {most}" if isfinite(most) and not value < least else ""
+                raise ValueError(f"{name} must be at least {least}{upto}, got {value}.")
         for wrong in chain(_conflicts(self), _data_conflicts(self), _published_conflicts(self)):
             raise ValueError(wrong)
 
 
 _BOUNDS = {
-    **dict.fromkeys(("batch_size", "grad_accum_steps"), (1, inf)),
-    **dict.fromkeys(("steps", "epochs", "hop", "warmup", "seed"), (0, inf)),
+    **dict.fromkeys(("batch_size", "grad_accum_steps"), (1, 100_000)),
+    **dict.fromkeys(("steps", "warmup"), (0, 10**9)),
+    **dict.fromkeys(("epochs", "hop"), (0, 10**6)),
+    "seed": (0, 2**32 - 1),
     **dict.fromkeys(("lr", "weight_decay", "n_mpjpe_weight", "velocity_weight"), (0, inf)),
     **dict.fromkeys(("lr_decay", "cooldown", "ema_decay", "limb_swap_prob", "tilt_prob"), (0, 1)),
     "grad_clip_norm": (0, inf),
 }
+MAX_FRAME_STEP = 10_000
+MAX_BATCH_FRAMES = 1_000_000
+"""Frames of a batch: of clips that take 1 GB as they are prepared."""
 
 
 _MOCAP_ONLY = ("camera_domain", "balance_activities", "limb_swap_prob", "tilt_prob")
@@ -152,8 +156,16 @@ _MOCAP_ONLY = ("camera_domain", "balance_activities", "limb_swap_prob", "tilt_pr
 
 def _conflicts(config: TrainConfig) -> Iterator[str]:
     """Yield what is wrong with steps and split."""
-    if not 1 <= config.frame_step[0] <= config.frame_step[1]:
-        yield f"frame_step must be (smallest, largest), from 1 on, got {config.frame_step}."
+    if not 1 <= config.frame_step[0] <= config.frame_step[1] <= MAX_FRAME_STEP:
+        yield (
+            f"frame_step must be (smallest, largest), from 1 to {MAX_FRAME_STEP}, got "
+            f"{config.frame_step}."
+        )
+    if config.batch_size * config.network.frames > MAX_BATCH_FRAMES:
+        yield (
+            f"expected a batch of at most {MAX_BATCH_FRAMES:,} frames, got batch_size="
+            f"{config.batch_size} clips of {config.network.frames}; use grad_accum_steps."
+        )
     if bool(config.steps) == bool(config.epochs):
         yield f"give either steps or epochs, the other 0, got {config.steps} and {config.epochs}."
     selection = config.checkpoint_selection

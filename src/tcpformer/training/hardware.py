@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
+MAX_WORKERS = 256
+
+
 @dataclass(frozen=True, kw_only=True)
 class HardwareConfig:
     """How the work is done."""
@@ -49,8 +52,10 @@ class HardwareConfig:
 
     def __post_init__(self) -> None:
         for name in ("checkpoint_seconds", "keep_weights_every", "validate_every", "workers"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # also NaN
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
+        if self.workers > MAX_WORKERS:
+            raise ValueError(f"workers must be at most {MAX_WORKERS}, got {self.workers}.")
 
 
 def accelerator_for(

@@ -9,6 +9,7 @@ The normalization belongs to the weights and travels with them:
   picture a person is, how large, and the perspective distortion that comes with it. The answer is
   root-relative, in metres of a person of standard stature, along the axes of the virtual camera.
 
+Feet, hands and face do not enter a normalization, so it does not change where they are missing.
 Everything is numpy and takes any number of leading batch dimensions.
 """
 
@@ -18,6 +19,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ..skeleton import BODY
 from ..world.camera import to_rays as to_rays
 
 Normalization = Literal["centered-camera", "aimed", "screen"]
@@ -83,7 +85,7 @@ def look_at_rotation(rays: Float[np.ndarray, "*batch j 2"]) -> Float[np.ndarray,
     Rodrigues' formula for the rotation between two unit vectors. The optical axis is z; the result
     maps camera coordinates to those of the virtual camera.
     """
-    mean = rays.mean(axis=-2)
+    mean = rays[..., BODY, :].mean(axis=-2)
     ray = np.concatenate([mean, np.ones_like(mean[..., :1])], axis=-1)
     x, y, z = np.moveaxis(ray / np.linalg.norm(ray, axis=-1, keepdims=True), -1, 0)
     k = 1 / (1 + z)
@@ -98,7 +100,7 @@ def to_centered_camera(
     points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     turned = points @ np.swapaxes(rotation, -1, -2)
     flat = turned[..., :2] / np.maximum(turned[..., 2:], 1e-3)
-    extent = np.sqrt((flat**2).sum(axis=-1).mean(axis=(-2, -1)))
+    extent = np.sqrt((flat[..., BODY, :] ** 2).sum(axis=-1).mean(axis=(-2, -1)))
     return flat / np.maximum(extent, 1e-6)[..., None, None, None]
 
 

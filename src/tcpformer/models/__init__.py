@@ -3,7 +3,7 @@
 To add one, write its file and a line in `MODELS`. The file has a frozen dataclass `Config` with
 `frames`, and a network that is built from it, keeps it as `config`, and lifts clips (batch, frames,
 17, inputs) to root-relative 3D: of every frame, or of the center frame alone. The channels are x,
-y and confidence; a `Config` with a field `inputs` may take fewer.
+y and confidence; a `Config` with a field `inputs` may take fewer, one with `joints` other joints.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from . import hybrid, pose_transformer, poseformerv2, strided_transformer, tcpformer
+from .layers import JOINTS
 
 Network = Any
 """An `nn.Module` with `config`, of one of the classes in `MODELS`."""
@@ -103,6 +104,11 @@ def name_of(config: Any) -> str:
 def inputs_of(model: Network) -> int:
     """Return the number of input channels: 2 for x, y; 3 with the detector's confidence."""
     return getattr(model.config, "inputs", 3)
+
+
+def joints_of(model: Network) -> int:
+    """Return the number of joints of a pose."""
+    return getattr(model.config, "joints", JOINTS)
 
 
 def lifts_center_only(model: Network) -> bool:

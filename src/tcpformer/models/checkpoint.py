@@ -26,7 +26,7 @@ PACKAGED = Path(__file__).parents[1] / "packaged"
 WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 MOST_FPS = 1000.0
 """Of a spec, frames per second; its motion is resampled to that rate."""
-SkeletonName = Literal["h36m", "h36m-nose", "mpi-inf-3dhp"]
+SkeletonName = Literal["h36m", "body26", "h36m-nose", "mpi-inf-3dhp"]
 Normalization = Literal["centered-camera", "screen"]
 Unit = Literal["metres", "screen"]
 

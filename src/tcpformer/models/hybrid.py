@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from . import pose_transformer, tcpformer
-from .layers import JOINTS, check_clips, check_sizes
+from .layers import check_clips, check_sizes
 from .pose_transformer import PoseEncoder
 from .tcpformer import DualStream, ProxyBlock
 from .uncertainty_head import UncertaintyHead
@@ -73,6 +73,7 @@ class Config(tcpformer.Config):
             channels=self.width,
             representation=self.representation,
             rotary=self.rotary_poses,
+            joints=self.joints,
         )
 
 
@@ -87,22 +88,22 @@ class HybridTCPFormer(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        c = config.width
+        c, j = config.width, config.joints
         self.embed = nn.Linear(3, c)
-        self.embed_pose = nn.Linear(JOINTS * 3, JOINTS * c) if config.pose_embedding else None
-        self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
+        self.embed_pose = nn.Linear(j * 3, j * c) if config.pose_embedding else None
+        self.joint_position = nn.Parameter(torch.zeros(j, c))
         positions = nn.Parameter(torch.zeros(config.frames, 1, c))
         self.frame_position = positions if config.frame_position else None
         self.poses = PoseEncoder(config.pose_transformer) if config.pose_layers else None
         self.pose_to_joint = nn.Linear(c, c) if config.pose_layers else None
-        self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
-        self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
+        self.proxy = nn.Parameter(torch.randn(config.proxy_length, j, c))
+        self.proxy_position = nn.Parameter(torch.zeros(j, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
         self.exchanges = nn.ModuleList(exchange(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
         self.head = nn.Linear(config.features, 3)
-        self.uncertainty = UncertaintyHead(config.features, JOINTS) if config.uncertainty else None
+        self.uncertainty = UncertaintyHead(config.features, j) if config.uncertainty else None
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
         """Lift clips of exactly `config.frames` frames of normalized x, y and confidence."""
@@ -110,10 +111,11 @@ class HybridTCPFormer(nn.Module):
 
     def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
         """Compute the features of every joint in every frame, in (-1, 1), that the heads read."""
-        check_clips(xyc, self.config.frames)
+        check_clips(xyc, self.config.frames, joints=self.config.joints)
         x = self.embed(xyc) + self.joint_position
         if self.embed_pose is not None:
-            x = x + rearrange(self.embed_pose(xyc.flatten(2)), "b t (j c) -> b t j c", j=JOINTS)
+            whole = self.embed_pose(xyc.flatten(2))
+            x = x + rearrange(whole, "b t (j c) -> b t j c", j=self.config.joints)
         if self.frame_position is not None:
             x = x + self.frame_position
         from_poses = []

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 JOINTS = 17
-"""Joints of a pose; every network of the package has 17."""
+"""Joints of a pose, unless a config has a field ``joints``."""
 SMALL_MAP = 32 * 32
 """Entries of an attention map up to which forming it is faster than fused attention (on a GPU)."""
 
@@ -23,6 +23,7 @@ MOST_WEIGHTS = 1 << 24
 _MOST = {
     **dict.fromkeys(("frames", "proxy_length", "kept_frames", "kept_coefficients"), 4096),
     **dict.fromkeys(("depth", "layers", "pose_layers"), 1024),
+    "joints": 256,
 }
 """Largest sizes in a config, 65,536 for others: a few bytes must not fill the memory."""
 
@@ -130,14 +131,14 @@ class AttentionMap:
         return (q @ k.transpose(-1, -2)).softmax(dim=-1)
 
 
-def check_clips(x: Tensor, frames: int, inputs: int = 3) -> None:
+def check_clips(x: Tensor, frames: int, inputs: int = 3, joints: int = JOINTS) -> None:
     """Check the shape of clips.
 
     Raises:
-        ValueError: If it is not (batch, frames, 17, inputs).
+        ValueError: If it is not (batch, frames, joints, inputs).
     """
-    if x.shape[1:] != (frames, JOINTS, inputs):
-        expected = f"(batch, {frames}, {JOINTS}, {inputs})"
+    if x.shape[1:] != (frames, joints, inputs):
+        expected = f"(batch, {frames}, {joints}, {inputs})"
         raise ValueError(f"expected clips of shape {expected}, got {tuple(x.shape)}.")
 
 

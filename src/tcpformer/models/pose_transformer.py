@@ -42,9 +42,11 @@ class Config:
     """Whether attention depends on the distance of frames (rotary) instead of their positions."""
     uncertainty: bool = False
     """Whether there is an `UncertaintyHead`; the pose stays the same."""
+    joints: int = JOINTS
+    """Joints of a pose."""
 
     def __post_init__(self) -> None:
-        names = ("frames", "layers", "width", "heads", "channels", "representation")
+        names = ("frames", "layers", "width", "heads", "channels", "representation", "joints")
         check_sizes(self, names)
         if self.rotary and self.width // self.heads % 2:
             raise ValueError(f"rotary needs an even width / heads, got {self.width // self.heads}.")
@@ -59,7 +61,7 @@ class PoseTransformer(nn.Module):
         r = config.representation
         self.poses = PoseEncoder(config)
         self.head = nn.Linear(r, 3)
-        self.uncertainty = UncertaintyHead(r, JOINTS) if config.uncertainty else None
+        self.uncertainty = UncertaintyHead(r, config.joints) if config.uncertainty else None
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
         """Lift clips of exactly `config.frames` frames of normalized x, y and confidence."""
@@ -67,7 +69,7 @@ class PoseTransformer(nn.Module):
 
     def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
         """Compute the feature of every joint in every frame, in (-1, 1), that the heads read."""
-        check_clips(xyc, self.config.frames)
+        check_clips(xyc, self.config.frames, joints=self.config.joints)
         return self.poses(xyc)[1]
 
 
@@ -76,16 +78,17 @@ class PoseEncoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        w, c = config.width, config.channels
-        self.embed = nn.Linear(JOINTS * 3, w)
+        w, c, j = config.width, config.channels, config.joints
+        self.joints = j
+        self.embed = nn.Linear(j * 3, w)
         positions = nn.Parameter(torch.zeros(config.frames, 1, w))
         self.position = None if config.rotary else positions
         self.layers = nn.Sequential(
             *(block(w, config.heads, "time", rotary=config.rotary) for _ in range(config.layers))
         )
         self.norm = nn.LayerNorm(w)
-        self.split = nn.Linear(w, JOINTS * c)
-        self.skip = nn.Linear(JOINTS * 3, JOINTS * c)
+        self.split = nn.Linear(w, j * c)
+        self.skip = nn.Linear(j * 3, j * c)
         self.joint_norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
 
@@ -97,6 +100,6 @@ class PoseEncoder(nn.Module):
         if self.position is not None:
             poses = poses + self.position
         poses = self.norm(self.layers(poses))
-        joints = rearrange(self.split(poses) + self.skip(flat), "b t 1 (j c) -> b t j c", j=JOINTS)
-        joints = self.joint_norm(joints)
+        split = self.split(poses) + self.skip(flat)
+        joints = self.joint_norm(rearrange(split, "b t 1 (j c) -> b t j c", j=self.joints))
         return joints, self.features(joints).tanh()

@@ -53,11 +53,13 @@ class Config:
     """The three local attentions of the released checkpoints, which have nearly no effect."""
     proxy_frames: int | None = None
     """Length of the proxy (Table 5 of the paper); None is a third of the clip, as released."""
+    joints: int = JOINTS
+    """Joints of a pose; the paper has 17."""
 
     def __post_init__(self) -> None:
         if self.frames % 3 and (self.proxy_frames is None or self.local_branch):
             raise ValueError(f"frames must be a multiple of 3 here, got {self.frames}.")
-        sizes = ("frames", "depth", "width", "heads", "representation", "proxy_length")
+        sizes = ("frames", "depth", "width", "heads", "representation", "proxy_length", "joints")
         check_sizes(self, sizes)
 
     @property
@@ -71,11 +73,11 @@ class TCPFormer(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        c = config.width
+        c, j = config.width, config.joints
         self.embed = nn.Linear(3, c)
-        self.joint_position = nn.Parameter(torch.zeros(JOINTS, c))
-        self.proxy = nn.Parameter(torch.randn(config.proxy_length, JOINTS, c))
-        self.proxy_position = nn.Parameter(torch.zeros(JOINTS, c))
+        self.joint_position = nn.Parameter(torch.zeros(j, c))
+        self.proxy = nn.Parameter(torch.randn(config.proxy_length, j, c))
+        self.proxy_position = nn.Parameter(torch.zeros(j, c))
         self.mixers = nn.ModuleList(DualStream(config) for _ in range(config.depth))
         self.exchanges = nn.ModuleList(ProxyBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(c)
@@ -88,7 +90,7 @@ class TCPFormer(nn.Module):
 
     def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
         """Compute the feature of every joint in every frame, in (-1, 1), that `head` reads."""
-        check_clips(xyc, self.config.frames)
+        check_clips(xyc, self.config.frames, joints=self.config.joints)
         x = self.embed(xyc) + self.joint_position
         proxy = (self.proxy + self.proxy_position).expand(x.shape[0], -1, -1, -1)
         for mix, exchange in zip(self.mixers, self.exchanges, strict=True):

@@ -19,9 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..model_files import read_onnx
-from ..models import inputs_of, lifts_center_only, name_of
+from ..models import inputs_of, joints_of, lifts_center_only, name_of
 from ..models.checkpoint import Weights, WeightsSpec, load_weights, read_config, read_spec
-from ..models.layers import JOINTS
 from ..optional import missing_extra
 
 Backend = Literal["auto", "torch", "onnx", "openvino"]
@@ -214,7 +213,7 @@ def load_exported(path: str | Path) -> Weights:
         raise ValueError(f"{path}: not a file that can be run ({error}).") from error
     description = Description.from_json(opened.text, path)
     model = Exported(opened.run, description, path)
-    expected = [description.config.frames, JOINTS, inputs_of(model)]
+    expected = [description.config.frames, joints_of(model), inputs_of(model)]
     if opened.shape[1:] != expected:
         raise ValueError(
             f"{path}: its description expects clips of {expected}, its network {opened.shape[1:]}."

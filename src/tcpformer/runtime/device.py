@@ -7,9 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..models import Network, build, inputs_of
+from ..models import Network, build, inputs_of, joints_of
 from ..models.hybrid import HybridTCPFormer
-from ..models.layers import JOINTS
 from ..models.tcpformer import TCPFormer
 from .backends import Exported
 
@@ -93,7 +92,9 @@ class _Bfloat16(nn.Module):
 def _speedup(one: Network, other: Network) -> float:
     """Return how many times faster one network is than another, by their best times in turns."""
     parameter = next(one.parameters())
-    x = torch.zeros(CLIPS, one.config.frames, JOINTS, inputs_of(one), device=parameter.device)
+    x = torch.zeros(
+        CLIPS, one.config.frames, joints_of(one), inputs_of(one), device=parameter.device
+    )
     best = {one: float("inf"), other: float("inf")}
     for _ in range(ROUNDS):
         for model in best:

@@ -17,9 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..files import atomic_write
-from ..models import inputs_of, name_of
+from ..models import inputs_of, joints_of, name_of
 from ..models.checkpoint import Weights
-from ..models.layers import JOINTS
 from ..result_folder import replace_together
 from .backends import (
     KEY,
@@ -230,7 +229,7 @@ def _compare(network: nn.Module, exported: nn.Module, path: Path, tolerance: flo
 
 def _example_clips(network: Any, batch: int) -> Float[Tensor, "b t j i"]:
     """Return random clips around the center of the image."""
-    shape = (batch, network.config.frames, JOINTS, inputs_of(network))
+    shape = (batch, network.config.frames, joints_of(network), inputs_of(network))
     return torch.rand(shape, generator=torch.Generator().manual_seed(0)) - 0.5
 
 

@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "lens": {"motion"},
     "files": set(),
     "result_folder": {"files"},
-    "manifest": {"result_folder"},
+    "manifest": {"files", "result_folder"},
     "optional": set(),
     "model_files": set(),
     "filtering": NOUNS,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from coco_motion import keypoints as coco_keypoints
@@ -13,7 +14,7 @@ from motions import walk, walk2d
 from paths import SAMPLE
 from program_files import mediapipe, yolo
 
-from tcpformer import load_motion
+from tcpformer import load_motion, open_video
 from tcpformer.io.calibration import read_calibration
 from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
@@ -280,3 +281,41 @@ def test_lift_file_compares_the_calibration_with_the_video_first(
     options = LiftOptions(weights=str(tiny), camera=tmp_path / "camera.json")
     with pytest.raises(ValueError, match="720 x 1280, but these are 1280 x 720"):
         lift_file(SAMPLE, tmp_path / "out", options)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Pictures of frames 10 to 19 and 25 to 29, of the size of the walk."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    image = np.zeros((*walk(1).size[::-1], 3), np.uint8)
+    for number in (*range(10, 20), *range(25, 30)):
+        cv2.imwrite(str(folder / f"clip_{number:06d}.png"), image)
+    return folder
+
+
+def test_lift_file_draws_on_pictures(tmp_path: Path, pictures: Path, tiny: Path) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25, 30))
+    for other in (*range(10), *range(20, 25)):
+        (folder / f"clip_{other:012d}_keypoints.json").unlink()
+    options = LiftOptions(weights=str(tiny), video=pictures / "*.png", fps=25.0)
+    motions = lift_file(folder, tmp_path / "out", options)
+    assert [len(motion) for motion in motions] == [15, 15]
+    expected = [*range(10), *range(15, 20)]
+    np.testing.assert_allclose(motions[0].times, np.array(expected) / 25)
+    drawn = list(open_video(tmp_path / "out/overlay.mp4").frames())
+    np.testing.assert_allclose([frame.time for frame in drawn], motions[0].times, atol=1e-3)
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest is not None
+    assert set(manifest.inputs) == {"source", "--video"}
+
+
+def test_read_source_refuses_keypoints_without_picture(tmp_path: Path, pictures: Path) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25, 30))
+    with pytest.raises(ValueError, match=r"keypoints of frame 0, .* frames 10 to 29, 15 in all"):
+        read_source(folder, InputOptions(video=pictures, fps=25.0))
+
+
+def test_read_source_refuses_the_size_of_pictures(pictures: Path) -> None:
+    with pytest.raises(ValueError, match=r"--size: only keypoint files need that"):
+        read_source(pictures, InputOptions(fps=25.0, size=SIZE))

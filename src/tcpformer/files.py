@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ log = logging.getLogger(__name__)
 _TEMPORARY = re.compile(r"\..+-tcpformer-[0-9a-f]{12}(\.[^.]*)?")
 """Name of a temporary file of `atomic_write`."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def match_files(pattern: Path) -> list[Path]:
+    """Return the paths that match a pattern; the folder may have brackets in its name."""
+    if pattern.parent.is_dir():
+        return sorted(pattern.parent.glob(pattern.name))
+    return sorted(map(Path, glob(str(pattern))))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .files import match_files
 from .result_folder import MANIFEST, hash_file
 
 _RESULT = re.compile(r"person_\d+/motion(_raw\.npz|\.npz|\.bvh)|overlay\.mp4|tcpformer\.json")
@@ -36,13 +37,20 @@ class Manifest:
 
 
 def hash_input(path: Path) -> str:
-    """Return the sha256 of a file, or of names and content of the files in a folder."""
-    if not path.is_dir():
+    """Return the sha256 of a file, or of names and content of several (`_files_of`)."""
+    if path.is_file():
         return hash_file(path)
     files = [
-        f"{file.name}\0{hash_file(file)}\0" for file in sorted(path.iterdir()) if file.is_file()
+        f"{file.name}\0{hash_file(file)}\0" for file in sorted(_files_of(path)) if file.is_file()
     ]
     return hashlib.sha256("".join(files).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return what a folder holds, or what matches a pattern; of a file, none."""
+    if path.is_dir():
+        return list(path.iterdir())
+    return [] if path.exists() else match_files(path)
 
 
 def key_of(content: Mapping[str, Any]) -> str:
@@ -104,7 +112,7 @@ def check_inputs(inputs: Mapping[str, Path], folder: Path) -> None:
     for name, path in inputs.items():
         if path.is_dir() and path.resolve() == root:
             raise ValueError(f"{name} is the folder of the results, {folder}; give another --out.")
-        for file in (path, *(path.iterdir() if path.is_dir() else ())):
+        for file in (path, *_files_of(path)):
             if _is_reserved(file, root) or _identity(file) in results:
                 raise ValueError(
                     f"{name}: the results in {folder} would replace {file}; give another --out."

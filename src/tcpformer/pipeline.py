@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .detect import detect_people
 from .io import READERS, read_detections, save
 from .io.calibration import read_calibration
+from .io.pictures import Pictures, find_pictures
 from .io.video import Video, check_local, open_video
 from .io.video_alignment import place_on_video
 from .lens import Lens, undistort_motion
@@ -70,8 +71,8 @@ class InputOptions:
     video: Path | None = None
     """Video of a keypoint file: gives rate and size, and the overlay is drawn on it."""
     fps: float | None = None
-    """Frames per second of capture: of keypoints that do not hold them, or of a video that plays
-    at another rate."""
+    """Frames per second of capture: of keypoints or pictures, which do not hold them, or of a
+    video that plays at another rate."""
     slow_motion: float | None = None
     """How many times slower than it was captured the video plays: 8 for 240 frames per second
     played at 30."""
@@ -186,7 +187,8 @@ def lift_file(
     replaced; those of people that ``options.person`` excludes are kept.
 
     Args:
-        source: A video; or 2D keypoints in one of `tcpformer.io.formats.FORMATS`.
+        source: A video; pictures: a folder or a pattern such as "frames/*.png", with
+            ``options.fps``; or 2D keypoints in one of `tcpformer.io.formats.FORMATS`.
         out: Folder of the results; made if missing.
         options: By default `LiftOptions()`.
         progress: Called as the work goes on.
@@ -401,9 +403,10 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     Raises:
         ValueError: If options do not fit the source, or keypoints do not fit their video.
     """
-    if not source.exists():
+    pictures = find_pictures(source) is not None
+    if not pictures and not source.exists():
         check_local(source)  # raises: an address, or no such file
-    if source.suffix.lower() not in READERS and not source.is_dir():
+    if pictures or (source.suffix.lower() not in READERS and not source.is_dir()):
         given = {"--size": options.size, "--video": options.video}
         unfit = [option for option, value in given.items() if value is not None]
         if unfit:
@@ -418,11 +421,13 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
         )
     video = None
     if options.video is not None:
-        video = open_video(options.video, slow_motion=options.slow_motion)
+        fps = options.fps if find_pictures(options.video) is not None else None
+        video = open_video(options.video, fps=fps, slow_motion=options.slow_motion)
     fallback = None if video is None else (video.fps, video.size)
     detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
     if video is not None:
-        detections = place_on_video(detections, video.times(), video.path)
+        numbers = video.numbers if isinstance(video, Pictures) else ()
+        detections = place_on_video(detections, video.times(), video.path, numbers)
     with _named(source):
         people = assemble_people(
             detections, options.person, options.min_seconds, trust_ids=options.trust_ids

@@ -266,3 +266,18 @@ def test_lift_takes_the_people_of_a_foreign_keypoint_file(
     assert "'longest' or a number from 0 to 1" in message
     assert not (tmp_path / "none").exists()
     assert "--fps and --size" in refused(capsys, "lift", folder, "--weights", tiny)
+
+
+def test_lift_refuses_a_pattern_that_the_shell_expanded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = refused(capsys, "lift", "frames/1.png", "frames/2.png", "--fps", 25)
+    assert 'got 2 pictures; quote the pattern: tcpformer lift "frames/*.png" --fps' in error
+
+
+def test_lift_refuses_pictures_without_a_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "1.png").write_bytes(b"")
+    (tmp_path / "2.png").write_bytes(b"")
+    assert "as --fps" in refused(capsys, "lift", tmp_path, "--out", tmp_path / "out")

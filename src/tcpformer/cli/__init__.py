@@ -21,7 +21,7 @@ from .export import export
 from .formats import formats
 from .info import info
 from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
-from .lift import lift
+from .lift import lift, refuse_expanded_pattern
 from .quality import quality
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
@@ -111,6 +111,8 @@ def _run(arguments: Sequence[str]) -> None:
             f"`python -m {OLD_VERBS[verb]}`."
         )
     refuse_old_options(arguments[1:], OLD_OPTIONS.get(verb, {}))
+    if verb == "lift":
+        refuse_expanded_pattern(arguments[1:])
     if verb in GROUPS:
         GROUPS[verb](arguments[1:])
     else:

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import tyro
 
+from ..io.pictures import is_picture
 from ..motion import Motion3D
 from ..pipeline import (
     OVERLAY,
@@ -44,14 +46,15 @@ def lift(
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = NetworkOptions(),  # noqa: B008
     output: tyro.conf.OmitArgPrefixes[OutputOptions] = OutputOptions(),  # noqa: B008
 ) -> None:
-    """Lift the people in a video, or 2D keypoints, to 3D.
+    """Lift the people in a video, in pictures, or of 2D keypoints, to 3D.
 
     Writes person_<number>/motion.npz and motion.bvh into the output folder, for a video
     overlay.mp4, and the manifest tcpformer.json. Results of an earlier run in this folder, which
     are those in its manifest, are replaced together; those of people excluded by --person are kept.
 
     Args:
-        source: A video; or 2D keypoints, as `tcpformer formats` lists them.
+        source: A video; a folder or a quoted pattern of pictures, with --fps; or 2D keypoints, as
+            `tcpformer formats` lists them.
         out: Folder of the results; made if missing.
         threads: CPU threads of the lifter; 0 takes all. On a busy machine, 1 is many times faster.
         input: What is lifted.
@@ -69,6 +72,21 @@ def lift(
     if (out / OVERLAY).exists() and options.overlay:
         show_written(out / OVERLAY)
     show(f"done in {time.monotonic() - start:.1f} s")
+
+
+def refuse_expanded_pattern(arguments: Sequence[str]) -> None:
+    """Refuse pictures that a shell made of a pattern, with one sentence.
+
+    Raises:
+        ValueError: If the first words are several pictures.
+    """
+    words = list(takewhile(lambda word: not word.startswith("-"), arguments))
+    if len(words) > 1 and all(is_picture(Path(word)) for word in words):
+        pattern = Path(words[0]).parent / f"*{Path(words[0]).suffix}"
+        raise ValueError(
+            f"expected one source, got {len(words)} pictures; quote the pattern: tcpformer lift "
+            f'"{pattern}" --fps ...'
+        )
 
 
 def report(motion: Motion3D, out: Path, options: LiftOptions) -> None:

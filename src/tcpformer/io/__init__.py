@@ -65,7 +65,8 @@ def _find_reader(path: Path) -> Reader:
                 f"{f.program.split(',')[0]}'s {f.suffix}" for f in FORMATS if f.folder
             )
             raise ValueError(
-                f"{path} should hold either {wanted}; found {' and '.join(found) or 'neither'}."
+                f"{path} should hold either {wanted}, or pictures and nothing else (or give a "
+                f'pattern, "*.jpg"); found {" and ".join(found) or "neither"}.'
             )
         return FOLDER_READERS[found[0]]
     if path.suffix.lower() not in READERS:

@@ -157,8 +157,8 @@ def open_video(
     """Open a video file: decode its first frame, and read size, rate and length.
 
     Args:
-        path: The file.
-        fps: Frames per second of capture, if the file plays at another rate.
+        path: The file; or pictures: a folder that holds nothing else, or a pattern (`io.pictures`).
+        fps: Frames per second of capture, if the file plays at another rate; required for pictures.
         slow_motion: Seconds that the file plays for each second of capture, instead.
 
     Raises:
@@ -166,7 +166,13 @@ def open_video(
         ValueError: If it is an address, no video, has no video stream, or no frame can be decoded;
             or ``fps`` and ``slow_motion`` are not positive, or both given.
     """
+    from .pictures import find_pictures, open_pictures  # they are videos themselves
+
     path = Path(path)
+    if (files := find_pictures(path)) is not None:
+        if slow_motion is not None:
+            raise ValueError(f"--slow-motion is for videos; give the rate of {path} as --fps.")
+        return open_pictures(path, files, fps)
     first = next(_decode(path), None)
     if first is None:
         raise ValueError(f"{path} has a video stream, but no frame of it can be decoded.")

@@ -1,6 +1,7 @@
 """Keypoints of a file, placed in the frames of the video that they come from."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,10 @@ _OTHER_RATE = 1.5
 
 
 def place_on_video(
-    detections: Detections, times: Float[np.ndarray, " frames"], video: Path
+    detections: Detections,
+    times: Float[np.ndarray, " frames"],
+    video: Path,
+    numbers: Sequence[int] = (),
 ) -> Detections:
     """Return detections with the frames and times of a video; frames of neither part are empty.
 
@@ -28,11 +32,14 @@ def place_on_video(
         detections: Of one video.
         times: Seconds of each frame of the video since the first one.
         video: The video, for errors.
+        numbers: Numbers of its frames, from 0, where some are missing, as of pictures.
 
     Raises:
-        ValueError: If the detections begin after the end of the video, have another rate, or two
-            frames of them are nearest to one frame of it.
+        ValueError: If a numbered frame is missing, the detections begin after the end of the video,
+            have another rate, or two frames of them are nearest to one frame of it.
     """
+    if detections.first is not None and list(numbers) != list(range(len(numbers))):
+        return _place_on_numbers(detections, times, video, numbers)
     end = len(times)
     fps = mean_rate(times.tolist()) or detections.fps
     if detections.first is not None:
@@ -58,6 +65,27 @@ def place_on_video(
         )  # fmt: skip
     fps = detections.fps if abs(detections.fps / fps - 1) <= FPS_TOLERANCE else fps
     return replace(detections, frame=index[detections.frame], times=times, fps=fps, first=0)
+
+
+def _place_on_numbers(
+    detections: Detections,
+    times: Float[np.ndarray, " frames"],
+    video: Path,
+    numbers: Sequence[int],
+) -> Detections:
+    """Return detections in the frames that have their numbers."""
+    assert detections.first is not None
+    index = {number: i for i, number in enumerate(numbers)}
+    wanted = (detections.frame + detections.first).tolist()
+    if missing := [number for number in wanted if number not in index]:
+        raise ValueError(
+            f"there are keypoints of frame {missing[0]}, counted from 0, but {video} has frames "
+            f"{numbers[0]} to {numbers[-1]}, {len(numbers)} in all; give the pictures that they "
+            "come from, or leave --video out."
+        )
+    frame = np.array([index[number] for number in wanted], dtype=np.int64)
+    fps = mean_rate(times.tolist()) or detections.fps
+    return replace(detections, frame=frame, times=times, fps=fps, first=0)
 
 
 def _check_rate(fps: float, times: Float[np.ndarray, " frames"], video: Path) -> None:

@@ -1,6 +1,6 @@
 """Kill, interrupt and break the verbs that write, and check what is on the disk afterwards.
 
-python tests/faults/campaign.py [--kills 1000] [--seconds 0] [--only lift]
+python tests/faults/campaign.py [--kills 1000] [--step 1] [--only lift]
 
 A parent that has imported everything forks a process for each run. Three kinds of fault:
 a signal (KILL, INT, TERM) after a random time; SIGKILL at the n-th call that changes a file, for
@@ -279,8 +279,10 @@ def preload() -> None:
 def main() -> None:
     """Run the campaign, and print a table."""
     parser = argparse.ArgumentParser(description="Kill, interrupt and break verbs.")
-    parser.add_argument("--kills", type=int, default=1000, help="random moments, over all verbs")
-    parser.add_argument("--step", type=int, default=1, help="break every n-th call")
+    parser.add_argument("--kills", type=int, default=1000, help="random moments, in all")
+    parser.add_argument(
+        "--step", type=int, default=0, help="break every n-th call; 0: all of lift, some of others"
+    )
     parser.add_argument("--only", default="", help="one verb")
     options = parser.parse_args()
     if "tcpformer-faults" not in os.environ.get("LD_PRELOAD", ""):
@@ -292,13 +294,14 @@ def main() -> None:
                 continue
             campaign = Campaign(verb, Path(name) / verb.name)
             campaign.measure()
-            number = max(round(options.kills * verb.share), 1)
+            share = 1.0 if options.only else verb.share
+            number = max(round(options.kills * share), 1)
             for i in range(0, number, 100):
                 campaign.interrupt(min(100, number - i), (signal.SIGKILL,), chance)
                 campaign.report()
             campaign.interrupt(max(number // 5, 2), (signal.SIGINT, signal.SIGTERM), chance)
             campaign.report()
-            step = options.step * (1 if verb.name == "lift" else 20)
+            step = options.step or (1 if verb.name == "lift" else 20)
             for kind in ERRORS:
                 campaign.break_calls(kind, step)
                 campaign.report()

@@ -71,3 +71,10 @@ def test_check_picture_size_leaves_fractions_to_motions() -> None:
 def test_check_picture_size_refuses_legs_below_half_the_picture() -> None:
     with pytest.raises(ValueError, match="most of the people are outside the picture"):
         check_picture_size(Path("a.json"), standing(640, 830))
+
+
+def test_check_picture_size_shows_few_digits_of_a_huge_number() -> None:
+    huge = np.full((10, 17, 2), 1e300)
+    with pytest.raises(ValueError, match="most of the people are outside the picture") as found:
+        check_picture_size(Path("a.json"), replace(standing(640, 700), xy=huge))
+    assert len(str(found.value)) < 400

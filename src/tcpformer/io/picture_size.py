@@ -53,9 +53,9 @@ def check_picture_size(path: Path, detections: Detections) -> None:
     high = detections.xy[certain].max(axis=0)
     raise ValueError(
         f"{path}: most of the people are outside the picture, whose size is {detections.size[0]} x "
-        f"{detections.size[1]}: their joints reach from {low[0]:.0f}, {low[1]:.0f} to "
-        f"{high[0]:.0f}, {high[1]:.0f}, as in a picture of at least {max(high[0], 1):.0f} x "
-        f"{max(high[1], 1):.0f}. Give the size of the picture that they were detected in, or its "
+        f"{detections.size[1]}: their joints reach from {low[0]:.7g}, {low[1]:.7g} to "
+        f"{high[0]:.7g}, {high[1]:.7g}, as in a picture of at least {max(high[0], 1):.7g} x "
+        f"{max(high[1], 1):.7g}. Give the size of the picture that they were detected in, or its "
         "video."
     )
 

@@ -10,7 +10,7 @@ from coco_motion import BAD_SIZE_OR_RATE, J, random_motion, unchecked_motion
 from motions import walk
 
 from tcpformer.motion import Motion2D, check_times, to_skeleton
-from tcpformer.skeleton import COCO, H36M, MPI_INF_3DHP
+from tcpformer.skeleton import BODY_26, COCO, GROUPS, H36M, MPI_INF_3DHP
 
 
 @pytest.fixture
@@ -291,3 +291,18 @@ def test_motion2d_does_not_copy_its_arrays() -> None:
     assert again.xy is m.xy
     assert again.confidence is m.confidence
     assert again.times is m.times
+
+
+def test_to_skeleton_keeps_each_ear_and_marks_what_the_source_lacks() -> None:
+    motion = random_motion()
+    left, right = COCO.indices("LEar", "REar")
+    confidence = motion.confidence.copy()
+    confidence[:, left] = 0.0
+    motion = replace(motion, confidence=confidence)
+    whole, body = to_skeleton(motion, BODY_26), to_skeleton(motion, H36M)
+    np.testing.assert_array_equal(whole.xy[:, :17], body.xy)
+    np.testing.assert_array_equal(whole.confidence[:, :17], body.confidence)
+    ears = BODY_26.indices("LEar", "REar")
+    np.testing.assert_array_equal(whole.xy[:, ears], motion.xy[:, [left, right]])
+    np.testing.assert_array_equal(whole.confidence[:, ears], confidence[:, [left, right]])
+    assert not whole.confidence[:, GROUPS["feet"] + GROUPS["hands"]].any()

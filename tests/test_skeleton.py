@@ -15,11 +15,14 @@ from tcpformer.skeleton import (
     GROUPS,
     H36M,
     HALPE26,
+    HALPE136,
     JOINTS_BY_COUNT,
     KNOWN,
     MPI_INF_3DHP,
     STATURE_PER_BONE_SUM,
+    WHOLEBODY,
     Skeleton,
+    body_skeleton,
     canonical,
     conversion,
     identify,
@@ -28,6 +31,7 @@ from tcpformer.skeleton import (
 )
 
 CONVERTIBLE = [(s, t) for s, t in product(KNOWN, (H36M, MPI_INF_3DHP))]
+TO_BODY_26 = [s for s in KNOWN if s not in (BODY_26,)]
 every = pytest.mark.parametrize("skeleton", KNOWN, ids=lambda s: s.name)
 pairs = pytest.mark.parametrize(
     ("source", "target"), CONVERTIBLE, ids=[f"{s.name}-{t.name}" for s, t in CONVERTIBLE]
@@ -75,7 +79,7 @@ def test_skeletons_have_the_joint_order_of_their_data_sets() -> None:
     assert [H36M.index[f"L{j}"] for j in ("Shoulder", "Elbow", "Wrist")] == [11, 12, 13]
     assert MPI_INF_3DHP.root == 14
     assert (MPI_INF_3DHP.index["RShoulder"], MPI_INF_3DHP.index["RHip"]) == (2, 8)
-    assert [len(s.joints) for s in KNOWN] == [17, 26, 17, 17, 17, 26, 25, 33]
+    assert [len(s.joints) for s in KNOWN] == [17, 26, 17, 17, 17, 23, 25, 26, 28, 25, 33]
     assert BODY_26.joints[:17] == H36M.joints
     assert COCO.joints[5:7] == ("LShoulder", "RShoulder")
     assert BLAZEPOSE.joints[31] == "LFootIndex"
@@ -267,7 +271,7 @@ def test_conversion_leaves_out_groups_the_source_lacks() -> None:
     assert missing["coco"].tolist() == GROUPS["feet"] + GROUPS["hands"]
 
 
-@pytest.mark.parametrize("source", [BLAZEPOSE, HALPE26, BODY25], ids=lambda s: s.name)
+@pytest.mark.parametrize("source", [BLAZEPOSE, HALPE26, BODY25, WHOLEBODY], ids=lambda s: s.name)
 def test_conversion_puts_the_ball_between_heel_and_toes(source: Skeleton) -> None:
     x = np.random.default_rng(0).normal(size=(len(source.joints), 3))
     y = conversion(source, BODY_26) @ x
@@ -276,3 +280,44 @@ def test_conversion_puts_the_ball_between_heel_and_toes(source: Skeleton) -> Non
     share = (y[17] - heel) @ (tip - heel) / ((tip - heel) @ (tip - heel))
     np.testing.assert_allclose(y[17], heel + share * (tip - heel), atol=1e-12)
     assert share == pytest.approx(0.72 if len(tips) == 1 else 0.8)
+
+
+@pytest.mark.parametrize("source", TO_BODY_26, ids=lambda s: s.name)
+def test_conversion_to_body26_has_the_17_of_h36m_first(source: Skeleton) -> None:
+    weights = conversion(source, BODY_26)
+    np.testing.assert_array_equal(weights[:17], conversion(source, H36M))
+    np.testing.assert_allclose(weights[17:].sum(axis=1), weights[17:].any(axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("source", TO_BODY_26, ids=lambda s: s.name)
+def test_conversion_to_body26_commutes_with_mirroring(
+    source: Skeleton, rng: np.random.Generator
+) -> None:
+    x, weights = rng.normal(size=(len(source.joints), 3)), conversion(source, BODY_26)
+    there, back = weights @ mirrored(source, x), mirrored(BODY_26, weights @ x)
+    np.testing.assert_allclose(there, back, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("count", "source", "feet", "hands"),
+    [(133, WHOLEBODY, range(17, 23), [100, 121]), (136, HALPE136, range(20, 26), [103, 124])],
+)
+def test_match_skeleton_finds_feet_and_hands_of_a_whole_body(
+    count: int, source: Skeleton, feet: range, hands: list[int]
+) -> None:
+    skeleton, order = match_skeleton(None, count)
+    assert skeleton == source
+    assert order[-2:] == tuple(hands)
+    named = [i for i, joint in zip(order, skeleton.joints, strict=True) if "Toe" in joint]
+    named += [i for i, joint in zip(order, skeleton.joints, strict=True) if "Heel" in joint]
+    assert sorted(named) == list(feet)
+
+
+@pytest.mark.parametrize("skeleton", [H36M, BODY_26], ids=lambda s: s.name)
+def test_body_skeleton_goes_by_the_count(skeleton: Skeleton) -> None:
+    assert body_skeleton(len(skeleton.joints)) == skeleton
+
+
+def test_body_skeleton_refuses_another_count() -> None:
+    with pytest.raises(ValueError, match="17 or 26 joints, got 25"):
+        body_skeleton(25)

@@ -361,21 +361,21 @@ def assumed_focal(size: tuple[int, int]) -> float:
 def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     """Convert a motion to the joints of another skeleton.
 
-    A joint made of several has the least confidence of them. If one ear is not detected, as in
-    profile, the other stands for both.
+    A joint made of several has the least confidence of them; one that the source lacks has
+    confidence 0. If one ear is not detected, as in profile, the other stands for both in what is
+    made of ears; the ears themselves stay as they are.
 
     Raises:
         ValueError: If no conversion between the two skeletons is known.
     """
     weights = conversion(motion.skeleton, target)
-    motion = _with_both_ears(motion)
-    least = [motion.confidence[:, parts].min(axis=1) for parts in weights != 0]
-    return replace(
-        motion,
-        xy=np.einsum("js,tsx->tjx", weights, motion.xy),
-        confidence=np.stack(least, axis=1),
-        skeleton=target,
-    )
+    from_ears = _with_both_ears(motion)
+    least = [from_ears.confidence[:, p].min(axis=1, initial=float(p.any())) for p in weights != 0]
+    xy, confidence = np.einsum("js,tsx->tjx", weights, from_ears.xy), np.stack(least, axis=1)
+    ears = [ear for ear in ("LEar", "REar") if ear in target.index and ear in motion.skeleton.index]
+    there, here = target.indices(*ears), motion.skeleton.indices(*ears)
+    xy[:, there], confidence[:, there] = motion.xy[:, here], motion.confidence[:, here]
+    return replace(motion, xy=xy, confidence=confidence, skeleton=target)
 
 
 def _with_both_ears(motion: Motion2D) -> Motion2D:

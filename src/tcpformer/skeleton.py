@@ -106,7 +106,24 @@ BLAZEPOSE = _tree("blazepose", """
     LAnkle<LKnee RAnkle<RKnee LHeel<LAnkle RHeel<RAnkle LFootIndex<LHeel RFootIndex<RHeel
 """)
 # fmt: on
-KNOWN = (H36M, BODY_26, H36M_NOSE, MPI_INF_3DHP, COCO, HALPE26, BODY25, BLAZEPOSE)
+_COCO_FEET = tuple(side + joint for side in "LR" for joint in ("BigToe", "SmallToe", "Heel"))
+_KNUCKLES = ("LMiddleFinger1", "RMiddleFinger1")
+
+
+def _extended(name: str, base: Skeleton, joints: Sequence[str]) -> Skeleton:
+    """Add joints of feet (below the ankles) and hands (below the wrists) to a skeleton."""
+    over = (j[0] + ("Wrist" if "Finger" in j else "Ankle") for j in joints)
+    parents = (*base.parents, *(base.index[joint] for joint in over))
+    return Skeleton(name, (*base.joints, *joints), parents)
+
+
+COCO_FEET = _extended("coco-feet", COCO, _COCO_FEET)
+WHOLEBODY = _extended("wholebody", COCO_FEET, _KNUCKLES)
+HALPE136 = _extended("halpe136", HALPE26, _KNUCKLES)
+KNOWN = (
+    *(H36M, BODY_26, H36M_NOSE, MPI_INF_3DHP, COCO, COCO_FEET, WHOLEBODY),
+    *(HALPE26, HALPE136, BODY25, BLAZEPOSE),
+)
 """Skeletons that names of joints can identify."""
 
 BODY = slice(0, len(H36M.joints))
@@ -118,21 +135,29 @@ GROUPS = {
     "face": BODY_26.indices("Nose", "LEar", "REar"),
 }
 """The other joints of `BODY_26`; a source has or lacks each group."""
+_FACE_AND_HANDS = (
+    *68 * ("",),
+    *(knuckle if i == 9 else "" for knuckle in _KNUCKLES for i in range(21)),
+)
 JOINTS_BY_COUNT: dict[int, tuple[str, ...]] = {
     17: COCO.joints,
     18: (*(j for j in BODY25.joints[:15] if j != "Hip"), "REye", "LEye", "REar", "LEar"),
     25: BODY25.joints,
     26: HALPE26.joints,
-    133: COCO.joints,  # COCO-WholeBody: the body comes first; feet, face and hands follow
-    136: HALPE26.joints,  # Halpe-136: the body comes first; face and hands follow
+    133: (*COCO_FEET.joints, *_FACE_AND_HANDS),  # COCO-WholeBody
+    136: (*HALPE26.joints, *_FACE_AND_HANDS),  # Halpe-136
 }
-"""Joint names where a source has none: COCO, OpenPose's COCO, BODY_25, Halpe, COCO-WholeBody."""
+"""Joint names where a source has none: COCO, OpenPose's COCO, BODY_25, Halpe, COCO-WholeBody. Those
+without a name here are not used: contours of the face, and fingers."""
 
 FEET = H36M.indices("RAnkle", "LAnkle")
 KNEES = H36M.indices("RKnee", "LKnee")
 HIPS = H36M.indices("RHip", "LHip")
 TRUNK = H36M.indices("Hip", "LHip", "RHip", "Spine", "Thorax")
 """Groups of the Human3.6M joints; of the pairs, the right one is first."""
+HEELS = BODY_26.indices("RHeel", "LHeel")
+BALLS = BODY_26.indices("RToe", "LToe")
+"""Joints of the soles among those of `BODY_26`, the right one first."""
 
 _MID_HIP = {"LHip": 0.5, "RHip": 0.5}
 _MID_SHOULDER = {"LShoulder": 0.5, "RShoulder": 0.5}
@@ -150,6 +175,7 @@ _FEET_AND_HANDS = {
     **{f"{s}Toe": {f"{s}Heel": 0.28, f"{s}FootIndex": 0.72} for s in "LR"},
     **{f"{s}Hand": {f"{s}Index": 0.5, f"{s}Pinky": 0.5} for s in "LR"},
 }
+_FINGERS = {f"{s}Hand": {f"{s}MiddleFinger1": 1.0} for s in "LR"}
 RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
     ("coco", "h36m"): _FROM_EARS,
     ("blazepose", "h36m"): _FROM_EARS,
@@ -166,6 +192,8 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "Head": {"HeadTop": 1.0},
     },
     ("body26", "h36m"): {},
+    **{(s, "h36m"): _FROM_EARS for s in ("coco-feet", "wholebody")},
+    **{(s, "h36m-nose"): _FROM_EYES for s in ("coco-feet", "wholebody")},
     ("coco", "h36m-nose"): _FROM_EYES,
     ("blazepose", "h36m-nose"): _FROM_EYES,
     ("halpe26", "h36m-nose"): {"Spine": _MID_TRUNK},
@@ -178,13 +206,17 @@ RECIPES: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "HeadTop": {"Head": 1.0},
     },
 }
+RECIPES |= {("halpe136", target): RECIPES["halpe26", target] for target in ("h36m", "h36m-nose")}
 RECIPES |= {
     (source, "body26"): {**RECIPES.get((source, "h36m"), {}), **more}
     for source, more in {
         "h36m": {},
         "coco": {},
         "blazepose": _FEET_AND_HANDS,
+        "coco-feet": _FEET,
+        "wholebody": _FEET | _FINGERS,
         "halpe26": _FEET,
+        "halpe136": _FEET | _FINGERS,
         "body25": _FEET,
         "mpi-inf-3dhp": {},
     }.items()
@@ -193,7 +225,8 @@ RECIPES |= {
 
 Of `BODY_26`, joints of feet, hands and face that have none are not in the source. A toe here is the
 ball of the foot: 0.72 of the way from the heel to a toe tip, 0.8 to the middle of big and small toe
-(the small one ends further back). The knuckles lie between those of index and little finger.
+(the small one ends further back). The knuckles are the base of the middle finger, or lie between
+those of index and little finger.
 
 The Human3.6M joint 9 ("Neck") is the base of the skull: a fifth of the way from the ears to the
 shoulders. "Head" is the top of the head, two fifths of that way up from the ears. Both fractions
@@ -204,6 +237,18 @@ halfway up the trunk.
 is the nose, number 8 the neck, and the middle of the eyes stands for the top of the head where a
 detector has none, as in MotionBERT.
 """
+
+
+def body_skeleton(joints: int) -> Skeleton:
+    """Return the skeleton of a pose of the body: Human3.6M of 17 joints, `BODY_26` of 26.
+
+    Raises:
+        ValueError: If there is none of that many joints.
+    """
+    for skeleton in (H36M, BODY_26):
+        if len(skeleton.joints) == joints:
+            return skeleton
+    raise ValueError(f"expected a pose of 17 or 26 joints, got {joints}.")
 
 
 def conversion(source: Skeleton, target: Skeleton) -> Float[np.ndarray, "target source"]:
@@ -289,7 +334,11 @@ def match_skeleton(names: Sequence[str] | None, count: int) -> tuple[Skeleton, t
             f"expected {', '.join(map(str, JOINTS_BY_COUNT))} joints where the source has no "
             f"joint names, got {count}."
         )
-    return identify(JOINTS_BY_COUNT[count] if names is None else names)
+    if names is not None:
+        return identify(names)
+    columns = [i for i, joint in enumerate(JOINTS_BY_COUNT[count]) if joint]
+    skeleton, order = identify([JOINTS_BY_COUNT[count][i] for i in columns])
+    return skeleton, tuple(columns[i] for i in order)
 
 
 def canonical(name: str) -> str:
@@ -313,10 +362,16 @@ and it is assumed where nothing sets the scale."""
 _STATURE_BONES = ("LKnee", "RKnee", "LAnkle", "RAnkle", "Spine", "Thorax", "Neck", "Head")
 STATURE_PER_BONE_SUM = 1.07
 """Body height over leg + trunk + neck + head: our estimate of the foot's height and the crown."""
+ANKLE_HEIGHT = 0.039
+"""Height of a standing ankle above the floor, as a share of body height (Drillis and Contini, 1966,
+as quoted by Winter)."""
+SOLE_DEPTH = 0.04 / STANDARD_HEIGHT
+"""Height of heel and ball above the floor when the foot is flat, as a share of body height: that of
+the motion capture that the packaged weights are trained on, whose people wear shoes."""
 
 
-def stature(xyz: Float[np.ndarray, "*batch 17 3"]) -> Float[np.ndarray, "*batch"]:
-    """Estimate the body height of a pose of the Human3.6M joints, however bent, in its unit."""
+def stature(xyz: Float[np.ndarray, "*batch j 3"]) -> Float[np.ndarray, "*batch"]:
+    """Estimate the body height of a pose, however bent, in its unit; Human3.6M joints first."""
     total = 0.0
     for joint in _STATURE_BONES:
         child = H36M.index[joint]

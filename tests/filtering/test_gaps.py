@@ -7,6 +7,8 @@ import pytest
 from coco_motion import J, even_motion, hide, straight_paths
 
 from tcpformer.filtering.gaps import bridge, fill_gaps, smooth_uncertain
+from tcpformer.motion import Motion2D
+from tcpformer.skeleton import BODY, BODY_26, GROUPS, H36M
 
 
 def test_bridge_interpolates_each_column() -> None:
@@ -92,3 +94,49 @@ def test_fill_gaps_needs_one_detection(frames: int, rng: np.random.Generator) ->
     where[0, 5] = False
     whole = fill_gaps(hide(m, where))
     np.testing.assert_array_equal(whole.xy, np.broadcast_to(m.xy[0, 5], (frames, J, 2)))
+
+
+def of_26(rng: np.random.Generator, frames: int = 12) -> Motion2D:
+    xy = rng.uniform(100, 600, (frames, 26, 2))
+    return Motion2D(xy, np.ones((frames, 26)), (1000, 700), 30.0, BODY_26)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_fill_gaps_puts_a_group_that_is_never_detected_at_its_parents(
+    group: str, rng: np.random.Generator
+) -> None:
+    motion, joints = of_26(rng), GROUPS[group]
+    confidence = motion.confidence.copy()
+    confidence[:, joints] = 0.0
+    confidence[3:5, 16] = 0.0
+    whole = fill_gaps(replace(motion, confidence=confidence))
+    for joint in joints:
+        np.testing.assert_array_equal(whole.xy[:, joint], whole.xy[:, BODY_26.parents[joint]])
+    assert (whole.confidence[:, joints] == 0).all()
+
+
+def test_fill_gaps_of_the_17_does_not_depend_on_the_others(rng: np.random.Generator) -> None:
+    motion = of_26(rng)
+    confidence = motion.confidence * (rng.random(motion.confidence.shape) < 0.6)
+    confidence[:, 5] = 0.0
+    motion = replace(motion, confidence=confidence)
+    body = replace(motion, xy=motion.xy[:, BODY], confidence=confidence[:, BODY], skeleton=H36M)
+    whole, alone = fill_gaps(motion), fill_gaps(body)
+    np.testing.assert_array_equal(whole.xy[:, BODY], alone.xy)
+    np.testing.assert_array_equal(whole.confidence[:, BODY], alone.confidence)
+
+
+def test_fill_gaps_bridges_a_foot_in_time(rng: np.random.Generator) -> None:
+    motion, toe = of_26(rng, 3), BODY_26.index["LToe"]
+    confidence = motion.confidence.copy()
+    confidence[1, toe] = 0.0
+    whole = fill_gaps(replace(motion, confidence=confidence))
+    np.testing.assert_allclose(whole.xy[1, toe], motion.xy[[0, 2], toe].mean(axis=0))
+
+
+def test_fill_gaps_needs_more_than_feet(rng: np.random.Generator) -> None:
+    motion = of_26(rng)
+    confidence = motion.confidence.copy()
+    confidence[:, BODY] = 0.0
+    with pytest.raises(ValueError, match="no one is visible"):
+        fill_gaps(replace(motion, confidence=confidence))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keypoint_files import FPS, SIZE, check_two_people, people
+from keypoint_files import FPS, SIZE, check_two_people, people, whole_body
 from program_files import coco_results
 
 from tcpformer.io.coco_json import is_coco_results, read_coco_results
 from tcpformer.io.keypoints import RateAndSize
-from tcpformer.skeleton import COCO, HALPE26, Skeleton
+from tcpformer.skeleton import COCO, HALPE26, HALPE136, Skeleton
 from tcpformer.tracking.assemble import assemble_people
 
 GIVEN = RateAndSize(FPS, SIZE)
@@ -37,11 +37,11 @@ def test_read_coco_results_gives_both_people(
     check_two_people(assemble_people(read(path)), two, skeleton)
 
 
-def test_read_coco_results_takes_the_body_of_halpe_136(tmp_path: Path) -> None:
-    two = people(HALPE26, 4)
-    whole = np.concatenate([two, np.full((2, 4, 110, 3), 5.0)], axis=2)
+def test_read_coco_results_takes_body_and_hands_of_halpe_136(tmp_path: Path) -> None:
+    two = people(HALPE136, 4)
+    whole = whole_body(two, 136)
     found = assemble_people(read(coco_results(tmp_path / "a.json", whole, name="{}.jpg")))
-    check_two_people(found, two, HALPE26)
+    check_two_people(found, two, HALPE136)
 
 
 def test_read_coco_results_leaves_frames_empty_that_the_file_lacks(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from keypoint_files import (
     people,
     read_motions,
     rng,
+    whole_body,
 )
 from program_files import mmpose_pictures
 
 from tcpformer.io import read_detections
-from tcpformer.skeleton import COCO
+from tcpformer.skeleton import COCO, WHOLEBODY, match_skeleton
 
 
 @pytest.mark.parametrize("names", [MMPOSE, None], ids=["named", "by number"])
@@ -37,10 +38,19 @@ def test_read_mmpose_goes_by_names_not_by_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_read_mmpose_takes_the_body_of_wholebody(named: bool, tmp_path: Path) -> None:
+def test_read_mmpose_takes_body_feet_and_hands_of_wholebody(named: bool, tmp_path: Path) -> None:
+    two = people(WHOLEBODY)
+    names = [f"face-{i}" for i in range(133)]
+    for joint, column in zip(WHOLEBODY.joints, match_skeleton(None, 133)[1], strict=True):
+        names[column] = joint
+    path = mmpose(tmp_path / "a.json", whole_body(two, 133), names if named else None)
+    check_two_people(read_motions(path, fps=FPS, size=SIZE), two, WHOLEBODY)
+
+
+def test_read_mmpose_takes_the_body_where_feet_have_no_names(tmp_path: Path) -> None:
     two = people(COCO)
     whole = np.concatenate([two, np.full((2, COUNT, 116, 3), 5.0)], axis=2)
-    names = (*MMPOSE, *(f"face-{i}" for i in range(116))) if named else None
+    names = (*MMPOSE, *(f"face-{i}" for i in range(116)))
     path = mmpose(tmp_path / "a.json", whole, names)
     check_two_people(read_motions(path, fps=FPS, size=SIZE), two, COCO)
 

@@ -43,3 +43,11 @@ def test_torso_length_without_trunk_is_a_fifth_of_the_body() -> None:
     xy[:, trunk] = xy[:, :1]
     diagonal = np.median(np.linalg.norm(np.ptp(xy, axis=1), axis=-1))
     assert torso_length(replace(motion, xy=xy)) == pytest.approx(0.2 * diagonal)
+
+
+def test_torso_length_does_not_count_joints_that_are_never_detected() -> None:
+    motion = walk2d(30)
+    xy, confidence = motion.xy.copy(), motion.confidence.copy()
+    xy[:, WRIST], confidence[:, WRIST] = -1e5, 0.0
+    hidden = replace(motion, xy=xy, confidence=confidence)
+    assert torso_length(hidden) == pytest.approx(torso_length(motion))

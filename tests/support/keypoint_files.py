@@ -8,7 +8,7 @@ import numpy as np
 
 from tcpformer.io import read_detections
 from tcpformer.motion import Motion2D
-from tcpformer.skeleton import Skeleton
+from tcpformer.skeleton import Skeleton, match_skeleton
 from tcpformer.tracking.assemble import assemble_people
 
 FPS, SIZE, COUNT = 30.0, (1280, 720), 20
@@ -37,7 +37,7 @@ def people(skeleton: Skeleton, count: int = COUNT) -> np.ndarray:
         "Neck": (0, -58), "Head": (0, -95), "Hip": (0, 0),
         "LShoulder": (18, -55), "LElbow": (26, -25), "LWrist": (28, 5),
         "LHip": (10, 0), "LKnee": (11, 42), "LAnkle": (12, 85), "LHeel": (10, 90),
-        "LBigToe": (14, 92), "LSmallToe": (17, 92),
+        "LBigToe": (14, 92), "LSmallToe": (17, 92), "LMiddleFinger1": (28, 14),
     }  # fmt: skip
     for name, (x, y) in dict(figure).items():
         if name[0] == "L":
@@ -48,6 +48,13 @@ def people(skeleton: Skeleton, count: int = COUNT) -> np.ndarray:
     right = 0.8 * body + [620, 300] - t * [12, 0]
     xy = np.stack([left, right])
     return np.concatenate([xy, np.full((*xy.shape[:-1], 1), 0.9)], axis=-1)
+
+
+def whole_body(two: np.ndarray, joints: int) -> np.ndarray:
+    """Return people of 133 or 136 joints: fingers and the face lie elsewhere than the others."""
+    whole = np.full((*two.shape[:2], joints, 3), 5.0)
+    whole[:, :, match_skeleton(None, joints)[1]] = two
+    return whole
 
 
 def openpose(folder: Path, two: np.ndarray, *, ids: bool = False) -> Path:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..motion import Motion2D
+from ..skeleton import BODY, BODY_26
 from .filters import AdaptiveCutoff, adaptive_butterworth
 
 _PATH_CUTOFF = AdaptiveCutoff(at_rest=3.0, speed_gain=1.5)  # of a path in torso lengths
@@ -36,20 +37,25 @@ def fill_gaps(motion: Motion2D) -> Motion2D:
 
     A joint is undetected where its frame is not valid or its confidence is 0; its confidence is 0
     afterwards. Before the first and after the last detection it rests. A joint that is never
-    detected goes to the mean of the others. ``valid`` is unchanged. Raises ValueError if no joint
-    is ever detected.
+    detected goes to the mean of the others; one of the feet, hands and face of `BODY_26` to its
+    parent, and that mean is of the other joints. ``valid`` is unchanged. Raises ValueError if no
+    joint is ever detected.
     """
     detected = (motion.confidence > 0) & motion.valid[:, None]
-    if not detected.any():
+    skeleton = motion.skeleton
+    body = BODY if skeleton == BODY_26 else slice(len(skeleton.joints))
+    if not detected[:, body].any():
         raise ValueError(
             f"no one is visible in the motion of person {motion.person}: no frame is valid with a "
-            f"joint of skeleton {motion.skeleton.name!r} of confidence > 0."
+            f"joint of skeleton {skeleton.name!r} of confidence > 0."
         )
     xy = motion.xy.copy()
     for j in np.flatnonzero(detected.any(axis=0) & ~detected.all(axis=0)):
         xy[:, j] = bridge(motion.xy[:, j], motion.times, detected[:, j])
-    never = ~detected.any(axis=0)
-    xy[:, never] = xy[:, ~never].mean(axis=1, keepdims=True)
+    seen: Bool[np.ndarray, " j"] = np.any(detected, axis=0)
+    xy[:, body][:, ~seen[body]] = xy[:, body][:, seen[body]].mean(axis=1, keepdims=True)
+    extra = [j for j in range(len(seen))[body.stop :] if not seen[j]]
+    xy[:, extra] = xy[:, [skeleton.parents[j] for j in extra]]
     return replace(motion, xy=xy, confidence=np.where(detected, motion.confidence, 0.0))
 
 

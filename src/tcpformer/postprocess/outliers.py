@@ -34,14 +34,16 @@ def torso_length(motion: Motion2D) -> float:
     """Measure the length of the trunk in the image, from hips to shoulders, in pixels.
 
     The upper quartile over the clip, since a trunk that points to the camera looks shorter; and at
-    least a fifth of the diagonal of the body's box.
+    least a fifth of the diagonal of the box of the joints that are ever detected.
     """
-    xy = motion.xy[motion.valid] if motion.valid.any() else motion.xy
+    valid = motion.valid if motion.valid.any() else ~motion.valid
+    xy, detected = motion.xy[valid], motion.confidence[valid].any(axis=0)
     hips, shoulders = (
         xy[:, [motion.skeleton.index[side + joint] for side in "LR"]].mean(axis=1)
         for joint in ("Hip", "Shoulder")
     )
     trunk = np.linalg.norm(shoulders - hips, axis=-1)
+    xy = xy[:, detected] if detected.any() else xy
     box = np.linalg.norm(xy.max(axis=1) - xy.min(axis=1), axis=-1)
     return max(float(np.quantile(trunk, 0.75)), 0.2 * float(np.median(box)), 1e-6)
 

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from ..motion import Motion2D
 from .outliers import torso_length
 
-LEG = {"Hip", "Knee", "Ankle", "Heel", "FootIndex", "BigToe", "SmallToe"}
-ARM = {"Shoulder", "Elbow", "Wrist", "Pinky", "Index", "Thumb"}
+LEG, FOOT = {"Hip", "Knee", "Ankle"}, {"Heel", "Toe", "FootIndex", "BigToe", "SmallToe"}
+ARM, HAND = {"Shoulder", "Elbow", "Wrist"}, {"Hand", "MiddleFinger1", "Pinky", "Index", "Thumb"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,8 @@ def fix_left_right_swaps(
     """Undo short left-right swaps, of the legs and of the arms.
 
     Of all sequences of states (as detected, swapped), the one whose joints move most evenly: the
-    least sum of capped second differences over time, found by dynamic programming.
+    least sum of capped second differences over time, found by dynamic programming. Feet and hands
+    count where they are detected, and go with their limbs.
 
     Returns:
         The motion, and whether legs and arms were swapped in each frame.
@@ -43,16 +44,17 @@ def fix_left_right_swaps(
     swapped = np.zeros((len(motion), 2), dtype=bool)
     unit = torso_length(motion)
     skeleton = motion.skeleton
-    for k, names in enumerate((LEG, ARM)):
-        limb = [i for i, joint in enumerate(skeleton.joints) if joint[1:] in names]
+    for k, (names, ends) in enumerate(((LEG, FOOT), (ARM, HAND))):
+        limb = [i for i, joint in enumerate(skeleton.joints) if joint[1:] in names | ends]
         other = [skeleton.mirror[j] for j in limb]
-        seen = (confidence[:, limb].min(axis=1) > 0) & motion.valid
-        at = np.flatnonzero(seen)
+        needed = [j for j in limb if skeleton.joints[j][1:] in names]
+        at = np.flatnonzero((confidence[:, needed].min(axis=1) > 0) & motion.valid)
         if len(at) < 3:
             continue
         both = np.stack([xy[at][:, limb], xy[at][:, other]], axis=1) / unit
-        mean = confidence[at][:, limb].mean(axis=1)
-        there = at[_find_swaps(both, mean, motion.times[at], config)]
+        sure = confidence[at][:, limb]
+        detected = np.minimum(sure, confidence[at][:, other]) > 0
+        there = at[_find_swaps(both, sure.mean(axis=1), motion.times[at], config, 1.0 * detected)]
         swapped[there, k] = True
         xy[there[:, None], limb] = xy[there[:, None], other]
         confidence[there[:, None], limb] = confidence[there[:, None], other]
@@ -64,11 +66,12 @@ def _find_swaps(
     confidence: Float[np.ndarray, " t"],
     times: Float[np.ndarray, " t"],
     config: SwapConfig,
+    weight: Float[np.ndarray, "t j"],
 ) -> Bool[np.ndarray, " t"]:
     """Find the frames in which joints, given as detected and swapped, are swapped."""
     stay = (np.gradient(times) / config.longest)[:, None] * np.array([0.0, 1.0])
     stay = stay * (config.duration_cost + config.confidence_cost * confidence[:, None])
-    bend = bend_costs(both, times, config.cap)
+    bend = bend_costs(both, times, config.cap, weight)
     return find_cheapest_states(bend, stay, config.change_cost)
 
 

@@ -26,6 +26,7 @@ from mutators import TEXT
 from onnx_files import detector_file, network_file
 from paths import DATA
 from program_files import (
+    coco_annotations,
     coco_results,
     deeplabcut_csv,
     deeplabcut_fixed_h5,
@@ -33,6 +34,8 @@ from program_files import (
     mediapipe,
     mmpose_pictures,
     sleap,
+    sleap_analysis,
+    slp,
     yolo,
 )
 from runner import Target
@@ -420,6 +423,7 @@ TARGETS: tuple[Target, ...] = (
         (
             lambda folder: coco_results(folder / "a.json", people(COCO, 3)),
             lambda folder: mediapipe(folder / "a.json", landmarks(), timestamp_ms=stamp),
+            lambda folder: coco_annotations(folder / "a.json", people(COCO, 3), COCO),
         ),
         lambda folder: read_people(folder / "a.json", **GIVEN),
         {".json": JSON},
@@ -453,6 +457,16 @@ TARGETS: tuple[Target, ...] = (
         ),
         lambda folder: read_people(folder / "a.h5", **GIVEN),
         {".h5": (*mutators.BYTES, structured.embedded_pickle)},
+        share=0.3,
+    ),
+    Target(
+        "sleap-h5",
+        (
+            lambda folder: sleap_analysis(folder / "a.h5", people(COCO, 3), COCO),
+            lambda folder: slp(folder / "a.slp", people(COCO, 3), COCO),
+        ),
+        lambda folder: read_people(next(folder.iterdir()), **GIVEN),
+        {".h5": mutators.BYTES, ".slp": mutators.BYTES},
         share=0.3,
     ),
     Target(

@@ -17,11 +17,14 @@ from keypoint_files import (
 )
 from paths import CASES, ROOT
 from program_files import (
+    coco_annotations,
     coco_results,
     deeplabcut_csv,
     deeplabcut_h5,
     mmpose_pictures,
     sleap,
+    sleap_analysis,
+    slp,
     yolo,
 )
 
@@ -35,6 +38,9 @@ WRITERS = {
     "mmpose.json": lambda path, two: mmpose(path, two, MMPOSE),
     "pictures": lambda path, two: mmpose_pictures(path, two),
     "coco.json": lambda path, two: coco_results(path, two),
+    "annotations.json": lambda path, two: coco_annotations(path, two, COCO),
+    "sleap.h5": lambda path, two: sleap_analysis(path, two, COCO),
+    "sleap.slp": lambda path, two: slp(path, two, COCO),
     "sleap.csv": lambda path, two: sleap(path, two, COCO, ("a", "b")),
     "dlc.csv": lambda path, two: deeplabcut_csv(path, two, COCO),
     "dlc.h5": lambda path, two: deeplabcut_h5(path, two, COCO),
@@ -72,9 +78,10 @@ def test_readers_go_by_content(name: str, tmp_path: Path) -> None:
         ("a.csv", "", "expected a table of SLEAP.* found an empty file"),
         ("a.csv", "frame,x,y\n", "with a column frame_idx.* found frame, x, y"),
         ("a.json", '{"people": []}', r"expected keys \['instance_info'\], found keys \['people'\]"),
-        ("a.json", json.dumps({"images": [], "annotations": []}), r"found keys \['images'"),
+        ("a.json", json.dumps({"images": [], "annotations": []}), r"no one is in any of its 0"),
         ("a.npy", "text", "not a whole array of numbers"),
         ("a.h5", "text", "not a whole HDF5 file"),
+        ("a.slp", "text", "not a whole HDF5 file"),
         ("f/a_1.txt", "hello", r"a_1\.txt, line 1, column 1: expected a number, got 'hello'"),
         ("f/a_1.json", "[7]", r"a_1\.json\[0\]: expected keys .* found 7"),
         ("f/a_1.png", "", "should hold either OpenPose's .json, .* found neither"),

@@ -152,3 +152,96 @@ def _cells(numbers: np.ndarray) -> list[str]:
 
 
 GIVEN = {"fps": FPS, "size": SIZE}
+
+
+def coco_annotations(path: Path, two: np.ndarray, skeleton: Skeleton, **image: object) -> Path:
+    """Write annotations of COCO; ``image`` are further keys of each image, as formats."""
+    images = [
+        {
+            "id": 100 + frame,
+            "file_name": f"frame_{frame:04d}.jpg",
+            "width": SIZE[0],
+            "height": SIZE[1],
+            **{key: make(frame) for key, make in image.items()},  # pyright: ignore
+        }
+        for frame in range(two.shape[1])
+    ]
+    entries = [
+        {
+            "id": 2 * frame + i,
+            "image_id": 100 + frame,
+            "category_id": 1,
+            "keypoints": two[i, frame].ravel().tolist(),
+            "track_id": i + 1,
+            "iscrowd": 0,
+        }
+        for frame in range(two.shape[1])
+        for i in range(2)
+        if np.isfinite(two[i, frame]).all()
+    ]
+    categories = [{"id": 1, "name": "person", "keypoints": list(skeleton.joints)}]
+    content = {"images": images[::-1], "annotations": entries, "categories": categories}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def sleap_analysis(
+    path: Path, two: np.ndarray, skeleton: Skeleton, tracks: Sequence[str] = ("a", "b")
+) -> Path:
+    """Write an analysis file of SLEAP, whose arrays have the axes of MATLAB."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["node_names"] = np.array(skeleton.joints, dtype="S")
+        file["track_names"] = np.array(tracks, dtype="S8")
+        file["tracks"] = two[..., :2].transpose(0, 3, 2, 1)
+        file["point_scores"] = two[..., 2].transpose(0, 2, 1)
+        file["track_occupancy"] = np.ones((two.shape[1], 2), np.uint8)
+    return path
+
+
+SLP_FRAMES = [
+    ("frame_id", "<u8"), ("video", "<u4"), ("frame_idx", "<u8"), ("instance_id_start", "<u8"),
+    ("instance_id_end", "<u8"),
+]  # fmt: skip
+SLP_INSTANCES = [
+    ("instance_id", "<i8"), ("instance_type", "u1"), ("frame_id", "<u8"), ("skeleton", "<u4"),
+    ("track", "<i4"), ("from_predicted", "<i8"), ("score", "<f4"), ("point_id_start", "<u8"),
+    ("point_id_end", "<u8"),
+]  # fmt: skip
+SLP_POINTS = [("x", "<f8"), ("y", "<f8"), ("visible", "?"), ("complete", "?")]
+
+
+def slp(
+    path: Path, two: np.ndarray, skeleton: Skeleton, *, human: bool = False, version: float = 1.2
+) -> Path:
+    """Write a project of SLEAP whose instances are predicted, or set by a human."""
+    import h5py
+
+    count, k = two.shape[1], len(skeleton.joints)
+    frames = [(t, 0, t, 2 * t, 2 * t + 2) for t in range(count)]
+    instances = [
+        (2 * t + i, not human, t, 0, i, -1, 0.9, k * (2 * t + i), k * (2 * t + i + 1))
+        for t in range(count)
+        for i in range(2)
+    ]
+    rows = two.transpose(1, 0, 2, 3).reshape(-1, 3)
+    points = np.zeros(len(rows), np.dtype(SLP_POINTS if human else [*SLP_POINTS, ("score", "f8")]))
+    points["x"], points["y"], points["visible"] = rows[:, 0], rows[:, 1], True
+    if not human:
+        points["score"] = rows[:, 2]
+    names = [{"name": joint, "weight": 1.0} for joint in skeleton.joints]
+    graph = {"nodes": [{"id": i} for i in range(k)], "links": []}
+    shape = [count, SIZE[1], SIZE[0], 3]
+    video = {"filename": "clip.mp4", "backend": {"type": "MediaVideo", "shape": shape}}
+    with h5py.File(path, "w") as file:
+        metadata = file.create_group("metadata")
+        metadata.attrs["format_id"] = version
+        metadata.attrs["json"] = json.dumps({"nodes": names, "skeletons": [graph]})
+        file["frames"] = np.array(frames, SLP_FRAMES)
+        file["instances"] = np.array(instances, SLP_INSTANCES)
+        file["points"] = points if human else np.zeros(0, SLP_POINTS)
+        file["pred_points"] = np.zeros(0, [*SLP_POINTS, ("score", "f8")]) if human else points
+        file["tracks_json"] = [json.dumps([0, name]) for name in ("man", "woman")]
+        file["videos_json"] = [json.dumps(video)]
+    return path

@@ -16,16 +16,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
-from ..optional import missing_extra
 from .csv_tables import Row, parse_frame, parse_numbers
 from .frame_numbers import FrameNumbers, number_ids, number_names
+from .hdf5 import check_amount
 from .keypoints import KeypointRecord, PersonKeypoints, RateAndSize, person_keypoints
 from .safe_pickle import unpickle
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 _COORDS = ("x", "y", "likelihood")
-_MAX_NUMBERS = 500_000_000
-"""Numbers of an .h5 that are read at most: 4 GB, ten hours of five people."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +63,9 @@ def read_deeplabcut_csv(
     return _detections(path, columns, numbers, np.array(values).reshape(-1, len(texts)), given)
 
 
-def read_deeplabcut_h5(path: Path, given: RateAndSize) -> Detections:
-    """Read a data frame of DeepLabCut, which holds no rate or size.
-
-    Raises:
-        ImportError: If h5py is not installed.
-        ValueError: If it is not such a file.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise missing_extra(f"Reading {path.name}", "h5py", "research") from error
-    try:
-        with h5py.File(path) as file:
-            names, index, values = _read_frame(path, file)
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{path}: not a whole HDF5 file ({error}).") from error
+def read_deeplabcut_h5(path: Path, file: Any, given: RateAndSize) -> Detections:
+    """Read a data frame of DeepLabCut from an open file, which holds no rate or size."""
+    names, index, values = _read_frame(path, file)
     levels = [level for level in _LEVELS if len(names[0]) == 4 or level != "individuals"]
     texts = list(map(list, zip(*names, strict=True)))
     columns = _columns(path, dict(zip(levels, texts, strict=True)))
@@ -151,19 +136,19 @@ def _read_frame(
     groups = [file[key] for key in file if hasattr(file[key], "keys")]
     if len(groups) != 1:
         raise ValueError(
-            f"{path}: expected one data frame of DeepLabCut, found {len(groups)} (of "
-            "SLEAP, export the analysis .csv)."
+            f"{path}: expected one data frame of DeepLabCut, found {len(groups)}, or tracks and "
+            "node_names of an analysis file of SLEAP."
         )
     group = groups[0]
     if "table" in group:
         table = group["table"]
         fields = table.dtype.names or ()
         if {"index", "values_block_0"} <= set(fields) and len(fields) == 2:
-            _check_amount(path, table.size * table.dtype["values_block_0"].shape[0])
+            check_amount(path, table.size * table.dtype["values_block_0"].shape[0])
             pickled = table.attrs["values_block_0_kind"]
             return _names(path, pickled), table["index"].tolist(), table["values_block_0"][:]
     elif {"axis1", "block0_values"} <= set(group) and "block1_values" not in group:
-        _check_amount(path, group["block0_values"].size)
+        check_amount(path, group["block0_values"].size)
         levels = range(int(group.attrs["axis0_nlevels"]))
         texts = [[t.decode() for t in group[f"axis0_level{i}"][:].tolist()] for i in levels]
         labels = [group[f"axis0_label{i}"][:].tolist() for i in levels]
@@ -189,8 +174,3 @@ def _names(path: Path, pickled: Any) -> list[tuple[str, ...]]:
             f"only), got {str(names)[:80]}."
         )
     return names
-
-
-def _check_amount(path: Path, count: int) -> None:
-    if count > _MAX_NUMBERS:
-        raise ValueError(f"{path}: expected at most {_MAX_NUMBERS} numbers, got {count}.")

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..detections import Detections
+from .coco_annotations import is_coco_annotations, read_coco_annotations
 from .coco_json import is_coco_results, read_coco_results
 from .csv_tables import read_rows
 from .deeplabcut import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5
+from .hdf5 import open_hdf5
 from .json_values import read_json
 from .keypoints import READABLE, RateAndSize, files_in
 from .mediapipe import is_mediapipe, read_mediapipe
@@ -20,6 +22,7 @@ from .numpy_array import read_npy
 from .openpose import read_openpose
 from .rtmlib import is_rtmlib, read_rtmlib
 from .sleap import is_sleap, read_sleap
+from .sleap_h5 import is_sleap_analysis, read_sleap_analysis, read_slp
 from .trc import read_trc
 from .yolo import read_yolo
 
@@ -75,6 +78,13 @@ FORMATS = (
         '[{"image_id": "0.jpg", "keypoints": [466.2, 75.5, 0.98, ...], "score": 3.1, "idx": 1}]',
     ),
     Format(
+        "COCO annotations", ".json", False, "images, annotations, categories; joints by name",
+        "by track_id, else tracked", "fps; size, unless in the file",
+        '{"images": [{"id": 7, "file_name": "frame_0001.jpg", "width": 1280, "height": 720}, ...], '
+        '"annotations": [{"image_id": 7, "keypoints": [466.2, 75.5, 2, ...], "track_id": 1}, '
+        '...], "categories": [{"id": 1, "keypoints": ["nose", ...]}]}',
+    ),
+    Format(
         "MediaPipe", ".json", False, "33 landmarks as fractions of the picture", "tracked",
         "size; fps without time stamps",
         '[{"timestamp_ms": 33, "pose_landmarks": [[{"x": 0.36, "y": 0.1, "visibility": 0.98}, '
@@ -90,6 +100,16 @@ FORMATS = (
         "fps, size",
         "track,frame_idx,instance.score,Nose.x,Nose.y,Nose.score,...\n"
         "track_0,0,0.9,466.2,75.5,0.98,...",
+    ),
+    Format(
+        "SLEAP", ".h5", False, "analysis file; joints by name (needs h5py)",
+        "by track, else tracked", "fps, size",
+        "tracks (tracks, 2, nodes, frames), point_scores, node_names, track_names",
+    ),
+    Format(
+        "SLEAP", ".slp", False, "project of one video; joints by name (needs h5py)",
+        "by track, else tracked", "fps; size, unless in the file",
+        "metadata, frames, instances, points, pred_points, tracks_json, videos_json",
     ),
     Format(
         "DeepLabCut", ".csv", False, "table of one individual or several; joints by name",
@@ -129,6 +149,8 @@ def _read_json(path: Path, given: RateAndSize) -> Detections:
     content = read_json(path)
     if is_coco_results(content):
         return read_coco_results(path, content, given)
+    if is_coco_annotations(content):
+        return read_coco_annotations(path, content, given)
     if is_mediapipe(content):
         return read_mediapipe(path, content, given)
     return read_mmpose(path, content, given)
@@ -153,12 +175,19 @@ def _read_csv(path: Path, given: RateAndSize) -> Detections:
     )
 
 
+def _read_h5(path: Path, given: RateAndSize) -> Detections:
+    with open_hdf5(path) as file:
+        read = read_sleap_analysis if is_sleap_analysis(file) else read_deeplabcut_h5
+        return read(path, file, given)
+
+
 READERS: dict[str, Reader] = {
     ".npz": _read_npz,
     ".npy": read_npy,
     ".json": _read_json,
     ".csv": _read_csv,
-    ".h5": read_deeplabcut_h5,
+    ".h5": _read_h5,
+    ".slp": read_slp,
     ".trc": read_trc,
 }
 """Readers of a file, by suffix."""

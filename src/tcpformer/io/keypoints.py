@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 
 READABLE = (
     "what can be read: a folder of OpenPose's .json, one a frame; .json of MMPose, one a video or "
-    "one a picture, of AlphaPose, COCO's results and MediaPipe; a folder of YOLO pose's .txt; .csv "
-    "of SLEAP and DeepLabCut; rtmlib's .npz of keypoints and scores; NumPy's .npy; Sports2D's .trc "
-    "in pixels, or its folder; our own .npz (`tcpformer formats` shows each)"
+    "one a picture, of AlphaPose, COCO's results, COCO annotations and MediaPipe; a folder of YOLO "
+    "pose's .txt; .csv and .h5 of SLEAP and DeepLabCut, and SLEAP's .slp; rtmlib's .npz of "
+    "keypoints and scores; NumPy's .npy; Sports2D's .trc in pixels, or its folder; our own .npz "
+    "(`tcpformer formats` shows each)"
 )
 MALFORMED = (
     *(KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError),

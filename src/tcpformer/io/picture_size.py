@@ -49,8 +49,8 @@ def check_picture_size(path: Path, detections: Detections) -> None:
     shares = (beyond & certain)[seen].sum(axis=1) / certain[seen].sum(axis=1)
     if not len(shares) or np.mean(shares >= LIMITS.joints) <= LIMITS.detections:
         return
-    low = detections.xy[certain].min(axis=0)
-    high = detections.xy[certain].max(axis=0)
+    low = detections.xy[certain].min(axis=0).round()
+    high = detections.xy[certain].max(axis=0).round()
     raise ValueError(
         f"{path}: most of the people are outside the picture, whose size is {detections.size[0]} x "
         f"{detections.size[1]}: their joints reach from {low[0]:.7g}, {low[1]:.7g} to "

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "world": NOUNS | {"filtering"},
     "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
-    "analysis": NOUNS | {"world", "postprocess"},
+    "analysis": NOUNS | {"filtering", "world", "postprocess"},
     "viz": NOUNS | {"io", "analysis"},
     "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS

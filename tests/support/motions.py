@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcpformer.motion import Motion2D, Motion3D
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY_26, H36M
 
 FOCAL, SIZE, CAMERA = 1000.0, (1280, 720), np.array([0.0, -5.0, 1.0])
 FORWARD, LEFT, UP = np.array([0.0, -1, 0]), np.array([1.0, 0, 0]), np.array([0.0, 0, 1])
@@ -25,7 +25,7 @@ def motion3d(xyz: np.ndarray, fps: float = 30.0) -> Motion3D:
         valid=np.ones(t, dtype=bool),
         times=np.arange(t) / fps,
         fps=fps,
-        skeleton=H36M,
+        skeleton=BODY_26 if xyz.shape[1] == len(BODY_26.joints) else H36M,
         size=SIZE,
         focal=FOCAL,
         provenance={"weights": "none", "focal": "made up", "scale": "made up"},

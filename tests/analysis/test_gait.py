@@ -1,0 +1,122 @@
+"""Gait parameters of a walker in closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from motions import motion3d, walk
+from walkers import Walker
+
+from tcpformer.analysis.footfalls import DETECTOR, POINTS
+from tcpformer.analysis.gait import Gait, measure_feet, measure_gait
+
+FPS = 50.0
+TIMES = np.arange(400) / FPS + 0.1
+
+
+def measure(walker: Walker) -> Gait:
+    return measure_feet(walker.feet(TIMES), TIMES)
+
+
+@pytest.mark.parametrize(
+    "walker", [Walker(), Walker(stride=1.0, seconds=1.3, stance=0.65, width=0.2, heading=-1.0)]
+)
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+def test_measure_feet_of_a_walker(walker: Walker, side: str) -> None:
+    found = {name: row[side] for name, row in measure(walker).summaries().items()}
+    assert found["cadence"].mean == pytest.approx(120 / walker.seconds, rel=0.005)
+    assert found["stride_time"].mean == pytest.approx(walker.seconds, rel=0.005)
+    assert found["stride_length"].mean == pytest.approx(walker.stride, rel=0.005)
+    assert found["speed"].mean == pytest.approx(walker.stride / walker.seconds, rel=0.005)
+    assert found["step_width"].mean == pytest.approx(walker.width, abs=0.002)
+    # The filter smears the jump of speed at each end of a swing by 13 ms.
+    assert found["double_support"].mean == pytest.approx(200 * walker.stance - 100, abs=6)
+    assert found["stride_time"].spread == pytest.approx(0, abs=0.01)
+    assert found["stride_time"].sigma is None
+    assert found["stride_time"].count >= (10 if side == "both" else 5)
+
+
+def test_measure_feet_tells_left_from_right() -> None:
+    """The right foot of a limping walker moves further aside at every second step."""
+    walker = Walker()
+    feet = walker.feet(TIMES)
+    step = np.floor(TIMES / walker.seconds - 0.5)
+    later = np.clip((TIMES / walker.seconds - 0.5) % 1 - walker.stance, 0, None) / 0.4
+    aside = 0.05 * (1 - np.cos(np.pi * (step + later)))
+    feet[:, 1, :, 1] -= aside[:, None]
+    widths = measure_feet(feet, TIMES).summaries()["step_width"]
+    assert (widths["left"].spread or 0) > 0.03
+    assert widths["right"].mean == pytest.approx(walker.width + 0.05, abs=0.015)
+
+
+def test_measure_feet_counts_no_stride_across_a_pause() -> None:
+    walker = Walker()
+    walked = walker.feet(TIMES[:190])  # both feet stand at the end
+    feet = np.concatenate([walked, np.repeat(walked[-1:], 210, axis=0)])
+    strides = measure_feet(feet, TIMES).strides
+    assert strides
+    assert all(stride.start + stride.time < TIMES[190] for stride in strides)
+
+
+def test_measure_feet_of_a_standing_person() -> None:
+    gait = measure_feet(np.repeat(Walker().feet(np.zeros(1)), 100, axis=0), TIMES[:100])
+    assert gait.strides == ()
+    assert gait.summaries()["speed"] == {}
+    assert "0 left and 0 right strides" in gait.table()
+
+
+def test_measure_feet_propagates_sigma() -> None:
+    walker, s = Walker(), 0.03
+    gait = measure_feet(walker.feet(TIMES), TIMES, None, np.full((len(TIMES), 2), s))
+    stride = gait.strides[0]
+    event = np.hypot(DETECTOR.timing, s / DETECTOR.speed)
+    assert stride.length_sigma == pytest.approx(s * 2**0.5)
+    assert stride.time_sigma == pytest.approx(event * 2**0.5)
+    assert stride.width_sigma == pytest.approx(s * 1.5**0.5)
+    summaries = gait.summaries()
+    n = len(gait.strides)
+    assert summaries["stride_length"]["both"].sigma == pytest.approx(s * (2 / n) ** 0.5)
+    relative = np.hypot(s * 2**0.5 / walker.stride, event * 2**0.5 / walker.seconds)
+    expected = walker.stride / walker.seconds * relative / n**0.5
+    assert summaries["speed"]["both"].sigma == pytest.approx(expected, rel=0.02)
+
+
+def misplaced(walker: Walker, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Return a walker of whose placements each is off by an error of its own."""
+    feet = walker.feet(TIMES)
+    for f in range(2):
+        phase = TIMES / walker.seconds - 0.5 * f
+        step = np.floor(phase).astype(int) + 1
+        swing = np.clip((phase % 1 - walker.stance) / (1 - walker.stance), 0, 1)[:, None]
+        off = rng.normal(0, sigma, (step.max() + 2, 3)) * [1, 1, 0]
+        feet[:, f] += ((1 - swing) * off[step] + swing * off[step + 1])[:, None]
+    return feet
+
+
+def test_measure_feet_sigma_bounds_the_error_of_misplaced_feet() -> None:
+    """Errors of neighboring strides cancel partly, so that sigma of the mean is an upper bound."""
+    rng, sigma = np.random.default_rng(0), np.full((len(TIMES), 2), 0.02)
+    gaits = [measure_feet(misplaced(Walker(), rng, 0.02), TIMES, None, sigma) for _ in range(20)]
+    rows = [gait.summaries()["stride_length"]["both"] for gait in gaits]
+    spread = np.std([row.mean for row in rows])
+    assert rows[0].sigma is not None
+    assert 0.1 * rows[0].sigma < spread < rows[0].sigma
+    lengths = [gait.strides[2].length for gait in gaits]
+    assert np.std(lengths) == pytest.approx(gaits[0].strides[2].length_sigma, rel=0.4)
+
+
+def test_measure_gait_of_a_motion() -> None:
+    walker = Walker()
+    xyz = np.zeros((len(TIMES), 26, 3))
+    xyz[:, POINTS] = walker.feet(TIMES).reshape(-1, 4, 3)
+    xyz[..., 1] += 8
+    motion = replace(motion3d(xyz, FPS), sigma=np.full(xyz.shape, 0.02))
+    gait = measure_gait(motion)
+    assert gait.summaries()["speed"]["both"].mean == pytest.approx(1.4 / 1.1, rel=0.005)
+    assert gait.strides[0].length_sigma == pytest.approx(0.02 * 2**0.5)
+    assert "stride length, m" in gait.table()
+
+
+def test_measure_gait_refuses_17_joints() -> None:
+    with pytest.raises(ValueError, match="'body26', got 'h36m'; lift with weights of 26"):
+        measure_gait(walk(20))

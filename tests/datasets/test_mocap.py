@@ -9,7 +9,7 @@ from mocaps import mocap_file
 from motions import walk
 
 from tcpformer.datasets.mocap import Mocap, load_mocap
-from tcpformer.skeleton import COCO, H36M
+from tcpformer.skeleton import COCO, GROUPS, H36M
 
 LENGTHS, SPLIT = (40, 5, 60, 30), ("train", "val", "train", "test")
 
@@ -122,3 +122,28 @@ def test_load_mocap_reads_activities_on_request(tmp_path: Path) -> None:
     path = mocap_file(tmp_path / "mocap.npz")
     assert load_mocap(path, "train").activity == ()
     assert load_mocap(path, "train", by_activity=True).activity == ("walk", "stroll")
+
+
+def test_load_mocap_forgets_what_the_rig_lacks(tmp_path: Path) -> None:
+    flags = {"has_hands": np.array([True, False, True]), "glitch": np.zeros((210, 3), bool)}
+    flags["glitch"][5, 2] = True  # the face of the first person
+    path = mocap_file(tmp_path / "mocap.npz", groups=True, **flags)
+    xyz = load_mocap(path, "train+val").xyz
+    unknown = np.isnan(xyz).all(axis=2)
+    assert unknown.sum() == 2 * 70 + 3
+    assert unknown[60:130, GROUPS["hands"]].all()
+    assert unknown[5, GROUPS["face"]].all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("has_feet", np.ones(2)), ("glitch", np.zeros((210, 2))), ("joints", np.array(["Hip"] * 26))],
+)
+def test_load_mocap_refuses_flags_of_another_shape(
+    tmp_path: Path, key: str, value: np.ndarray
+) -> None:
+    path = mocap_file(tmp_path / "mocap.npz", groups=True)
+    with np.load(path) as file:
+        np.savez(path, **{**file, key: value})
+    with pytest.raises(ValueError, match="expected"):
+        load_mocap(path, "train")

@@ -8,10 +8,11 @@ from typing import Literal, get_args
 import numpy as np
 import pytest
 import torch
-from trainings import MOCAP, OWN, data_of, shrunk
+from mocaps import mocap_file
+from trainings import MOCAP, OWN, TINY, data_of, shrunk
 
 from tcpformer.datasets.clip_batch import ClipBatch
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY_26, GROUPS, H36M
 from tcpformer.training import data as sources
 from tcpformer.training.config import Data, TrainConfig
 from tcpformer.training.data import ProcessBatches, VideoSource, open_source
@@ -224,3 +225,47 @@ def test_process_batches_can_be_pickled(config: TrainConfig, tmp_path: Path) -> 
     for one, other in zip(parts[3], sent[3], strict=True):
         assert torch.equal(one, other)
         assert len(one) == 4
+
+
+@pytest.mark.parametrize("footage", ["benchmark-like", "as-filmed"])
+def test_batch_of_26_joints_marks_unknown_truth(
+    footage: Literal["benchmark-like", "as-filmed"], tmp_path: Path
+) -> None:
+    """The 2D has no gap: joints that are missing hang on their parents with confidence 0."""
+    flags = {"has_feet": np.array([False, True, True])}
+    data = mocap_file(tmp_path / "mocap.npz", groups=True, **flags)
+    config = replace(MOCAP, network=replace(TINY, joints=26), camera_domain=footage)
+    source = open_source(config, data)
+    clips = source.batch(0, 24)
+    assert source.spec.skeleton == "body26"
+    assert clips.xyc.shape == (24, 9, 26, 3)
+    assert np.isfinite(clips.xyc).all()
+    unknown = np.isnan(clips.xyz).all(axis=(1, 3))
+    assert unknown[:, GROUPS["feet"]].any()
+    assert not unknown[:, GROUPS["feet"]].all()
+    assert not np.delete(unknown, GROUPS["feet"], axis=1).any()
+    assert (clips.xyc[..., 2].swapaxes(1, 2)[unknown] == 0).all()
+    never = (clips.xyc[..., 2] == 0).all(axis=1) & (np.arange(26) >= 17)
+    i, j = np.nonzero(never)
+    parents = np.array(BODY_26.parents)
+    np.testing.assert_array_equal(clips.xyc[i, :, j, :2], clips.xyc[i, :, parents[j], :2])
+
+
+def test_source_of_17_joints_refuses_a_network_of_26(folder: Path) -> None:
+    config = replace(MOCAP, network=replace(TINY, joints=26))
+    with pytest.raises(ValueError, match="network has 26 joints, the motion 17"):
+        open_source(config, data_of("mocap", folder / "mocap"))
+
+
+def test_source_of_26_joints_trains_a_network_of_17(tmp_path: Path) -> None:
+    data = mocap_file(tmp_path / "mocap.npz", groups=True)
+    source = open_source(MOCAP, data)
+    assert source.batch(0, 4).xyc.shape == (4, 9, 17, 3)
+    assert source.spec.skeleton == "h36m"
+
+
+def test_val_clips_have_confidence_one_where_training_blurs(folder: Path) -> None:
+    data = data_of("mocap", folder / "mocap")
+    clips = open_source(replace(MOCAP, blur_prob=0.5), data).val_clips
+    assert (clips["sure"].xyc[..., 2] == 1).all()
+    np.testing.assert_array_equal(clips["sure"].xyc[..., :2], clips["noisy"].xyc[..., :2])

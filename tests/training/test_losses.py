@@ -112,3 +112,18 @@ def test_objective_omits_losses_of_weight_zero(field: str) -> None:
     part = {"n_mpjpe_weight": scaled_position_loss, "velocity_weight": velocity_loss}[field]
     wanted = both(*batch) - 0.5 * part(batch[1] + model(batch[0]), batch[2])
     torch.testing.assert_close(less(*batch), wanted)
+
+
+def test_objective_ignores_joints_whose_truth_is_unknown() -> None:
+    config = replace(OWN, n_mpjpe_weight=0.0)
+    model = build(config.network)
+    x, flat, true = (torch.randn(2, config.network.frames, 17, 3) for _ in range(3))
+    objective = Objective(model, config)
+    true[:, :, 5] = float("nan")
+    loss = objective(x, flat, true)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    other = true.clone()
+    other[:, :, 5] = (flat + model(x)).detach()[:, :, 5]
+    torch.testing.assert_close(loss, objective(x, flat, other))

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..lifting.normalize import flat_prior, look_at_rotation, to_centered_camera
-from ..skeleton import H36M, Skeleton
+from ..skeleton import BODY_26, H36M, Skeleton
 
-Clips3D = Float[np.ndarray, "b t 17 3"]
-Clips2D = Float[np.ndarray, "b t 17 2"]
-Scores = Float[np.ndarray, "b t 17"]
+Clips3D = Float[np.ndarray, "b t j 3"]
+Clips2D = Float[np.ndarray, "b t j 2"]
+Scores = Float[np.ndarray, "b t j"]
 PerClip = Float[np.ndarray, " b"]
 
 
@@ -23,7 +23,8 @@ class ClipBatch:
         xyc: Normalized x, y (see `lifting.normalize`) and confidence.
         flat: What the network's output is added to: the flat prior in metres, or zeros.
         xyz: The target, root-relative. With "centered-camera": metres, axes of each frame's virtual
-            camera. With "screen": the unit of the data set, axes of the camera.
+            camera. With "screen": the unit of the data set, axes of the camera. NaN where the
+            source does not know a joint.
     """
 
     xyc: Clips3D
@@ -49,6 +50,11 @@ def normalize_batch(rays: Clips2D, confidence: Scores, relative: Clips3D) -> Cli
     xyc = np.concatenate([centered, confidence[..., None]], axis=-1)
     arrays = (xyc, flat_prior(centered, H36M.root), target)
     return ClipBatch(*(x.astype(np.float32) for x in arrays))
+
+
+def skeleton_of(clips: Float[np.ndarray, "b t j d"]) -> Skeleton:
+    """Return the skeleton of motion capture: `BODY_26`, or Human3.6M's joints, which come first."""
+    return H36M if clips.shape[2] == len(H36M.joints) else BODY_26
 
 
 def mirror_joints(

@@ -9,9 +9,12 @@ from jaxtyping import Float, Int
 
 from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
-from ..skeleton import H36M, stature
+from ..skeleton import BODY, BODY_26, GROUPS, H36M, stature
 
 SPLITS = ("train", "val", "test")
+HAS_GROUP = {"feet": "has_feet", "hands": "has_hands", "face": "has_head"}
+"""Group of joints -> the key that tells, for each sequence, whether its rig has it. The columns of
+"glitch" are in this order."""
 MAX_TENTHS = 2**31
 """Tenths of millimetres of any coordinate: 214 km."""
 MIN_STATURE = 0.01
@@ -23,20 +26,23 @@ class Mocap:
     """Sequences of one skeleton, concatenated.
 
     Attributes:
-        xyz: Joints in metres; world axes, right-handed, z up, floor at 0.
+        xyz: Joints of Human3.6M or `BODY_26` in metres, NaN where feet, hands or face are not
+            known; world axes, right-handed, z up, floor at 0.
         starts: Index of the first frame of each sequence.
         activity: Activity of each sequence; empty unless rare ones are to be drawn more often.
         limb_swap_prob: Share of the clips that get arms or legs of another motion.
         tilt_prob: Share of the clips in which people are tilted as a whole.
+        blur_prob: Share of the clips whose confidence tells less of the error.
     """
 
-    xyz: Float[np.ndarray, "n 17 3"]
+    xyz: Float[np.ndarray, "n j 3"]
     starts: Int[np.ndarray, " s"]
     lengths: Int[np.ndarray, " s"]
     fps: float
     activity: tuple[str, ...] = ()
     limb_swap_prob: float = 0.0
     tilt_prob: float = 0.0
+    blur_prob: float = 0.0
 
     def draw(self, count: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
         """Draw sequences with probability proportional to the square root of their length.
@@ -72,6 +78,7 @@ def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mo
     data = read_mocap(path, ("split", "joints", *(["activity"] if by_activity else [])))
     xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
     xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
+    _forget_unknown(xyz, data)
     keep = np.isin(data["split"], wanted)
     if not keep.any():
         raise ValueError(f"{path}: no sequence belongs to {split!r}.")
@@ -87,21 +94,43 @@ def read_mocap(path: str | Path, texts: tuple[str, ...]) -> dict[str, np.ndarray
         ValueError: If a key is missing, shapes disagree, numbers are not positions in space, or
             joints are not Human3.6M's.
     """
-    data = read_npz(path, ("relative", "root", "offsets", "fps"), texts)
-    if tuple(map(str, data["joints"].flat)) != H36M.joints:
-        raise ValueError(f"{path}: expected the joints {H36M.joints}, got {brief(data['joints'])}.")
+    flags = (*HAS_GROUP.values(), "glitch")
+    data = read_npz(path, ("relative", "root", "offsets", "fps"), texts, optional=flags)
+    joints = tuple(map(str, data["joints"].flat))
+    if joints not in (H36M.joints, BODY_26.joints):
+        raise ValueError(
+            f"{path}: expected the joints {H36M.joints}, or those of {BODY_26.name}, got "
+            f"{brief(data['joints'])}."
+        )
     n = len(data["relative"]) if data["relative"].ndim else 0
-    check_shapes(path, data, {"relative": (n, 17, 3), "root": (n, 3), "fps": ()})
+    check_shapes(path, data, {"relative": (n, len(joints), 3), "root": (n, 3), "fps": ()})
     check_offsets(path, data["offsets"], n)
     s = len(data["offsets"]) - 1
-    check_shapes(path, data, {key: (s,) for key in texts if key not in ("joints", "parents")})
+    per_sequence = [key for key in texts if key not in ("joints", "parents")]
+    per_sequence += [key for key in HAS_GROUP.values() if key in data]
+    check_shapes(path, data, dict.fromkeys(per_sequence, (s,)))
+    if "glitch" in data:
+        check_shapes(path, data, {"glitch": (n, len(GROUPS))})
     for key in ("relative", "root"):
         if not (np.abs(data[key], dtype=np.float64) < MAX_TENTHS).all():
             raise ValueError(f"{path}: {key} must be finite tenths of millimetres.")
-    check_bodies(path, data["relative"].astype(np.float32), 1e4)
+    check_bodies(path, data["relative"][:, BODY].astype(np.float32), 1e4)
     if not 0 < data["fps"] < np.inf:
         raise ValueError(f"{path}: fps must be positive, got {data['fps']}.")
     return data
+
+
+def _forget_unknown(xyz: Float[np.ndarray, "n j 3"], data: Mapping[str, np.ndarray]) -> None:
+    """Set feet, hands and face to NaN where the rig lacks them or they jump."""
+    if xyz.shape[1] == len(H36M.joints):
+        return
+    for number, (group, key) in enumerate(HAS_GROUP.items()):
+        unknown = np.zeros(len(xyz), dtype=bool)
+        if key in data:
+            unknown |= np.repeat(data[key] == 0, np.diff(data["offsets"]))
+        if "glitch" in data:
+            unknown |= data["glitch"][:, number] != 0
+        xyz[np.flatnonzero(unknown)[:, None], GROUPS[group]] = np.nan
 
 
 def check_bodies(

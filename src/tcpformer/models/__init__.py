@@ -106,9 +106,9 @@ def inputs_of(model: Network) -> int:
     return getattr(model.config, "inputs", 3)
 
 
-def joints_of(model: Network) -> int:
-    """Return the number of joints of a pose."""
-    return getattr(model.config, "joints", JOINTS)
+def joints_of(config: Any) -> int:
+    """Return the number of joints that a network of this config lifts."""
+    return getattr(config, "joints", JOINTS)
 
 
 def lifts_center_only(model: Network) -> bool:

@@ -213,7 +213,7 @@ def load_exported(path: str | Path) -> Weights:
         raise ValueError(f"{path}: not a file that can be run ({error}).") from error
     description = Description.from_json(opened.text, path)
     model = Exported(opened.run, description, path)
-    expected = [description.config.frames, joints_of(model), inputs_of(model)]
+    expected = [description.config.frames, joints_of(model.config), inputs_of(model)]
     if opened.shape[1:] != expected:
         raise ValueError(
             f"{path}: its description expects clips of {expected}, its network {opened.shape[1:]}."

@@ -93,7 +93,7 @@ def _speedup(one: Network, other: Network) -> float:
     """Return how many times faster one network is than another, by their best times in turns."""
     parameter = next(one.parameters())
     x = torch.zeros(
-        CLIPS, one.config.frames, joints_of(one), inputs_of(one), device=parameter.device
+        CLIPS, one.config.frames, joints_of(one.config), inputs_of(one), device=parameter.device
     )
     best = {one: float("inf"), other: float("inf")}
     for _ in range(ROUNDS):

@@ -229,7 +229,7 @@ def _compare(network: nn.Module, exported: nn.Module, path: Path, tolerance: flo
 
 def _example_clips(network: Any, batch: int) -> Float[Tensor, "b t j i"]:
     """Return random clips around the center of the image."""
-    shape = (batch, network.config.frames, joints_of(network), inputs_of(network))
+    shape = (batch, network.config.frames, joints_of(network.config), inputs_of(network))
     return torch.rand(shape, generator=torch.Generator().manual_seed(0)) - 0.5
 
 

@@ -72,6 +72,9 @@ class TrainConfig:
     """Share of motion capture clips that get the arms or legs of another motion, 0 to 1."""
     tilt_prob: float = 0.0
     """Share of motion capture clips in which people are tilted, even upside down, 0 to 1."""
+    blur_prob: float = 0.0
+    """Share of motion capture clips whose confidence tells less of the error, 0 to 1: half of them
+    have 1 everywhere."""
     ground_truth: bool = False
     """Train on exact 2D, projected from the 3D truth, instead of detections (Human3.6M)."""
     normalization: Literal["centered-camera", "screen"] = "centered-camera"
@@ -123,8 +126,9 @@ class TrainConfig:
     split: str = "train"
     """Split of motion capture or of your own data to train on; "a+b" joins two."""
     init_from: str | None = None
-    """Weights to start from, a packaged name or a folder, of the same network; an uncertainty head
-    is left out. `research/surgery.py` converts weights of other shapes."""
+    """Weights to start from, a packaged name or a folder, of the same network or of fewer joints
+    (`training.more_joints`); an uncertainty head is left out. `research/surgery.py` converts
+    weights of other shapes."""
 
     def __post_init__(self) -> None:
         name_of(self.network)
@@ -143,7 +147,8 @@ _BOUNDS = {
     **dict.fromkeys(("epochs", "hop"), (0, 10**6)),
     "seed": (0, 2**32 - 1),
     **dict.fromkeys(("lr", "weight_decay", "n_mpjpe_weight", "velocity_weight"), (0, inf)),
-    **dict.fromkeys(("lr_decay", "cooldown", "ema_decay", "limb_swap_prob", "tilt_prob"), (0, 1)),
+    **dict.fromkeys(("lr_decay", "cooldown", "ema_decay"), (0, 1)),
+    **dict.fromkeys(("limb_swap_prob", "tilt_prob", "blur_prob"), (0, 1)),
     "grad_clip_norm": (0, inf),
 }
 MAX_FRAME_STEP = 10_000
@@ -151,7 +156,7 @@ MAX_BATCH_FRAMES = 1_000_000
 """Frames of a batch: of clips that take 1 GB as they are prepared."""
 
 
-_MOCAP_ONLY = ("camera_domain", "balance_activities", "limb_swap_prob", "tilt_prob")
+_MOCAP_ONLY = ("camera_domain", "balance_activities", "limb_swap_prob", "tilt_prob", "blur_prob")
 
 
 def _conflicts(config: TrainConfig) -> Iterator[str]:

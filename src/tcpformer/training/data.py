@@ -19,8 +19,9 @@ from ..datasets.mpi_inf_3dhp import load_3dhp_train
 from ..datasets.synthetic.as_filmed import generate_filmed_clips
 from ..datasets.synthetic.benchmark_like import generate_benchmark_clips
 from ..datasets.video_dataset import VideoDataset
+from ..models import joints_of
 from ..models.checkpoint import RELEASED, WeightsSpec
-from ..skeleton import H36M
+from ..skeleton import BODY, H36M
 from .config import VALIDATION_SPLIT, TrainConfig
 
 VALIDATION_CLIPS = 512
@@ -90,12 +91,22 @@ class SyntheticSource:
     def __init__(self, config: TrainConfig, data: str | Path) -> None:
         self.config = config
         mocap = load_mocap(data, config.split, by_activity=config.balance_activities)
+        self.joints = joints_of(config.network)
+        if mocap.xyz.shape[1] < self.joints:
+            raise ValueError(
+                f"{data}: the network has {self.joints} joints, the motion {mocap.xyz.shape[1]}; "
+                "expected motion capture with feet, hands and face."
+            )
+        mocap = replace(mocap, xyz=mocap.xyz[:, : self.joints])
         self.mocap = replace(
-            mocap, limb_swap_prob=config.limb_swap_prob, tilt_prob=config.tilt_prob
+            mocap,
+            limb_swap_prob=config.limb_swap_prob,
+            tilt_prob=config.tilt_prob,
+            blur_prob=config.blur_prob,
         )
         self.spec = _spec_of(config, self.mocap.fps)
         self.clips_per_epoch = int(self.mocap.lengths.sum()) // config.network.frames
-        sample = mocap.xyz[::FINGERPRINT_STEP]
+        sample = mocap.xyz[::FINGERPRINT_STEP, BODY]
         self.fingerprint = [float(len(mocap.xyz)), float(np.abs(sample).mean())]
         self._clip = {"frames": config.network.frames, "frame_step": config.frame_step}
         self.val_clips = {}
@@ -112,13 +123,21 @@ class SyntheticSource:
         return join_batches([next(each) for each in batches])
 
     def _val_clips(self, data: str | Path, split: str) -> dict[str, ClipBatch]:
-        """Return the same clips for every seed: exact and detected, and as filmed if trained on."""
+        """Return the same clips for every seed: exact and detected, and as filmed if trained on.
+
+        "sure" has the errors of the detected ones, and confidence 1.
+        """
         mocap = load_mocap(data, split)
+        mocap = replace(mocap, xyz=mocap.xyz[:, : self.joints])
         how = {**self._clip, "seed": VALIDATION_SEED}
         every = next(generate_benchmark_clips(mocap, **how, batch=VALIDATION_CLIPS))
-        exact = (every.xyc[..., 2] == 1).all(axis=(1, 2))
+        exact = (every.xyc[..., BODY, 2] == 1).all(axis=(1, 2))
         pick = {"clean": exact, "noisy": ~exact}
         clips = {k: ClipBatch(every.xyc[m], every.flat[m], every.xyz[m]) for k, m in pick.items()}
+        if self.config.blur_prob:
+            xyc = clips["noisy"].xyc.copy()
+            xyc[..., 2] = xyc[..., 2] > 0
+            clips["sure"] = replace(clips["noisy"], xyc=xyc)
         if self.config.camera_domain != "benchmark-like":
             filmed = generate_filmed_clips(mocap, **how, batch=VALIDATION_CLIPS // 2)
             clips["filmed"] = next(filmed)
@@ -194,7 +213,10 @@ def _spec_of(config: TrainConfig, fps: float) -> WeightsSpec:
     if config.data in _RELEASED:
         return RELEASED[_RELEASED[config.data]]
     step = _middle(config.frame_step)
-    return WeightsSpec(normalization=config.normalization, fps=fps, frame_step=step)
+    skeleton = "h36m" if joints_of(config.network) == BODY.stop else "body26"
+    return WeightsSpec(
+        skeleton=skeleton, normalization=config.normalization, fps=fps, frame_step=step
+    )
 
 
 def _middle(frame_step: tuple[int, int]) -> int:

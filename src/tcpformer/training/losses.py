@@ -3,6 +3,7 @@
 Axes: b batch, t frame, j joint.
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -49,6 +50,7 @@ class Objective(nn.Module):
             center = slice(xyc.shape[1] // 2, xyc.shape[1] // 2 + 1)
             frames = center if output.shape[1] == 1 else slice(None)
             pred, target = flat[:, frames] + output.float(), true[:, frames]
+            target = torch.where(target.isnan(), pred.detach(), target)  # unknown joints
             total = total + position_loss(pred, target)
             if self.config.n_mpjpe_weight:
                 total = total + self.config.n_mpjpe_weight * scaled_position_loss(pred, target)

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from .. import models
+from ..models import joints_of
 from ..models.checkpoint import load_model, save_model
 from ..runtime.memory import keep_freed_memory
 from .config import TrainConfig
 from .data import ProcessBatches, Source, open_source
 from .hardware import HardwareConfig, accelerator_for, matmul_precision, wrap_layers
 from .losses import Objective
+from .more_joints import add_joints
 from .optim import lr_factor, optimizer_for, update_average
 from .presets import config_to_dict
 from .run_dir import Row, RunDir
@@ -52,6 +54,9 @@ def build_or_load_model(config: TrainConfig) -> nn.Module:
     if config.init_from is None:
         return models.build(config.network)
     model = without_uncertainty(load_model(config.init_from))
+    joints = joints_of(config.network)
+    if joints_of(model.config) < joints and hasattr(model.config, "joints"):
+        model = add_joints(model, joints)
     if model.config != config.network:
         raise ValueError(
             f"init_from: expected weights of {config.network}, got {model.config}; convert them "

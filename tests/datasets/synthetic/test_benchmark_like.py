@@ -81,7 +81,9 @@ def projection_error(rays: np.ndarray, relative: np.ndarray) -> float:
 def test_simulate_benchmark_view_equals_lifter_normalization() -> None:
     aside = np.linspace(-2, 2, 40)[:, None, None, None] * np.array([1.0, 0, 0])
     camera = walk(9).camera_xyz + aside
-    seen = simulate_benchmark_view(camera, np.full(40, SECONDS), np.random.default_rng(0))
+    known = np.ones(camera.shape[1:3], dtype=bool)
+    known = np.broadcast_to(known, (40, *known.shape))
+    seen = simulate_benchmark_view(camera, known, np.full(40, SECONDS), np.random.default_rng(0))
     exact = (seen.xyc[..., 2] == 1).all(axis=(1, 2))
     assert exact.any()
     rays = camera[..., :2] / camera[..., 2:]

@@ -7,6 +7,7 @@ from motions import walk
 from tcpformer.datasets.synthetic import confidence
 from tcpformer.datasets.synthetic.confidence import (
     DERIVATION,
+    blur_confidence,
     derive_middle_joints,
     simulate_confidence,
 )
@@ -78,3 +79,21 @@ def test_simulate_confidence_has_three_kinds(rng: np.random.Generator) -> None:
     assert (falling < 0.03).all()  # but for the noise of it
     assert found.min() >= 0.01
     assert found.max() <= 1
+
+
+def test_blur_confidence_does_what_it_states(rng: np.random.Generator) -> None:
+    before = rng.uniform(0.2, 0.9, (8000, 5, 17)).astype(np.float32)
+    before[:, :, 3] = 0
+    after = blur_confidence(before, 0.5, rng)
+    assert (after[:, :, 3] == 0).all()
+    seen = np.delete(after, 3, axis=2)
+    same, ones = (after == before).all(axis=(1, 2)), (seen == 1).all(axis=(1, 2))
+    assert abs(same.mean() - 0.5) < 0.02
+    assert abs(ones.mean() - 0.25) < 0.02
+    spread = seen[~ones & ~same].std(axis=(1, 2))
+    assert abs((spread < 0.1).mean() - 0.5) < 0.04  # the others keep their spread, shuffled
+
+
+def test_blur_confidence_of_probability_zero_changes_nothing(rng: np.random.Generator) -> None:
+    before = rng.uniform(0.2, 0.9, (50, 5, 17)).astype(np.float32)
+    np.testing.assert_array_equal(blur_confidence(before, 0.0, rng), before)

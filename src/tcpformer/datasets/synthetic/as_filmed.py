@@ -13,14 +13,23 @@ from numpy.random import Generator, default_rng
 
 from ...motion import Motion2D
 from ...skeleton import H36M
-from ..clip_batch import ClipBatch, Clips2D, Clips3D, PerClip, Scores, normalize_batch
+from ..clip_batch import (
+    ClipBatch,
+    Clips2D,
+    Clips3D,
+    PerClip,
+    Scores,
+    normalize_batch,
+    skeleton_of,
+)
 from ..mocap import Mocap
 from .augment import mirror_half, tilt_bodies, vary_proportions
 from .cameras import Views, sample_filmed_views
-from .confidence import derive_middle_joints, simulate_confidence
+from .confidence import blur_confidence, derive_middle_joints, simulate_confidence
 from .detector import simulate_detector
+from .groups import drop_groups, hang_unknown
 from .motions import SyntheticMotion
-from .occlusion import fill_gaps, simulate_visible
+from .occlusion import Mask, fill_gaps, simulate_visible
 from .playback import resample_linear, resample_spline, sample_playback
 
 EXACT_PROB = 0.15
@@ -41,14 +50,16 @@ def generate_filmed_clips(
         n = played.video.shape[1]
         # One array holds the frames of the video, then those of the clip: both get the same camera.
         bodies = np.concatenate([played.video, played.clip], axis=1)
-        bodies = mirror_half(vary_proportions(bodies, rng), rng)
+        bodies, known = hang_unknown(mirror_half(vary_proportions(bodies, rng), rng))
         numbers = np.broadcast_to(np.arange(n), (batch, n))
         seconds = np.concatenate([numbers, played.at], axis=1) / played.fps[:, None]
         if mocap.tilt_prob:
             bodies = tilt_bodies(bodies, seconds, mocap.tilt_prob, rng)
         views = sample_filmed_views(bodies, seconds, rng)
-        rays, confidence = _detect(views.xyz[:, :n], views, 1 / played.fps, rng)
-        truth = views.xyz[:, n:]
+        rays, confidence = _detect(views.xyz[:, :n], known[:, :n], views, 1 / played.fps, rng)
+        if mocap.blur_prob:
+            confidence = blur_confidence(confidence, mocap.blur_prob, rng)
+        truth = np.where(known[:, n:, :, None], views.xyz[:, n:], np.nan)
         yield normalize_batch(
             resample_spline(rays, played.at) * views.zoom()[:, None, None, None],
             np.clip(resample_linear(confidence, played.at), 0, 1),
@@ -65,20 +76,24 @@ def generate_filmed_motions(mocap: Mocap, *, count: int, seed: int) -> Iterator[
     for i in range(count):
         rng = default_rng([seed, i])
         played = sample_playback(mocap, frames, 1, (MOTION_FRAME_STEP, MOTION_FRAME_STEP), rng)
-        bodies = mirror_half(vary_proportions(played.video, rng), rng)
+        bodies, known = hang_unknown(mirror_half(vary_proportions(played.video, rng), rng))
         seconds = np.arange(bodies.shape[1])[None] / played.fps[:, None]
         views = sample_filmed_views(bodies, seconds, rng)
-        rays, confidence = _detect(views.xyz, views, 1 / played.fps, rng)
+        rays, confidence = _detect(views.xyz, known, views, 1 / played.fps, rng)
         width, height = np.round(2 * PICTURE_FOCAL * views.half[0]).astype(int).tolist()
         xy = rays[0] * PICTURE_FOCAL + np.array([width, height]) / 2
         focal = PICTURE_FOCAL if views.known[0] else None
         fps = float(played.fps[0])
-        detected = Motion2D(xy, confidence[0], (width, height), fps, H36M, focal=focal)
-        truth = views.xyz[0].astype(np.float64)
+        detected = Motion2D(
+            xy, confidence[0], (width, height), fps, skeleton_of(bodies), focal=focal
+        )
+        truth = np.where(known[0, ..., None], views.xyz[0], np.nan).astype(np.float64)
         yield SyntheticMotion(detected, truth - truth[:, H36M.root, None])
 
 
-def _detect(xyz: Clips3D, views: Views, seconds: PerClip, rng: Generator) -> tuple[Clips2D, Scores]:
+def _detect(
+    xyz: Clips3D, known: Mask, views: Views, seconds: PerClip, rng: Generator
+) -> tuple[Clips2D, Scores]:
     """Return rays, with gaps filled, and confidence, as the lifter gets them of every frame."""
     found = simulate_detector(xyz, views.half, seconds, rng)
     confidence = simulate_confidence(found.visible, found.error, rng)
@@ -86,4 +101,5 @@ def _detect(xyz: Clips3D, views: Views, seconds: PerClip, rng: Generator) -> tup
     rays, confidence = derive_middle_joints(found.rays, confidence, rng)
     exact = rng.random(len(xyz)) < EXACT_PROB
     rays[exact], confidence[exact] = (xyz[..., :2] / xyz[..., 2:])[exact], 1.0
+    confidence *= known & drop_groups(len(xyz), xyz.shape[2], rng)[:, None]
     return fill_gaps(rays, confidence > 0), confidence

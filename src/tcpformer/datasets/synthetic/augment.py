@@ -8,34 +8,41 @@ from jaxtyping import Float
 from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
-from ...skeleton import H36M
-from ..clip_batch import Clips3D, mirror_joints
+from ...skeleton import BODY_26, GROUPS, H36M
+from ..clip_batch import Clips3D, mirror_joints, skeleton_of
 from .limb_swap import unit_vectors
 from .random_processes import FIRST_OF_PAIR
 
 _JOINT = H36M.index
+_RANGE = np.full((len(BODY_26.joints), 2), (0.9, 1.1))
+_RANGE[GROUPS["feet"]] = 0.8, 1.2
+_RANGE[GROUPS["hands"]] = 0.8, 1.3
+_RANGE[GROUPS["face"]] = 0.85, 1.15
+"""Smallest and largest factor on the bone that leads to a joint."""
 
 
 def mirror_half(clips: Clips3D, rng: Generator) -> Clips3D:
     """Mirror each clip with probability 1/2."""
-    return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirror_joints(clips, H36M), clips)
+    mirrored = mirror_joints(clips, skeleton_of(clips))
+    return np.where(rng.random((len(clips), 1, 1, 1)) < 0.5, mirrored, clips)
 
 
 def vary_proportions(clips: Clips3D, rng: Generator) -> Clips3D:
     """Scale the bones of each clip by random factors: within 10 %, equal on both sides.
 
+    Those of feet, hands and face differ by 15 to 30 %: programs place these points differently.
     Hips get wider and shoulders narrower in half of the clips, and the base of the skull moves
     forward in a third: data sets and detectors place these joints differently by centimetres.
     """
-    b = len(clips)
-    factor = rng.uniform(0.9, 1.1, (b, 17))[:, FIRST_OF_PAIR]
+    b, j = len(clips), clips.shape[2]
+    factor = rng.uniform(_RANGE[:j, 0], _RANGE[:j, 1], (b, j))[:, FIRST_OF_PAIR[:j]]
     some = rng.random((b, 3)) < [0.5, 0.5, 0.33]
     hips = np.where(some[:, 0], rng.uniform(1.0, 1.5, b), 1.0)
     shoulders = np.where(some[:, 1], rng.uniform(0.75, 1.0, b), 1.0)
     factor[:, _JOINT["LShoulder"]] = factor[:, _JOINT["RShoulder"]] = shoulders
     factor[:, _JOINT["LHip"]] = factor[:, _JOINT["RHip"]] = hips
     out = clips.copy()
-    for parent, child in H36M.bones:
+    for parent, child in skeleton_of(clips).bones:
         bone = clips[:, :, child] - clips[:, :, parent]
         out[:, :, child] = out[:, :, parent] + bone * factor[:, None, child, None]
     forward = rng.uniform(0, 0.08, b) * some[:, 2]

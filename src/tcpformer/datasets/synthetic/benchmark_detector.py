@@ -6,7 +6,7 @@ Lengths are in torsos (pelvis to thorax in the image, mean over the clip).
 import numpy as np
 from numpy.random import Generator
 
-from ...skeleton import H36M
+from ...skeleton import BODY, H36M
 from ..clip_batch import Clips2D, PerClip, Scores
 from .random_processes import ARMS, LEGS, exchange_sides, ornstein_uhlenbeck, random_intervals
 
@@ -24,18 +24,18 @@ def add_benchmark_noise(xy: Clips2D, seconds: PerClip, rng: Generator) -> tuple[
     for a while, and legs or arms whose left and right are exchanged for a while. ``seconds`` is the
     time from one frame of each clip to the next.
     """
-    b, t = xy.shape[:2]
+    b, t, j = xy.shape[:3]
     torso = np.linalg.norm(xy[:, :, _THORAX] - xy[:, :, _HIP], axis=-1).mean(axis=1) + 1e-6
     # The diagonal of the body's box keeps the unit sane when the torso points at the camera.
-    extent = np.linalg.norm(xy.max(axis=2) - xy.min(axis=2), axis=-1).mean(axis=1)
+    extent = np.linalg.norm(np.ptp(xy[:, :, BODY], axis=2), axis=-1).mean(axis=1)
     torso = np.maximum(torso, 0.12 * extent)[:, None, None, None]
-    spread = 0.6 + rng.gamma(2.0, 0.35, (b, 1, 17, 1))
-    error = rng.normal(0, 0.035, (b, 1, 17, 2))
-    slow = ornstein_uhlenbeck(seconds, (t, 17, 2), TIME_CONSTANT, rng, np.float64)
+    spread = 0.6 + rng.gamma(2.0, 0.35, (b, 1, j, 1))
+    error = rng.normal(0, 0.035, (b, 1, j, 2))
+    slow = ornstein_uhlenbeck(seconds, (t, j, 2), TIME_CONSTANT, rng, np.float64)
     error = error + spread * 0.035 * slow
     error = error + spread * 0.004 * rng.normal(size=xy.shape)
-    away = random_intervals(np.full((b, 17), 0.12), (0.04, 0.3), seconds, t, rng)
-    error = error + away[..., None] * rng.normal(0, 0.35, (b, 1, 17, 2))
+    away = random_intervals(np.full((b, j), 0.12), (0.04, 0.3), seconds, t, rng)
+    error = error + away[..., None] * rng.normal(0, 0.35, (b, 1, j, 2))
     strength = np.exp(rng.normal(0.0, 0.4, b)) * (rng.random(b) > 0.25)
     out = xy + torso * error * strength[:, None, None, None]
     rate = np.repeat(0.025 * (strength > 0)[:, None], 2, axis=1)

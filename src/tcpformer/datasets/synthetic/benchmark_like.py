@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from numpy.random import Generator, default_rng
 
 from ...motion import Motion2D
@@ -15,6 +15,8 @@ from ..open_benchmark import simulate_view
 from .augment import mirror_half, tilt_bodies, vary_proportions
 from .benchmark_detector import add_benchmark_noise
 from .cameras import sample_benchmark_views
+from .confidence import blur_confidence
+from .groups import drop_groups, hang_unknown, hang_unseen
 from .limb_swap import choose_limbs, swap_limbs
 from .motions import SyntheticMotion
 
@@ -34,19 +36,26 @@ def generate_benchmark_clips(
             others, _ = _draw_frames(mocap, frames, batch, frame_step, rng)
             limbs = choose_limbs(mocap.limb_swap_prob, batch, rng)
             motion = swap_limbs(motion, mocap.xyz[others], limbs)
-        bodies = mirror_half(vary_proportions(motion, rng), rng)
+        bodies, known = hang_unknown(mirror_half(vary_proportions(motion, rng), rng))
         if mocap.tilt_prob:
             seconds = step[:, None] / mocap.fps * np.arange(frames)
             bodies = tilt_bodies(bodies, seconds, mocap.tilt_prob, rng)
         bodies = bodies * (STANDARD_HEIGHT / stature(bodies).mean(axis=1))[:, None, None, None]
         camera = sample_benchmark_views(bodies, rng).astype(np.float32)
-        yield simulate_benchmark_view(camera, step / mocap.fps, rng)
+        clips = simulate_benchmark_view(camera, known, step / mocap.fps, rng)
+        if mocap.blur_prob:
+            clips.xyc[..., 2] = blur_confidence(clips.xyc[..., 2], mocap.blur_prob, rng)
+        yield clips
 
 
-def simulate_benchmark_view(camera: Clips3D, seconds: PerClip, rng: Generator) -> ClipBatch:
+def simulate_benchmark_view(
+    camera: Clips3D, known: Bool[np.ndarray, "b t j"], seconds: PerClip, rng: Generator
+) -> ClipBatch:
     """Project, detect and normalize clips (camera axes, metres), frames ``seconds`` apart."""
     rays, confidence = add_benchmark_noise(camera[..., :2] / camera[..., 2:], seconds, rng)
-    return normalize_batch(rays, confidence, camera - camera[:, :, H36M.root, None])
+    seen = drop_groups(len(rays), rays.shape[2], rng) & known.all(axis=1)
+    truth = np.where(known[..., None], camera - camera[:, :, H36M.root, None], np.nan)
+    return normalize_batch(hang_unseen(rays, seen), confidence * seen[:, None], truth)
 
 
 def _draw_frames(

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 
 from ...motion import ASSUMED_VIEW
-from ...skeleton import H36M, STANDARD_HEIGHT, stature
+from ...skeleton import BODY, H36M, STANDARD_HEIGHT, stature
 from ..clip_batch import Clips2D, Clips3D, PerClip
 
 ASSUMED_HALF_VIEW = np.tan(np.radians(ASSUMED_VIEW) / 2)
@@ -85,9 +85,9 @@ def sample_benchmark_views(clips: Clips3D, rng: Generator) -> Clips3D:
     b = len(clips)
     yaw, pitch = rng.uniform(0, 2 * np.pi, b), np.radians(rng.uniform(-8, 38, b))
     rotation = camera_rotations(yaw, pitch, np.radians(rng.normal(0, 2.5, b)))
-    middle = clips.reshape(b, -1, 3).mean(axis=1)
+    middle = clips[:, :, BODY].reshape(b, -1, 3).mean(axis=1)
     local = (clips - middle[:, None, None]) @ np.swapaxes(rotation, -1, -2)[:, None]
-    nearest = local[..., 2].min(axis=(1, 2))
+    nearest = local[:, :, BODY, 2].min(axis=(1, 2))
     distance = np.maximum(np.exp(rng.uniform(np.log(2.0), np.log(9.0), b)), 1.0 - nearest)
     aside = distance[:, None] * rng.uniform(-0.35, 0.35, (b, 2))
     return local + np.concatenate([aside, distance[:, None]], axis=1)[:, None, None]
@@ -113,21 +113,21 @@ def sample_filmed_views(
     half = _sample_pictures(b, rng, config)
     turning, cut = rng.random(b) < config.turning_prob, rng.random(b) < config.cut_prob
     fill, shift = _sample_framing(cut, rng)
-    middle = bodies.mean(axis=(1, 2))
+    middle = bodies[:, :, BODY].mean(axis=(1, 2))
     local = bodies - middle[:, None, None]
     level = (turning[:, None] * np.array([1, 1, 0])).astype(local.dtype)
     centered = local - local[:, :, H36M.root, None] * level[:, None, None]
-    high = np.abs(centered[..., 2]).max(axis=(1, 2))
+    high = np.abs(centered[:, :, BODY, 2]).max(axis=(1, 2))
     pitch = _sample_pitch(middle[:, 2], high / (fill * half[:, 1]), rng)
     yaw = rng.uniform(0, 2 * np.pi, b)
     roll = np.radians(rng.normal(0, np.where(rng.random(b) < 0.1, 12.0, 2.5), b))
     rotation = camera_rotations(yaw, pitch, roll)
-    distance = _fit_distance(_rotate(centered, rotation), half * fill[:, None], config)
+    distance = _fit_distance(_rotate(centered[:, :, BODY], rotation), half * fill[:, None], config)
     shift = shift * half * distance[:, None]
     camera = np.einsum("byx,by->bx", rotation, np.column_stack([-shift, -distance]))
     seen = local - camera[:, None, None].astype(local.dtype)
     seen = _rotate(_follow(seen, seconds, turning), rotation)
-    short = config.nearest - seen[..., 2].min(axis=(1, 2))
+    short = config.nearest - seen[:, :, BODY, 2].min(axis=(1, 2))
     seen[..., 2] += np.maximum(short, 0)[:, None, None].astype(seen.dtype)
     seen *= _column(STANDARD_HEIGHT / stature(bodies).mean(axis=1), seen)
     return Views(seen, half.astype(seen.dtype), rng.random(b) < config.known_focal_prob)

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
-from ...skeleton import BLAZEPOSE, H36M, conversion
+from ...skeleton import BLAZEPOSE, BODY, H36M, conversion
 from ..clip_batch import Clips2D, Scores
 
 DERIVED_PROB = 0.7
@@ -22,6 +22,21 @@ def simulate_confidence(visible: Scores, error: Scores, rng: Generator) -> Score
     score = np.exp(-error / scale) + 0.05 * rng.standard_normal(error.shape, dtype=np.float32)
     score = np.clip(score, 0.01, 1)
     return np.where(kind < 0.6, visible, np.where(kind < 0.85, score, 1)).astype(np.float32)
+
+
+def blur_confidence(confidence: Scores, prob: float, rng: Generator) -> Scores:
+    """Return a confidence that tells less of the error, with probability ``prob`` for each clip.
+
+    Half of these get 1, as of keypoints without a score; a quarter each get that of other joints
+    and frames of the clip, or little more than its mean. Where it is 0 it stays 0.
+    """
+    flat = confidence.reshape(len(confidence), -1)
+    shuffled = rng.permuted(flat, axis=1).reshape(confidence.shape)
+    mean = flat.mean(axis=1)[:, None, None]
+    faint = np.clip(mean + 0.25 * (confidence - mean), 0.01, 1)
+    kind = rng.random((len(confidence), 1, 1)) / max(prob, 1e-9)
+    blurred = np.where(kind < 0.5, 1, np.where(kind < 0.75, shuffled, faint))
+    return np.where((kind < 1) & (confidence > 0), blurred, confidence).astype(confidence.dtype)
 
 
 def _derivation() -> Float[np.ndarray, "17 17"]:
@@ -51,8 +66,8 @@ def derive_middle_joints(
     A joint derived from several has the lowest of their confidences.
     """
     some = rng.random(len(rays)) < DERIVED_PROB
-    out, lowest, before = rays.copy(), confidence.copy(), confidence[some]
-    out[some] = DERIVATION.astype(rays.dtype) @ rays[some]
+    out, lowest, before = rays.copy(), confidence.copy(), confidence[some][:, :, BODY]
+    out[some, :, BODY] = DERIVATION.astype(rays.dtype) @ rays[some][:, :, BODY]
     used = np.abs(DERIVATION) > 1e-9
     for joint in np.flatnonzero(used.sum(axis=1) > 1):
         lowest[some, :, joint] = before[..., used[joint]].min(axis=-1)

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from ...skeleton import H36M
-from ..clip_batch import Clips2D, Clips3D, PerClip, Scores
+from ...skeleton import BODY, BODY_26, GROUPS, H36M
+from ..clip_batch import Clips2D, Clips3D, PerClip, Scores, skeleton_of
 from .random_processes import (
     ARMS,
     FIRST_OF_PAIR,
@@ -23,14 +23,22 @@ from .random_processes import (
 )
 
 _HIP, _THORAX = H36M.index["Hip"], H36M.index["Thorax"]
-_KIND = [joint[1:] if joint[0] in "LR" else "Trunk" for joint in H36M.joints]
-_LIMB_LOGITS = {"Elbow": 3.6, "Wrist": 3.2, "Knee": 3.2, "Ankle": 3.2}
+_FACE = GROUPS["face"]
+_KIND = [
+    "Face" if i in _FACE else joint[1:] if joint[0] in "LR" else "Trunk"
+    for i, joint in enumerate(BODY_26.joints)
+]
+_LIMB_LOGITS = dict.fromkeys(("Wrist", "Knee", "Ankle", "Toe", "Heel", "Hand"), 3.2) | {
+    "Elbow": 3.6
+}
 """Logit of the visibility of limbs that nothing hides."""
 _LIMBS = [i for i, kind in enumerate(_KIND) if kind in _LIMB_LOGITS]
 _ALONG = {"Hip": 0.2, "Knee": 0.04, "Ankle": 0.04, "Shoulder": 0.1, "Elbow": 0.05, "Wrist": 0.08}
-_UPWARD = {"Hip": 0.05, "Shoulder": 0.04, "Trunk": 0.03}
+_UPWARD = {"Hip": 0.05, "Shoulder": 0.04, "Trunk": 0.03, "Toe": 0.02, "Heel": 0.02, "Face": 0.03}
 """Standard deviations of a joint's constant offset: in lengths of its bone (others 0.1), and in
 torsos along the trunk (others 0)."""
+_TURNED_AWAY = 7.0
+"""What lying on the far side of the head takes from the logit of a point of the face."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class SimulatedDetections(NamedTuple):
 
     rays: Clips2D
     visible: Scores
-    inside: Bool[np.ndarray, "b t 17"]
+    inside: Bool[np.ndarray, "b t j"]
     error: Scores
 
 
@@ -116,7 +124,7 @@ def simulate_detector(
 
 def torso_lengths(rays: Clips2D) -> PerClip:
     """Return the mean length of the trunk, or a share of the body's box if it is foreshortened."""
-    wide, high = (np.ptp(rays[..., i], axis=2) for i in range(2))
+    wide, high = (np.ptp(rays[:, :, BODY, i], axis=2) for i in range(2))
     extent = np.hypot(wide, high).mean(axis=1)
     torso = np.sqrt(_squared_distance(rays[:, :, _HIP], rays[:, :, _THORAX])).mean(axis=1)
     return np.maximum(torso, 0.12 * extent) + 1e-6
@@ -134,22 +142,26 @@ def simulate_visibility(
 
     Positions in the image, and how far they are ``beyond`` its edge, are in torsos.
     """
-    b, n = beyond.shape[:2]
+    b, n, j = beyond.shape
+    limbs = [i for i in _LIMBS if i < j]
     sigma, (edge, further) = config.logit_sigma, config.outside_logit
-    usual = np.array([_LIMB_LOGITS.get(kind, config.trunk_logit) for kind in _KIND])
-    logit = usual + rng.normal(0, sigma, (b, 1, 1)) + rng.normal(0, sigma, (b, 1, 17))
-    logit = np.broadcast_to(logit, (b, n, 17)).astype(np.float32)
-    change = ornstein_uhlenbeck(seconds, (n, len(_LIMBS)), config.limb_logit_time, rng)
-    logit[..., _LIMBS] += config.limb_logit_sigma * change
-    logit[..., _LIMBS] -= config.hidden_logit * _find_hidden(xyz, rays)
+    usual = np.array([_LIMB_LOGITS.get(kind, config.trunk_logit) for kind in _KIND[:j]])
+    logit = usual + rng.normal(0, sigma, (b, 1, 1)) + rng.normal(0, sigma, (b, 1, j))
+    logit = np.broadcast_to(logit, (b, n, j)).astype(np.float32)
+    change = ornstein_uhlenbeck(seconds, (n, len(limbs)), config.limb_logit_time, rng)
+    logit[..., limbs] += config.limb_logit_sigma * change
+    logit[..., limbs] -= config.hidden_logit * _find_hidden(xyz, rays, limbs)
+    if j == len(_KIND):
+        behind = xyz[:, :, _FACE, 2] - xyz[:, :, _FACE, 2].mean(axis=2, keepdims=True) > 0.04
+        logit[..., _FACE] -= _TURNED_AWAY * behind
     logit -= np.where(beyond > 0, edge + further * beyond, 0)
     return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
 
 
-def _find_hidden(xyz: Clips3D, rays: Clips2D) -> Bool[np.ndarray, "b t 8"]:
+def _find_hidden(xyz: Clips3D, rays: Clips2D, joints: list[int]) -> Bool[np.ndarray, "b t k"]:
     """Return whether a limb's joint is behind the trunk, or behind its left-right twin."""
-    limbs, depth = rays[:, :, _LIMBS], xyz[:, :, _LIMBS, 2]
-    twins = [H36M.mirror[i] for i in _LIMBS]
+    limbs, depth = rays[:, :, joints], xyz[:, :, joints, 2]
+    twins = [BODY_26.mirror[i] for i in joints]
     near = _squared_distance(limbs, rays[:, :, twins]) < 0.25**2
     hidden = near & (depth > xyz[:, :, twins, 2] + 0.05)
     for name in ("Hip", "Spine", "Thorax"):
@@ -168,19 +180,19 @@ def _sample_noise(
     visible: Scores, beyond: Scores, seconds: PerClip, rng: Generator, config: DetectorConfig
 ) -> Clips2D:
     """Sample the part of the error that changes from frame to frame."""
-    b, n = visible.shape[:2]
+    b, n, j = visible.shape
     doubt = 1 - visible
     factor = (1 + config.doubt_factor * doubt)[..., None]
     edge, further = config.outside
     outside = np.where(beyond > 0, edge + further * np.minimum(beyond, 1.5), 0)[..., None]
-    error = config.white * rng.standard_normal((b, n, 17, 2), dtype=np.float32)
-    error += config.quick * ornstein_uhlenbeck(seconds, (n, 17, 2), config.quick_time, rng)
+    error = config.white * rng.standard_normal((b, n, j, 2), dtype=np.float32)
+    error += config.quick * ornstein_uhlenbeck(seconds, (n, j, 2), config.quick_time, rng)
     error *= factor
-    slow = ornstein_uhlenbeck(seconds, (n, 17, 2), config.slow_time, rng)
+    slow = ornstein_uhlenbeck(seconds, (n, j, 2), config.slow_time, rng)
     error += (config.slow * factor + outside) * slow
     rate = config.jump_rate[0] + config.jump_rate[1] * doubt.mean(axis=1)
     away = random_intervals(rate, config.jump_seconds, seconds, n, rng)
-    error += away[..., None] * rng.normal(0, config.jump, (b, 1, 17, 2)).astype(np.float32)
+    error += away[..., None] * rng.normal(0, config.jump, (b, 1, j, 2)).astype(np.float32)
     return error
 
 
@@ -190,15 +202,16 @@ def sample_offsets(rays: Clips2D, rng: Generator, config: DetectorConfig) -> Cli
     Along the bone that leads to a joint and along the trunk, equal on both sides: a hip is further
     out and higher up, whichever way the person turns. And a little in any direction.
     """
-    b = len(rays)
-    along = rng.normal(0, [_ALONG.get(kind, 0.1) for kind in _KIND], (b, 17))[:, FIRST_OF_PAIR]
-    upward = rng.normal(0, [_UPWARD.get(kind, 0.0) for kind in _KIND], (b, 17))[:, FIRST_OF_PAIR]
+    b, j = len(rays), rays.shape[2]
+    kinds, pairs = _KIND[:j], FIRST_OF_PAIR[:j]
+    along = rng.normal(0, [_ALONG.get(kind, 0.1) for kind in kinds], (b, j))[:, pairs]
+    upward = rng.normal(0, [_UPWARD.get(kind, 0.0) for kind in kinds], (b, j))[:, pairs]
     # The offset of every joint is linear in the positions of the others: one matrix a clip.
-    shift = np.zeros((b, 17, 17), dtype=rays.dtype)
-    for parent, child in H36M.bones:
+    shift = np.zeros((b, j, j), dtype=rays.dtype)
+    for parent, child in skeleton_of(rays).bones:
         shift[:, child, child] += along[:, child]
         shift[:, child, parent] -= along[:, child]
     shift[:, :, _THORAX] += upward
     shift[:, :, _HIP] -= upward
-    anyhow = rng.normal(0, config.constant, (b, 1, 17, 2)).astype(rays.dtype)
+    anyhow = rng.normal(0, config.constant, (b, 1, j, 2)).astype(rays.dtype)
     return shift[:, None] @ rays + anyhow

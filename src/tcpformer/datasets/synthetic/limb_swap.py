@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.random import Generator
 
-from ...skeleton import H36M, stature
+from ...skeleton import BODY_26, stature
 from ..clip_batch import Clips3D
 
-_J = H36M.index
+_J = BODY_26.index
 _LIMBS = {
-    "arms": (("Shoulder", "Elbow", "Wrist"), ("Spine", "Thorax")),
-    "legs": (("Hip", "Knee", "Ankle"), ("Hip", "Spine")),
+    "arms": (("Shoulder", "Elbow", "Wrist", "Hand"), ("Spine", "Thorax")),
+    "legs": (("Hip", "Knee", "Ankle", "Toe", "Heel"), ("Hip", "Spine")),
 }
 """By kind: the joints of a limb from the trunk outward, and the bone that says where up is."""
 KINDS = tuple(_LIMBS)
@@ -39,7 +39,7 @@ def swap_limbs(bodies: Clips3D, donors: Clips3D, kind: Int[np.ndarray, " b"]) ->
         turn = _trunk_axes(donor, joints[0], up) @ back
         for side in "LR":
             first, *rest = (_J[side + joint] for joint in joints)
-            for joint in rest:
+            for joint in (i for i in rest if i < bodies.shape[2]):
                 limb = (donor[:, :, joint] - donor[:, :, first]) * size
                 out[rows, :, joint] = body[:, :, first] + (limb[:, :, None] @ turn)[:, :, 0]
     return out

@@ -4,13 +4,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.random import Generator
 
-from ...skeleton import FEET, H36M, KNEES
+from ...skeleton import BODY, FEET, GROUPS, H36M, KNEES
 from ..clip_batch import Clips2D, PerClip, Scores
+from .groups import hang_unseen
 from .random_processes import random_intervals
 
 _ARMS = np.reshape(H36M.indices("LElbow", "LWrist", "RElbow", "RWrist"), (2, 2))
 
-Mask = Bool[np.ndarray, "b t 17"]
+Mask = Bool[np.ndarray, "b t j"]
 
 
 def simulate_visible(confidence: Scores, inside: Mask, seconds: PerClip, rng: Generator) -> Mask:
@@ -20,18 +21,21 @@ def simulate_visible(confidence: Scores, inside: Mask, seconds: PerClip, rng: Ge
     never appear, or only before the clip begins. In half of the clips nothing is reported outside
     the picture, in a tenth nothing of low confidence. Frames are ``seconds`` apart.
     """
-    b, n = confidence.shape[:2]
+    b, n, j = confidence.shape
     lost = random_intervals(np.full((b, 1), 0.05), (0.04, 0.8), seconds, n, rng)
-    gone = random_intervals(np.full((b, 17), 0.03), (0.04, 0.8), seconds, n, rng) | lost
+    gone = random_intervals(np.full((b, j), 0.03), (0.04, 0.8), seconds, n, rng) | lost
     gone |= ~inside & (rng.random((b, 1, 1)) < 0.5)
     floor = np.where(rng.random(b) < 0.1, rng.uniform(0.1, 0.5, b), 0.0)
     gone |= confidence < floor[:, None, None]
     # Some limbs are hidden for the whole clip: behind a table, or below the picture.
-    hidden, kind = np.zeros((b, 17), dtype=bool), rng.random(b)
+    hidden, kind = np.zeros((b, j), dtype=bool), rng.random(b)
     hidden[:, KNEES] = (kind < 0.05)[:, None]
     hidden[:, FEET] = (kind < 0.07)[:, None]
     arm, rows = _ARMS[rng.integers(0, 2, b)], np.flatnonzero((kind >= 0.07) & (kind < 0.085))
     hidden[rows[:, None], arm[rows]] = True
+    if j > BODY.stop:
+        hidden[:, GROUPS["feet"]] = hidden[:, FEET[:1]]
+        hidden[:, GROUPS["hands"]] = hidden[:, H36M.indices("LWrist", "RWrist")]
     gone |= hidden[:, None]
     gone[:, 0] &= ~(hidden & (rng.random((b, 1)) < 0.3))
     # Clips in which hardly anything would be left stay as they are.
@@ -43,17 +47,18 @@ def fill_gaps(x: Clips2D, visible: Mask) -> Clips2D:
     """Fill gaps of evenly spaced frames as `filtering.fill_gaps` does, for a whole batch.
 
     Linear between the last and the next detection, constant at the ends; a joint that is never
-    seen is put at the mean of the others.
+    seen is put at the mean of the others, one of feet, hands or face at its parent.
     """
-    found: Bool[np.ndarray, "b 17"] = np.asarray(visible.any(axis=1))
+    found: Bool[np.ndarray, "b j"] = np.asarray(visible.any(axis=1))
     out = x.copy()
     i, j = np.nonzero(~visible.all(axis=1) & found)
     out[i, :, j] = _interpolate(x[i, :, j], visible[i, :, j])
-    some = np.flatnonzero(~found.all(axis=1))
-    share = found[some] / np.maximum(found[some].sum(axis=1, keepdims=True), 1)
-    mean = share[:, None, None].astype(x.dtype) @ out[some]
-    out[some] = np.where(found[some, None, :, None], out[some], mean)
-    return out
+    some = np.flatnonzero(~found[:, BODY].all(axis=1))
+    body = found[some][:, BODY]
+    share = body / np.maximum(body.sum(axis=1, keepdims=True), 1)
+    mean = share[:, None, None].astype(x.dtype) @ out[some][:, :, BODY]
+    out[some, :, BODY] = np.where(body[:, None, :, None], out[some][:, :, BODY], mean)
+    return hang_unseen(out, found)
 
 
 def _interpolate(

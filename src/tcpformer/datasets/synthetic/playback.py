@@ -41,8 +41,8 @@ class PlaybackConfig:
 class Playback:
     """Motion (world metres) in a video and at the network's instants ``at``, in its frames."""
 
-    video: Float[np.ndarray, "b n 17 3"]
-    clip: Float[np.ndarray, "b t 17 3"]
+    video: Float[np.ndarray, "b n j 3"]
+    clip: Float[np.ndarray, "b t j 3"]
     fps: PerClip
     at: Float[np.ndarray, "b t"]
 
@@ -89,7 +89,7 @@ def sample_playback(
 
 def _interpolate_mocap(
     mocap: Mocap, which: Int[np.ndarray, " b"], position: Float[np.ndarray, "b n"]
-) -> Float[np.ndarray, "b n 17 3"]:
+) -> Float[np.ndarray, "b n j 3"]:
     """Sample sequences between frames by Catmull-Rom splines; at rest beyond their ends."""
     last = mocap.lengths[which][:, None] - 1
     position = np.clip(position, 0, last)

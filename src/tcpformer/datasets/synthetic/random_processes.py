@@ -10,16 +10,18 @@ from jaxtyping import Bool, Float
 from numpy.random import Generator
 from scipy.signal import lfilter
 
-from ...skeleton import H36M
+from ...skeleton import BODY_26
 from ..clip_batch import Clips2D, PerClip
 
-_MIRROR = np.array(H36M.mirror)
-LEGS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Hip", "Knee", "Ankle")]
-ARMS = [i for i, joint in enumerate(H36M.joints) if joint[1:] in ("Shoulder", "Elbow", "Wrist")]
-"""Joints of both legs, and of both arms."""
+_MIRROR = np.array(BODY_26.mirror)
+_LEG, _ARM = ("Hip", "Knee", "Ankle", "Toe", "Heel"), ("Shoulder", "Elbow", "Wrist", "Hand")
+LEGS = [i for i, joint in enumerate(BODY_26.joints) if joint[1:] in _LEG]
+ARMS = [i for i, joint in enumerate(BODY_26.joints) if joint[1:] in _ARM]
+"""Joints of both legs with the feet, and of both arms with the hands."""
 
-FIRST_OF_PAIR = np.minimum(np.arange(17), H36M.mirror)
-"""For each joint, itself or its left-right twin: ``x[:, FIRST_OF_PAIR]`` is equal on both sides."""
+FIRST_OF_PAIR = np.minimum(np.arange(len(_MIRROR)), _MIRROR)
+"""For each joint of `BODY_26`, itself or its left-right twin; the 17 of Human3.6M come first. For j
+joints ``x[:, FIRST_OF_PAIR[:j]]`` is equal on both sides."""
 
 Dtype = type[np.floating]
 Span = tuple[float, float]
@@ -71,6 +73,6 @@ def exchange_sides(
 ) -> None:
     """Exchange left and right of groups of joints (both sides of each) in some frames, in place."""
     for k, group in enumerate(groups):
-        joints = np.asarray(group)
+        joints = np.asarray([joint for joint in group if joint < xy.shape[2]])
         i, f = np.nonzero(when[..., k])
         xy[i[:, None], f[:, None], joints] = xy[i[:, None], f[:, None], _MIRROR[joints]]

@@ -457,7 +457,7 @@ TARGETS: tuple[Target, ...] = (
         ),
         lambda folder: read_people(folder / "a.h5", **GIVEN),
         {".h5": (*mutators.BYTES, structured.embedded_pickle)},
-        share=0.3,
+        share=0.003,
     ),
     Target(
         "sleap-h5",
@@ -467,7 +467,7 @@ TARGETS: tuple[Target, ...] = (
         ),
         lambda folder: read_people(next(folder.iterdir()), **GIVEN),
         {".h5": mutators.BYTES, ".slp": mutators.BYTES},
-        share=0.3,
+        share=0.003,
     ),
     Target(
         "keypoints-npy",

@@ -11,7 +11,7 @@ from program_files import deeplabcut_csv, deeplabcut_fixed_h5, deeplabcut_h5
 
 from tcpformer.io.csv_tables import read_rows
 from tcpformer.io.deeplabcut import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5
-from tcpformer.io.hdf5 import open_hdf5
+from tcpformer.io.hdf5 import read_hdf5
 from tcpformer.io.keypoints import RateAndSize
 from tcpformer.skeleton import COCO, HALPE26, Skeleton
 from tcpformer.tracking.assemble import assemble_people
@@ -26,8 +26,7 @@ WRITERS = {
 
 def read(path: Path):
     if path.suffix == ".h5":
-        with open_hdf5(path) as file:
-            return read_deeplabcut_h5(path, file, GIVEN)
+        return read_deeplabcut_h5(path, read_hdf5(path), GIVEN)
     rows = read_rows(path)
     header = next(rows)
     assert is_deeplabcut(header)

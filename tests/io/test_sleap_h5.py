@@ -9,7 +9,7 @@ import pytest
 from keypoint_files import FPS, SIZE, check_two_people, people
 from program_files import sleap_analysis, slp
 
-from tcpformer.io.hdf5 import open_hdf5
+from tcpformer.io.hdf5 import read_hdf5
 from tcpformer.io.keypoints import RateAndSize
 from tcpformer.io.sleap_h5 import is_sleap_analysis, read_sleap_analysis, read_slp
 from tcpformer.skeleton import COCO, HALPE26, Skeleton
@@ -20,9 +20,9 @@ both = pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name
 
 
 def read(path: Path):
-    with open_hdf5(path) as file:
-        assert is_sleap_analysis(file)
-        return read_sleap_analysis(path, file, GIVEN)
+    content = read_hdf5(path)
+    assert is_sleap_analysis(content)
+    return read_sleap_analysis(path, content, GIVEN)
 
 
 @both

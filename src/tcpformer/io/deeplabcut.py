@@ -18,7 +18,7 @@ from jaxtyping import Float
 from ..detections import Detections
 from .csv_tables import Row, parse_frame, parse_numbers
 from .frame_numbers import FrameNumbers, number_ids, number_names
-from .hdf5 import check_amount
+from .hdf5 import Hdf5Content
 from .keypoints import KeypointRecord, PersonKeypoints, RateAndSize, person_keypoints
 from .safe_pickle import unpickle
 
@@ -63,9 +63,9 @@ def read_deeplabcut_csv(
     return _detections(path, columns, numbers, np.array(values).reshape(-1, len(texts)), given)
 
 
-def read_deeplabcut_h5(path: Path, file: Any, given: RateAndSize) -> Detections:
-    """Read a data frame of DeepLabCut from an open file, which holds no rate or size."""
-    names, index, values = _read_frame(path, file)
+def read_deeplabcut_h5(path: Path, content: Hdf5Content, given: RateAndSize) -> Detections:
+    """Read a data frame of DeepLabCut, which holds no rate or size."""
+    names, index, values = _read_frame(path, content)
     levels = [level for level in _LEVELS if len(names[0]) == 4 or level != "individuals"]
     texts = list(map(list, zip(*names, strict=True)))
     columns = _columns(path, dict(zip(levels, texts, strict=True)))
@@ -130,32 +130,31 @@ def _joints_of(
 
 
 def _read_frame(
-    path: Path, file: Any
+    path: Path, content: Hdf5Content
 ) -> tuple[list[tuple[str, ...]], list[int], Float[np.ndarray, "rows columns"]]:
     """Return column names, frame numbers and values of the only data frame in a file."""
-    groups = [file[key] for key in file if hasattr(file[key], "keys")]
+    groups = content.groups
     if len(groups) != 1:
         raise ValueError(
             f"{path}: expected one data frame of DeepLabCut, found {len(groups)}, or tracks and "
             "node_names of an analysis file of SLEAP."
         )
-    group = groups[0]
+    start = f"{groups[0]}/"
+    group = {n.removeprefix(start): x for n, x in content.arrays.items() if n.startswith(start)}
     if "table" in group:
         table = group["table"]
         fields = table.dtype.names or ()
         if {"index", "values_block_0"} <= set(fields) and len(fields) == 2:
-            check_amount(path, table.size * table.dtype["values_block_0"].shape[0])
-            pickled = table.attrs["values_block_0_kind"]
-            return _names(path, pickled), table["index"].tolist(), table["values_block_0"][:]
+            pickled = content.attributes[f"{start}table@values_block_0_kind"].item()
+            return _names(path, pickled), table["index"].tolist(), table["values_block_0"]
     elif {"axis1", "block0_values"} <= set(group) and "block1_values" not in group:
-        check_amount(path, group["block0_values"].size)
-        levels = range(int(group.attrs["axis0_nlevels"]))
-        texts = [[t.decode() for t in group[f"axis0_level{i}"][:].tolist()] for i in levels]
-        labels = [group[f"axis0_label{i}"][:].tolist() for i in levels]
+        levels = range(int(content.attributes[f"{groups[0]}@axis0_nlevels"]))
+        texts = [content.texts(f"{start}axis0_level{i}") for i in levels]
+        labels = [group[f"axis0_label{i}"].tolist() for i in levels]
         names = [
             tuple(texts[i][k] for i, k in enumerate(each)) for each in zip(*labels, strict=True)
         ]
-        return names, group["axis1"][:].tolist(), group["block0_values"][:]
+        return names, group["axis1"].tolist(), group["block0_values"]
     raise ValueError(
         f"{path}: expected a data frame of DeepLabCut, one table of numbers; found {list(group)}. "
         "Export it as .csv."

@@ -12,7 +12,7 @@ from .coco_annotations import is_coco_annotations, read_coco_annotations
 from .coco_json import is_coco_results, read_coco_results
 from .csv_tables import read_rows
 from .deeplabcut import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5
-from .hdf5 import open_hdf5
+from .hdf5 import read_hdf5
 from .json_values import read_json
 from .keypoints import READABLE, RateAndSize, files_in
 from .mediapipe import is_mediapipe, read_mediapipe
@@ -176,9 +176,9 @@ def _read_csv(path: Path, given: RateAndSize) -> Detections:
 
 
 def _read_h5(path: Path, given: RateAndSize) -> Detections:
-    with open_hdf5(path) as file:
-        read = read_sleap_analysis if is_sleap_analysis(file) else read_deeplabcut_h5
-        return read(path, file, given)
+    content = read_hdf5(path)
+    read = read_sleap_analysis if is_sleap_analysis(content) else read_deeplabcut_h5
+    return read(path, content, given)
 
 
 READERS: dict[str, Reader] = {

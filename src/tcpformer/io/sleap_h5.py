@@ -15,41 +15,40 @@ from jaxtyping import Float
 
 from ..detections import Detections
 from .frame_numbers import number_ids
-from .hdf5 import check_amount, open_hdf5, texts_of
+from .hdf5 import Hdf5Content, read_hdf5
 from .json_values import get_field, get_index, get_list
 from .keypoints import KeypointRecord, PersonKeypoints, RateAndSize, person_keypoints
 
-_PROJECT = ("frames", "instances", "points", "pred_points", "metadata")
+_TABLES = ("frames", "instances", "points", "pred_points")
 _CORNER_FORMAT = 1.1
 """Version of projects below which the middle of the first pixel is at 0.5, not at 0."""
 
 
-def is_sleap_analysis(file: Any) -> bool:
+def is_sleap_analysis(content: Hdf5Content) -> bool:
     """Return whether an HDF5 file is an analysis file."""
-    return {"tracks", "node_names"} <= set(file)
+    return {"tracks", "node_names"} <= set(content.arrays)
 
 
-def read_sleap_analysis(path: Path, file: Any, given: RateAndSize) -> Detections:
+def read_sleap_analysis(path: Path, content: Hdf5Content, given: RateAndSize) -> Detections:
     """Read an analysis file, which holds no rate or size; a track is a person."""
-    names, people = texts_of(file["node_names"]), texts_of(file.get("track_names", np.zeros(0)))
-    shape = file["tracks"].shape
+    names, people = content.texts("node_names"), content.texts("track_names")
+    tracks = content.arrays["tracks"]
+    shape = tracks.shape
     if len(shape) != 4 or shape[1:3] != (2, len(names)):
         raise ValueError(
             f"{path}: expected tracks of shape (tracks, 2, {len(names)} nodes, frames), got "
             f"{shape}; export the analysis file again with SLEAP."
         )
-    check_amount(path, 2 * file["tracks"].size)
-    xy = file["tracks"][:].transpose(3, 0, 2, 1)
-    score = np.ones(xy.shape[:3])
-    if "point_scores" in file:
-        score = file["point_scores"][:].transpose(2, 0, 1)
-    if score.shape != xy.shape[:3]:
+    xy = tracks.transpose(3, 0, 2, 1)
+    scores = content.arrays.get("point_scores", np.ones((shape[0], *shape[2:])))
+    if scores.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{path}: expected point_scores of shape (tracks, nodes, frames) as tracks "
-            f"{shape}, got {file['point_scores'].shape}."
+            f"{shape}, got {scores.shape}."
         )
+    score = scores.transpose(2, 0, 1)
     known = people if len(people) == shape[0] else [None] * shape[0]
-    seen = np.isfinite(xy).all(axis=-1).any(axis=-1)
+    seen = np.asarray(np.isfinite(xy).all(axis=-1).any(axis=-1))
     frames = [
         [person_keypoints(xy[t, i], score[t, i], known[i]) for i in np.flatnonzero(seen[t])]
         for t in range(len(xy))
@@ -64,15 +63,15 @@ def read_slp(path: Path, given: RateAndSize) -> Detections:
         ImportError: If h5py is not installed.
         ValueError: If it is no project, or one of several videos or skeletons.
     """
-    with open_hdf5(path) as file:
-        if missing := [name for name in _PROJECT if name not in file]:
-            raise ValueError(f"{path}: expected a project of SLEAP; {missing[0]} is missing.")
-        check_amount(path, 5 * sum(file[name].size for name in _PROJECT[:4]))
-        frames, instances, points, predicted = (file[name][:] for name in _PROJECT[:4])
-        metadata = json.loads(file["metadata"].attrs["json"])
-        offset = -0.5 if float(file["metadata"].attrs.get("format_id", 1.0)) < _CORNER_FORMAT else 0
-        tracks = [json.loads(text)[1] for text in texts_of(file.get("tracks_json", np.zeros(0)))]
-        videos = [json.loads(text) for text in texts_of(file.get("videos_json", np.zeros(0)))]
+    content = read_hdf5(path)
+    if missing := [name for name in _TABLES if name not in content.arrays]:
+        raise ValueError(f"{path}: expected a project of SLEAP; {missing[0]} is missing.")
+    frames, instances, points, predicted = (content.arrays[name] for name in _TABLES)
+    metadata = json.loads(_text(content.attributes["metadata@json"]))
+    version = float(content.attributes.get("metadata@format_id", np.array(1.0)))
+    offset = -0.5 if version < _CORNER_FORMAT else 0.0
+    tracks = [json.loads(text)[1] for text in content.texts("tracks_json")]
+    videos = [json.loads(text) for text in content.texts("videos_json")]
     _check_single(path, "video", frames["video"])
     _check_single(path, "skeleton", instances["skeleton"])
     names = _node_names(path, metadata, int(instances["skeleton"][0]) if len(instances) else 0)
@@ -86,6 +85,11 @@ def read_slp(path: Path, given: RateAndSize) -> Detections:
     return KeypointRecord(record.frames, names, size=size, first=record.first).detections(
         path, given
     )
+
+
+def _text(value: np.ndarray) -> str:
+    text = value.item()
+    return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
 def _people_of(

@@ -12,8 +12,8 @@ import numpy as np
 from open_views import parser, views
 
 from tcpformer import Lifter
-from tcpformer.skeleton import FEET, H36M, stature
-from tcpformer.world.scale import ANKLE_HEIGHT, Scale, apply_scale, median_height
+from tcpformer.skeleton import ANKLE_HEIGHT, FEET, H36M, stature
+from tcpformer.world.scale import Scale, apply_scale, median_height
 
 BONES = (("RKnee", "RAnkle"), ("RHip", "RKnee"), ("RElbow", "RWrist"))
 

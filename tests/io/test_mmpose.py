@@ -43,7 +43,7 @@ def test_read_mmpose_takes_body_feet_and_hands_of_wholebody(named: bool, tmp_pat
     names = [f"face-{i}" for i in range(133)]
     for joint, column in zip(WHOLEBODY.joints, match_skeleton(None, 133)[1], strict=True):
         names[column] = joint
-    path = mmpose(tmp_path / "a.json", whole_body(two, 133), names if named else None)
+    path = mmpose(tmp_path / "a.json", whole_body(two, 133), tuple(names) if named else None)
     check_two_people(read_motions(path, fps=FPS, size=SIZE), two, WHOLEBODY)
 
 

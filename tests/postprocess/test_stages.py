@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from motions import detected, rough, stand, walk, walk2d
+from motions import detected, motion3d, rough, stand, walk, walk2d
+from walk26 import body_of, masked, tremble, walk26
 
 from tcpformer.analysis.metrics import acceleration_error, bone_deviation, jitter, mpjpe, mpjve
-from tcpformer.analysis.quality import compare_quality
+from tcpformer.analysis.quality import compare_quality, measure_quality
 from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.postprocess.stages import (
@@ -17,7 +18,8 @@ from tcpformer.postprocess.stages import (
     postprocess,
     smooth_joints,
 )
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BALLS, BODY, BODY_26, GROUPS, H36M, HEELS
+from tcpformer.world.soles import sole_height
 
 CLEAN_OFF: dict[str, Any] = {
     "fix_swaps": False,
@@ -213,3 +215,47 @@ def test_postprocess_without_steps_keeps_the_pose(rng: np.random.Generator) -> N
     nothing = postprocess([raw], OFF)[0]
     np.testing.assert_allclose(relative(nothing), relative(raw), atol=1e-9)
     assert nothing.provenance["postprocess"] == "nothing"
+
+
+# feet, hands and face
+
+
+FREE = PostprocessConfig(foot_lock=0.0)
+
+
+def test_postprocess_of_the_17_does_not_depend_on_the_others(rng: np.random.Generator) -> None:
+    motion = tremble(walk26(60), rng)
+    (whole,) = postprocess([motion], FREE)
+    (body,) = postprocess([body_of(motion)], FREE)
+    np.testing.assert_allclose(whole.camera_xyz[:, BODY], body.camera_xyz, atol=1e-9)
+
+
+@pytest.mark.parametrize("groups", [["feet"], ["hands", "face"], list(GROUPS)])
+def test_postprocess_of_undetected_groups_keeps_the_17(
+    groups: list[str], rng: np.random.Generator
+) -> None:
+    motion = tremble(walk26(60), rng)
+    hidden = masked(motion, *(GROUPS[group] for group in groups))
+    (whole,), (seen,) = postprocess([hidden], FREE), postprocess([motion], FREE)
+    np.testing.assert_allclose(whole.camera_xyz[:, BODY], seen.camera_xyz[:, BODY], atol=1e-9)
+
+
+def test_postprocess_puts_feet_on_the_floor_and_keeps_them_there(
+    rng: np.random.Generator,
+) -> None:
+    motion = tremble(walk26(90), rng)
+    (finished,) = postprocess([motion], PostprocessConfig())
+    quality, before = measure_quality(finished), measure_quality(motion)
+    assert quality.skate < 0.3 * before.skate
+    assert quality.penetration < 0.01
+    assert quality.bones < 1e-6
+    soles = finished.xyz[:, [*HEELS, *BALLS], 2]
+    np.testing.assert_allclose(soles.min(axis=1), sole_height(motion), atol=0.01)
+
+
+def test_postprocess_of_the_mirror_image_is_the_mirror_image(rng: np.random.Generator) -> None:
+    motion, flip = tremble(walk26(60), rng), np.array([-1.0, 1.0, 1.0])
+    there = motion3d(motion.xyz[:, list(BODY_26.mirror)] * flip, motion.fps)
+    (direct,), (mirrored,) = (postprocess([m], PostprocessConfig()) for m in (motion, there))
+    back = mirrored.xyz[:, list(BODY_26.mirror)] * flip
+    np.testing.assert_allclose(back, direct.xyz, atol=1e-5)

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import walk
+from scipy.spatial.transform import Rotation
 from standing import motion as standing
+from walk26 import body_of, masked, walk26
 
 from tcpformer.analysis.metrics import mpjpe
 from tcpformer.motion import Motion3D
-from tcpformer.skeleton import FEET, H36M
+from tcpformer.skeleton import BALLS, FEET, GROUPS, H36M, HEELS
 from tcpformer.world.ground import (
     check_same_camera,
     find_ground,
@@ -18,6 +20,7 @@ from tcpformer.world.ground import (
     level_ground,
     on_shared_floor,
 )
+from tcpformer.world.soles import sole_height
 
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -101,6 +104,31 @@ def test_find_grounds_gives_a_misplaced_person_a_level_of_their_own(
     assert "their own" not in grounds[0].source + grounds[1].source
 
 
+@pytest.mark.parametrize(
+    ("degrees", "axis", "shift"),
+    [
+        (0, "x", [0.0, -0.2, 0.0]),
+        (15, "x", [1.0, 0.0, 1.0]),
+        (30, "z", [1.0, 3.0, 6.0]),  # below the floor
+        (90, "z", [-1.0, -2.0, 2.0]),  # lies, above it
+        (180, "x", [2.0, 0.3, 0.0]),
+    ],
+)
+def test_find_grounds_hardly_follows_a_brief_unsure_person(
+    degrees: float, axis: str, shift: list[float]
+) -> None:
+    """A poster or a chair, taken for a person for 0.6 s at confidence 0.3."""
+    person = walk(90)
+    pose = person.camera_xyz[0] - person.camera_xyz[0, 0]
+    turned = pose @ Rotation.from_euler(axis, degrees, degrees=True).as_matrix().T
+    camera = np.repeat((turned + person.camera_xyz[0, 0] + shift)[None], 90, axis=0)
+    valid = np.isin(np.arange(90), range(20, 38))
+    ghost = replace(person, camera_xyz=camera, valid=valid, confidence=np.full((90, 17), 0.3))
+    before, after = find_grounds([person])[0], find_grounds([person, ghost])[0]
+    assert np.degrees(np.arccos(min(before.up @ after.up, 1.0))) < 1
+    assert abs(before.level - after.level) < 0.02
+
+
 def test_on_shared_floor_of_the_closed_form_walk() -> None:
     motion = walk(60)
     world = on_shared_floor([motion])[0].xyz
@@ -134,3 +162,31 @@ def test_check_same_camera_refuses_another_focal_length() -> None:
     check_same_camera([first, first])
     with pytest.raises(ValueError, match="one focal length"):
         check_same_camera([first, replace(first, focal=99.0)])
+
+
+def test_find_ground_of_seen_feet_is_the_floor_below_the_soles() -> None:
+    motion = walk26(90)
+    ground = find_ground([motion], UP)
+    assert ground.to_world(motion.camera_xyz)[0, HEELS, 2].min() == pytest.approx(
+        sole_height(motion), abs=0.003
+    )
+    height = ground.to_world(motion.camera_xyz)[..., 2]
+    np.testing.assert_allclose(height, motion.xyz[..., 2], atol=0.003)
+
+
+def test_find_ground_of_unseen_feet_is_the_same_floor() -> None:
+    motion = walk26(90)
+    seen, unseen = (find_ground([m], UP) for m in (motion, masked(motion, GROUPS["feet"])))
+    assert seen.level == pytest.approx(unseen.level, abs=0.015)
+
+
+def test_find_ground_of_17_joints_is_at_their_ankles() -> None:
+    motion = body_of(walk26(90))
+    world = find_ground([motion], UP).to_world(motion.camera_xyz)
+    assert world[:, FEET, 2].min() == pytest.approx(0.0, abs=0.003)
+
+
+def test_level_ground_of_feet_is_below_the_lowest_sole() -> None:
+    motion = walk26(90)
+    lowest = level_ground(motion).to_world(motion.camera_xyz)[:, [*HEELS, *BALLS], 2].min()
+    assert lowest == pytest.approx(sole_height(motion))

@@ -10,10 +10,9 @@ from motions import CAMERA, motion3d, walk
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.motion import Motion3D
 from tcpformer.postprocess.stages import PostprocessConfig
-from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
+from tcpformer.skeleton import ANKLE_HEIGHT, H36M, STANDARD_HEIGHT, stature
 from tcpformer.world.ground import find_ground
 from tcpformer.world.scale import (
-    ANKLE_HEIGHT,
     Scale,
     apply_scale,
     choose_height,

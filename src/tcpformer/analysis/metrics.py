@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ..world.rigid import nearest_rotation as nearest_rotation
+
 Pose = Float[np.ndarray, "*batch j 3"]
 Motion = Float[np.ndarray, "*batch t j 3"]
 
@@ -49,23 +51,6 @@ def align(pred: Pose, true: Pose) -> Pose:
     rotation, singular = nearest_rotation(np.swapaxes(x, -1, -2) @ y)
     scale = singular.sum(axis=-1) / _squares(x, 2)
     return scale[..., None, None] * (x @ rotation) + mean
-
-
-def nearest_rotation(
-    matrix: Float[np.ndarray, "*batch 3 3"],
-) -> tuple[Float[np.ndarray, "*batch 3 3"], Float[np.ndarray, "*batch 3"]]:
-    """Compute the rotation R that maximizes trace(R^T M): Kabsch, 1976.
-
-    With M = X^T Y, the rows of X R are nearest to those of Y.
-
-    Returns:
-        R = U S V^T, and the singular values of M times S, whose last entry is -1 where U V^T would
-        be a reflection and 1 elsewhere.
-    """
-    u, values, vt = np.linalg.svd(matrix)
-    sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
-    signs = np.stack([np.ones_like(sign), np.ones_like(sign), sign], -1)
-    return (u * signs[..., None, :]) @ vt, values * signs
 
 
 def mpjve(pred: Motion, true: Motion, fps: float) -> Float[np.ndarray, "*batch t-1"]:

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 
 from ..motion import Motion3D
 from ..postprocess.foot_contacts import find_contacts
-from ..skeleton import FEET
 from ..world.ground import ground_of
+from ..world.soles import Soles, find_soles
 from .metrics import bone_deviation, jitter
 
 SAME_PERSON = 0.02
@@ -30,7 +30,8 @@ class Quality:
     skate: float
     """Mean speed of standing feet along the floor, mm/s."""
     penetration: float
-    """Mean depth of the lower ankle under the floor, mm."""
+    """Mean depth of the lower foot under the floor, mm: of its ankle under z = 0, or with feet of
+    its sole."""
     peak: float
     """Largest acceleration of a frame, mean over its joints, m/s²: a seam shows here."""
     reprojection: float
@@ -51,17 +52,28 @@ LABELS = {
 """Names of the measures in tables."""
 
 
-def measure_quality(motion: Motion3D, contact: Bool[np.ndarray, "t 2"] | None = None) -> Quality:
+def measure_quality(motion: Motion3D, contact: Bool[np.ndarray, "t s"] | None = None) -> Quality:
     """Measure a motion whose feet stand when ``contact`` is true; by default as found in it.
+
+    The feet are the joints of `find_soles`.
 
     Raises:
         ValueError: If it has fewer than 4 frames.
     """
+    soles = find_soles(motion)
+    return _measure(motion, soles, _find_contacts(motion, soles) if contact is None else contact)
+
+
+def _find_contacts(motion: Motion3D, soles: Soles) -> Bool[np.ndarray, "t s"]:
+    return find_contacts(motion.xyz, motion.times, motion.valid, joints=soles.joints)
+
+
+def _measure(motion: Motion3D, soles: Soles, contact: Bool[np.ndarray, "t s"]) -> Quality:
     if len(motion) < 4:
         raise ValueError(f"expected at least 4 frames to measure, got {len(motion)}.")
     xyz, times = motion.xyz, motion.times
-    contact = find_contacts(xyz, times, motion.valid) if contact is None else contact
-    feet = xyz[:, FEET]
+    feet = xyz[:, list(soles.joints)]
+    over = soles.heights(xyz, np.array([0.0, 0.0, 1.0]))
     rate = 1 / float(np.median(np.diff(times)))
     acceleration = np.gradient(np.gradient(xyz, times, axis=0), times, axis=0)
     weight = motion.confidence * motion.valid[:, None]
@@ -70,7 +82,7 @@ def measure_quality(motion: Motion3D, contact: Bool[np.ndarray, "t 2"] | None = 
         jitter=float(jitter(xyz, rate).mean()),
         bones=1000 * float(bone_deviation(xyz, motion.skeleton.bones).mean()),
         skate=1000 * _foot_skate(feet, times, contact),
-        penetration=1000 * float(np.maximum(-feet[..., 2].min(axis=1), 0)[motion.valid].mean()),
+        penetration=1000 * float(np.maximum(-over.min(axis=1), 0)[motion.valid].mean()),
         peak=float(np.linalg.norm(acceleration, axis=-1).mean(axis=1).max()),
         reprojection=float((weight * missed).sum() / max(weight.sum(), 1e-12)),
         bridged=100 * float((motion.confidence == 0).mean()),
@@ -94,12 +106,13 @@ def compare_quality(raw: Motion3D, finished: Motion3D) -> tuple[Quality, Quality
     apart = np.median(np.linalg.norm(raw.xy - finished.xy, axis=-1))
     if raw.size != finished.size or apart > SAME_PERSON * max(raw.size):
         raise ValueError("expected one motion before and after, got motions of two people.")
-    contact = find_contacts(finished.xyz, finished.times, finished.valid)
+    soles = find_soles(finished)
+    contact = _find_contacts(finished, soles)
     before = replace(raw, xyz=ground_of(finished).to_world(raw.camera_xyz))
     after = replace(finished, xy=raw.xy, confidence=raw.confidence)
     bridged = 100 * float((finished.confidence == 0).mean())
-    return measure_quality(before, contact), replace(
-        measure_quality(after, contact), bridged=bridged
+    return _measure(before, soles, contact), replace(
+        _measure(after, soles, contact), bridged=bridged
     )
 
 

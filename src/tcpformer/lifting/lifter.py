@@ -11,11 +11,14 @@
 | `NormalizedClips.to_camera` | camera, root-relative | the weights' | the weights' | clips |
 | `stitch` | camera, root-relative | the weights' | the weights' | evenly at the weights' rate |
 | `interpolate_at` | camera, root-relative | the weights' | the weights' | the video's |
-| conversion by name | camera, root-relative | the weights' | Human3.6M | the video's |
-| `scale_to_height` | camera, root-relative | metres | Human3.6M | the video's |
-| `solve_root_trajectory` | camera | metres | Human3.6M | the video's |
-| `postprocess` | world, and camera | metres | Human3.6M | the video's |
-| `apply_scale` | world, and camera | metres | Human3.6M | the video's |
+| conversion by name | camera, root-relative | the weights' | the body's | the video's |
+| `scale_to_height` | camera, root-relative | metres | the body's | the video's |
+| `solve_root_trajectory` | camera | metres | the body's | the video's |
+| `postprocess` | world, and camera | metres | the body's | the video's |
+| `apply_scale` | world, and camera | metres | the body's | the video's |
+
+The body's joints are the 17 of Human3.6M, and with weights that have them feet, hands and face: the
+26 of `BODY_26`, of which the 17 are the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +39,16 @@ from ..motion import REGION_SCALE, Motion2D, Motion3D, to_skeleton
 from ..postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Precision, pick_device, prepare_for_inference
-from ..skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, conversion
+from ..skeleton import (
+    BODY,
+    BODY_26,
+    H36M,
+    H36M_NOSE,
+    MPI_INF_3DHP,
+    Skeleton,
+    body_skeleton,
+    conversion,
+)
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
 from ..world.lines import SceneLines
@@ -58,15 +70,15 @@ FRAMES_AT_ONCE = 4096
 STEADY_SECONDS = 0.04
 """Standard deviation of the kernel that removes what alternates between interleaved clips; it keeps
 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
-_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, H36M_NOSE, MPI_INF_3DHP)}
+_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M, BODY_26, H36M_NOSE, MPI_INF_3DHP)}
 
 
 @dataclass(frozen=True)
 class _Prediction:
-    """Human3.6M joints relative to the pelvis, camera axes, and their sigma if it is predicted."""
+    """The body relative to the pelvis, camera axes, and its sigma if it is predicted."""
 
-    pose: Float[np.ndarray, "t 17 3"]
-    sigma: Float[np.ndarray, "t 17 3"] | None
+    pose: Float[np.ndarray, "t j 3"]
+    sigma: Float[np.ndarray, "t j 3"] | None
 
 
 class Lifter:
@@ -86,6 +98,8 @@ class Lifter:
         backend: Runtime of the network: "torch", or on the CPU "onnx" (ONNX Runtime) or
             "openvino". "auto" is the one an exported file was written for, else torch. Weights
             that are not exported yet are exported first, which takes some seconds.
+        joints: Joints of the result: 17, or 26 with feet, hands and face. By default those that the
+            weights give.
         precision: Numbers that TCPFormer computes in: "float32"; "bfloat16", faster where the
             processor has it and less exact by some 0.1 mm; "auto" measures which is faster.
 
@@ -106,12 +120,14 @@ class Lifter:
         overlap: float = 0.5,
         backend: Backend = "auto",
         precision: Precision = "float32",
+        joints: Literal[17, 26] | None = None,
     ) -> None:
         weights = weights_for(weights, backend, heads=heads)
         self.spec = weights_spec(weights, checkpoint_protocol)
         self.model = weights.model.to(pick_device(device_for(weights, device)))
         self.name = weights.name
         self.skeleton = _SKELETONS[self.spec.skeleton]
+        self.body = _choose_body(self.skeleton, joints, self.name)
         self.flip = flip
         self.overlap = overlap
         network = prepare_for_inference(self.model, precision)
@@ -161,8 +177,8 @@ class Lifter:
                 result; None leaves the network's answer as it is, its gaps bridged.
 
         Returns:
-            The Human3.6M joints of each person in metres; ``provenance`` tells where scale, focal
-            length and ground come from.
+            The joints ``Lifter.body`` of each person in metres; ``provenance`` tells where scale,
+            focal length and ground come from.
 
         Raises:
             ValueError: If a person is never visible, the motions are of several cameras, or an
@@ -221,19 +237,19 @@ class Lifter:
         level = on_shared_floor(raw)
         return scaled, list(map(_rescale_like, level, finished, scaled))
 
-    def predict(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t 17 3"]:
+    def predict(self, motion: Motion2D, focal: float) -> Float[np.ndarray, "t j 3"]:
         """Predict joints relative to the pelvis, camera axes, weights' unit; focal in pixels."""
         return self._predict(self._prepare(motion), focal).pose
 
     def predict_metric(
         self, motion: Motion2D, *, height: float, focal: float
-    ) -> Float[np.ndarray, "t 17 3"]:
+    ) -> Float[np.ndarray, "t j 3"]:
         """Predict joints relative to the pelvis, camera axes, metres; height in metres."""
         return self._predict_metric(self._prepare(motion), height=height, focal=focal).pose
 
     def predict_rigid(
         self, motion: Motion2D, *, height: float, focal: float
-    ) -> Float[np.ndarray, "t 17 3"]:
+    ) -> Float[np.ndarray, "t j 3"]:
         """Predict as `predict_metric`, with every bone at its median length: the scored answer."""
         pose = self.predict_metric(motion, height=height, focal=focal)
         return scale_to_height(median_bone_lengths(pose, motion.valid), height, valid=motion.valid)
@@ -256,7 +272,7 @@ class Lifter:
         if config is None or not config.fix_swaps:
             return BodySwaps(motion, np.zeros(len(motion), dtype=bool), 0.0)
         focal, _ = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
-        return fix_body_swaps(motion, partial(_fast_lifter()._run, focal=focal), focal)
+        return fix_body_swaps(motion, partial(_fast_lifter()._run_on_body, focal=focal), focal)
 
     def _doubt_swaps(
         self, lifted: Motion3D, swaps: BodySwaps, height: float | None, focal: float | None
@@ -306,7 +322,8 @@ class Lifter:
         focal, focal_source = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
         prepared = self._prepare(motion)
         prediction = self._predict_metric(prepared, height=height, focal=focal)
-        seen = prepared if self.skeleton is H36M else fill_gaps(to_skeleton(motion, H36M))
+        same = self.body == self.skeleton
+        seen = prepared if same else fill_gaps(to_skeleton(motion, self.body))
         camera = prediction.pose
         if solve_root:
             rays = to_rays(seen.xy, motion.size, focal)
@@ -320,7 +337,7 @@ class Lifter:
             valid=motion.valid,
             times=motion.times,
             fps=motion.fps,
-            skeleton=H36M,
+            skeleton=self.body,
             size=motion.size,
             focal=focal,
             provenance={
@@ -351,9 +368,9 @@ class Lifter:
         return _Prediction(metric, prediction.sigma * factor)
 
     def _predict(self, motion: Motion2D, focal: float) -> _Prediction:
-        """Predict Human3.6M joints and sigma of a prepared motion, in the weights' unit."""
+        """Predict the body and its sigma of a prepared motion, in the weights' unit."""
         pose, log_sigma = self._run(motion, focal)
-        joints = conversion(self.skeleton, H36M)
+        joints = conversion(self.skeleton, self.body)
         pose = joints @ pose
         pose -= pose[:, H36M.root, None]
         if self.uncertainty is None:
@@ -383,6 +400,14 @@ class Lifter:
         answer = self._join(map(run, parts), clips, len(even))
         pose = interpolate_at(answer[..., :3], even.times, motion.times)
         return pose, interpolate_at(answer[..., 3:], even.times, motion.times, smooth=False)
+
+    def _run_on_body(
+        self, motion: Motion2D, focal: float
+    ) -> tuple[Float[np.ndarray, "t 17 3"], Float[np.ndarray, "t 17 s"]]:
+        """Run the network over the Human3.6M joints alone; `_run` gives the rest."""
+        whole = motion if self.skeleton == H36M else self._prepare(motion)
+        pose, log_sigma = self._run(whole, focal)
+        return pose[:, BODY], log_sigma[:, BODY]
 
     def _clips(self, total: int) -> Int[np.ndarray, "n t"]:
         """Return the frame numbers of the clips that cover a motion."""
@@ -423,15 +448,15 @@ class Lifter:
         log_sigma: Float[np.ndarray, "t j 3"],
         motion: Motion2D,
         focal: float,
-        joints: Float[np.ndarray, "17 j"],
-    ) -> Float[np.ndarray, "t 17 3"]:
-        """Compute sigma of the Human3.6M joints along camera axes, wider where no one was seen."""
+        joints: Float[np.ndarray, "b j"],
+    ) -> Float[np.ndarray, "t b 3"]:
+        """Compute sigma of the body's joints along camera axes, wider where no one was seen."""
         head = self.uncertainty
         assert head is not None
         prior_std, time_constant = head.prior_std.cpu().numpy(), float(head.time_constant)
-        rotation = look_at_rotation(to_rays(motion.xy, motion.size, focal))
+        rotation = look_at_rotation(to_rays(motion.xy[:, BODY], motion.size, focal))
         unseen = seconds_unseen(motion.valid, motion.times)
-        sigma = np.empty((len(motion), len(H36M.joints), 3))
+        sigma = np.empty((len(motion), len(joints), 3))
         for first in range(0, len(sigma), FRAMES_AT_ONCE):
             part = np.s_[first : first + FRAMES_AT_ONCE]
             own = rotate_sigma(np.exp(log_sigma[part]), rotation[part])
@@ -447,7 +472,23 @@ def _fast_lifter() -> Lifter:
     return Lifter("fast", "cpu", flip=False)
 
 
-def _relative(xyz: Float[np.ndarray, "t 17 3"]) -> Float[np.ndarray, "t 17 3"]:
+def _choose_body(skeleton: Skeleton, joints: int | None, weights: str) -> Skeleton:
+    """Choose the joints of the result: those that the weights give, or fewer.
+
+    Raises:
+        ValueError: If the weights do not give as many.
+    """
+    given = skeleton if skeleton == BODY_26 else H36M
+    body = given if joints is None else body_skeleton(joints)
+    if len(body.joints) > len(given.joints):
+        raise ValueError(
+            f"weights {weights!r} give {len(given.joints)} joints, got joints={joints}; leave "
+            "joints (--joints) out, or take weights with feet, hands and face."
+        )
+    return body
+
+
+def _relative(xyz: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t j 3"]:
     return xyz - xyz[:, [H36M.root]]
 
 

@@ -83,11 +83,12 @@ def sigma_distance(
 
 
 def joint_errors_and_sigma(
-    motion: Motion3D, truth: Float[np.ndarray, "t 17 3"]
-) -> tuple[Float[np.ndarray, "t 16 3"], Float[np.ndarray, "t 16 3"]]:
+    motion: Motion3D, truth: Float[np.ndarray, "t j 3"]
+) -> tuple[Float[np.ndarray, "t k 3"], Float[np.ndarray, "t k 3"]]:
     """Return the errors of the joints but the pelvis, and their sigma; camera axes, metres.
 
-    The truth is relative to the pelvis, in the same axes and unit.
+    The truth is relative to the pelvis, in the same axes and unit; of 17 joints, it is compared
+    with the first 17 of 26.
 
     Raises:
         ValueError: If the motion has no sigma: its weights predict no uncertainty.
@@ -95,7 +96,8 @@ def joint_errors_and_sigma(
     if motion.sigma is None:
         raise ValueError("sigma is None: these weights predict no uncertainty.")
     pose = motion.camera_xyz - motion.camera_xyz[:, H36M.root, None]
-    return (pose - truth)[:, NON_ROOT], motion.sigma[:, NON_ROOT]
+    joints = [joint for joint in range(truth.shape[1]) if joint != H36M.root]
+    return pose[:, joints] - truth[:, joints], motion.sigma[:, joints]
 
 
 def coverage(

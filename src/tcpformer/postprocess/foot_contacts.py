@@ -1,20 +1,21 @@
 """Foot contacts: when feet stand, and how to make them stay where they stand.
 
-World frame, z = 0 at the height of standing ankles. Axis legend: ``f`` feet, the right one first.
+Axis legend: ``f`` joints of feet; by default the ankles, the right one first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ..filtering.filters import butterworth
-from ..skeleton import FEET, HIPS, KNEES
+from ..skeleton import BALLS, FEET, HEELS, HIPS, KNEES
 from ..world.vertical import foot_speeds
 
-Joints = Float[np.ndarray, "t 17 3"]
+Joints = Float[np.ndarray, "t j 3"]
 Series = Float[np.ndarray, " t"]
-Contacts = Bool[np.ndarray, "t 2"]
+Contacts = Bool[np.ndarray, "t f"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +45,17 @@ CONTACTS = ContactConfig()
 
 
 def find_contacts(
-    xyz: Joints, times: Series, valid: Bool[np.ndarray, " t"], config: ContactConfig = CONTACTS
+    xyz: Joints,
+    times: Series,
+    valid: Bool[np.ndarray, " t"],
+    config: ContactConfig = CONTACTS,
+    joints: Sequence[int] = FEET,
 ) -> Contacts:
-    """Find when the right and the left foot stand: low and slow, on the floor or anything above it.
+    """Find when each of some joints stands: low and slow, on the floor or anything above it.
 
     No foot stands where the person is not ``valid``. ``xyz`` is in the world, ``times`` in seconds.
     """
-    feet = xyz[:, FEET]
+    feet = xyz[:, list(joints)]
     low = feet[..., 2].min(axis=1)
     first = np.searchsorted(times, times - config.around)
     last = np.searchsorted(times, times + config.around)
@@ -60,14 +65,14 @@ def find_contacts(
     over = feet[..., 2] - np.array(support)[:, None]
     ratio = np.maximum(over / config.height, foot_speeds(feet, times) / config.speed)
     result = np.zeros(ratio.shape, dtype=bool)
-    for f in range(2):
-        for run in _runs((ratio[:, f] < config.release) & valid):
+    for f in range(len(joints)):
+        for run in find_runs((ratio[:, f] < config.release) & valid):
             duration = times[run][-1] - times[run][0]
             result[run, f] = (ratio[run, f] < 1).any() and duration >= config.shortest
     return result
 
 
-def _runs(on: Bool[np.ndarray, " t"]) -> list[slice]:
+def find_runs(on: Bool[np.ndarray, " t"]) -> list[slice]:
     """Return the runs of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
     return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
@@ -90,15 +95,19 @@ def lock_feet(
     moved = xyz
     for f, foot in enumerate(FEET):
         shift = np.zeros_like(xyz[:, foot])
-        for run in _runs(contact[:, f]):
+        for run in find_runs(contact[:, f]):
             shift[run] = np.median(xyz[run, foot], axis=0) - xyz[run, foot]
         shift = butterworth(share * shift, times, config.cutoff, weight[:, f], order=2)
-        moved = _bend_leg(moved, f, xyz[:, foot] + shift, config.stretch)
+        moved = bend_leg(moved, f, xyz[:, foot] + shift, config)
     return moved
 
 
-def _bend_leg(xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], stretch: float) -> Joints:
+def bend_leg(
+    xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], config: ContactConfig = CONTACTS
+) -> Joints:
     """Move an ankle to its target, or as near as the leg reaches, in the plane of the knee.
+
+    Heel and ball, if there are any, go with it. ``f`` is 0 for the right leg, 1 for the left.
 
     Inverse kinematics of two bones: with a the thigh, b the shank and d the distance from hip to
     ankle, the knee is (a^2 - b^2 + d^2) / 2 d along the way and off it by Pythagoras.
@@ -108,7 +117,7 @@ def _bend_leg(xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], stretch: fl
     span = target - hip
     distance = np.maximum(np.linalg.norm(span, axis=-1), 1e-9)
     along = span / distance[:, None]
-    least, most = np.abs(thigh - shank) / stretch, stretch * (thigh + shank)
+    least, most = np.abs(thigh - shank) / config.stretch, config.stretch * (thigh + shank)
     # A leg that is straighter than that already stays as straight as it is.
     most = np.maximum(most, np.minimum(np.linalg.norm(ankle - hip, axis=-1), thigh + shank))
     reach = np.clip(distance, np.maximum(least, 1e-9), most)
@@ -121,4 +130,6 @@ def _bend_leg(xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], stretch: fl
     moved = xyz.copy()
     moved[:, KNEES[f]] = hip + forth[:, None] * along + out[:, None] * bent
     moved[:, FEET[f]] = hip + reach[:, None] * along
+    if xyz.shape[1] > max(HEELS):
+        moved[:, [HEELS[f], BALLS[f]]] += (moved[:, FEET[f]] - ankle)[:, None]
     return moved

@@ -3,6 +3,9 @@
 Before the network, in the image: left-right swaps, outliers, uncertain joints, gaps. After it, in
 space: filter, constant bones, floor, and feet that stay on it. Every step can be left out, and all
 are in seconds and Hz, whatever the frame rate.
+
+A motion has the 17 joints of Human3.6M, or with feet, hands and face the 26 of `BODY_26`. The path,
+the fit of bones and the image go by the 17.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,29 +19,34 @@ from ..filtering.filters import AdaptiveCutoff, adaptive_butterworth, butterwort
 from ..filtering.gaps import smooth_uncertain
 from ..filtering.one_euro import OneEuro, apply_live
 from ..motion import Motion2D, Motion3D
-from ..skeleton import H36M, TRUNK, stature
+from ..skeleton import BODY, BODY_26, FEET, H36M, TRUNK, stature
 from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
+from ..world.soles import find_soles, sole_height
 from ..world.trajectory import solve_root_trajectory
 from ..world.vertical import Hints
 from .bones import Observations, fit_bones
+from .extremities import make_rigid
 from .foot_contacts import find_contacts, lock_feet
 from .outliers import find_outliers, torso_length
+from .soles import lift_feet, plant_feet
 from .swaps import fix_left_right_swaps
 
 Joints = Float[np.ndarray, "t j 3"]
 Series = Float[np.ndarray, " t"]
-Contacts = Bool[np.ndarray, "t 2"]
+Contacts = Bool[np.ndarray, "t f"]
 Path = Float[np.ndarray, "t 3"]
 
 CONFIDENCE_POWER = 16
 """Power of the confidence by which the fit of bones weights the image: a joint of confidence 0.77,
 where detectors err by 7 % of a torso, counts 1.5 %."""
+TRUST_IN_PARENT = 0.5
+"""Confidence of a joint of feet, hands or face that is not detected, as a share of its parent's."""
 LEAST_CONFIDENCE = 0.02
 """Every frame counts at least as much as a joint of this confidence."""
 _HALF = np.sqrt(2 * np.log(2)) / (2 * np.pi)  # seconds x Hz at which a Gaussian keeps half
-_GROUPS = {"Elbow": 1, "Knee": 1, "Wrist": 2, "Ankle": 2}
-_GROUP = [_GROUPS.get(joint[1:], 0) for joint in H36M.joints]
+_GROUPS = {"Elbow": 1, "Knee": 1, **dict.fromkeys(("Wrist", "Ankle", "Hand", "Heel", "Toe"), 2)}
+_GROUP = [_GROUPS.get(joint[1:], 0) for joint in BODY_26.joints]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +81,9 @@ class PostprocessConfig:
     ground: bool = True
     """Estimate gravity and floor from feet and bodies; else the camera is taken to be level."""
     foot_lock: float = 0.3
-    """Share, 0 to 1, of the sliding of standing feet that legs take back, after the path is solved
-    so that they slide least; 0 omits both. An ankle does move over a standing foot."""
+    """Share, 0 to 1, of the sliding of standing ankles that legs take back, after the path is
+    solved so that feet slide least; 0 omits both. An ankle does move over a standing foot; heels
+    and balls, where they are detected, stay where they stand."""
 
     def __post_init__(self) -> None:
         numbers = self.speed_gain, self.noise_floor, self.reprojection_weight, self.foot_lock
@@ -128,7 +137,7 @@ def postprocess(
     """Apply the steps after the network to the people of one camera, on one floor.
 
     Args:
-        motions: As lifted, Human3.6M joints; each is requested after the one before is smoothed.
+        motions: As lifted; each is requested after the one before is smoothed.
         up: Direction against gravity in the camera frame, if known, or other hints about it.
     """
     people = [_smooth_pose(motion, config) for motion in motions]
@@ -146,21 +155,27 @@ def postprocess(
 
 @dataclass(frozen=True)
 class _Person:
-    """A motion, and its joints in the image: smoothed rays, and their confidence."""
+    """A motion, and the 17 joints in the image: smoothed rays, and their confidence."""
 
     motion: Motion3D
-    rays: Float[np.ndarray, "t j 2"]
-    confidence: Float[np.ndarray, "t j"]
+    rays: Float[np.ndarray, "t 17 2"]
+    confidence: Float[np.ndarray, "t 17"]
 
-    def with_pose(self, relative: Joints, contact: Contacts | None = None) -> "_Person":
-        """Replace the pose, and solve its path."""
-        camera = relative + self.solve_path(relative, contact)[:, None]
+    def with_pose(
+        self, relative: Joints, contact: Contacts | None = None, standing: Sequence[int] = FEET
+    ) -> "_Person":
+        """Replace the pose, and solve its path; joints that are ``standing`` have contacts."""
+        camera = relative + self.solve_path(relative, contact, standing)[:, None]
         return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
 
-    def solve_path(self, relative: Joints, contact: Contacts | None = None) -> Path:
+    def solve_path(
+        self, relative: Joints, contact: Contacts | None = None, standing: Sequence[int] = FEET
+    ) -> Path:
         """Solve for the path of the pelvis on which a pose projects onto the rays."""
         times = self.motion.times
-        return solve_root_trajectory(relative, self.rays, self.confidence, times, contact)
+        return solve_root_trajectory(
+            relative, self.rays, self.confidence, times, contact, standing=standing
+        )
 
 
 def smooth_joints(
@@ -172,8 +187,8 @@ def smooth_joints(
 ) -> Joints:
     """Apply the configured filter to joints, each by its confidence and the cutoff of its limb.
 
-    x holds Human3.6M joints or one point of the trunk, in metres; the speed of ``moving``, by
-    default x, raises the cutoff of "adaptive".
+    x holds the first joints of `BODY_26`, or one point of the trunk, in metres; the speed of
+    ``moving``, by default x, raises the cutoff of "adaptive".
     """
     weight = np.maximum(confidence, LEAST_CONFIDENCE) ** 2
     moving = x if moving is None else moving
@@ -207,15 +222,29 @@ def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
     person = _Person(
         motion,
         _smooth_rays(motion, relative, config),
-        np.maximum(motion.confidence, LEAST_CONFIDENCE),
+        np.maximum(motion.confidence[:, BODY], LEAST_CONFIDENCE),
     )
-    relative = smooth_joints(relative, motion.times, motion.confidence, config)
+    relative = smooth_joints(relative, motion.times, _trust(motion), config)
     relative -= relative[:, [H36M.root]]
     if config.bones:
         observed = _observations(person, relative, config)
-        relative = fit_bones(relative, motion.valid * 1.0, observed)
+        body = fit_bones(relative[:, BODY], motion.valid * 1.0, observed)
+        more = relative.shape[1] > BODY.stop
+        relative = make_rigid(relative, body, motion.valid) if more else body
     relative *= _median_height(motion.camera_xyz, motion) / _median_height(relative, motion)
     return person.with_pose(relative)
+
+
+def _trust(motion: Motion3D) -> Float[np.ndarray, "t j"]:
+    """Return by what confidence joints are smoothed.
+
+    Where feet, hands or face are not detected, they still follow from the joints they hang on.
+    """
+    trust = motion.confidence.copy()
+    for joint in range(BODY.stop, trust.shape[1]):
+        parent = motion.confidence[:, BODY_26.parents[joint]]
+        trust[:, joint] = np.maximum(trust[:, joint], TRUST_IN_PARENT * parent)
+    return trust
 
 
 def _median_height(xyz: Joints, motion: Motion3D) -> float:
@@ -228,15 +257,16 @@ def _relative_to_root(motion: Motion3D) -> Joints:
 
 def _smooth_rays(
     motion: Motion3D, relative: Joints, config: PostprocessConfig
-) -> Float[np.ndarray, "t j 2"]:
+) -> Float[np.ndarray, "t 17 2"]:
     """Smooth the rays as joints at the median depth, since a person who comes nearer is fast."""
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
-    rays = to_rays(motion.xy, motion.size, motion.focal)
-    flat = np.concatenate([rays * depth, np.zeros((len(motion), 17, 1))], axis=-1)
+    rays = to_rays(motion.xy[:, BODY], motion.size, motion.focal)
+    confidence, relative = motion.confidence[:, BODY], relative[:, BODY]
+    flat = np.concatenate([rays * depth, np.zeros((*rays.shape[:2], 1))], axis=-1)
     middle = flat[:, TRUNK].mean(axis=1, keepdims=True)
     flat -= middle
-    flat = smooth_joints(flat, motion.times, motion.confidence, config, relative)
-    most = motion.confidence.max(axis=1)[:, None]
+    flat = smooth_joints(flat, motion.times, confidence, config, relative)
+    most = confidence.max(axis=1)[:, None]
     flat += smooth_joints(middle, motion.times, most, config)
     return flat[..., :2] / depth
 
@@ -269,16 +299,17 @@ def _choose_grounds(
 def _solve_path_on_contacts(person: _Person, ground: Ground) -> _Person:
     """Solve the path again, so that standing feet slide least."""
     motion = person.motion
-    contact = find_contacts(ground.to_world(motion.camera_xyz), motion.times, motion.valid)
-    return person.with_pose(_relative_to_root(motion), contact)
+    joints = find_soles(motion).joints
+    xyz = ground.to_world(motion.camera_xyz)
+    contact = find_contacts(xyz, motion.times, motion.valid, joints=joints)
+    return person.with_pose(_relative_to_root(motion), contact, joints)
 
 
 def _to_world(motion: Motion3D, ground: Ground, config: PostprocessConfig) -> Motion3D:
     """Transform to the world, and lock standing feet there."""
     xyz = ground.to_world(motion.camera_xyz)
     if config.foot_lock > 0:
-        contact = find_contacts(xyz, motion.times, motion.valid)
-        xyz = lock_feet(xyz, motion.times, contact, config.foot_lock)
+        xyz = _hold_feet(replace(motion, xyz=xyz), config)
     sources = {"postprocess": config.describe(), "ground": ground.source}
     return replace(
         motion,
@@ -287,3 +318,14 @@ def _to_world(motion: Motion3D, ground: Ground, config: PostprocessConfig) -> Mo
         provenance={**motion.provenance, **sources},
         ground_sigma=ground.sigma,
     )
+
+
+def _hold_feet(motion: Motion3D, config: PostprocessConfig) -> Joints:
+    """Hold standing feet where they stand: heel and ball if they are known, else ankles."""
+    soles, xyz = find_soles(motion), motion.xyz
+    contact = find_contacts(xyz, motion.times, motion.valid, joints=soles.joints)
+    if len(soles.joints) > len(FEET):
+        xyz = plant_feet(xyz, motion.times, contact, soles.height)
+    else:
+        xyz = lock_feet(xyz, motion.times, contact, config.foot_lock)
+    return xyz if motion.skeleton == H36M else lift_feet(xyz, sole_height(motion))

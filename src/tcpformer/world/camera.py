@@ -113,7 +113,7 @@ def describe_estimate(focal: float, sigma: float) -> str:
 
 
 def sliding_cost(
-    pose: Float[np.ndarray, "t 17 3"],
+    pose: Float[np.ndarray, "t j 3"],
     paths: Sequence[Float[np.ndarray, "t 3"]],
     times: Float[np.ndarray, " t"],
     up: Float[np.ndarray, " 3"],

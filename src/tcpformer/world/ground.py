@@ -1,6 +1,7 @@
 """The floor: one for all people that a camera sees, as far as they agree.
 
-World frame: x right, y away from the camera, z up, z = 0 at the height of standing ankles.
+World frame: x right, y away from the camera, z up. z = 0 is the floor where there are feet, and the
+height of standing ankles for the 17 joints.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..motion import Motion2D, Motion3D
-from ..skeleton import FEET
 from .posture import LEVEL_UP, Posture
+from .soles import find_soles
+from .trust import TRUST, trust_people
 from .vertical import (
     GROUND,
     GroundConfig,
@@ -35,7 +37,7 @@ class Ground:
     up: Vector
     """Unit vector against gravity."""
     level: float
-    """Height of standing ankles along ``up`` from the camera: negative, metres."""
+    """Height of z = 0 along ``up`` from the camera: negative, metres."""
     source: str
     """Where it comes from."""
     sigma: tuple[float, float, float] | None = None
@@ -70,7 +72,7 @@ def find_ground(
     """Find the floor on which the people of a clip stand.
 
     Args:
-        motions: People seen by one camera, Human3.6M joints.
+        motions: People seen by one camera.
         up: Direction against gravity in the camera frame, if known, as from a phone's sensor; or
             what else is known of the camera. `estimate_vertical` estimates the rest.
 
@@ -82,10 +84,15 @@ def find_ground(
     hints = up if isinstance(up, Hints) else hints_from(up)
     points = [weigh_feet(motion, config) for motion in motions]
     feet = np.concatenate([p for p, _ in points])
-    weight = np.concatenate([w for _, w in points])
+    trust = trust_people(motions)
+    weight = np.concatenate([t * w for t, (_, w) in zip(trust, points, strict=True)])
     posture = estimate_vertical(motions, hints)
-    level = floor_height(feet @ posture.up, weight, config)
-    level = _lower_if_below(motions, posture.up, level, config)
+    lift = [
+        np.full(len(p), find_soles(m).height) for (p, _), m in zip(points, motions, strict=True)
+    ]
+    level = floor_height(feet @ posture.up - np.concatenate(lift), weight, config)
+    known = [m for m, t in zip(motions, trust, strict=True) if t >= TRUST.least]
+    level = _lower_if_below(known, posture.up, level, config)
     return Ground(
         posture.up,
         level,
@@ -141,8 +148,12 @@ def find_grounds(
     if len(motions) < 2:
         return [ground]
     level, rest = np.array([_own_floor(motion, ground.up, config) for motion in motions]).T
+    trust = trust_people(motions)
+    rest = rest * trust
     on_it = np.abs(level[:, None] - level) <= config.agreed
-    best = np.argmax(np.where(level < level.min() + config.raised, on_it @ rest, -1.0))
+    lowest = level[trust >= TRUST.least].min()
+    low = (level < lowest + config.raised) & (trust >= TRUST.least)
+    best = np.argmax(np.where(low, on_it @ rest, -1.0))
     floor = float(np.average(level[on_it[best]], weights=rest[on_it[best]]))
     over = level - floor
     own = (np.abs(over) > config.agreed) & (over < config.raised)
@@ -165,15 +176,17 @@ def find_grounds(
 def _own_floor(motion: Motion3D, up: Vector, config: GroundConfig) -> tuple[float, float]:
     """Find the level at which a person's feet rest, and the number of moments they do."""
     feet, weight = weigh_feet(motion, config)
-    level = _lower_if_below([motion], up, floor_height(feet @ up, weight, config), config)
-    return level, float(weight @ (np.abs(feet @ up - level) < config.agreed)) + 1e-9
+    height = feet @ up - find_soles(motion).height
+    level = _lower_if_below([motion], up, floor_height(height, weight, config), config)
+    return level, float(weight @ (np.abs(height - level) < config.agreed)) + 1e-9
 
 
 def _lower_if_below(
     motions: Sequence[Motion3D], up: Vector, level: float, config: GroundConfig
 ) -> float:
     """Lower the floor where feet are more than a step below it for a while."""
-    low = np.concatenate([(m.camera_xyz[:, FEET] @ up).min(axis=1)[m.valid] for m in motions])
+    heights = [find_soles(motion).heights(motion.camera_xyz, up) for motion in motions]
+    low = np.concatenate([h.min(axis=1)[m.valid] for h, m in zip(heights, motions, strict=True)])
     lowest = float(np.quantile(low, config.below)) if len(low) else level
     return lowest if lowest < level - config.step else level
 
@@ -189,18 +202,18 @@ def ground_of(motion: Motion3D) -> Ground:
 
 
 def level_ground(motion: Motion3D) -> Ground:
-    """Return the floor under the lowest ankle, for a level camera."""
-    feet = motion.camera_xyz[motion.valid][:, FEET] if motion.valid.any() else motion.camera_xyz
-    return Ground(LEVEL_UP, float((feet @ LEVEL_UP).min()), ASSUMED_LEVEL)
+    """Return the floor under the lowest foot, for a level camera."""
+    xyz = motion.camera_xyz[motion.valid] if motion.valid.any() else motion.camera_xyz
+    return Ground(LEVEL_UP, float(find_soles(motion).heights(xyz, LEVEL_UP).min()), ASSUMED_LEVEL)
 
 
 def lowest_level_ground(motions: Sequence[Motion3D]) -> Ground:
-    """Return the floor under the lowest ankle of all people, for a level camera."""
+    """Return the floor under the lowest foot of all people, for a level camera."""
     return min(map(level_ground, motions), key=lambda ground: ground.level)
 
 
 def on_shared_floor(motions: Sequence[Motion3D]) -> list[Motion3D]:
-    """Put people on the floor under the lowest ankle of all; the camera is taken to be level."""
+    """Put people on the floor under the lowest foot of all; the camera is taken to be level."""
     if not motions:
         return []
     lowest = lowest_level_ground(motions)

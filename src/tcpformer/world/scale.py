@@ -13,12 +13,16 @@ from jaxtyping import Bool, Float
 
 from ..filtering.filters import gaussian_smooth
 from ..motion import Motion3D
-from ..skeleton import H36M, STANDARD_HEIGHT, canonical, stature
+from ..skeleton import (
+    ANKLE_HEIGHT,
+    BODY_26,
+    H36M,
+    STANDARD_HEIGHT,
+    canonical,
+    stature,
+)
 from .ground import ground_of
 
-ANKLE_HEIGHT = 0.039
-"""Height of a standing ankle above the floor, as a share of body height (Drillis and Contini, 1966,
-as quoted by Winter)."""
 SHORTEST, TALLEST = 0.3, 3.0
 """Range of body heights, metres."""
 SIZE_SECONDS = 0.5
@@ -99,16 +103,16 @@ def choose_height(given: float | None) -> tuple[float, str]:
 
 
 def scale_to_height(
-    relative: Float[np.ndarray, "t 17 3"],
+    relative: Float[np.ndarray, "t j 3"],
     height: float,
     *,
     valid: Bool[np.ndarray, " t"],
     times: Float[np.ndarray, " t"] | None = None,
-) -> Float[np.ndarray, "t 17 3"]:
+) -> Float[np.ndarray, "t j 3"]:
     """Scale a root-relative motion so that its bones are those of a person of this height.
 
     Args:
-        relative: Human3.6M joints, any unit.
+        relative: Joints, those of Human3.6M first, any unit.
         height: Metres.
         valid: Frames to measure.
         times: Seconds of the frames. If given, the unit may change slowly, as that of a picture
@@ -189,7 +193,7 @@ def _bone_length(motion: Motion3D, first: int, second: int) -> float:
 
 def _height_above_floor(motions: Sequence[Motion3D]) -> float:
     """Measure the height of the camera above the floor, in metres; mean over people."""
-    ankle = ANKLE_HEIGHT * float(np.mean([median_height(motion) for motion in motions]))
+    ankle = 0.0 if motions[0].skeleton == BODY_26 else ANKLE_HEIGHT * _mean_height(motions)
     height = ankle - float(np.mean([ground_of(motion).level for motion in motions]))
     if not height > ankle:
         raise ValueError(
@@ -197,6 +201,10 @@ def _height_above_floor(motions: Sequence[Motion3D]) -> float:
             "scale; give a height or a bone length instead."
         )
     return height
+
+
+def _mean_height(motions: Sequence[Motion3D]) -> float:
+    return float(np.mean([median_height(motion) for motion in motions]))
 
 
 def _scale_person(motion: Motion3D, factor: float, source: str) -> Motion3D:

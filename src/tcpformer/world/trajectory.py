@@ -1,8 +1,10 @@
 """The root trajectory: where the pelvis is in the camera frame, from a pose and its image.
 
-Camera frame: x right, y down, z forward. Axis legend: ``j`` joints.
+Camera frame: x right, y down, z forward. Axis legend: ``j`` joints, ``f`` joints
+of feet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +13,12 @@ from scipy.linalg import solveh_banded
 
 from ..filtering.filters import butterworth, derivative_weights, frame_durations
 from ..filtering.gaps import bridge
-from ..skeleton import FEET, H36M
+from ..skeleton import BODY, FEET, body_skeleton
 
 Series = Float[np.ndarray, " t"]
 Joints = Float[np.ndarray, "t j 3"]
 Rays = Float[np.ndarray, "t j 2"]
-Contacts = Bool[np.ndarray, "t 2"]
+Contacts = Bool[np.ndarray, "t f"]
 
 FRAMES_AT_ONCE = 10_000
 """Frames that are summed at a time: sums over joints take several times the memory of a motion."""
@@ -40,33 +42,33 @@ class TrajectoryConfig:
     """Reweightings of the depth."""
     slide_weight: float = 25.0
     """Cost of a metre that a standing foot slides, against a metre of depth for a second;
-    chosen on half of the open benchmark's views."""
+    chosen on half of the open benchmark's views. Heel and ball share it."""
 
 
-def median_bone_lengths(
-    relative: Float[np.ndarray, "t 17 3"], valid: Bool[np.ndarray, " t"]
-) -> Float[np.ndarray, "t 17 3"]:
+def median_bone_lengths(relative: Joints, valid: Bool[np.ndarray, " t"]) -> Joints:
     """Give every bone its median length over the clip, the same left and right.
 
     Directions stay as they are, and the pelvis stays at the origin.
     """
-    bone = {child: relative[:, child] - relative[:, parent] for parent, child in H36M.bones}
+    skeleton = body_skeleton(relative.shape[1])
+    bone = {child: relative[:, child] - relative[:, parent] for parent, child in skeleton.bones}
     length = {child: np.linalg.norm(vector, axis=-1) for child, vector in bone.items()}
     result = relative.copy()
-    for parent, child in H36M.bones:
-        median = np.median([length[child][valid], length[H36M.mirror[child]][valid]])
+    for parent, child in skeleton.bones:
+        median = np.median([length[child][valid], length[skeleton.mirror[child]][valid]])
         direction = bone[child] / np.maximum(length[child], 1e-9)[:, None]
         result[:, child] = result[:, parent] + median * direction
     return result
 
 
-def solve_root_trajectory(
+def solve_root_trajectory(  # noqa: PLR0913 - each is an input of its own
     relative: Joints,
-    rays: Rays,
-    confidence: Float[np.ndarray, "t j"],
+    rays: Float[np.ndarray, "t k 2"],
+    confidence: Float[np.ndarray, "t k"],
     times: Series,
     contact: Contacts | None = None,
     config: TrajectoryConfig = TrajectoryConfig(),
+    standing: Sequence[int] = FEET,
 ) -> Float[np.ndarray, "t 3"]:
     """Solve for the root (X, Y, Z) in the camera frame, so that joints project onto their rays.
 
@@ -77,24 +79,25 @@ def solve_root_trajectory(
     half or four times the size for a moment does not move the frames around.
 
     Args:
-        relative: Root-relative joints, metres, camera axes.
-        rays: (u, v) = (x / z, y / z) of every joint.
+        relative: Root-relative joints, metres, camera axes; feet, hands and face do not count.
+        rays: (u, v) = (x / z, y / z) of every joint, or of the first 17.
         confidence: 0 where nothing was detected; such frames are interpolated linearly.
         times: Seconds.
-        contact: Whether the right and the left foot stand, if known; they then slide least.
+        contact: Whether each of some joints stands, if known; they then slide least.
+        standing: These joints; by default the right and the left ankle.
 
     Raises:
         ValueError: If no frame shows two joints apart from each other.
     """
     pieces = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(times), FRAMES_AT_ONCE)]
-    sums = [_sum_over_joints(relative[p], rays[p], confidence[p]) for p in pieces]
+    sums = [_sum_over_joints(relative[p, BODY], rays[p, BODY], confidence[p, BODY]) for p in pieces]
     total, mean, mean_off, spread, joint = (np.concatenate(x) for x in zip(*sums, strict=True))
     depth = _solve_depth(total, spread, joint, times, config)
     # The root is at ray * Z + start, and the feet relative to it.
     ray = np.column_stack([mean, np.ones(len(times))])
     start = np.column_stack([mean_off, np.zeros(len(times))])
     if contact is not None and len(times) > 2:
-        feet = relative[:, FEET] + start[:, None]
+        feet = relative[:, list(standing)] + start[:, None]
         depth = solve_depth_on_contacts(depth, ray, feet, times, contact, config)
     depth = np.maximum(depth, config.nearest)
     return bridge(ray * depth[:, None] + start, times, total > 1e-6)
@@ -144,7 +147,7 @@ def _solve_depth(
 def solve_depth_on_contacts(
     depth: Series,
     ray: Float[np.ndarray, "t 3"],
-    feet: Float[np.ndarray, "t 2 3"],
+    feet: Float[np.ndarray, "t f 3"],
     times: Series,
     contact: Contacts,
     config: TrajectoryConfig = TrajectoryConfig(),
@@ -152,8 +155,9 @@ def solve_depth_on_contacts(
     """Solve for depths near the given ones at which standing feet slide least.
 
     The change d of depth minimizes the sum over frames of h d^2 + h (d'' / (2 pi cutoff)^2)^2
-    and, for each foot that stands in two frames in a row, slide_weight |change of p|^2 / h, with
-    h the time between frames and p = feet + ray (depth + d). The system is banded.
+    and, for each of f joints that stands in two frames in a row, w |change of p|^2 / h, with h the
+    time between frames, w = 2 slide_weight / f and p = feet + ray (depth + d). The system is
+    banded.
     """
     gap, step = np.diff(times), frame_durations(times)
     t = len(times)
@@ -166,7 +170,7 @@ def solve_depth_on_contacts(
     banded[2] += step
     for f in range(feet.shape[1]):
         stands = contact[:, f]
-        both = (stands[1:] & stands[:-1]) * config.slide_weight / gap
+        both = (stands[1:] & stands[:-1]) * (config.slide_weight * 2 / feet.shape[1]) / gap
         slide = np.diff(feet[:, f] + ray * depth[:, None], axis=0)
         banded[2, 1:] += both * (ray[1:] ** 2).sum(axis=1)
         banded[2, :-1] += both * (ray[:-1] ** 2).sum(axis=1)

@@ -17,6 +17,8 @@ from ..motion import Motion3D
 from ..skeleton import FEET, H36M
 from .lines import LineEvidence, SceneLines
 from .posture import Posture, angles_of, estimate_posture, up_of
+from .soles import find_soles
+from .trust import trust_people
 
 Vector = Float[np.ndarray, " 3"]
 Points = Float[np.ndarray, "n 3"]
@@ -193,11 +195,17 @@ def foot_speeds(
 
 
 def weigh_feet(motion: Motion3D, config: GroundConfig = GROUND) -> tuple[Points, Numbers]:
-    """Return all ankles of a clip, and the independent moments of standing each counts for."""
-    feet = motion.camera_xyz[:, FEET]
+    """Return where feet may stand in a clip, and the independent moments each counts for.
+
+    The points are those of `find_soles`, frame by frame.
+    """
+    joints = list(find_soles(motion).joints)
+    feet = motion.camera_xyz[:, joints]
     speed = foot_speeds(feet, motion.times)
     still = np.exp(-((speed / config.slow) ** 2)) * motion.valid[:, None]
     share = np.minimum(frame_durations(motion.times) / config.independent, 1.0)[:, None]
+    if len(joints) > len(FEET):
+        share = share * (motion.confidence[:, joints] > 0) * len(FEET) / len(joints)
     return feet.reshape(-1, 3), (np.maximum(still, 1e-6) * share).reshape(-1)
 
 
@@ -212,8 +220,9 @@ def estimate_vertical(
     usual height, with robust costs (Geman and McClure, 1985). Frames are not independent: each
     kind of evidence is weighted by the moments that it counts for.
     """
-    people = [person for motion in motions if (person := _gather(motion, config))]
-    share = min(1.0, config.people / max(len(people), 1))
+    known = zip(motions, trust_people(motions).tolist(), strict=True)
+    people = [person for motion, trust in known if (person := _gather(motion, trust, config))]
+    share = min(1.0, config.people / max(sum(person.trust for person in people), 1.0))
     lines = _line_evidence(motions, hints)
 
     def log_density(tilt: Numbers, roll: Numbers, step: float) -> Numbers:
@@ -222,8 +231,8 @@ def estimate_vertical(
         if lines is not None:
             log += lines(tilt, roll, step)
         for person in people:
-            log += share * _body_evidence(person, tilt, roll, config)
-            log += share * _pelvis_evidence(person, up, config)
+            log += share * person.trust * _body_evidence(person, tilt, roll, config)
+            log += share * person.trust * _pelvis_evidence(person, up, config)
         return log + _feet_evidence(people, up, config)
 
     return estimate_posture(log_density, hints.tilt, hints.roll)
@@ -238,8 +247,9 @@ def _line_evidence(motions: Sequence[Motion3D], hints: Hints) -> LineEvidence | 
 
 @dataclass(frozen=True)
 class _Person:
-    """Evidence of gravity from some frames of a person."""
+    """Evidence of gravity from some frames of a person, who counts for ``trust``."""
 
+    trust: float
     body: Points
     """Directions from ankles to neck, turned back by the lean of a person who goes."""
     pelvis: Points
@@ -247,10 +257,10 @@ class _Person:
     """Seconds that each frame stands for in which the body is extended."""
     feet: Float[np.ndarray, "k 3"]
     rest: Float[np.ndarray, " k"]
-    """Seconds that each ankle rests."""
+    """Seconds that each ankle rests, times the trust."""
 
 
-def _gather(motion: Motion3D, config: VerticalConfig) -> _Person | None:
+def _gather(motion: Motion3D, trust: float, config: VerticalConfig) -> _Person | None:
     """Gather the evidence of a person; None if never valid, or without extent."""
     xyz, times = motion.camera_xyz[motion.valid], motion.times[motion.valid]
     if not len(xyz):
@@ -268,11 +278,12 @@ def _gather(motion: Motion3D, config: VerticalConfig) -> _Person | None:
     every = -(-len(times) // FRAMES)
     part = slice((every - 1) // 2, None, every)
     return _Person(
+        trust=trust,
         body=body[part],
         pelvis=xyz[part, H36M.root],
         upright=(every * standing * seconds)[part],
         feet=xyz[part][:, FEET].reshape(-1, 3),
-        rest=(every * still * seconds[:, None])[part].reshape(-1),
+        rest=(trust * every * still * seconds[:, None])[part].reshape(-1),
     )
 
 

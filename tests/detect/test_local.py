@@ -60,3 +60,10 @@ def test_lift_with_a_local_network(tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     message = refused(capsys, "lift", clip, "--person-model", path, "--weights", weights)
     assert "give both" in message
+
+
+def test_open_pose_model_shows_little_of_many_outputs(tmp_path: Path) -> None:
+    outputs = {f"output{i}": np.zeros((1, 2), np.float32) for i in range(200)}
+    with pytest.raises(ValueError, match="expected RTMPose") as found:
+        open_pose_model(constant(tmp_path / "a.onnx", **outputs))
+    assert len(str(found.value)) < 500 + len(str(tmp_path))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..detections import Detections
+from ..io.mocap_capture import brief
 from ..io.video import Video
 from ..skeleton import match_skeleton
 from .movenet import MoveNet
@@ -78,5 +79,5 @@ def open_pose_model(path: Path) -> RTMPose | RTMO:
         return RTMPose(session)
     raise ValueError(
         f"{path}: expected RTMPose, which answers simcc_x and simcc_y, or RTMO, which answers dets "
-        f"and keypoints; got outputs {[(o.name, o.shape) for o in session.get_outputs()]}."
+        f"and keypoints; got outputs {brief([(o.name, o.shape) for o in session.get_outputs()])}."
     )

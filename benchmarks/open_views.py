@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tcpformer.motion import Motion2D
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY, body_skeleton
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,13 @@ def views(
         start, stop = content["offsets"][view : view + 2]
         part = slice(start, int(min(stop, start + np.round(seconds * fps))))
         xy = content["xy" if clean else "noisy_xy"][part] / 10.0
-        sure = np.ones(xy.shape[:2]) if clean else content["confidence"][part] / 255.0
+        sure = content["confidence"][part] / 255.0
+        if clean:  # feet, hands and face that the capture lacks have confidence 0
+            sure[:, BODY], sure[:, BODY.stop :] = 1.0, sure[:, BODY.stop :] > 0
         width, height = content["size"][view]
         size, focal = (int(width), int(height)), float(content["focal"][view])
         yield View(
-            Motion2D(xy, sure, size, fps, H36M, focal=focal),
+            Motion2D(xy, sure, size, fps, body_skeleton(xy.shape[1]), focal=focal),
             content["relative"][part] * 1e-4,
             content["root"][part] * 1e-4,
             content["rotation"][view][:, 2],

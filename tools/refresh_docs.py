@@ -63,11 +63,16 @@ def copy_table(name: str, number: int = 0) -> Callable[[Path], list[str]]:
     return lambda cache: find_tables(read_output(cache, name))[number]
 
 
+def score_tables(cache: Path, name: str) -> list[list[str]]:
+    """Return the tables of an evaluation that hold the scores of the 17 joints."""
+    return [t for t in find_tables(read_output(cache, name)) if "N-MPJPE" in t[0]]
+
+
 def rows_over_all(name: str) -> Callable[[Path], list[str]]:
     """Return the rows "all" of an evaluation, for exact and noisy 2D."""
 
     def make(cache: Path) -> list[str]:
-        exact, noisy = find_tables(read_output(cache, name))[:2]
+        exact, noisy = score_tables(cache, name)[:2]
         rows = [_relabel(exact[-1], "exact"), _relabel(noisy[-1], "noisy")]
         return [_relabel(exact[0], "2D"), exact[1], *rows]
 
@@ -78,10 +83,7 @@ def compare_postprocess(cache: Path) -> list[str]:
     """Return the scores without and with post-processing, without the last two columns."""
     lines = ["| 2D | post-processing | MPJPE | N-MPJPE | P-MPJPE | MPJVE mm/s | acc. err. mm/s² |"]
     lines.append("|---" * 7 + "|")
-    both = {
-        x: [t for t in find_tables(read_output(cache, x)) if "N-MPJPE" in t[0]]
-        for x in ("raw", "finished")
-    }
+    both = {x: score_tables(cache, x) for x in ("raw", "finished")}
     for i, kind in enumerate(("exact", "noisy")):
         for x, done in (("raw", "no"), ("finished", "yes")):
             cells = both[x][i][-1].strip("|").split("|")[2:7]
@@ -109,8 +111,8 @@ def quality(cache: Path) -> list[str]:
 
 
 TABLES: dict[str, Callable[[Path], list[str]]] = {
-    "open, exact": copy_table("open", 0),
-    "open, noisy": copy_table("open", 1),
+    "open, exact": lambda cache: score_tables(cache, "open")[0],
+    "open, noisy": lambda cache: score_tables(cache, "open")[1],
     "open, all": rows_over_all("open"),
     "fast": rows_over_all("fast"),
     "excerpt": rows_over_all("excerpt"),

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mocaps import extra_file
 from paths import GOLDEN, ROOT
 
 from tcpformer.datasets.open_benchmark import (
+    find_known,
     make_open_benchmark,
     read_open_benchmark,
     simulate_view,
 )
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY_26, GROUPS, H36M
 
 SHARED = ROOT.parent / "shared" / "data"
 
@@ -110,6 +112,95 @@ def assert_same(ours: np.ndarray, theirs: np.ndarray, key: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=2.3e-16, atol=2.3e-16)
     else:
         assert ours.tobytes() == theirs.tobytes(), key
+
+
+FRAME_KEYS = ("xy", "noisy_xy", "confidence", "relative")
+
+
+def make_both(mocap: Path, extra: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return versions 1 and 2 of the benchmark of one capture."""
+    files = [mocap.parent / "one.npz", mocap.parent / "two.npz"]
+    make_open_benchmark(mocap, files[0])
+    make_open_benchmark(mocap, files[1], extra=extra)
+    one, two = (dict(np.load(file)) for file in files)
+    return one, two
+
+
+def test_make_open_benchmark_of_26_keeps_the_17(mocap: Path) -> None:
+    one, two = make_both(mocap, extra_file(mocap.parent / "extra.npz", np.load(mocap)))
+    assert str(two["version"]) == "2"
+    assert tuple(two["joints"]) == BODY_26.joints
+    assert two["glitch"].shape == (len(two["xy"]), 3)
+    for key in (*FRAME_KEYS, "root", "offsets", "size", "focal", "rotation", "name"):
+        found = two[key][:, :17] if key in FRAME_KEYS else two[key]
+        assert found.tobytes() == one[key].tobytes(), key
+
+
+def test_make_open_benchmark_of_26_projects_all_joints(mocap: Path) -> None:
+    _, two = make_both(mocap, extra_file(mocap.parent / "extra.npz", np.load(mocap)))
+    points = camera_points(two)
+    sizes, focals = (np.repeat(two[k], np.diff(two["offsets"]), axis=0) for k in ("size", "focal"))
+    xy = points[..., :2] / points[..., 2:] * focals[:, None, None] + sizes[:, None] / 2
+    np.testing.assert_allclose(two["xy"] / 10, xy, atol=0.5)
+    error = np.linalg.norm(two["noisy_xy"] - two["xy"].astype(float), axis=-1)
+    ratio = np.median(error[:, 17:]) / np.median(error[:, :17])
+    assert 0.5 < ratio < 2
+    assert (np.median(error[:, 17:], axis=0) > 0).all()
+
+
+def test_make_open_benchmark_leaves_out_what_a_rig_lacks(mocap: Path) -> None:
+    extra = extra_file(mocap.parent / "extra.npz", np.load(mocap), unknown="has_feet")
+    _, two = make_both(mocap, extra)
+    np.testing.assert_array_equal(two["has_feet"], [False, False, True, True])
+    first, feet = slice(0, two["offsets"][1]), GROUPS["feet"]
+    assert not find_known(two, 0)[:, feet].any()
+    assert find_known(two, 0)[:, :17].all()
+    assert find_known(two, 2).all()
+    for key in FRAME_KEYS:
+        assert not two[key][first][:, feet].any()
+        assert two[key][first][:, GROUPS["hands"]].any()
+
+
+def test_simulate_view_exchanges_feet_with_their_legs(path: np.ndarray) -> None:
+    """The sum over a limb's joints tells an exchange from the noise."""
+    with_feet = np.concatenate([path, np.zeros((len(path), 9, 3))], axis=1)
+    for joint in BODY_26.joints[17:]:
+        at = BODY_26.index[joint]
+        with_feet[:, at] = path[:, BODY_26.parents[at]] + [0.0, 0.0, -0.05]
+    exchanged = 0
+    for seed in range(60):
+        rngs = [np.random.default_rng([seed, i]) for i in range(2)]
+        view = simulate_view(with_feet, *rngs)
+        legs = BODY_26.indices("LHip", "LKnee", "LAnkle")
+        for frame in np.flatnonzero(is_exchanged(view, legs)):
+            exchanged += 1
+            assert is_exchanged(view, BODY_26.indices("LToe", "LHeel"))[frame]
+    assert exchanged > 10
+
+
+def is_exchanged(view: dict[str, Any], left: list[int]) -> np.ndarray:
+    """Return the frames in which some left joints are clearly nearer to the true right ones."""
+    right = [BODY_26.mirror[joint] for joint in left]
+    exact, noisy = view["xy"].astype(float), view["noisy_xy"].astype(float)
+
+    def apart(seen: list[int], true: list[int]) -> np.ndarray:
+        return np.linalg.norm(noisy[:, seen] - exact[:, true], axis=-1).sum(axis=1)
+
+    straight = apart(left, left) + apart(right, right)
+    return apart(left, right) + apart(right, left) < 0.5 * straight
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED / "mocap_cmu_extra.npz").exists(), reason="needs ../shared")
+def test_make_open_benchmark_of_26_keeps_the_published_17(tmp_path: Path) -> None:
+    source, extra = SHARED / "mocap_cmu.npz", SHARED / "mocap_cmu_extra.npz"
+    make_open_benchmark(source, tmp_path / "open.npz", extra=extra)
+    with np.load(tmp_path / "open.npz") as ours, np.load(SHARED / "open_benchmark.npz") as theirs:
+        for key in set(theirs) - {"joints", "parents", "version"}:
+            found = ours[key][:, :17].copy() if key in FRAME_KEYS else ours[key]
+            assert_same(found, theirs[key], key)
+        assert ours["has_feet"].all()
+        assert read_open_benchmark(tmp_path / "open.npz")["xy"].shape == (67906, 26, 2)
 
 
 def test_make_open_benchmark_refuses_an_empty_split(mocap: Path, tmp_path: Path) -> None:

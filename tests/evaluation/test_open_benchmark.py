@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tcpformer.lifting.lifter import Lifter, _Prediction
 from tcpformer.models.checkpoint import WeightsSpec, save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D
-from tcpformer.skeleton import H36M, STANDARD_HEIGHT, stature
+from tcpformer.skeleton import BODY_26, GROUPS, H36M, STANDARD_HEIGHT, stature
 
 FPS = 50.0
 LENGTHS = (40, 25, 15)
@@ -232,3 +233,95 @@ def test_evaluate_open_takes_a_view_step(
     assert report.scores["frames"] == LENGTHS[0] + LENGTHS[2]
     assert set(report.tables["activity"]) == {"walk"}
     assert "every 2th view" in report.title
+
+
+def benchmark_file_of_26(path: Path) -> Path:
+    """Write version 2 of the file: the other joints near those they hang on, the first view without
+    feet and the second one with a frame in which the head jumps."""
+    content: dict[str, Any] = dict(np.load(benchmark_file(path)))
+    near = list(BODY_26.parents[17:])
+    offsets = np.random.default_rng(0).integers(-1000, 1000, (9, 3)).astype(np.int16)
+    more = content["relative"][:, near] + offsets
+    content["relative"] = np.concatenate([content["relative"], more], axis=1)
+    for key in ("xy", "noisy_xy", "confidence"):
+        content[key] = np.concatenate([content[key], content[key][:, near]], axis=1)
+    glitch = np.zeros((len(more), 3), dtype=bool)
+    glitch[LENGTHS[0], 2] = True
+    content |= {"joints": np.array(BODY_26.joints), "glitch": glitch}
+    content |= {"has_feet": np.array([False, True, True])}
+    np.savez(path, **content)
+    return path
+
+
+def test_evaluate_open_of_17_joints_on_a_file_of_26(tmp_path: Path, lifter: Lifter) -> None:
+    for noisy in (False, True):
+        one = evaluate_open(lifter, benchmark_file(tmp_path / "1.npz"), noisy=noisy)
+        two = evaluate_open(lifter, benchmark_file_of_26(tmp_path / "2.npz"), noisy=noisy)
+        assert one == two
+
+
+@pytest.fixture
+def file_of_26(tmp_path: Path) -> Path:
+    return benchmark_file_of_26(tmp_path / "b.npz")
+
+
+@pytest.fixture
+def inputs(monkeypatch: pytest.MonkeyPatch, lifter: Lifter, file_of_26: Path) -> list[Motion2D]:
+    """Let the lifter answer with the truth, feet 3 cm and hands 1 cm off; return its input."""
+    result: list[Motion2D] = []
+    content = dict(np.load(file_of_26))
+
+    def predict(_: Lifter, motion: Motion2D, **how: float) -> np.ndarray:
+        result.append(motion)
+        which = LENGTHS.index(len(motion))
+        pose = content["relative"][slice(*content["offsets"][which : which + 2])] * 1e-4
+        pose[:, GROUPS["feet"], 0] += 0.03
+        pose[:, GROUPS["hands"], 1] -= 0.01
+        return pose
+
+    monkeypatch.setattr(Lifter, "predict_rigid", predict)
+    monkeypatch.setattr(lifter, "skeleton", BODY_26)
+    return result
+
+
+def test_evaluate_open_scores_feet_hands_and_head(
+    file_of_26: Path, lifter: Lifter, inputs: list[Motion2D]
+) -> None:
+    report = evaluate_open(lifter, file_of_26, noisy=False)
+    assert set(report.tables) == {"activity", "extremities"}
+    assert report.scores["mpjpe"] < 0.1
+    for row in (report.scores, report.tables["extremities"]["run"]):
+        assert row["feet"] == pytest.approx(30, abs=0.1)
+        assert row["n_feet"] == pytest.approx(30, abs=0.1)
+        assert row["hands"] == pytest.approx(10, abs=0.1)
+        assert row["head_yaw"] < 0.1
+    assert "| head yaw ° |" in report.table()
+    assert not inputs[0].confidence[:, BODY_26.index["LToe"]].any()
+    assert inputs[0].confidence[:, BODY_26.index["Nose"]].all()
+    assert inputs[1].confidence[:, BODY_26.index["LToe"]].all()
+    assert not inputs[1].confidence[0, BODY_26.index["Nose"]]
+
+
+def test_evaluate_open_leaves_out_what_no_view_has(
+    file_of_26: Path, lifter: Lifter, inputs: list[Motion2D]
+) -> None:
+    content: dict[str, Any] = dict(np.load(file_of_26))
+    content["has_feet"] = np.zeros(3, dtype=bool)
+    np.savez(file_of_26, **content)
+    scores = evaluate_open(lifter, file_of_26, noisy=False).scores
+    assert "feet" not in scores
+    assert scores["hands"] == pytest.approx(10, abs=0.1)
+    assert inputs
+
+
+@pytest.mark.parametrize("of_26", [False, True])
+def test_evaluate_open_gives_confidence_one(
+    file_of_26: Path, lifter: Lifter, inputs: list[Motion2D], of_26: bool
+) -> None:
+    if not of_26:
+        lifter.skeleton = H36M
+    report = evaluate_open(lifter, file_of_26, noisy=True, confidence_one=True)
+    assert "noisy 2D with confidence 1" in report.title
+    for motion in inputs:
+        assert len(motion.skeleton.joints) == (26 if of_26 else 17)
+        assert (motion.confidence == 1).all()

@@ -1,6 +1,8 @@
 """Motion capture files for tests: people walking."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from motions import walk
@@ -33,4 +35,31 @@ def mocap_file(path: Path, *, groups: bool = False, **more: np.ndarray) -> Path:
         fps=np.float32(50),
         **more,
     )
+    return path
+
+
+def extra_file(path: Path, data: Mapping[str, np.ndarray], unknown: str = "") -> Path:
+    """Write feet, hands and face of some motion capture, each near the joint it hangs on.
+
+    Args:
+        data: Arrays of 17 joints with offsets and names.
+        unknown: Key of a group that the first sequence lacks.
+    """
+    points = [*BODY_26.joints[17:19], "LToeTip", "RToeTip", *BODY_26.joints[19:]]
+    near = [BODY_26.parents[BODY_26.index[p.removesuffix("Tip")]] for p in points]
+    rng = np.random.default_rng(1)
+    count, total = len(data["name"]), len(data["relative"])
+    extra = data["relative"][:, near] + rng.integers(-1500, 1500, (len(points), 3))
+    arrays: dict[str, Any] = {
+        key: np.ones(count, dtype=bool) for key in ("has_feet", "has_hands", "has_head")
+    }
+    arrays |= {
+        "extra": extra.astype(np.int16),
+        "points": np.array(points),
+        "offsets": data["offsets"],
+        "name": data["name"],
+        "glitch": np.zeros((total, 3), dtype=bool),
+        "floor_z": 0.05 * np.arange(count, dtype=np.float32),
+    }
+    np.savez(path, **arrays)
     return path

@@ -46,16 +46,21 @@ def mocap(
     show_written(out)
 
 
-def open_benchmark(source: tyro.conf.Positional[Path], *, out: Path) -> None:
+def open_benchmark(
+    source: tyro.conf.Positional[Path], *, out: Path, extra: Path | None = None
+) -> None:
     """Generate the open benchmark from the test subjects of motion capture.
 
+    Version 1 has 17 joints, version 2 feet, hands and face as well.
+
     Args:
-        source: Motion capture, as `tcpformer data mocap` writes it.
+        source: Motion capture, as `tcpformer data mocap` writes it; 26 joints give version 2.
         out: The .npz to write.
+        extra: File of feet, hands and face beside a source of 17 joints, which gives version 2.
     """
     from ..datasets.open_benchmark import make_open_benchmark
 
-    make_open_benchmark(source, out)
+    make_open_benchmark(source, out, extra=extra)
     show_written(out)
 
 

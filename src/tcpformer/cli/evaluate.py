@@ -43,6 +43,7 @@ def evaluate(
     checkpoint_protocol: Literal["h36m", "h36m-cpn", "3dhp"] | None = None,
     known_focal: bool = True,
     postprocess: bool = False,
+    confidence_one: bool = False,
     view_step: int = 1,
     precision: Literal["auto", "float32", "bfloat16"] = "float32",
 ) -> None:
@@ -65,6 +66,8 @@ def evaluate(
         known_focal: Use each camera's focal length, not a view of 60 degrees (open only).
         postprocess: Score motion post-processed as by `tcpformer lift`, not the network's poses
             (open only).
+        confidence_one: Score noisy 2D with confidence 1 as well, which tells nothing of the errors
+            (open only).
         view_step: Score every n-th view, at least 1 (open only): faster, but another benchmark.
         precision: Precision of the network, as in `lift` (open only).
     """
@@ -74,6 +77,7 @@ def evaluate(
     open_options = {
         "--no-known-focal": not known_focal,
         "--postprocess": postprocess,
+        "--confidence-one": confidence_one,
         "--view-step": view_step != 1,
         "--precision": precision != "float32",
     }
@@ -87,7 +91,8 @@ def evaluate(
     if dataset == "open":
         how = {"checkpoint_protocol": checkpoint_protocol, "precision": precision}
         lifter = Lifter(loaded, flip=flip, **how)
-        reports = _evaluate_open(lifter, data, known_focal, postprocess, view_step)
+        options = {"known_focal": known_focal, "view_step": view_step}
+        reports = _evaluate_open(lifter, data, options, postprocess, confidence_one)
     else:
         model = _choose_model(dataset, loaded, flip, checkpoint_protocol)
         reports = {dataset: _evaluate_published(dataset, model, data, flip, ground_truth)}
@@ -112,19 +117,21 @@ def _check_options(dataset: Dataset, open_options: list[str], ground_truth: str)
 
 
 def _evaluate_open(
-    lifter: "Lifter", data: Path, known_focal: bool, postprocess: bool, view_step: int
+    lifter: "Lifter", data: Path, options: dict[str, Any], postprocess: bool, confidence_one: bool
 ) -> "dict[str, Report]":
     """Evaluate the open benchmark with exact and with noisy 2D."""
     from ..evaluation.open_benchmark import evaluate_open
     from ..lifting.lifter import DEFAULT_POSTPROCESS
 
     config = DEFAULT_POSTPROCESS if postprocess else None
-    how = {"known_focal": known_focal, "view_step": view_step, "postprocess": config}
+    runs = {"clean": (False, False), "noisy": (True, False)}
+    if confidence_one:
+        runs["noisy-confidence-1"] = (True, True)
     reports = {}
-    for name in ("clean", "noisy"):
+    for name, (noisy, one) in runs.items():
+        how = {"noisy": noisy, "confidence_one": one, "postprocess": config, **options}
         with progress_bar(name, "view") as shown:
-            noisy = name == "noisy"
-            reports[name] = evaluate_open(lifter, data, noisy=noisy, progress=shown, **how)
+            reports[name] = evaluate_open(lifter, data, progress=shown, **how)
     return reports
 
 

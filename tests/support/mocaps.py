@@ -51,7 +51,8 @@ def extra_file(path: Path, data: Mapping[str, np.ndarray], unknown: str = "") ->
     count, total = len(data["name"]), len(data["relative"])
     extra = data["relative"][:, near] + rng.integers(-1500, 1500, (len(points), 3))
     arrays: dict[str, Any] = {
-        key: np.ones(count, dtype=bool) for key in ("has_feet", "has_hands", "has_head")
+        key: (np.arange(count) > 0) | (key != unknown)
+        for key in ("has_feet", "has_hands", "has_head")
     }
     arrays |= {
         "extra": extra.astype(np.int16),

@@ -27,8 +27,8 @@ _MAX_OBJECTS, _MAX_DEPTH = 10_000, 8
 """Groups and arrays of a file, and groups in each other, at most."""
 _PICTURES = re.compile(r"video\d+")
 """Groups that hold pictures, which are not read."""
-_REFUSED = 3
-"""Exit code of the other process for a file that is whole, but not read."""
+_REFUSED = "refused: "
+"""How the other process begins why it does not read a whole file."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _reason(error: subprocess.CalledProcessError) -> str:
     """Return why the other process failed, in words."""
     lines = error.output.decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else "no reason given"
-    if error.returncode == _REFUSED:
-        return last
+    if last.startswith(_REFUSED):
+        return last.removeprefix(_REFUSED)
     crash = f"its reader crashed with signal {-error.returncode}"
     return f"not a whole HDF5 file ({crash if error.returncode < 0 else last})."
 
@@ -111,8 +111,7 @@ def _main(path: str, out: str) -> None:
         arrays = {str(i): value for i, value in enumerate(found.values())}
         np.savez(out, allow_pickle=False, names=np.array(list(found), dtype=str), **arrays)
     except _RefusedError as error:
-        print(error)  # noqa: T201 - the answer of this process
-        raise SystemExit(_REFUSED) from None
+        raise SystemExit(f"{_REFUSED}{error}") from None
     except Exception as error:
         raise SystemExit(f"{type(error).__name__}: {error}") from None
 

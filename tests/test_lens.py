@@ -107,3 +107,19 @@ def test_undistort_motion_doubts_joints_without_solution() -> None:
     found = undistort_motion(Motion2D(xy, np.ones((1, 17)), SIZE, 30.0, COCO), lens)
     assert np.flatnonzero(found.confidence[0] == 0).tolist() == [3]
     np.testing.assert_array_equal(found.xy[0, 3], xy[0, 3])
+
+
+@pytest.mark.parametrize(
+    ("axis", "expected"),
+    [("z", (0, -1, 0)), ("-z", (0, 1, 0)), ("y", (0, 0, 1)), ("x", (1, 0, 0)), ("-x", (-1, 0, 0))],
+)
+def test_direction_of_turns_an_axis_of_the_world(axis: str, expected: tuple[int, ...]) -> None:
+    """A level camera looks along y of a world whose z points up."""
+    lens = Lens((900.0, 900.0), (640.0, 360.0), SIZE, rotation=(np.pi / 2, 0.0, 0.0))
+    np.testing.assert_allclose(lens.direction_of(axis), expected, atol=1e-12)
+    np.testing.assert_allclose(lens.scaled_to((640, 360)).direction_of(axis), expected, atol=1e-12)
+
+
+def test_direction_of_refuses_a_calibration_without_world() -> None:
+    with pytest.raises(ValueError, match=r"calibration has no rotation .* axis z could point up"):
+        PLAIN.direction_of("z")

@@ -1,8 +1,10 @@
 """`lift_file`: what it writes, returns, reports and refuses, without the command line."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -96,6 +98,9 @@ def test_lift_file_reports_the_stage(tmp_path: Path, walking: Path, tiny: Path) 
         ({"camera_tilt": 10.0, "postprocess": False}, "camera_tilt"),
         ({"camera_tilt": 10.0, "up": (0.0, -1.0, 0.0)}, "either up, or the angles"),
         ({"up": (0.0, 0.0, 0.0)}, "expected a direction for up"),
+        ({"camera_up": "z"}, "give that file too"),
+        ({"camera_up": "z", "camera": Path("a"), "camera_roll": 3.0}, "leave out --up"),
+        ({"camera_up": "z", "camera": Path("a"), "postprocess": False}, "turn that off"),
     ],
 )
 def test_lift_options_refuse_contradictions(options: dict[str, object], message: str) -> None:
@@ -319,3 +324,49 @@ def test_read_source_refuses_keypoints_without_picture(tmp_path: Path, pictures:
 def test_read_source_refuses_the_size_of_pictures(pictures: Path) -> None:
     with pytest.raises(ValueError, match=r"--size: only keypoint files need that"):
         read_source(pictures, InputOptions(fps=25.0, size=SIZE))
+
+
+def in_a_world(folder: Path, rotation: list[float] | None) -> Path:
+    """Write the calibration of an ideal camera that is turned in a world."""
+    camera = {"K": [[1000, 0, 640], [0, 1000, 360], [0, 0, 1]], "size": [1280, 720]}
+    more = {} if rotation is None else {"rotation": rotation}
+    (folder / "world.json").write_text(json.dumps(camera | more))
+    return folder / "world.json"
+
+
+@pytest.mark.parametrize(
+    ("axis", "rotation"),
+    [("z", [np.radians(90 + 12), 0.0, 0.0]), ("-y", [np.radians(12), 0.0, 0.0])],
+)
+def test_lift_file_takes_up_from_the_world_of_a_calibration(
+    axis: Literal["z", "-y"], rotation: list[float], tmp_path: Path, walking: Path, tiny: Path
+) -> None:
+    """The camera looks down 12 degrees; z of the world is up, or y down."""
+    calibration = in_a_world(tmp_path, rotation)
+    options = LiftOptions(weights=str(tiny), camera=calibration, camera_up=axis)
+    (found,) = lift_file(walking, tmp_path / "a", options)
+    options = LiftOptions(weights=str(tiny), camera=calibration, camera_tilt=12.0, camera_roll=0.0)
+    (expected,) = lift_file(walking, tmp_path / "b", options)
+    np.testing.assert_allclose(found.xyz, expected.xyz, atol=1e-6)
+    source = f"up: axis {axis} of the world of world.json, camera camera"
+    assert source in found.provenance["ground"]
+    assert found.ground_sigma is not None
+    assert found.ground_sigma[:2] == (0, 0)
+
+
+def test_lift_file_refuses_up_of_a_calibration_without_world(
+    tmp_path: Path, walking: Path, tiny: Path
+) -> None:
+    options = LiftOptions(weights=str(tiny), camera=in_a_world(tmp_path, None), camera_up="z")
+    with pytest.raises(ValueError, match=r"world\.json, camera camera has no rotation"):
+        lift_file(walking, tmp_path / "out", options)
+
+
+def test_lift_file_notes_a_world_that_is_not_used(
+    tmp_path: Path, walking: Path, tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = LiftOptions(weights=str(tiny), camera=in_a_world(tmp_path, [1.0, 0.0, 0.0]))
+    with caplog.at_level(logging.INFO, logger="tcpformer"):
+        (motion,) = lift_file(walking, tmp_path / "out", options)
+    assert "places the camera in a world; if an axis of that points up" in caplog.text
+    assert "estimated" in motion.provenance["ground"]

@@ -36,6 +36,8 @@ class Lens:
         distortion: OpenCV's coefficients k1, k2, p1, p2, k3, ...; four of k1 to k4 if ``fisheye``.
         fisheye: True for OpenCV's equidistant model (Kannala and Brandt 2006).
         source: Where the calibration comes from, in words.
+        rotation: Rodrigues vector that turns the axes of the calibration's world into those of the
+            camera, as OpenCV has it; None if it places the camera in no world.
 
     Raises:
         ValueError: If a number is not finite, a focal length or size not positive, the principal
@@ -48,9 +50,10 @@ class Lens:
     distortion: tuple[float, ...] = ()
     fisheye: bool = False
     source: str = "calibration"
+    rotation: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        numbers = (*self.focal, *self.center, *self.size, *self.distortion)
+        numbers = (*self.focal, *self.center, *self.size, *self.distortion, *(self.rotation or ()))
         if not all(abs(number) < _MAX_NUMBER for number in numbers):  # false for NaN
             raise ValueError(
                 f"{self.source}: the numbers of a camera must be finite, below {_MAX_NUMBER:g}."
@@ -76,6 +79,20 @@ class Lens:
     def ideal_focal(self) -> float:
         """Focal length in pixels of the camera without distortion: the mean of fx and fy."""
         return sum(self.focal) / 2
+
+    def direction_of(self, axis: str) -> Float[np.ndarray, " 3"]:
+        """Return an axis of the calibration's world, such as "z" or "-y", in axes of the camera.
+
+        Raises:
+            ValueError: If the calibration has no world.
+        """
+        if self.rotation is None:
+            raise ValueError(
+                f"{self.source} has no rotation of the camera in a world whose axis {axis} could "
+                "point up; leave out --camera-up, or give --up."
+            )
+        turn = cv2.Rodrigues(np.array(self.rotation))[0]
+        return turn[:, "xyz".index(axis[-1])] * (-1.0 if axis[0] == "-" else 1.0)
 
     def scaled_to(self, size: tuple[int, int]) -> "Lens":
         """Return the calibration for the same image at another size.

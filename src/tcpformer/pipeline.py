@@ -104,6 +104,9 @@ class CameraOptions:
     distortion and size. The joints are undistorted before lifting."""
     camera_name: str | None = None
     """Which camera of a calibration file with several."""
+    camera_up: Literal["x", "y", "z", "-x", "-y", "-z"] | None = None
+    """Axis of the calibration's world that points up, if it places the camera in one: z as Pose2Sim
+    writes it (a negative one as --camera-up=-y)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +127,9 @@ class NetworkOptions:
     """Protocol that a released checkpoint was trained by; required for one."""
     heads: int = 8
     """Attention heads of a released checkpoint."""
+    joints: Literal[17, 26] | None = None
+    """Joints of the result: 17, or 26 with feet, hands and face; if not given, those of the
+    weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +165,28 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
             raise ValueError("camera (--camera) gives the focal length; leave out --focal.")
         if self.camera_name is not None and self.camera is None:
             raise ValueError("camera_name chooses a camera of --camera; give that file too.")
+        if self.camera_up is not None:
+            self._check_camera_up()
         self.scale.check_floor(found=self.postprocess)
         self.hints().check_used(found=self.postprocess)
+
+    def _check_camera_up(self) -> None:
+        if self.camera is None:
+            raise ValueError("camera_up is an axis of the world of --camera; give that file too.")
+        if self._up_is_given:
+            raise ValueError(
+                "camera_up (--camera-up) gives the vertical; leave out --up, --camera-tilt and "
+                "--camera-roll."
+            )
+        if not self.postprocess:
+            raise ValueError(
+                "camera_up turns the world upright, which is a step of the post-processing; leave "
+                "it out, or do not turn that off."
+            )
+
+    @property
+    def _up_is_given(self) -> bool:
+        return any(each is not None for each in (self.up, self.camera_tilt, self.camera_roll))
 
     @property
     def scale(self) -> Scale:
@@ -168,8 +194,11 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
         return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
 
-    def hints(self, scene: SceneLines | None = None) -> Hints:
+    def hints(self, scene: SceneLines | None = None, lens: Lens | None = None) -> Hints:
         """Return what is known of the camera's posture."""
+        if lens is not None and self.camera_up is not None:
+            hints = hints_from(lens.direction_of(self.camera_up), scene=scene)
+            return replace(hints, source=f"axis {self.camera_up} of the world of {lens.source}")
         return hints_from(self.up, self.camera_tilt, self.camera_roll, scene)
 
 
@@ -253,7 +282,15 @@ def _read_lens(options: LiftOptions, size: tuple[int, int]) -> Lens | None:
     """Return the calibration of the lens for images of a size, if the options name one."""
     if options.camera is None:
         return None
-    return read_calibration(options.camera, options.camera_name).scaled_to(size)
+    lens = read_calibration(options.camera, options.camera_name).scaled_to(size)
+    options.hints(lens=lens)  # raises if the calibration has no world
+    if lens.rotation and not options.camera_up and not options._up_is_given:
+        log.info(
+            "%s places the camera in a world; if an axis of that points up, name it: --camera-up z "
+            "(Pose2Sim)",
+            lens.source,
+        )
+    return lens
 
 
 def _lifter(options: LiftOptions) -> "Lifter":
@@ -267,6 +304,7 @@ def _lifter(options: LiftOptions) -> "Lifter":
         heads=options.heads,
         backend=options.backend,
         precision=options.precision,
+        joints=options.joints,
     )
 
 
@@ -302,7 +340,7 @@ def _lift(
         people,
         scale=options.scale,
         focal=options.focal,
-        hints=options.hints(scene),
+        hints=options.hints(scene, lens),
         config=DEFAULT_POSTPROCESS if options.postprocess else None,
         keep_raw=options.save_raw,
     )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from scipy.spatial.transform import Rotation
 
 from tcpformer.io.calibration import read_calibration
 from tcpformer.lens import Lens
@@ -158,3 +159,37 @@ def test_read_calibration_shows_few_of_many_names(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds several cameras; choose one of camera 0") as found:
         read_calibration(path)
     assert len(str(found.value)) < 400 + len(str(path))
+
+
+MATRIX = Rotation.from_rotvec([1.3, 0.1, -0.1]).as_matrix()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rotation", [1.3, 0.1, -0.1]),
+        ("rvec", [[1.3], [0.1], [-0.1]]),
+        ("R", MATRIX.tolist()),
+        ("rotation_matrix", MATRIX.round(5).tolist()),
+    ],
+)
+def test_read_calibration_reads_the_rotation_of_the_camera(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    lens = read_calibration(write(tmp_path, "a.json", json.dumps({**CAMERA, key: value})))
+    assert lens.rotation == pytest.approx((1.3, 0.1, -0.1), abs=1e-4)
+
+
+def test_read_calibration_needs_no_rotation(tmp_path: Path) -> None:
+    assert read_calibration(write(tmp_path, "a.json", json.dumps(CAMERA))).rotation is None
+    found = read_calibration(write(tmp_path, "a.toml", POSE2SIM)).rotation
+    assert found == (1.3, 0.1, -0.1)
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2], [[1, 0, 0], [0, 1, 0], [0, 0, -1]], [[1, 1, 0], [0, 1, 0], [0, 0, 1]], "x"]
+)
+def test_read_calibration_refuses_other_rotations(tmp_path: Path, value: object) -> None:
+    path = write(tmp_path, "a.json", json.dumps({**CAMERA, "rotation": value}))
+    with pytest.raises(ValueError, match=r"a\.json, camera camera: expected rotation as"):
+        read_calibration(path)

@@ -6,11 +6,13 @@ name = "cam_01"
 size = [1920.0, 1080.0]
 matrix = [[1200.0, 0.0, 960.0], [0.0, 1200.0, 540.0], [0.0, 0.0, 1.0]]
 distortions = [-0.1, 0.01, 0.0, 0.0]
+rotation = [1.57, 0.0, 0.0]
 fisheye = false
 ```
 
 A camera in JSON has ``K`` (3 x 3), ``distortion`` (OpenCV's coefficients) and ``size``, under any
-of the names of `_KEYS`; a file may hold one camera, or a mapping or list of several.
+of the names of `_KEYS`; a file may hold one camera, or a mapping or list of several. The rotation
+from the world to the camera, a vector (Rodrigues) or a matrix, is optional.
 """
 
 import json
@@ -19,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from ..lens import Lens
@@ -31,6 +34,7 @@ _KEYS = {
         "distCoeffs",
     ),
     "size": ("size", "image_size", "resolution", "img_size"),
+    "rotation": ("rotation", "R", "rvec", "rotation_vector", "rotation_matrix"),
 }
 _COLMAP: dict[str, tuple[str, ...]] = {
     "SIMPLE_PINHOLE": ("f", "cx", "cy"),
@@ -43,6 +47,8 @@ _COLMAP: dict[str, tuple[str, ...]] = {
 }
 """Parameters of COLMAP's camera models, in their order (colmap.github.io/cameras.html)."""
 _MAX_BYTES = 10_000_000
+_ORTHONORMAL = 1e-3
+"""Error of the products of rows of a rotation matrix, at most: files round them."""
 _MAX_NAME = 200
 """Characters of a camera's name."""
 
@@ -182,7 +188,24 @@ def _to_lens(path: Path, name: str, camera: Mapping[str, Any]) -> Lens:
         distortion=tuple(flat.ravel().tolist()),
         fisheye=camera.get("fisheye") is True,
         source=f"{path.name}, camera {name}",
+        rotation=_read_rotation(path, name, _find(camera, "rotation")),
     )
+
+
+def _read_rotation(path: Path, name: str, value: Any) -> tuple[float, float, float] | None:
+    """Return a Rodrigues vector from one, or from a rotation matrix; None if there is neither."""
+    if value is None:
+        return None
+    turn = _numbers(path, name, "rotation", value, None)
+    if turn.shape == (3, 3) and np.allclose(turn @ turn.T, np.eye(3), atol=_ORTHONORMAL):
+        turn = cv2.Rodrigues(turn)[0] if np.linalg.det(turn) > 0 else turn
+    if turn.size != 3:
+        raise ValueError(
+            f"{path}, camera {name}: expected rotation as a Rodrigues vector of 3 numbers or a "
+            f"rotation matrix, got {str(value)[:60]}."
+        )
+    x, y, z = turn.ravel().tolist()
+    return x, y, z
 
 
 def _numbers(

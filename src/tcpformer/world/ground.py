@@ -109,7 +109,7 @@ def _describe(posture: Posture, hints: Hints) -> str:
     """Describe where a posture comes from."""
     given = [name for name in ("tilt", "roll") if getattr(hints, name) is not None]
     if len(given) == 2:
-        return "up: given"
+        return f"up: {hints.source}"
     sources = "feet, bodies and lines of the scene" if hints.scene else "feet and bodies"
     also = f" with the {given[0]} given" if given else ""
     return f"estimated from {sources}{also}: {posture.describe()}"

@@ -129,6 +129,7 @@ class Hints:
         roll: Degrees that it is turned clockwise, if known.
         scene: Straight edges of the scene, if any were looked for.
         focal_known: Whether the focal length is more than an assumption.
+        source: Where a given tilt and roll come from, in words.
 
     Raises:
         ValueError: If tilt or roll are out of range.
@@ -138,6 +139,7 @@ class Hints:
     roll: float | None = None
     scene: SceneLines | None = None
     focal_known: bool = True
+    source: str = "given"
 
     def __post_init__(self) -> None:
         for name, value, most in (("tilt", self.tilt, 90.0), ("roll", self.roll, 180.0)):

@@ -1,12 +1,14 @@
 """Reading a scene: edges beside the people, and cameras that move."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from clips import Clip
 
-from tcpformer.detect.scene import SceneReading, find_edges, merge_edges, read_scene
+from tcpformer.detect.scene import SceneConfig, SceneReading, find_edges, merge_edges, read_scene
 from tcpformer.io.video import Frame, open_video, write_video
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M
@@ -68,6 +70,40 @@ def test_read_scene_of_a_camera_held_by_hand(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     images = [picture(shift) for shift in rng.normal(0, 4, 40)]
     assert reading(tmp_path / "shaky.mp4", images, []).moves()
+
+
+@pytest.mark.parametrize("start", [3.0, 6.5, 14.0])
+def test_read_scene_notices_a_camera_that_moves_later(tmp_path: Path, start: float) -> None:
+    """The first second is read for edges; later on half a second in every three."""
+    config = SceneConfig(seconds=1.0, look_every=3.0, look=0.5)
+    shifts = [max(0.0, 20 * (i / 10 - start)) for i in range(200)]
+    images = (Frame(i, i / 10, picture(shift)) for i, shift in enumerate(shifts))
+    write_video(tmp_path / "a.mp4", images, 10.0)
+    scene = read_scene(open_video(tmp_path / "a.mp4"), [], config)
+    assert scene.moves()
+    assert scene.since == pytest.approx(start + 2, abs=2)
+    assert f"from about {scene.since:.0f} s on" in str(scene.warning())
+
+
+def test_read_scene_of_a_long_video_of_a_camera_that_stands(tmp_path: Path) -> None:
+    config = SceneConfig(seconds=1.0, look_every=3.0, look=0.5)
+    write_video(tmp_path / "a.mp4", (Frame(i, i / 10, picture()) for i in range(100)), 10.0)
+    scene = read_scene(open_video(tmp_path / "a.mp4"), [], config)
+    assert not scene.moves()
+    assert scene.since is None
+
+
+def test_read_scene_goes_as_far_as_a_damaged_video(tmp_path: Path) -> None:
+    class Broken(Clip):
+        def frames(self, every: int = 1) -> Iterator[Frame]:
+            yield from super().frames(every)
+            raise ValueError("broken")
+
+    images = tuple(picture() for _ in range(40))
+    video = Broken(Path("a.mp4"), 10.0, SIZE, 40, images=images)
+    assert not read_scene(video, [], SceneConfig(seconds=3.0)).moves()
+    with pytest.raises(ValueError, match="broken"):
+        read_scene(video, [], SceneConfig(seconds=30.0))
 
 
 def test_find_edges_ignores_people() -> None:

@@ -1,18 +1,19 @@
 """What a video shows beside the people: straight edges, and whether the camera moves.
 
-A few frames a second of the first minute are read; people are masked. Edges come from OpenCV's line
-segment detector (von Gioi et al., 2010), the movement of the background from tracked corners.
+A few frames a second of the first minute are read, and later on some of every third of a minute,
+for a camera that moves later; people are masked. Edges come from OpenCV's line segment detector
+(von Gioi et al., 2010), the movement of the background from tracked corners.
 Axis legend: ``s`` segments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from ..io.video import Video
+from ..io.video import Frame, Video
 from ..motion import Motion2D
 
 Gray = UInt8[np.ndarray, "_ _"]
@@ -26,7 +27,11 @@ class SceneConfig:
     rate: float = 4.0
     """Frames read each second."""
     seconds: float = 60.0
-    """Seconds from the start that are read."""
+    """Seconds from the start that are read, and searched for edges."""
+    look_every: float = 20.0
+    """Seconds between later looks at the background."""
+    look: float = 1.0
+    """Seconds of each look."""
     edge_frames: int = 6
     """Frames in which edges are looked for, evenly spaced."""
     edge_side: int = 960
@@ -61,7 +66,9 @@ class SceneReading:
         weight: Share of the frames read, 0 to 1, that show each.
         size: Width and height of the picture.
         drift: Share of the longer side by which the background moves over the clip, at most.
-        shake: The same from one frame read to the next, root mean square.
+        shake: The same from one frame read to the next, root mean square; the larger one of that in
+            the first minute and that in later looks.
+        since: Seconds at which the drift is first too large; None if never.
     """
 
     segments: Float[np.ndarray, "s 4"]
@@ -69,6 +76,7 @@ class SceneReading:
     size: tuple[int, int]
     drift: float
     shake: float
+    since: float | None = None
 
     def moves(self, config: SceneConfig = SCENE) -> bool:
         """Return whether the camera moves."""
@@ -78,17 +86,20 @@ class SceneReading:
         """Return a warning about a camera that moves, in one line."""
         if not self.moves():
             return None
+        since = f" from about {self.since:.0f} s on" if self.since is not None else ""
         return (
-            f"the camera moves: the background shifts by up to {100 * self.drift:.0f} % of the "
-            "picture (panning, zooming or hand-held); its movement is taken for the people's, so "
-            "paths and speeds are wrong. Film from a tripod, or stabilize the video first."
+            f"the camera moves{since}: the background shifts by up to {100 * self.drift:.0f} % of "
+            "the picture (panning, zooming or hand-held); its movement is taken for the people's, "
+            "so paths and speeds are wrong. Film from a tripod, or stabilize the video first."
         )
 
 
 def read_scene(
     video: Video, people: Sequence[Motion2D], config: SceneConfig = SCENE
 ) -> SceneReading:
-    """Read edges and the movement of the background in the first minute of a video.
+    """Read edges in the first minute of a video, and the movement of the background in all of it.
+
+    All frames are decoded for that.
 
     Args:
         people: Everyone known in the video, frame by frame, in its pixels; they are masked.
@@ -99,16 +110,32 @@ def read_scene(
     edges_every = max(1, last // every // config.edge_frames)
     found: list[np.ndarray] = []
     flow = _BackgroundFlow(config)
-    for frame in video.frames(every):
-        if frame.index > 0 and frame.index >= last:
-            break
+    for frame in _frames_to_read(video, every, last, config):
         boxes = _boxes(people, frame.index, config)
         gray = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
-        flow.add(gray, boxes)
-        if frame.index // every % edges_every == 0:
+        early = frame.index < max(last, 1)
+        flow.add(gray, boxes, frame.time, early=early)
+        if early and frame.index // every % edges_every == 0:
             found.append(find_edges(gray, boxes, config))
     segments, weight = merge_edges(found, config)
-    return SceneReading(segments, weight, video.size, *flow.drift_and_shake())
+    return SceneReading(segments, weight, video.size, *flow.drift_and_shake(), flow.since)
+
+
+def _frames_to_read(video: Video, every: int, last: int, config: SceneConfig) -> Iterator[Frame]:
+    """Yield every n-th frame before the last one, then those of each look."""
+    frames, index = video.frames(every), 0
+    while True:
+        try:
+            frame = next(frames, None)
+        except ValueError:
+            if index < last:  # what is left of a damaged video is of no use to the scene
+                raise
+            return
+        if frame is None:
+            return
+        index = frame.index
+        if index < max(last, 1) or frame.time % config.look_every <= config.look:
+            yield frame
 
 
 def find_edges(gray: Gray, boxes: Boxes, config: SceneConfig = SCENE) -> Float[np.ndarray, "s 4"]:
@@ -184,9 +211,10 @@ class _BackgroundFlow:
         self.before: tuple[Gray, Boxes] | None = None
         self.total = np.eye(3)
         self.drifts: list[float] = []
-        self.steps: list[float] = []
+        self.steps: dict[bool, list[float]] = {True: [], False: []}
+        self.since: float | None = None
 
-    def add(self, gray: Gray, boxes: Boxes) -> None:
+    def add(self, gray: Gray, boxes: Boxes, time: float, *, early: bool) -> None:
         """Add the next frame; boxes of people are in its pixels."""
         small, scale = _shrink(gray, self.config.flow_side)
         now = small, boxes * scale
@@ -194,15 +222,16 @@ class _BackgroundFlow:
             step = self._step(self.before, now)
             if step is not None:
                 self.total = step @ self.total
-                self.steps.append(_corner_shift(step, small.shape))
+                self.steps[early].append(_corner_shift(step, small.shape))
                 self.drifts.append(_corner_shift(self.total, small.shape))
+                if self.since is None and self.drifts[-1] > self.config.drift:
+                    self.since = time
         self.before = now
 
     def drift_and_shake(self) -> tuple[float, float]:
         """Return the largest shift since the first frame, and the usual one between frames."""
-        if not self.steps:
-            return 0.0, 0.0
-        return max(self.drifts), float(np.sqrt(np.mean(np.square(self.steps))))
+        shakes = [float(np.sqrt(np.mean(np.square(s)))) for s in self.steps.values() if s]
+        return max(self.drifts, default=0.0), max(shakes, default=0.0)
 
     def _step(self, before: tuple[Gray, Boxes], now: tuple[Gray, Boxes]) -> np.ndarray | None:
         """Return the similarity that maps the background of one frame to the next, if known."""

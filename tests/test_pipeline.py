@@ -13,7 +13,7 @@ from coco_motion import keypoints as coco_keypoints
 from commands import keypoint_file, keypoints, written
 from keypoint_files import SIZE, openpose, people, rtmlib
 from motions import walk, walk2d
-from paths import SAMPLE
+from paths import CASES, SAMPLE
 from program_files import mediapipe, yolo
 
 from tcpformer import load_motion, open_video
@@ -370,3 +370,18 @@ def test_lift_file_notes_a_world_that_is_not_used(
         (motion,) = lift_file(walking, tmp_path / "out", options)
     assert "places the camera in a world; if an axis of that points up" in caplog.text
     assert "estimated" in motion.provenance["ground"]
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared")
+def test_read_source_takes_stored_and_square_pixels_of_a_video(tmp_path: Path) -> None:
+    """Most programs see 720 x 576 pixels in a video that is shown at 1024 x 576."""
+    video, two = CASES / "16-videos/sar.mp4", 0.5 * people(BODY25, 20)
+    folder = openpose(tmp_path / "json", two)
+    (wide, _), (stored, _) = (
+        read_source(folder, InputOptions(video=video, fps=25.0, size=size))
+        for size in ((1024, 576), (720, 576))
+    )
+    assert wide.size == stored.size == (1024, 576)
+    np.testing.assert_allclose(stored.xy[:20], wide.xy[:20] * [1024 / 720, 1])
+    with pytest.raises(ValueError, match=r"json has no size, .* not square: give the --size"):
+        read_source(folder, InputOptions(video=video, fps=25.0))

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .detect import detect_people
+from .detections import Detections
 from .io import READERS, read_detections, save
 from .io.calibration import read_calibration
 from .io.pictures import Pictures, find_pictures
 from .io.video import Video, check_local, open_video
-from .io.video_alignment import place_on_video
+from .io.video_alignment import place_on_square_pixels, place_on_video
 from .lens import Lens, undistort_motion
 from .manifest import (
     MANIFEST,
@@ -457,20 +458,32 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
         raise ValueError(
             f"--slow-motion is for videos; give the rate of capture of {source} as --fps."
         )
-    video = None
-    if options.video is not None:
-        fps = options.fps if find_pictures(options.video) is not None else None
-        video = open_video(options.video, fps=fps, slow_motion=options.slow_motion)
-    fallback = None if video is None else (video.fps, video.size)
-    detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
-    if video is not None:
-        numbers = video.numbers if isinstance(video, Pictures) else ()
-        detections = place_on_video(detections, video.times(), video.path, numbers)
+    if options.video is None:
+        video, detections = None, read_detections(source, fps=options.fps, size=options.size)
+    else:
+        video, detections = _read_on_video(source, options.video, options)
     with _named(source):
         people = assemble_people(
             detections, options.person, options.min_seconds, trust_ids=options.trust_ids
         )
     return video, people
+
+
+def _read_on_video(source: Path, path: Path, options: InputOptions) -> tuple[Video, Detections]:
+    """Open the video of a keypoint file; read the file in its frames and pixels."""
+    fps = options.fps if find_pictures(path) is not None else None
+    video = open_video(path, fps=fps, slow_motion=options.slow_motion)
+    fallback = video.fps, video.size
+    if video.stored_size is not None:
+        log.info(
+            "%s stores %d x %d pixels that are not square, and is read as %d x %d",
+            *(path.name, *video.stored_size, *video.size),
+        )
+        fallback = video.fps, None
+    detections = read_detections(source, fps=options.fps, size=options.size, fallback=fallback)
+    detections = place_on_square_pixels(detections, video)
+    numbers = video.numbers if isinstance(video, Pictures) else ()
+    return video, place_on_video(detections, video.times(), path, numbers)
 
 
 @contextmanager

@@ -146,6 +146,7 @@ def stored(path: Path, aspect: str, rate: int = 25) -> Path:
 def test_frames_have_square_pixels(tmp_path: Path, aspect: str, size: tuple[int, int]) -> None:
     video = open_video(stored(tmp_path / "a.mp4", aspect))
     assert video.size == size
+    assert video.stored_size == (None if aspect == "1/1" else (180, 144))
     image = next(video.frames()).image
     assert image.shape == (size[1], size[0], 3)
     edge = (image[size[1] // 2, :, 0] > 128).argmax()

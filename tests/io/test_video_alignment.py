@@ -1,12 +1,14 @@
 """Keypoints in the frames of their video."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tcpformer.detections import Detections
-from tcpformer.io.video_alignment import place_on_video
+from tcpformer.io.video import Video
+from tcpformer.io.video_alignment import place_on_square_pixels, place_on_video
 from tcpformer.skeleton import COCO
 
 VIDEO = Path("clip.mp4")
@@ -68,3 +70,40 @@ def test_place_on_video_refuses_another_rate(fps: float) -> None:
     message = rf"have {fps:g} frames per second, but clip\.mp4 has 20; .*--slow-motion"
     with pytest.raises(ValueError, match=message):
         place_on_video(detections(np.arange(7) / fps, 0, fps=fps), UNEVEN, VIDEO)
+
+
+WIDE = Video(VIDEO, 25.0, (1024, 576), 10, pixel_aspect=64 / 45, stored_size=(720, 576))
+
+
+def of_size(size: tuple[int, int]) -> Detections:
+    return replace(detections(np.arange(5) / 25, 0, 25.0), size=size)
+
+
+def test_place_on_square_pixels_stretches_stored_ones() -> None:
+    found, stored = place_on_square_pixels(of_size((720, 576)), WIDE), of_size((720, 576))
+    assert found.size == WIDE.size
+    np.testing.assert_allclose(found.xy, stored.xy * [1024 / 720, 1])
+
+
+@pytest.mark.parametrize(
+    ("size", "video"), [((1024, 576), WIDE), ((640, 480), replace(WIDE, stored_size=None))]
+)
+def test_place_on_square_pixels_keeps_square_ones(size: tuple[int, int], video: Video) -> None:
+    given = of_size(size)
+    assert place_on_square_pixels(given, video) is given
+
+
+def test_place_on_square_pixels_refuses_another_size() -> None:
+    with pytest.raises(ValueError, match=r"720 x 576 as stored and 1024 x 576 .* of 640 x 480"):
+        place_on_square_pixels(of_size((640, 480)), WIDE)
+
+
+NUMBERS = (3, 4, 6, 7, 8)
+
+
+def test_place_on_video_goes_by_numbers_where_frames_are_missing() -> None:
+    given = detections((np.array([0.0, 1, 2]) + 4) / 30, 4)
+    found = place_on_video(given, np.array(NUMBERS) / 30, VIDEO, NUMBERS)
+    assert found.frame.tolist() == [1, 2]  # numbers 4 and 6
+    with pytest.raises(ValueError, match=r"frame 5, counted from 0, .* frames 3 to 8, 5 in all"):
+        place_on_video(detections(np.arange(3) / 30, 5), np.arange(5) / 30, VIDEO, NUMBERS)

@@ -24,7 +24,7 @@ def read_detections(
     *,
     fps: float | None = None,
     size: tuple[int, int] | None = None,
-    fallback: tuple[float, tuple[int, int]] | None = None,
+    fallback: tuple[float, tuple[int, int] | None] | None = None,
 ) -> Detections:
     """Read 2D keypoints of all people in a video; `tracking.assemble_people` makes motions of them.
 

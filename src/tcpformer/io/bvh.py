@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from ..files import atomic_write
 from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
-from ..skeleton import H36M, Skeleton
+from ..skeleton import BODY_26, GROUPS, H36M, Skeleton
 from .mocap_capture import (
     Capture,
     brief,
@@ -46,8 +46,13 @@ INTEGER_FPS_TOLERANCE = 1e-4
 END_SITES = {
     **dict.fromkeys(("RAnkle", "LAnkle"), (0.0, -0.15, 0.35)),
     "Head": (0.0, 0.3, 0.0),
-    "LWrist": (0.35, 0.0, 0.0),
-    "RWrist": (-0.35, 0.0, 0.0),
+    **dict.fromkeys(("LWrist", "LHand"), (0.35, 0.0, 0.0)),
+    **dict.fromkeys(("RWrist", "RHand"), (-0.35, 0.0, 0.0)),
+    **dict.fromkeys(("RToe", "LToe"), (0.0, 0.0, 0.5)),
+    **dict.fromkeys(("RHeel", "LHeel"), (0.0, 0.0, -0.2)),
+    "Nose": (0.0, 0.0, 0.2),
+    "LEar": (0.1, 0.0, 0.0),
+    "REar": (-0.1, 0.0, 0.0),
 }
 """Left, up, forward, in lengths of the last bone: ends of foot, head and hand, which the skeleton
 does not have. They give the last bones a direction."""
@@ -61,6 +66,9 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
     lengths. Bones are constant, so joints lie some millimetres off ``motion.xyz`` where the
     network's bones vary. Software in centimetres needs a scale of 100 at import.
 
+    With feet, hands and face, ankles, wrists and the base of the skull turn: soles are level in the
+    rest pose, and the head looks ahead.
+
     A BVH file has one frame time. If ``motion.times`` are uneven, they are resampled at the usual
     rate, so that a second in the file is a second in the video. Bridged frames are written, too.
 
@@ -68,16 +76,18 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
         ValueError: If the motion has another skeleton, or no frames.
         OSError: If the folder does not exist or cannot be written.
     """
-    if motion.skeleton != H36M:
+    if motion.skeleton not in (H36M, BODY_26):
         raise ValueError(
-            f"BVH needs the skeleton {H36M.name!r}, got {motion.skeleton.name!r}; lift with "
-            "weights of that skeleton, or save as .npz, which takes every skeleton."
+            f"BVH needs the skeleton {H36M.name!r} or {BODY_26.name!r}, got "
+            f"{motion.skeleton.name!r}; lift with weights of that skeleton, or save as .npz, which "
+            "takes every skeleton."
         )
     if len(motion) == 0:
         raise ValueError("BVH needs at least one frame, got none; save as .npz or drop the motion.")
     xyz = to_y_up(motion.xyz)
     even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    rig = fit_rig(even, motion.skeleton, fps, xyz)
+    seen = {name for name, joints in GROUPS.items() if _is_seen(motion, joints)}
+    rig = fit_rig(even, motion.skeleton, fps, xyz, seen)
     lines = [
         "HIERARCHY",
         *_joint_lines(rig, motion.skeleton, motion.skeleton.root, ""),
@@ -89,6 +99,11 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
         file.write("\n".join(lines) + "\n")
         for rows in _channels(rig, motion.skeleton):
             np.savetxt(file, rows, fmt="%.5f")
+
+
+def _is_seen(motion: Motion3D, joints: list[int]) -> bool:
+    """Return whether some joints were ever detected; those that the motion has."""
+    return bool(motion.confidence[:, [j for j in joints if j < motion.confidence.shape[1]]].any())
 
 
 def to_y_up(xyz: Positions) -> Positions:

@@ -48,8 +48,9 @@ class RateAndSize:
 
     fps: float | None = None
     size: tuple[int, int] | None = None
-    fallback: tuple[float, tuple[int, int]] | None = None
-    """Rate and size where neither the file nor the user has them, as of a video."""
+    fallback: tuple[float, tuple[int, int] | None] | None = None
+    """Rate and size where neither the file nor the user has them, as of a video; without a size if
+    it has pixels that are not square, and so two sizes."""
 
     def resolve(self, path: Path, fps: Any, size: Any) -> tuple[float, tuple[int, int]]:
         """Return rate and size: the file's (None if it has none), the user's, or the fallback.
@@ -68,6 +69,11 @@ class RateAndSize:
         missing = [name for name, value in found.items() if value is None]
         if missing:
             options = {"fps": "--fps", "size": "--size WIDTH HEIGHT"}
+            if self.fallback is not None:
+                raise ValueError(
+                    f"{path} has no size, and the pixels of its video are not square: give the "
+                    "--size in which the joints were found, mostly that of the pixels as stored."
+                )
             raise ValueError(
                 f"{path} has no {' and '.join(missing)}; give "
                 f"{' and '.join(options[name] for name in missing)}, or the --video."

@@ -83,6 +83,9 @@ class Video:
     the longer side. Stabilization may crop and so lengthen it."""
     pixel_aspect: float = 1.0
     """Width over height of a stored pixel; frames are widened, or made higher, to square pixels."""
+    stored_size: tuple[int, int] | None = None
+    """Width and height in stored pixels of the upright image, as other programs see it; None if
+    these are square."""
     slow_motion: float = 1.0
     """Seconds that the file plays for each second of capture; ``fps`` and times are of capture."""
     _noted: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -184,6 +187,7 @@ def open_video(
             length, rate = _count_frames(container, stream)
     stored = np.empty(_square_size(first.width, first.height, aspect)[::-1], np.uint8)
     height, width = _orient(stored, first).shape
+    grid = _orient(np.empty((first.height, first.width), np.uint8), first).shape[::-1]
     factor = _slow_motion(path, float(rate), fps, slow_motion)
     return Video(
         path=path,
@@ -192,6 +196,7 @@ def open_video(
         length=length,
         focal=_focal_in_pixels(metadata.get(_FOCAL_KEY, ""), max(width, height)),
         pixel_aspect=aspect,
+        stored_size=None if grid == (width, height) else grid,
         slow_motion=factor,
     )
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from ..detections import Detections
 from .keypoints import FPS_TOLERANCE, mean_rate
+from .video import Video
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,30 @@ def place_on_video(
         )  # fmt: skip
     fps = detections.fps if abs(detections.fps / fps - 1) <= FPS_TOLERANCE else fps
     return replace(detections, frame=index[detections.frame], times=times, fps=fps, first=0)
+
+
+def place_on_square_pixels(detections: Detections, video: Video) -> Detections:
+    """Return detections in the pixels of a video whose stored ones are not square.
+
+    Args:
+        detections: In stored pixels or in square ones, which their size tells.
+        video: Gives both sizes.
+
+    Raises:
+        ValueError: If the size is neither.
+    """
+    if video.stored_size is None or detections.size == video.size:
+        return detections
+    if detections.size != video.stored_size:
+        sizes = [f"{w} x {h}" for w, h in (video.stored_size, video.size, detections.size)]
+        raise ValueError(
+            f"{video.path} has pixels that are not square, {sizes[0]} as stored and {sizes[1]} "
+            f"square ones, but the keypoints are of pictures of {sizes[2]}; give the --size that "
+            "they were found in."
+        )
+    factor = np.array(video.size) / video.stored_size
+    log.info("the keypoints are stretched by %.4g and %.4g to square pixels", *factor)
+    return replace(detections, xy=detections.xy * factor, size=video.size)
 
 
 def _place_on_numbers(

@@ -14,6 +14,7 @@ from tcpformer.models import (
     Model,
     build,
     inputs_of,
+    joints_of,
     lifts_center_only,
     name_of,
     supervised_outputs,
@@ -38,7 +39,7 @@ def test_build_and_name_of_agree(name: str) -> None:
 def test_config_documents_every_field(name: str) -> None:
     config = MODELS[name].config
     assert is_dataclass(config)
-    assert replace(config(), frames=config().frames) == config()
+    assert replace(config()) == config()
     source = inspect.getsource(config)
     own = [f for f in fields(config) if f.name in vars(config)["__annotations__"]]
     assert source[: source.index("def __post_init__")].count('"""') == 2 * (len(own) + 1)
@@ -48,9 +49,10 @@ def test_config_documents_every_field(name: str) -> None:
 @torch.inference_mode()
 def test_lifts_center_only_matches_output(name: str) -> None:
     model = build(MODELS[name].config(**TINY[name])).eval()
-    answer = model(torch.randn(2, 9, 17, inputs_of(model)))
+    joints = joints_of(model.config)
+    answer = model(torch.randn(2, 9, joints, inputs_of(model)))
     assert lifts_center_only(model) == MODELS[name].center_only
-    assert answer.shape == (2, 1 if lifts_center_only(model) else 9, 17, 3)
+    assert answer.shape == (2, 1 if lifts_center_only(model) else 9, joints, 3)
 
 
 @pytest.mark.parametrize("name", ["poseformerv2", "strided-transformer"])
@@ -68,13 +70,13 @@ def test_inputs_of_three_reads_confidence(name: str) -> None:
 @pytest.mark.parametrize("change", ["frames", "joints", "inputs"])
 def test_forward_refuses_other_shapes(name: str, change: str) -> None:
     model = build(MODELS[name].config(**TINY[name]))
-    inputs = inputs_of(model)
-    shape = {"frames": (1, 27, 17, inputs), "joints": (1, 9, 16, inputs), "inputs": (1, 9, 17, 4)}
+    inputs, j = inputs_of(model), joints_of(model.config)
+    shape = {"frames": (1, 27, j, inputs), "joints": (1, 9, 16, inputs), "inputs": (1, 9, j, 4)}
     # A shape that the annotations refuse never gets as far as the words; either is an error.
     with pytest.raises((ValueError, TypeError)):
         model(torch.zeros(shape[change]))
     if change == "frames":
-        with pytest.raises(ValueError, match=rf"\(batch, 9, 17, {inputs}\), got \(1, 27, 17"):
+        with pytest.raises(ValueError, match=rf"\(batch, 9, {j}, {inputs}\), got \(1, 27, {j}"):
             model(torch.zeros(shape[change]))
 
 

@@ -17,3 +17,7 @@ TINY: dict[str, dict[str, Any]] = {
         "frames": 9, "layers": 1, "width": 8, "heads": 2, "channels": 4, "representation": 8,
     },
 }  # fmt: skip
+_POSES = TINY["pose-transformer"]
+TINY["whole-body"] = {
+    "body": _POSES, "body_model": "pose-transformer", "more": {**_POSES, "joints": 26},
+}  # fmt: skip

@@ -12,7 +12,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import hybrid, pose_transformer, poseformerv2, strided_transformer, tcpformer
+from . import (
+    hybrid,
+    pose_transformer,
+    poseformerv2,
+    strided_transformer,
+    tcpformer,
+    whole_body,
+)
 from .layers import JOINTS
 
 Network = Any
@@ -35,6 +42,7 @@ MODELS = {
     "tcpformer": Model(tcpformer.Config, tcpformer.TCPFormer),
     "hybrid": Model(hybrid.Config, hybrid.HybridTCPFormer),
     "pose-transformer": Model(pose_transformer.Config, pose_transformer.PoseTransformer),
+    "whole-body": Model(whole_body.Config, whole_body.WholeBody),
     "poseformerv2": Model(
         poseformerv2.Config,
         poseformerv2.PoseFormerV2,

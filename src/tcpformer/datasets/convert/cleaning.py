@@ -1,4 +1,7 @@
-"""Cleaning of captured motion, 17 joints of Human3.6M: unit, limbs, glitches, rate, axes, floor."""
+"""Cleaning of captured motion: unit, limbs, glitches, rate, axes, floor.
+
+All is decided by the 17 joints of Human3.6M, the first of the 26 of `BODY_26`.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,12 +11,12 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-from ...skeleton import H36M, stature
+from ...skeleton import BODY, H36M, stature
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "inch/0.45": 0.0254 / 0.45}
 """Metres; the last is the unit of CMU, which its BVH conversions kept."""
 
-Motion = Float[np.ndarray, "_ 17 3"]
+Motion = Float[np.ndarray, "_ j 3"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ CONFIG = CleaningConfig()
 
 def find_unit(xyz: Motion, config: CleaningConfig = CONFIG) -> str:
     """Return which of `UNITS` makes the figure as tall as people are; ValueError if none does."""
-    height, (low, high) = float(np.median(stature(xyz))), config.stature
+    height, (low, high) = float(np.median(stature(xyz[:, BODY]))), config.stature
     for unit, metres in UNITS.items():
         if low <= height * metres <= high:
             return unit
@@ -71,9 +74,10 @@ def check_limbs(xyz: Motion, config: CleaningConfig = CONFIG) -> None:
 
 def split_at_glitches(xyz: Motion, fps: float, config: CleaningConfig = CONFIG) -> list[Motion]:
     """Return the pieces (metres) between frames with impossible speed or acceleration."""
-    speed = np.linalg.norm(np.diff(xyz, axis=0), axis=-1) * fps
+    body = xyz[:, BODY]
+    speed = np.linalg.norm(np.diff(body, axis=0), axis=-1) * fps
     broken = (speed.max(axis=1) > config.max_speed) | (speed[:, H36M.root] > config.max_hip_speed)
-    change = np.linalg.norm(np.diff(xyz, 2, axis=0), axis=-1).max(axis=1)
+    change = np.linalg.norm(np.diff(body, 2, axis=0), axis=-1).max(axis=1)
     hard = (change * fps**2 > config.max_acceleration) & ~(broken[:-1] | broken[1:])
     broken[:-1] |= hard
     broken[1:] |= hard
@@ -116,6 +120,6 @@ def rotate_z_up(xyz: Float[np.ndarray, "*batch 3"], up: str) -> Float[np.ndarray
 
 def find_floor_shift(xyz: Motion, config: CleaningConfig = CONFIG) -> float:
     """Return the height by which to raise a motion (z up) to stand on z = 0; 0 if it does."""
-    lowest = float(np.percentile(xyz[..., 2].min(axis=1), 1))
+    lowest = float(np.percentile(xyz[:, BODY, 2].min(axis=1), 1))
     low, high = config.floor
     return 0.0 if low <= lowest <= high else config.ankle - lowest

@@ -1,11 +1,12 @@
 """Folders of motion capture (BVH, ASF/AMC) to the one file that `datasets.mocap` reads.
 
-The report lists every decision: unit, up axis, floor, cuts and dropped files.
+Feet, hands and face are among the joints if any file has them. The report lists every decision:
+unit, up axis, floor, cuts and dropped files.
 """
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from ...files import atomic_write
 from ...io.amc import AMC_FPS, read_acclaim
 from ...io.bvh import read_bvh
 from ...io.mocap_capture import Capture
-from ...skeleton import H36M
-from ..mocap import SPLITS
+from ...skeleton import BODY_26, GROUPS, H36M
+from ..mocap import HAS_GROUP, SPLITS
 from . import cleaning
-from .rigs import to_h36m
+from .extremities import CONFIG, Has, find_glitches, measure_floor, place_extremities
+from .rigs import to_body26
 
 FPS = 50.0
 """Frames per second of every file written."""
@@ -43,11 +45,15 @@ class ConvertedFile:
     """Length that was read, and that was kept."""
     notes: tuple[str, ...] = ()
     """What was decided, repaired or cut."""
+    has: Has = field(default_factory=lambda: dict.fromkeys(GROUPS, False))
+    """Which of feet, hands and face it has."""
+    marked: bool = False
+    """As in `rigs.Figure`."""
     dropped: str = ""
     """Why nothing was kept; empty if something was."""
 
 
-Pieces = list[Float[np.ndarray, "_ 17 3"]]
+Pieces = list[Float[np.ndarray, "_ 26 3"]]
 Converted = tuple[ConvertedFile, Pieces]
 
 
@@ -106,7 +112,7 @@ def convert_mocap(
         source = ConvertedFile(str(path.relative_to(folder)), subject, split[subject])
         read.append(_read_pieces(path, source, amc_fps))
     groups = groupby(read, key=lambda s: (Path(s[0].file).parent, Path(s[0].file).suffix.lower()))
-    done = [s for _, group in groups for s in _stand_up(list(group))]
+    done = [s for _, group in groups for s in _finish(_stand_up(list(group)))]
     report = ConversionReport(tuple(source for source, _ in done))
     if not any(pieces for _, pieces in done):
         raise ValueError(f"{folder}: nothing to keep.\n{report.table()}")
@@ -136,9 +142,10 @@ def _read_pieces(path: Path, source: ConvertedFile, amc_fps: float) -> Converted
     try:
         capture = _read_capture(path, amc_fps)
         source = replace(source, fps=capture.fps, seconds=(len(capture.xyz) / capture.fps, 0.0))
-        xyz, notes = to_h36m(capture)
+        figure = to_body26(capture)
+        xyz, notes = figure.xyz, figure.notes
         unit = cleaning.find_unit(xyz)
-        source = replace(source, unit=unit, notes=notes)
+        source = replace(source, unit=unit, notes=notes, has=figure.has, marked=figure.marked)
         cleaning.check_limbs(xyz)
     except ValueError as error:
         return replace(source, dropped=str(error)), []
@@ -170,6 +177,31 @@ def _stand_up(group: list[Converted]) -> list[Converted]:
     return [_to_floor(source, pieces, up) if pieces else (source, []) for source, pieces in group]
 
 
+def _finish(group: list[Converted]) -> list[Converted]:
+    """Place heels, nose and ears, for each figure by all of its motion, then correct the floors."""
+    result = list(group)
+    figures: dict[tuple[Any, ...], list[int]] = {}
+    for i, (source, _) in enumerate(group):
+        figures.setdefault((source.subject, source.marked, *source.has.values()), []).append(i)
+    for members in figures.values():
+        first = group[members[0]][0]
+        pieces = [piece for i in members for piece in group[i][1]]
+        placed = iter(place_extremities(pieces, first.has) if pieces and first.marked else pieces)
+        for i in members:
+            source, parts = group[i]
+            result[i] = _onto_soles(source, [next(placed) for _ in parts])
+    return result
+
+
+def _onto_soles(source: ConvertedFile, pieces: Pieces) -> Converted:
+    """Move a file's floor to 0 if its planted feet stand elsewhere."""
+    floor = measure_floor(pieces) if pieces and source.has["feet"] else None
+    if floor is None or abs(floor) <= CONFIG.floor:
+        return source, pieces
+    notes = (*source.notes, f"soles stood at {floor:.3f} m: moved to the floor")
+    return replace(source, notes=notes), [piece - np.array([0, 0, floor]) for piece in pieces]
+
+
 def _to_floor(source: ConvertedFile, pieces: Pieces, up: str) -> Converted:
     pieces = [cleaning.rotate_z_up(piece, up) for piece in pieces]
     joined, notes = np.concatenate(pieces), source.notes
@@ -192,6 +224,8 @@ def _write(done: list[Converted], target: str | Path) -> None:
             [f"{name}#{i}" for i in range(len(parts))] if len(parts) > 1 else [name] * len(parts)
         )
     xyz = np.concatenate(pieces)
+    skeleton = BODY_26 if any(any(s.has.values()) for s in sources) else H36M
+    xyz = xyz[:, : len(skeleton.joints)]
     arrays: dict[str, Any] = {
         "relative": _tenths(xyz - xyz[:, :1]).astype(np.int16),
         "root": _tenths(xyz[:, 0]),
@@ -204,9 +238,12 @@ def _write(done: list[Converted], target: str | Path) -> None:
         "skeleton": [_KINDS[Path(s.file).suffix.lower()] for s in sources],
         "source_fps": np.array([s.fps for s in sources], dtype=np.float32),
         "fps": np.float32(FPS),
-        "joints": H36M.joints,
-        "parents": np.array(H36M.parents, dtype=np.int8),
+        "joints": skeleton.joints,
+        "parents": np.array(skeleton.parents, dtype=np.int8),
     }
+    if skeleton == BODY_26:
+        arrays |= {key: [s.has[group] for s in sources] for group, key in HAS_GROUP.items()}
+        arrays["glitch"] = np.concatenate([find_glitches(piece, FPS) for piece in pieces])
     with atomic_write(target) as beside:
         np.savez_compressed(beside, **arrays)
 

@@ -1,4 +1,4 @@
-"""The 17 joints of Human3.6M from the joints of a captured figure, by the names of many rigs.
+"""The joints of Human3.6M and `BODY_26` from those of a captured figure, by the names of many rigs.
 
 "Hip" is the midpoint of the hip joints; "Spine" the end of the lower back; "Thorax" the base of the
 neck at the height of the shoulders; "Neck" the base of the skull; "Head" the end of the head bone;
@@ -7,14 +7,15 @@ the others as named.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
 from ...io.mocap_capture import Capture
-from ...skeleton import H36M, canonical
+from ...skeleton import BODY, BODY_26, GROUPS, H36M, canonical
+from .extremities import Has, attach_markers
 
 _SIDED = {
     "Hip": ("UpLeg", "Thigh", "UpperLeg", "Hip", "HipJoint"),
@@ -52,6 +53,43 @@ FOREARM_LENGTH = 0.9
 Track = Float[np.ndarray, "t 3"]
 
 
+@dataclass(frozen=True)
+class Figure:
+    """Joints of `BODY_26` in the unit and axes of a file.
+
+    Attributes:
+        xyz: The joints; those of a group that the rig lacks lie at the joints they hang on.
+        has: Which of feet, hands and face the rig has.
+        marked: Heels, nose and ears are still markers, which `place_extremities` replaces.
+        notes: What was made up.
+    """
+
+    xyz: Float[np.ndarray, "t 26 3"]
+    has: Has
+    marked: bool
+    notes: tuple[str, ...] = ()
+
+
+def to_body26(capture: Capture) -> Figure:
+    """Return the figure of a capture.
+
+    Raises:
+        ValueError: As `to_h36m`.
+    """
+    ours = {canonical(name): i for i, name in enumerate(capture.joints)}
+    if set(BODY_26.joints) <= set(ours):
+        whole = capture.xyz[:, [ours[joint] for joint in BODY_26.joints]]
+        return Figure(whole, dict.fromkeys(GROUPS, True), marked=False)
+    if set(H36M.joints) <= set(ours):
+        body, notes = to_h36m(capture)
+        parents = list(BODY_26.parents[BODY.stop :])
+        whole = np.concatenate([body, body[:, parents]], axis=1)
+        return Figure(whole, dict.fromkeys(GROUPS, False), marked=False, notes=notes)
+    capture, at, body, notes = _convert(capture)
+    xyz, has = attach_markers(capture, at, body)
+    return Figure(xyz, has, marked=True, notes=notes)
+
+
 def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, ...]]:
     """Return the joints, in the unit and axes of the file, and notes on what was made up.
 
@@ -61,6 +99,14 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
     ours = {canonical(name): i for i, name in enumerate(capture.joints)}
     if set(H36M.joints) <= set(ours):
         return capture.xyz[:, [ours[joint] for joint in H36M.joints]], ()
+    _, _, xyz, notes = _convert(capture)
+    return xyz, notes
+
+
+def _convert(
+    capture: Capture,
+) -> tuple[Capture, dict[str, int], Float[np.ndarray, "t 17 3"], tuple[str, ...]]:
+    """Return the capture with its chest, the joints found in it, the 17 joints, and notes."""
     at = find_joints(capture.joints)
     capture, notes = _restore_chest(capture, at["Thorax"])
     xyz = {joint: capture.xyz[:, i] for joint, i in at.items()}
@@ -85,7 +131,7 @@ def to_h36m(capture: Capture) -> tuple[Float[np.ndarray, "t 17 3"], tuple[str, .
             factor = FOREARM_LENGTH * _length(arm) / _length(forearm)
             xyz[side + "Wrist"] = elbow + factor * forearm
         notes += (f"CMU's wrists: moved to {FOREARM_LENGTH:g} upper arms from the elbow",)
-    return np.stack([xyz[joint] for joint in H36M.joints], axis=1), notes
+    return capture, at, np.stack([xyz[joint] for joint in H36M.joints], axis=1), notes
 
 
 def find_joints(names: Sequence[str]) -> dict[str, int]:

@@ -98,6 +98,21 @@ def test_readers_name_what_they_expected(
         read_detections(source, fps=FPS, size=SIZE)
 
 
+@pytest.mark.parametrize(("written", "named"), [(slp, "a.h5"), (sleap_analysis, "a.slp")])
+def test_readers_of_hdf5_go_by_content(written, named: str, tmp_path: Path) -> None:
+    two = people(COCO, 4)
+    path = written(tmp_path / named, two, COCO)
+    check_two_people(read_motions(path, fps=FPS, size=SIZE), two, COCO)
+
+
+@pytest.mark.parametrize("other", ["notes.txt", "report.doc"])
+def test_readers_name_the_pattern_of_pictures(other: str, tmp_path: Path) -> None:
+    for name in ("1.jpg", "2.jpg", other):
+        (tmp_path / name).write_text("hello")
+    with pytest.raises(ValueError, match=r'give a pattern: ".*\*\.jpg" --fps'):
+        read_detections(tmp_path, fps=FPS, size=SIZE)
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared")
 @pytest.mark.parametrize(
     ("case", "valid", "start"),

@@ -11,11 +11,19 @@ from program_files import sleap_analysis, slp
 
 from tcpformer.io.hdf5 import read_hdf5
 from tcpformer.io.keypoints import RateAndSize
-from tcpformer.io.sleap_h5 import is_sleap_analysis, read_sleap_analysis, read_slp
+from tcpformer.io.sleap_h5 import is_sleap_analysis, is_slp, read_sleap_analysis, read_slp
 from tcpformer.skeleton import COCO, HALPE26, Skeleton
 from tcpformer.tracking.assemble import assemble_people
 
 GIVEN = RateAndSize(FPS, SIZE)
+
+
+def read_project(path: Path, given: RateAndSize = GIVEN):
+    content = read_hdf5(path)
+    assert is_slp(content)
+    return read_slp(path, content, given)
+
+
 both = pytest.mark.parametrize("skeleton", [COCO, HALPE26], ids=lambda s: s.name)
 
 
@@ -70,7 +78,7 @@ def test_read_sleap_analysis_refuses_other_shapes(
 @pytest.mark.parametrize("human", [False, True])
 def test_read_slp_gives_both_people(skeleton: Skeleton, human: bool, tmp_path: Path) -> None:
     two = people(skeleton, 8)
-    found = read_slp(slp(tmp_path / "a.slp", two, skeleton, human=human), RateAndSize(FPS))
+    found = read_project(slp(tmp_path / "a.slp", two, skeleton, human=human), RateAndSize(FPS))
     assert set(found.ids or ()) == {"man", "woman"}
     if human:
         assert (found.confidence == 1).all()
@@ -79,7 +87,7 @@ def test_read_slp_gives_both_people(skeleton: Skeleton, human: bool, tmp_path: P
 
 def test_read_slp_of_an_old_version_moves_the_origin(tmp_path: Path) -> None:
     two = people(COCO, 3)
-    found = read_slp(slp(tmp_path / "a.slp", two, COCO, version=1.0), GIVEN)
+    found = read_project(slp(tmp_path / "a.slp", two, COCO, version=1.0))
     np.testing.assert_allclose(found.xy[0], two[0, 0, :, :2] - 0.5)
 
 
@@ -119,4 +127,4 @@ def test_read_slp_refuses_damaged_projects(
     with h5py.File(path, "a") as file:
         change(file)
     with pytest.raises(ValueError, match=rf"a\.slp: .*{message}"):
-        read_slp(path, GIVEN)
+        read_project(path)

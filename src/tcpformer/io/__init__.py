@@ -11,6 +11,7 @@ from .keypoints import MALFORMED, READABLE, RateAndSize
 from .mocap_capture import brief
 from .npz import save_motion
 from .picture_size import check_picture_size
+from .pictures import is_picture
 
 WRITERS: dict[str, Callable[[Motion3D, Path], None]] = {".npz": save_motion, ".bvh": write_bvh}
 """Writers of a 3D motion, by suffix."""
@@ -52,9 +53,17 @@ def read_detections(
     except ValueError as error:
         text = brief(error, MAX_MESSAGE)
         named = text.startswith(str(path))
-        raise ValueError(text if named else f"{path}: {text}") from error
+        raise ValueError((text if named else f"{path}: {text}") + _note_pictures(path)) from error
     check_picture_size(path, detections)
     return detections
+
+
+def _note_pictures(path: Path) -> str:
+    """Return how to lift the pictures of a folder that holds other files, too."""
+    pictures = sorted(filter(is_picture, path.iterdir())) if path.is_dir() else []
+    if not pictures:
+        return ""
+    return f' To lift the pictures, give a pattern: "{path / "*"}{pictures[0].suffix}" --fps ...'
 
 
 def _find_reader(path: Path) -> Reader:
@@ -65,8 +74,8 @@ def _find_reader(path: Path) -> Reader:
                 f"{f.program.split(',')[0]}'s {f.suffix}" for f in FORMATS if f.folder
             )
             raise ValueError(
-                f"{path} should hold either {wanted}, or pictures and nothing else (or give a "
-                f'pattern, "*.jpg"); found {" and ".join(found) or "neither"}.'
+                f"{path} should hold either {wanted}, or pictures and nothing else; found "
+                f"{' and '.join(found) or 'neither'}."
             )
         return FOLDER_READERS[found[0]]
     if path.suffix.lower() not in READERS:

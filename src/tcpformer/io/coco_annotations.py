@@ -86,14 +86,17 @@ def _number_images(
         )
     if len({str(each) for each in ids}) < len(ids):
         raise ValueError(f"{path}: expected images of different id; some are repeated.")
-    if all("frame_id" in image for image in images):
-        frames = [
-            get_index(f"{path}: images[{i}].frame_id", m["frame_id"]) for i, m in enumerate(images)
-        ]
-        return number_ids(frames, path, what="frame_id")
-    if len(images) > 1 and all(isinstance(image.get("file_name"), str) for image in images):
-        return number_names([image["file_name"] for image in images], path, fps=given.fps)
-    return number_ids([get_index(f"{path}: images[{i}].id", n) for i, n in enumerate(ids)], path)
+    places = [f"{path}: images[{i}]" for i in range(len(images))]
+    for key in ("frame_id", "file_name"):
+        if not any(image.get(key) is not None for image in images):
+            continue
+        values = [get_field(p, image, key) for p, image in zip(places, images, strict=True)]
+        if key == "file_name" and len(images) > 1:
+            return number_names(list(map(str, values)), path, fps=given.fps)
+        if key == "frame_id":
+            frames = [get_index(f"{p}.frame_id", x) for p, x in zip(places, values, strict=True)]
+            return number_ids(frames, path, what="frame_id")
+    return number_ids([get_index(f"{p}.id", x) for p, x in zip(places, ids, strict=True)], path)
 
 
 def _common_size(path: Path, images: list[Any]) -> tuple[Any, Any] | None:
@@ -115,7 +118,9 @@ def _joint_names(path: Path, content: dict[str, Any], used: set[str]) -> list[st
         raise ValueError(
             f"{path}: expected keypoints of one category, found {len(used)}; keep that of people."
         )
-    for category in content.get("categories") or []:
-        if str(category.get("id")) in used and category.get("keypoints"):
-            return [str(name) for name in get_list(f"{path}: categories", category["keypoints"])]
+    categories = get_list(f"{path}: categories", content.get("categories") or [])
+    for i, category in enumerate(categories):
+        place = f"{path}: categories[{i}]"
+        if str(get_field(place, category, "id")) in used and category.get("keypoints"):
+            return list(map(str, get_list(f"{place}.keypoints", category["keypoints"])))
     return None

@@ -22,7 +22,7 @@ from .numpy_array import read_npy
 from .openpose import read_openpose
 from .rtmlib import is_rtmlib, read_rtmlib
 from .sleap import is_sleap, read_sleap
-from .sleap_h5 import is_sleap_analysis, read_sleap_analysis, read_slp
+from .sleap_h5 import is_sleap_analysis, is_slp, read_sleap_analysis, read_slp
 from .trc import read_trc
 from .yolo import read_yolo
 
@@ -177,8 +177,11 @@ def _read_csv(path: Path, given: RateAndSize) -> Detections:
 
 def _read_h5(path: Path, given: RateAndSize) -> Detections:
     content = read_hdf5(path)
-    read = read_sleap_analysis if is_sleap_analysis(content) else read_deeplabcut_h5
-    return read(path, content, given)
+    if is_sleap_analysis(content):
+        return read_sleap_analysis(path, content, given)
+    if is_slp(content) or path.suffix.lower() == ".slp":
+        return read_slp(path, content, given)
+    return read_deeplabcut_h5(path, content, given)
 
 
 READERS: dict[str, Reader] = {
@@ -187,7 +190,7 @@ READERS: dict[str, Reader] = {
     ".json": _read_json,
     ".csv": _read_csv,
     ".h5": _read_h5,
-    ".slp": read_slp,
+    ".slp": _read_h5,
     ".trc": read_trc,
 }
 """Readers of a file, by suffix."""

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from ..detections import Detections
 from .frame_numbers import number_ids
-from .hdf5 import Hdf5Content, read_hdf5
+from .hdf5 import Hdf5Content
 from .json_values import get_field, get_index, get_list
 from .keypoints import KeypointRecord, PersonKeypoints, RateAndSize, person_keypoints
 
@@ -56,14 +56,17 @@ def read_sleap_analysis(path: Path, content: Hdf5Content, given: RateAndSize) ->
     return KeypointRecord(frames, names).detections(path, given)
 
 
-def read_slp(path: Path, given: RateAndSize) -> Detections:
+def is_slp(content: Hdf5Content) -> bool:
+    """Return whether an HDF5 file is a project."""
+    return {"frames", "instances"} <= set(content.arrays)
+
+
+def read_slp(path: Path, content: Hdf5Content, given: RateAndSize) -> Detections:
     """Read a project of one video; an instance with a track is a person.
 
     Raises:
-        ImportError: If h5py is not installed.
         ValueError: If it is no project, or one of several videos or skeletons.
     """
-    content = read_hdf5(path)
     if missing := [name for name in _TABLES if name not in content.arrays]:
         raise ValueError(f"{path}: expected a project of SLEAP; {missing[0]} is missing.")
     frames, instances, points, predicted = (content.arrays[name] for name in _TABLES)

@@ -11,11 +11,13 @@ import pytest
 from motions import breathing, motion3d, walk
 from paths import DATA
 from scipy.spatial.transform import Rotation
+from walk26 import tremble, walk26
 
 from tcpformer.io import rig
 from tcpformer.io.bvh import from_y_up, read_bvh, to_euler, to_y_up, unwrap_euler, write_bvh
 from tcpformer.motion import Motion3D
-from tcpformer.skeleton import COCO, H36M
+from tcpformer.postprocess.stages import PostprocessConfig, postprocess
+from tcpformer.skeleton import BODY_26, COCO, H36M
 
 MM = 1e-3
 ARM = """HIERARCHY
@@ -323,7 +325,7 @@ def test_write_bvh_names_a_missing_folder(tmp_path: Path) -> None:
 
 def test_write_bvh_refuses_other_skeletons_and_no_frames(tmp_path: Path) -> None:
     motion = walk(3)
-    with pytest.raises(ValueError, match="'h36m', got 'coco'"):
+    with pytest.raises(ValueError, match="'h36m' or 'body26', got 'coco'"):
         write_bvh(replace(motion, skeleton=COCO), tmp_path / "a.bvh")
     with pytest.raises(ValueError, match="at least one frame"):
         write_bvh(motion3d(motion.xyz[:0]), tmp_path / "a.bvh")
@@ -351,6 +353,28 @@ def test_read_bvh_inverts_write_bvh(tmp_path: Path) -> None:
     ours = [capture.joints.index(joint) for joint in H36M.joints]
     np.testing.assert_allclose(from_y_up(capture.xyz[:, ours]), motion.xyz, atol=1e-4)
     assert capture.fps == motion.fps
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_read_bvh_inverts_write_bvh_of_feet_hands_and_face(
+    noise: float, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (motion,) = postprocess([tremble(walk26(60), rng, noise)], PostprocessConfig())
+    write_bvh(motion, tmp_path / "walk.bvh")
+    capture = read_bvh(tmp_path / "walk.bvh")
+    ours = [capture.joints.index(joint) for joint in BODY_26.joints]
+    off = distance(from_y_up(capture.xyz[:, ours]), motion.xyz)
+    assert off.mean() < (1 + 1000 * noise) * 0.6 * MM
+    assert sum(joint.endswith("End") for joint in capture.joints) == 10
+
+
+def test_write_bvh_of_feet_hands_and_face_turns_without_flips(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    (motion,) = postprocess([tremble(walk26(90), rng, 0.01)], PostprocessConfig())
+    write_bvh(motion, tmp_path / "walk.bvh")
+    angles = read(tmp_path / "walk.bvh").joint_angles
+    assert np.abs(np.diff(np.rad2deg(angles), axis=0)).max() < 60
 
 
 @pytest.mark.parametrize("name", ["07_12", "11_01"])

@@ -1,23 +1,34 @@
 """The fit of constant bones to a motion."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
-from motions import breathing, walk
+from motions import breathing, motion3d, walk
 from scipy.spatial.transform import Rotation
+from walk26 import tremble, walk26
 
 from tcpformer.io import rig
 from tcpformer.io.bvh import to_y_up
 from tcpformer.io.rig import Rig, fit_rig
-from tcpformer.skeleton import H36M
+from tcpformer.motion import Motion3D
+from tcpformer.skeleton import BODY_26, GROUPS, H36M, body_skeleton
 
 
 def forward_kinematics(pose: Rig) -> np.ndarray:
     """Return the joints of a rig."""
-    world, at = {H36M.root: pose.rotations[:, H36M.root]}, {H36M.root: pose.root}
-    for parent, child in H36M.bones:
-        at[child] = at[parent] + world[parent] @ pose.offsets[child]
-        world[child] = world[parent] @ pose.rotations[:, child]
-    return np.stack([at[joint] for joint in range(len(H36M.joints))], axis=1)
+    world, at = world_rotations(pose), {H36M.root: pose.root}
+    for parent, child in body_skeleton(len(pose.offsets)).bones:
+        at[child] = at[parent] + world[:, parent] @ pose.offsets[child]
+    return np.stack([at[joint] for joint in range(len(pose.offsets))], axis=1)
+
+
+def world_rotations(pose: Rig) -> np.ndarray:
+    """Return the rotation of every joint from the rest pose, in the world."""
+    world = pose.rotations.astype(float)
+    for parent, child in body_skeleton(len(pose.offsets)).bones:
+        world[:, child] = world[:, parent] @ world[:, child]
+    return world
 
 
 def test_fit_rig_is_exact_for_rigid_bones() -> None:
@@ -57,3 +68,103 @@ def test_fit_rig_twists_the_upper_arm_by_the_elbow(degrees: float) -> None:
 def test_fit_rig_of_joints_on_a_line_does_not_spin() -> None:
     turns = fit_rig(to_y_up(walk(30).xyz * [0, 0, 1]), H36M, 30.0).rotations
     assert np.abs(turns[:, H36M.index["Hip"]] - np.eye(3)).max() < 1e-6
+
+
+# feet, hands and face
+
+
+def rig_of(motion: Motion3D, groups: Collection[str] = GROUPS) -> Rig:
+    return fit_rig(to_y_up(motion.xyz), BODY_26, motion.fps, groups=groups)
+
+
+def standing(turn: float = 0.0) -> np.ndarray:
+    """Return a person who stands straight; the left foot is turned out by an angle."""
+    xyz = walk26(1).xyz.repeat(20, axis=0)
+    for side, hip in (("L", 0.13), ("R", -0.13)):
+        knee, ankle = BODY_26.indices(side + "Knee", side + "Ankle")
+        xyz[:, knee] = [hip, 0.0, 0.53]
+        xyz[:, ankle] = [hip, 0.0, 0.08]
+        yaw = turn if side == "L" else 0.0
+        ahead = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
+        for joint, forth in (("Heel", -0.05), ("Toe", 0.13)):
+            xyz[:, BODY_26.index[side + joint]] = xyz[:, ankle] + forth * ahead - [0, 0, 0.04]
+    xyz[..., 2] -= 0.03 * (np.arange(26) == 0)[None]
+    return xyz
+
+
+def test_fit_rig_of_feet_hands_and_face_is_exact_for_rigid_bones() -> None:
+    motion = walk26(60)
+    off = np.linalg.norm(forward_kinematics(rig_of(motion)) - to_y_up(motion.xyz), axis=-1)
+    assert off.mean() < 2e-4
+    assert off.max() < 2e-3
+
+
+def test_fit_rig_rest_pose_stands_on_level_soles_and_looks_ahead(rng: np.random.Generator) -> None:
+    offsets = rig_of(tremble(walk26(60), rng, 0.005)).offsets
+    for side in "LR":
+        heel, toe = offsets[BODY_26.indices(side + "Heel", side + "Toe")]
+        np.testing.assert_allclose(toe - heel, [0, 0, 0.18], atol=5e-3)
+        np.testing.assert_allclose(heel[[0, 1]], [0, -0.04], atol=5e-3)
+    left, right, nose = offsets[BODY_26.indices("LEar", "REar", "Nose")]
+    np.testing.assert_allclose(left - right, [0.14, 0, 0], atol=5e-3)
+    np.testing.assert_allclose(nose - (left + right) / 2, [0, 0, 0.12], atol=5e-3)
+
+
+def test_fit_rig_turns_the_head_by_the_face() -> None:
+    motion = walk26(90, yaw=0.5)
+    look = world_rotations(rig_of(motion))[:, BODY_26.index["Neck"]] @ np.array([0.0, 0.0, 1.0])
+    yaw = np.arctan2(look[:, 0], look[:, 2])
+    np.testing.assert_allclose(yaw, 0.5 * np.sin(2 * np.pi * motion.times / 3), atol=0.02)
+
+
+def test_fit_rig_pitches_the_foot() -> None:
+    motion = walk26(60)
+    heel, toe = BODY_26.indices("LHeel", "LToe")
+    sole = to_y_up(motion.xyz)[:, toe] - to_y_up(motion.xyz)[:, heel]
+    found = world_rotations(rig_of(motion))[:, BODY_26.index["LAnkle"]] @ np.array([0, 0, 0.18])
+    np.testing.assert_allclose(found, sole, atol=3e-3)
+    assert np.ptp(sole[:, 1]) > 0.04
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 30.0])
+def test_fit_rig_twists_a_straight_leg_by_its_foot(degrees: float) -> None:
+    motion = motion3d(standing(np.radians(degrees)))
+    hip, knee, ankle = BODY_26.indices("LHip", "LKnee", "LAnkle")
+    turned = {}
+    for groups in ((), ("feet",)):
+        world = world_rotations(rig_of(motion, groups))
+        ahead = world @ np.array([0.0, 0.0, 1.0])
+        turned[groups] = np.degrees(np.arctan2(ahead[..., 0], ahead[..., 2])).mean(axis=0)
+    shares = turned["feet",] / degrees
+    assert 0.4 < shares[hip] < shares[knee] < shares[ankle] < 1.1
+    assert abs(turned[()][hip]) < 3
+
+
+@pytest.mark.parametrize("degrees", [-40.0, 40.0])
+def test_fit_rig_twists_the_forearm_by_the_wrist(degrees: float) -> None:
+    # The left arm hangs out sideways; its hand is bent down by 60 degrees, in a turned plane.
+    xyz = walk26(1).xyz.repeat(20, axis=0)
+    shoulder, elbow, wrist, hand = BODY_26.indices("LShoulder", "LElbow", "LWrist", "LHand")
+    for joint, before in ((elbow, shoulder), (wrist, elbow)):
+        xyz[:, joint] = xyz[:, before] + np.array([0.26, 0.0, 0.0])
+    angle, bend = np.radians(degrees), np.radians(60)
+    down = np.array([0.0, -np.sin(angle), -np.cos(angle)])
+    xyz[:, hand] = xyz[:, wrist] + 0.08 * (
+        np.cos(bend) * np.array([1.0, 0, 0]) + np.sin(bend) * down
+    )
+    motion = motion3d(xyz)
+    palm = world_rotations(rig_of(motion))[:, elbow] @ np.array([0.0, -1.0, 0.0])
+    still = world_rotations(rig_of(motion, ()))[:, elbow] @ np.array([0.0, -1.0, 0.0])
+    turn = [np.degrees(np.arctan2(p[:, 2], -p[:, 1])).mean() for p in (palm, still)]
+    assert abs(turn[1]) < 12
+    assert 0.5 < (turn[0] - turn[1]) / degrees < 1.0
+
+
+def test_fit_rig_of_the_mirror_image_is_the_mirror_image(rng: np.random.Generator) -> None:
+    motion = tremble(walk26(60), rng, 0.005)
+    flip, mirror = np.diag([-1.0, 1.0, 1.0]), list(BODY_26.mirror)
+    there = motion3d(motion.xyz[:, mirror] @ flip, motion.fps)
+    direct, mirrored = rig_of(motion), rig_of(there)
+    np.testing.assert_allclose(mirrored.offsets[mirror] @ flip, direct.offsets, atol=1e-4)
+    back = flip @ world_rotations(mirrored)[:, mirror] @ flip
+    np.testing.assert_allclose(back, world_rotations(direct), atol=5e-3)

@@ -65,6 +65,7 @@ def _knee(hip: np.ndarray, ankle: np.ndarray) -> np.ndarray:
 def _add_hands_and_face(xyz: np.ndarray, yaw: np.ndarray) -> None:
     ahead = np.cos(yaw)[:, None] * FORWARD + np.sin(yaw)[:, None] * LEFT
     left = np.cos(yaw)[:, None] * LEFT - np.sin(yaw)[:, None] * FORWARD
+    xyz[:, BODY_26.index["Head"]] = xyz[:, BODY_26.index["Neck"]] + 0.12 * UP
     middle = xyz[:, BODY_26.index["Neck"]] + 0.08 * UP + 0.02 * ahead
     xyz[:, BODY_26.index["Nose"]] = middle + 0.12 * ahead
     for side, sign in (("L", 1.0), ("R", -1.0)):

@@ -126,7 +126,7 @@ def ablate(
 ) -> Result:
     """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
 
-    Joints start with different position vectors (`joints="apart"`), which shortens the first part
+    Joints start with different position vectors (`joint_start="apart"`), which shortens the first part
     of the training.
 
     Args:
@@ -142,7 +142,7 @@ def ablate(
     rows: dict[str, list[dict[str, float]]] = {}
     about: dict[str, dict[str, float]] = {}
     for row_name, row in TABLES[name].items():
-        config = _config(replace(row.config(base), joints="apart"), budget.frames)
+        config = _config(replace(row.config(base), joint_start="apart"), budget.frames)
         about[row_name] = {"published P1": row.p1, "parameters": _parameters(config)}
         for seed in range(budget.seeds):
             scores = _scores(replace(config, seed=seed), budget, out / _slug(row_name, seed))

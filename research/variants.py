@@ -44,7 +44,7 @@ class Config(hybrid.Config):
     """How the pose is updated from the proxy."""
     mixing: Mixing = "(0, 1)"
     """Start of PAM's mixing scalar, or the interval that it is drawn from; trained unless fixed."""
-    joints: Joints = "alike"
+    joint_start: Joints = "alike"
     """Start of the joints' position vectors: all 0, as released, so that the network first has to
     learn which joint is which, or drawn from a Gaussian. Ours, not the paper's."""
 
@@ -77,7 +77,7 @@ class VariantTCPFormer(HybridTCPFormer):
         super().__init__(config, exchanges.get(config.modules, JoinedBlock))  # type: ignore[arg-type]
         if config.proxy_init != "gaussian":
             self.proxy.data.copy_(_INITS[config.proxy_init](self.proxy.shape))
-        if config.joints == "apart":
+        if config.joint_start == "apart":
             nn.init.normal_(self.joint_position)
         for module in list(self.modules()):
             if isinstance(module, PlainBlock):

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_configs import TINY as TINY_MODELS
 
-from tcpformer.models import MODELS, build, hybrid, inputs_of, pose_transformer
+from tcpformer.models import MODELS, build, hybrid, inputs_of, joints_of, pose_transformer
 from tcpformer.models.checkpoint import (
     CONFIG_FILE,
     PACKAGED,
@@ -81,7 +81,7 @@ def test_load_weights_inverts_save_model(
 def test_load_model_inverts_save_model_of_every_kind(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
     model = build(MODELS[name].config(**TINY_MODELS[name]))
-    x = torch.randn(8, 9, 17, inputs_of(model))
+    x = torch.randn(8, 9, joints_of(model.config), inputs_of(model))
     model.train()(x)  # a batch norm counts its inputs, and that is kept too
     save_model(model, tmp_path)
     loaded = load_model(tmp_path, frames=9)

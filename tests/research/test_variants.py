@@ -123,14 +123,14 @@ def test_mixing_is_trained_unless_fixed(mixing: Mixing, moves: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"proxy_init": "laplace"}, {"mixing": "0"}, {"joints": "apart"}]
+    "change", [{"proxy_init": "laplace"}, {"mixing": "0"}, {"joint_start": "apart"}]
 )
 def test_variants_of_one_seed_share_other_weights(change: dict[str, Any]) -> None:
     plain, changed = made(BASE), made(BASE, **change)
     own = {
         "proxy_init": "proxy",
         "mixing": "exchanges.0.pam.mix_logit",
-        "joints": "joint_position",
+        "joint_start": "joint_position",
     }[next(iter(change))]
     differ = {k for k, v in plain.state_dict().items() if not v.equal(changed.state_dict()[k])}
     assert differ == {own}
@@ -140,7 +140,7 @@ def test_variants_of_one_seed_share_other_weights(change: dict[str, Any]) -> Non
 @torch.inference_mode()
 def test_joints_are_exchangeable_at_the_start_unless_apart(joints: Any, alike: bool) -> None:
     """With proxies that are alike too: each joint draws its own."""
-    model, order = made(BASE, joints=joints), torch.randperm(17)
+    model, order = made(BASE, joint_start=joints), torch.randperm(17)
     model.proxy.data = model.proxy.data[:, :1].expand_as(model.proxy).clone()
     gap = (model(X[:, :, order]) - model(X)[:, :, order]).abs().max()
     assert (gap < 1e-4) == alike

@@ -37,11 +37,11 @@ from ..lifting.uncertainty import (
     sigma_distance,
     widen_unseen,
 )
-from ..models import Network, build, hybrid, tcpformer
+from ..models import Network, build, hybrid, joints_of, tcpformer
 from ..models.checkpoint import Weights
 from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
-from ..skeleton import H36M, STANDARD_HEIGHT
+from ..skeleton import BODY, BODY_26, H36M, STANDARD_HEIGHT
 
 KIND_WEIGHTS = {"clean": 1, "noisy": 1, "filmed": 4}
 """Weight of each kind of 2D in the calibration line; two thirds are like home videos."""
@@ -129,6 +129,8 @@ def calibrate(
     """
     parts = 7
     model, mocap = _with_uncertainty(weights), load_mocap(data, "train")
+    joints = joints_of(model.config)
+    mocap = replace(mocap, xyz=mocap.xyz[:, :joints])
     assert weights.spec is not None
     step = max(1, round(weights.spec.frame_step * mocap.fps / weights.spec.fps))
     head = fit_head(model, mocap, step, config)
@@ -136,7 +138,9 @@ def calibrate(
     model.uncertainty = head
     lifter = Lifter(replace(weights, model=model), "cpu")
     residuals: dict[str, Residuals] = {}
-    for name, motions in _val_motions(load_mocap(data, "val"), config).items():
+    held_out = load_mocap(data, "val")
+    held_out = replace(held_out, xyz=held_out.xyz[:, :joints])
+    for name, motions in _val_motions(held_out, config).items():
         residuals[name] = measure_residuals(lifter, motions, config.frame_step)
         progress(3 + len(residuals), parts)
     head.prior_std.copy_(torch.from_numpy(pose_std(mocap)))
@@ -152,7 +156,7 @@ def fit_head(
     capture from one frame of a clip to the next.
     """
     torch.manual_seed(config.seed)
-    head = UncertaintyHead(model.head.in_features, len(H36M.joints))
+    head = UncertaintyHead(model.head.in_features, joints_of(model.config))
     x, error = _clip_errors(model, mocap, frame_step, config)
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=config.steps)
@@ -189,6 +193,7 @@ def _clip_errors(
     network: Any = prepare_for_inference(model, "float32")
     rng = torch.Generator().manual_seed(config.seed)
     inputs, errors = [], []
+    non_root = [joint for joint in range(joints_of(model.config)) if joint != H36M.root]
     for generate in (generate_benchmark_clips, generate_filmed_clips):
         batches = generate(mocap, **how, batch=config.clips_per_batch, seed=config.seed)
         for _ in range(-(-config.clips // config.clips_per_batch)):
@@ -197,12 +202,14 @@ def _clip_errors(
             features = network.represent(xyc)
             error = torch.from_numpy(batch.xyz - batch.flat) - network.head(features)
             error = error - error[:, :, H36M.root, None]
-            count = xyc.shape[1] * len(NON_ROOT)
+            count = xyc.shape[1] * len(non_root)
             rows = torch.randint(0, count, (config.rows_per_clip,), generator=rng)
-            x = uncertainty_inputs(features, xyc)[:, :, NON_ROOT].flatten(1, 2)[:, rows]
+            x = uncertainty_inputs(features, xyc)[:, :, non_root].flatten(1, 2)[:, rows]
             inputs.append(x.flatten(0, 1).half())
-            errors.append(error[:, :, NON_ROOT].flatten(1, 2)[:, rows].flatten(0, 1))
-    return torch.cat(inputs), torch.cat(errors)
+            errors.append(error[:, :, non_root].flatten(1, 2)[:, rows].flatten(0, 1))
+    x, error = torch.cat(inputs), torch.cat(errors)
+    known = error.isfinite().all(dim=1)
+    return x[known], error[known]
 
 
 def _val_motions(mocap: Mocap, config: CalibrationConfig) -> dict[str, Iterator[SyntheticMotion]]:
@@ -226,12 +233,15 @@ def _val_motions(mocap: Mocap, config: CalibrationConfig) -> dict[str, Iterator[
 def measure_residuals(
     lifter: Lifter, motions: Iterator[SyntheticMotion], frame_step: int = 1
 ) -> Residuals:
-    """Lift motions as users do, at the standard height, and measure every n-th frame."""
+    """Lift motions as users do, at the standard height, and measure every n-th frame.
+
+    Feet, hands and face share the line that is calibrated on the joints of the body.
+    """
     parts = []
     for synthetic in motions:
         detected = synthetic.detected
         motion = lifter(detected, height=STANDARD_HEIGHT, focal=detected.focal)
-        error, sigma = joint_errors_and_sigma(motion, synthetic.truth)
+        error, sigma = joint_errors_and_sigma(motion, synthetic.truth[:, BODY])
         unseen = seconds_unseen(motion.valid, motion.times)
         parts.append(Residuals(error, sigma, unseen)[::frame_step])
     return _join(parts)
@@ -325,7 +335,7 @@ def fit_time_constant(
     return longest if holds(longest) else float(np.exp(low))
 
 
-def pose_std(mocap: Mocap) -> Float[np.ndarray, "17"]:
+def pose_std(mocap: Mocap) -> Float[np.ndarray, " j"]:
     """Compute the standard deviation of each joint about its mean, relative to the pelvis, metres.
 
     It is the same along all axes, since people face all directions, and for left and right.
@@ -333,8 +343,9 @@ def pose_std(mocap: Mocap) -> Float[np.ndarray, "17"]:
     bounds = zip(mocap.starts, mocap.starts + mocap.lengths, strict=True)
     pose = mocap.xyz[np.concatenate([np.arange(*bound, 10) for bound in bounds])]
     pose = pose - pose[:, H36M.root, None]
-    variance = ((pose[..., :2] ** 2).sum(axis=-1).mean(axis=0) + pose[..., 2].var(axis=0)) / 3
-    return np.sqrt((variance + variance[list(H36M.mirror)]) / 2)
+    level = np.nanmean((pose[..., :2] ** 2).sum(axis=-1), axis=0)
+    variance = (level + np.nanvar(pose[..., 2], axis=0)) / 3
+    return np.sqrt((variance + variance[list(BODY_26.mirror[: len(variance)])]) / 2)
 
 
 def to_saved_precision(model: Network) -> Network:

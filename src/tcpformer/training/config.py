@@ -4,15 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from math import inf, isfinite
-from typing import Annotated, Any, Literal, Union
-
-import tyro
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from ..models import MODELS, hybrid, name_of
 
-_CONFIGS = tuple(Annotated[m.config, tyro.conf.subcommand(k)] for k, m in MODELS.items())
-_ANY_CONFIG: Any = Union[_CONFIGS]  # noqa: UP007 - tyro takes no tuple of types
-Network = Annotated[Any, tyro.conf.arg(constructor=_ANY_CONFIG)]
+if TYPE_CHECKING:
+    Network = Any
+else:
+    try:
+        import tyro
+    except ImportError:  # a machine that trains without a command line
+        Network = Any
+    else:
+        _CONFIGS = tuple(Annotated[m.config, tyro.conf.subcommand(k)] for k, m in MODELS.items())
+        _ANY_CONFIG = Union[_CONFIGS]  # noqa: UP007 - tyro takes no tuple of types
+        Network = Annotated[Any, tyro.conf.arg(constructor=_ANY_CONFIG)]
 """The config of a network in `MODELS`; the command line needs their types."""
 Data = Literal["mocap", "own", "h36m-sh", "h36m-cpn", "3dhp"]
 PUBLISHED_DATA = ("h36m-sh", "h36m-cpn", "3dhp")

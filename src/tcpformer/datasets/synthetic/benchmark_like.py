@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int
 from numpy.random import Generator, default_rng
 
 from ...motion import Motion2D
-from ...skeleton import H36M, STANDARD_HEIGHT, stature
+from ...skeleton import BODY, H36M, STANDARD_HEIGHT, stature
 from ..clip_batch import ClipBatch, Clips3D, PerClip, normalize_batch
 from ..mocap import Mocap
 from ..open_benchmark import simulate_view
@@ -80,7 +80,7 @@ def generate_benchmark_motions(
     """
     for i in range(0, len(mocap.starts), every):
         start, length = mocap.starts[i], min(mocap.lengths[i], max_frames)
-        path = mocap.xyz[start : start + length].astype(np.float64)
+        path = mocap.xyz[start : start + length, BODY].astype(np.float64)
         view = simulate_view(path, default_rng([seed, i]))
         xy = view["noisy_xy" if noisy else "xy"] / 10.0
         confidence = view["confidence"] / 255.0 if noisy else np.ones(xy.shape[:2])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tcpformer.skeleton import KNOWN
+from tcpformer.skeleton import BODY_26, H36M, KNOWN
 from tcpformer.viz.figure import (
     LEFT,
     MIDLINE,
@@ -15,6 +15,7 @@ from tcpformer.viz.figure import (
     draw_capsule,
     joint_radii,
     person_colour,
+    strokes,
 )
 
 
@@ -84,3 +85,12 @@ def test_alpha_blend_mixes_by_opacity() -> None:
     assert image[4, 4].tolist() == [200, 0, 100]
     assert image[4, 5].tolist() == [120, 80, 100]
     assert (image.reshape(-1, 3) != 100).any(axis=1).sum() == 2
+
+
+def test_strokes_are_bones_with_soles_and_a_nose() -> None:
+    assert strokes(H36M) == list(H36M.bones)
+    names = {tuple(BODY_26.joints[i] for i in pair) for pair in strokes(BODY_26)}
+    assert {("LHeel", "LToe"), ("RAnkle", "RHeel"), ("LWrist", "LHand"), ("REar", "Nose")} < names
+    assert not {("Neck", "Nose"), ("Neck", "LEar")} & names
+    mirror = BODY_26.mirror
+    assert {(mirror[a], mirror[b]) for a, b in strokes(BODY_26)} == set(strokes(BODY_26))

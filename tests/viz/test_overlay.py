@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from standing import SIZE, motion
+from walk26 import body_of, masked, walk26
 
 from tcpformer.io.video import Frame, Video, open_video, write_video
 from tcpformer.motion import LIMITS
-from tcpformer.skeleton import H36M
+from tcpformer.skeleton import BODY_26, GROUPS, H36M
 from tcpformer.viz.figure import LEFT, MIDLINE, RIGHT, person_colour
 from tcpformer.viz.overlay import (
     _solve_view_path,
@@ -199,3 +200,23 @@ def test_solve_view_path_ignores_frames_that_are_not_valid() -> None:
     both, alone = _solve_view_path([still, hidden], 25.0), _solve_view_path([still], 25.0)
     np.testing.assert_array_equal(both[0], alone[0])
     assert len(_solve_view_path([hidden], 25.0)[0]) == len(_solve_view_path([], 25.0)[0]) == 1
+
+
+def test_draw_2d_draws_detected_feet_only() -> None:
+    person = walk26(1)
+    black = np.zeros((person.size[1], person.size[0], 3), np.uint8)
+    feet = GROUPS["feet"]
+    drawn = {
+        name: draw_2d(black, m, 0)
+        for name, m in (("all", person), ("masked", masked(person, feet)), ("17", body_of(person)))
+    }
+    x, y = np.round(person.xy[0, BODY_26.index["RToe"]]).astype(int)
+    assert drawn["all"][y, x].max() > 100
+    assert drawn["masked"][y, x].max() == drawn["17"][y, x].max()
+
+
+def test_figures_in_frame_marks_what_was_not_detected() -> None:
+    person = masked(walk26(1), GROUPS["feet"], [5])
+    (figure,) = figures_in_frame({0: person}, 0)
+    assert figure.seen is not None
+    assert np.flatnonzero(~figure.seen).tolist() == GROUPS["feet"]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from standing import STANDING
+from walk26 import walk26
 
-from tcpformer.skeleton import COCO, H36M, KNOWN, Skeleton
+from tcpformer.skeleton import BODY_26, COCO, H36M, KNOWN, Skeleton
 from tcpformer.viz.figure import LEFT, RIGHT
 from tcpformer.viz.scene import SKY, Figure, View, draw_scene
 
@@ -105,3 +106,19 @@ def test_draw_scene_draws_other_skeletons(skeleton: Skeleton) -> None:
     xyz[:, 2] += 0.9
     image = draw_scene([Figure(xyz, skeleton)], View((0.0, 0.0, 0.9)), (100, 100))
     assert np.ptp(image.astype(int), axis=-1).max() > 100
+
+
+def test_draw_scene_draws_feet_and_hands_pale_where_they_are_unseen() -> None:
+    xyz, view = walk26(1).xyz[0], View((0.0, 0.0, 0.9), azimuth=90.0)
+    size, ball = (400, 400), BODY_26.index["LToe"]
+    bold, pale = np.ones(26, bool), np.arange(26) < 17
+    images = {
+        name: draw_scene([Figure(xyz, BODY_26, seen=seen)], view, size).astype(float)
+        for name, seen in (("bold", bold), ("pale", pale))
+    }
+    x, y = np.round(view.project(xyz, size)[0][ball]).astype(int)
+    patch = np.s_[y - 2 : y + 3, x - 2 : x + 3]
+    distance = {name: np.abs(image[patch] - np.array(SKY)).mean() for name, image in images.items()}
+    assert 5 < distance["pale"] < 0.7 * distance["bold"]
+    body = draw_scene([Figure(xyz[:17])], view, size).astype(float)
+    assert np.abs(body[patch] - images["pale"][patch]).max() > 5

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int32, UInt8
 
-from ..skeleton import Skeleton
+from ..skeleton import BALLS, BODY_26, GROUPS, HEELS, Skeleton
 
 Colour = tuple[float, float, float]
 Picture = UInt8[np.ndarray, "h w *channels"]
@@ -29,6 +29,7 @@ _MAX_PIXEL = 2.0**14  # OpenCV's integers overflow beyond twice that
 _RADIUS = {  # metres, by joint without its side
     "Hip": 0.060, "Spine": 0.062, "Thorax": 0.056, "Neck": 0.042, "Knee": 0.046, "Ankle": 0.034,
     "Shoulder": 0.046, "Elbow": 0.037, "Wrist": 0.028,
+    "Toe": 0.026, "Heel": 0.026, "Hand": 0.024, "Nose": 0.012, "Ear": 0.018,
 }  # fmt: skip
 _OTHER_RADIUS = 0.030
 
@@ -37,6 +38,16 @@ def bone_colours(skeleton: Skeleton, midline: Colour = MIDLINE) -> list[Colour]:
     """Return the colour of the bone that ends in each joint, by the side the joint is on."""
     sides = [None if twin == i else skeleton.joints[i][0] for i, twin in enumerate(skeleton.mirror)]
     return [{"L": LEFT, "R": RIGHT, None: midline}[side] for side in sides]
+
+
+def strokes(skeleton: Skeleton) -> list[tuple[int, int]]:
+    """Return the pairs of joints that are joined by a stroke: bones, soles, and ears with nose."""
+    if skeleton != BODY_26:
+        return list(skeleton.bones)
+    nose = skeleton.index["Nose"]
+    face = [(ear, nose) for ear in skeleton.indices("LEar", "REar")]
+    bones = [bone for bone in skeleton.bones if bone[1] not in GROUPS["face"]]
+    return [*bones, *zip(HEELS, BALLS, strict=True), *face]
 
 
 def person_colour(number: int) -> Colour:

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
 from ..io.video import Frame, Video, write_video
 from ..motion import LIMITS, Motion3D
+from ..skeleton import BODY
 from . import figure
 from .ellipse import rotate_to_world
 from .scene import Figure, View, draw_scene
@@ -94,7 +95,7 @@ def draw_2d(image: Image, person: Motion3D, index: int, midline: figure.Colour =
     if not region.size:
         return result
     strokes, opacity, xy = region.copy(), np.zeros(region.shape[:2], np.uint8), xy - corner
-    for bone in map(list, person.skeleton.bones):
+    for bone in map(list, figure.strokes(person.skeleton)):
         certain = min(float(confidence[bone].min()), 1.0)
         if certain <= 0 or not known[bone].all():
             continue
@@ -137,7 +138,9 @@ def figures_in_frame(people: Mapping[int, Motion3D], index: int) -> list[Figure]
             xyz, covariance = person.xyz[index], None
             if person.sigma is not None:
                 covariance = rotate_to_world(person.sigma[index], person.camera_xyz[index], xyz)
-            result.append(Figure(xyz, person.skeleton, not valid[index], colour, covariance))
+            seen = person.confidence[index] > 0
+            seen[BODY] = True
+            result.append(Figure(xyz, person.skeleton, not valid[index], colour, covariance, seen))
     return result
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from ..skeleton import H36M, Skeleton
 from . import figure
@@ -49,6 +49,8 @@ class SceneStyle:
     """Radius of a shadow, in radii of the limb."""
     shadow_decay: float = 0.9
     """Opacity of a shadow is exp(-shadow_decay * height in metres)."""
+    pale: float = 0.6
+    """Share of the sky's colour in joints that were not detected."""
     outline: float = 0.012
     """Metres of bright rim around each limb."""
     skull: tuple[float, float] = (0.05, 0.40)
@@ -111,6 +113,8 @@ class Figure:
     """Of the trunk and the head; distinguishes several people."""
     covariance: Float[np.ndarray, "j 3 3"] | None = None
     """Of each joint, in the world; drawn as an ellipse of one sigma."""
+    seen: Bool[np.ndarray, " j"] | None = None
+    """Whether each joint is drawn in full colour; others, which were never detected, are pale."""
 
 
 Figures = Sequence[Figure]
@@ -153,7 +157,7 @@ def _bones(person: Figure, view: View, size: tuple[int, int], style: SceneStyle)
     at_target = view.project(np.array(view.target), size)[1]
     colours, radii = figure.bone_colours(skeleton, person.colour), figure.joint_radii(skeleton)
     result = []
-    for parent, child in skeleton.bones:
+    for parent, child in figure.strokes(skeleton):
         ends, near = pixels[[parent, child]], scale[[parent, child]]
         if near.min() <= 0:
             continue
@@ -162,7 +166,8 @@ def _bones(person: Figure, view: View, size: tuple[int, int], style: SceneStyle)
             ends = ends[0] + np.array(style.skull)[:, None] * (ends[1] - ends[0])
             radius = np.array(style.skull_radius)
         haze = float(np.clip(2.5 * (1 - near.mean() / at_target), 0, 0.5))
-        colour = figure.mix(_GHOST if person.ghost else colours[child], SKY, haze)
+        pale = style.pale * (person.seen is not None and not person.seen[child])
+        colour = figure.mix(_GHOST if person.ghost else colours[child], SKY, max(haze, pale))
         mean, radius = float(near.mean()), radius * near
         result.append(_Bone(mean, ends, radius, radius + style.outline * mean, colour))
     return result
@@ -247,7 +252,7 @@ def _draw_shadows(image: Image, figures: Figures, view: View, style: SceneStyle)
         pixels, scale = view.project(flat, size)
         radius = style.shadow_scale * figure.joint_radii(person.skeleton) * scale
         # The darkest last, so that none brightens a foot on the floor.
-        bones = sorted(person.skeleton.bones, key=lambda bone: -height[list(bone)].sum())
+        bones = sorted(figure.strokes(person.skeleton), key=lambda bone: -height[list(bone)].sum())
         for ends in map(list, bones):
             if scale[ends].min() > 0:
                 opacity = int(255 * np.exp(-style.shadow_decay * height[ends].mean()))

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mutators
 import numpy as np
 import structured
@@ -392,6 +393,23 @@ def read_video(folder: Path) -> object:
     return opened.fps, opened.focal, times
 
 
+PICTURES = (".png", ".jpg", ".bmp", ".tif", ".webp")
+
+
+def pictures(suffix: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        image = np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8)
+        for i in range(2):
+            cv2.imwrite(str(folder / f"{i}{suffix}"), image)
+
+    return write
+
+
+def read_pictures(folder: Path) -> object:
+    frames = open_video(folder, fps=25.0).frames()
+    return [(frame.time, float(frame.image.mean())) for frame in frames]
+
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "keypoints-npz",
@@ -570,5 +588,11 @@ TARGETS: tuple[Target, ...] = (
         read_video,
         dict.fromkeys((".mp4", ".mkv", ".avi", ".h264"), mutators.BYTES),
         share=0.3,
+    ),
+    Target(
+        "pictures",
+        tuple(pictures(suffix) for suffix in PICTURES),
+        read_pictures,
+        dict.fromkeys(PICTURES, mutators.BYTES),
     ),
 )  # fmt: skip

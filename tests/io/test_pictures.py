@@ -122,6 +122,15 @@ def as_other(path: Path) -> None:
     path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n\0\0\0\0")
 
 
+def test_read_picture_refuses_more_pixels_than_fit(tmp_path: Path) -> None:
+    (path,) = write(tmp_path / "a", ["1.bmp"])
+    content = bytearray(path.read_bytes())
+    content[18:26] = (60_000).to_bytes(4, "little") + (50_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"1\.bmp: expected at most \d+ pixels, got 60000 x 50000"):
+        read_picture(path)
+
+
 @pytest.mark.parametrize("change", [cut, as_other, lambda path: path.write_bytes(b"")])
 def test_frames_names_a_picture_that_cannot_be_read(
     change: Callable[[Path], None], tmp_path: Path

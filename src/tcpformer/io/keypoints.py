@@ -220,6 +220,8 @@ def _read_id(number: object, place: str) -> str | None:
         number = number[0] if number else None
     if number is None or number == -1:
         return None
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
     if not isinstance(number, Real | str) or len(text := str(number)) > MAX_ID:
         raise ValueError(
             f"{place}: expected a number or a short text as identity, got {reprlib.repr(number)}."

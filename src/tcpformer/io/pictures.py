@@ -6,6 +6,7 @@ missing is a frame without a picture: the next one comes later, as in a video of
 
 import logging
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..files import match_files
 from ..motion import check_size_and_rate
 from .frame_numbers import FrameNumbers, number_names
 from .keypoints import FPS_TOLERANCE, mean_rate
+from .picture_header import declared_size
 from .video import Frame, Video
 
 log = logging.getLogger(__name__)
@@ -25,8 +27,8 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _HIDDEN = ("thumbs.db", "desktop.ini")
 _MAX_BYTES = 2**30
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"RIFF")
-"""How files of these kinds begin; OpenCV would decode others, too."""
+_MAX_PIXELS = 2**27
+"""Pixels of a picture that is read: 11,600 x 11,600."""
 
 
 @dataclass(frozen=True)
@@ -146,18 +148,19 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         ValueError: If it is none of a kind that is read, or damaged.
     """
     content = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else b""
+    width, height = declared_size(content) or (0, 0)
+    if width * height > _MAX_PIXELS:
+        raise ValueError(f"{path}: expected at most {_MAX_PIXELS} pixels, got {width} x {height}.")
     image = None
-    if content.startswith(_MAGIC):
-        try:
+    if width * height:  # OpenCV would decode other kinds, too
+        with suppress(cv2.error):
             image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error:
-            image = None
     if image is None:
         raise ValueError(
             f"{path} is damaged, or no picture as JPEG, PNG, BMP, TIFF or WebP; remove it, or "
             "convert it."
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def is_picture(path: Path) -> bool:

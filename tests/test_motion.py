@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from coco_motion import BAD_SIZE_OR_RATE, J, random_motion, unchecked_motion
 from motions import walk
+from walk26 import masked, walk26
 
-from tcpformer.motion import Motion2D, check_times, to_skeleton
+from tcpformer.motion import Motion2D, check_times, seen_groups, to_skeleton
 from tcpformer.skeleton import BODY_26, COCO, GROUPS, H36M, MPI_INF_3DHP
 
 
@@ -306,3 +307,14 @@ def test_to_skeleton_keeps_each_ear_and_marks_what_the_source_lacks() -> None:
     np.testing.assert_array_equal(whole.xy[:, ears], motion.xy[:, [left, right]])
     np.testing.assert_array_equal(whole.confidence[:, ears], confidence[:, [left, right]])
     assert not whole.confidence[:, GROUPS["feet"] + GROUPS["hands"]].any()
+
+
+def test_seen_groups_are_those_with_a_detected_joint() -> None:
+    motion = walk26(6)
+    assert seen_groups(motion) == list(GROUPS)
+    assert seen_groups(masked(motion, GROUPS["feet"], GROUPS["face"][1:])) == ["hands", "face"]
+    assert seen_groups(walk(6)) == []
+    confidence = motion.confidence.copy()
+    confidence[1:, GROUPS["hands"]] = 0.0
+    hidden = replace(motion, confidence=confidence, valid=np.arange(6) > 0)
+    assert seen_groups(hidden) == ["feet", "face"]

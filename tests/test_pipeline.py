@@ -15,13 +15,16 @@ from keypoint_files import SIZE, openpose, people, rtmlib
 from motions import walk, walk2d
 from paths import CASES, SAMPLE
 from program_files import mediapipe, yolo
+from walk26 import walk26
+from weights26 import save_weights26
 
 from tcpformer import load_motion, open_video
+from tcpformer.io.bvh import read_bvh
 from tcpformer.io.calibration import read_calibration
 from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
 from tcpformer.result_folder import hash_file, replace_together
-from tcpformer.skeleton import BLAZEPOSE, BODY25, COCO, H36M
+from tcpformer.skeleton import BLAZEPOSE, BODY25, BODY_26, COCO, H36M, Skeleton
 
 
 def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: Path) -> None:
@@ -385,3 +388,24 @@ def test_read_source_takes_stored_and_square_pixels_of_a_video(tmp_path: Path) -
     np.testing.assert_allclose(stored.xy[:20], wide.xy[:20] * [1024 / 720, 1])
     with pytest.raises(ValueError, match=r"json has no size, .* not square: give the --size"):
         read_source(folder, InputOptions(video=video, fps=25.0))
+
+
+@pytest.mark.parametrize(("joints", "skeleton"), [(None, BODY_26), (17, H36M)])
+def test_lift_file_writes_the_joints_that_are_wanted(
+    joints: Literal[17] | None, skeleton: Skeleton, tmp_path: Path
+) -> None:
+    person, weights = walk26(30), save_weights26(tmp_path / "weights")
+    np.savez(
+        tmp_path / "a.npz", xy=person.xy, confidence=person.confidence, fps=person.fps,
+        size=person.size, joints=BODY_26.joints,
+    )  # fmt: skip
+    options = LiftOptions(weights=str(weights), joints=joints)
+    (motion,) = lift_file(tmp_path / "a.npz", tmp_path / "out", options)
+    assert motion.skeleton == skeleton
+    saved = load_motion(tmp_path / "out/person_0/motion.npz")
+    assert saved.skeleton == skeleton
+    np.testing.assert_array_equal(saved.xyz, motion.xyz)
+    assert saved.sigma is not None
+    assert saved.sigma.shape == motion.xyz.shape
+    capture = read_bvh(tmp_path / "out/person_0/motion.bvh")
+    assert {name for name in capture.joints if not name.endswith("End")} == set(skeleton.joints)

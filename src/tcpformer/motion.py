@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .skeleton import Skeleton, conversion
+from .skeleton import BODY_26, GROUPS, Skeleton, conversion
 
 WORLD_AXES = "x right, y away from the camera, z up"
 CAMERA_AXES = "x right, y down, z forward"
@@ -117,7 +117,8 @@ class Motion3D:
         focal: Focal length in pixels; the principal point is the image center.
         provenance: Origin of the result, in words, by step: "weights" (name and fingerprint),
             "focal" (the focal length), "scale" (the metres), "ground" (gravity and floor),
-            "postprocess" (the steps after lifting). A step that was not done has no key.
+            "postprocess" (the steps after lifting), "sigma" (what an assumed height adds to it).
+            A step that was not done has no key.
         sigma: Standard deviation of each joint relative to the pelvis, metres along each camera
             axis; 0 for the pelvis. None if the weights predict no uncertainty.
         region_scale: Half-axes, in sigma, of the ellipsoid that holds a joint with probability
@@ -376,6 +377,14 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     there, here = target.indices(*ears), motion.skeleton.indices(*ears)
     xy[:, there], confidence[:, there] = motion.xy[:, here], motion.confidence[:, here]
     return replace(motion, xy=xy, confidence=confidence, skeleton=target)
+
+
+def seen_groups(motion: Motion3D) -> list[str]:
+    """Return the names of `GROUPS` of which the motion has joints that were ever detected."""
+    if motion.skeleton != BODY_26:
+        return []
+    seen = motion.confidence[motion.valid]
+    return [name for name, joints in GROUPS.items() if seen[:, joints].any()]
 
 
 def _with_both_ears(motion: Motion2D) -> Motion2D:

@@ -1,5 +1,7 @@
 """The verb `info`."""
 
+import re
+
 import pytest
 import torch
 from commands import run
@@ -22,4 +24,5 @@ def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[
         assert words in printed
     for name in packaged_names():
         assert f"weights {name} sha256:" in printed
+    assert re.search(r"weights default .*: [\d,]+ parameters, (17|26) joints", printed)
     assert "normalization=" in printed

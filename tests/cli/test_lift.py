@@ -11,6 +11,7 @@ from commands import refused, run, written
 from keypoint_files import openpose, people
 from motions import walk
 from paths import SAMPLE
+from weights26 import save_weights26
 
 from tcpformer import load_motion, open_video
 from tcpformer.io.video import Frame, write_video
@@ -281,3 +282,22 @@ def test_lift_refuses_pictures_without_a_rate(
     (tmp_path / "1.png").write_bytes(b"")
     (tmp_path / "2.png").write_bytes(b"")
     assert "as --fps" in refused(capsys, "lift", tmp_path, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize("joints", ["17", "26"])
+def test_lift_reports_what_was_never_detected(
+    joints: str, tmp_path: Path, walking: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = save_weights26(tmp_path / "weights")
+    run("lift", walking, "--out", tmp_path / "out", "--weights", weights, "--joints", joints)
+    printed = capsys.readouterr().out
+    assert ("never detected, placed by the network alone: feet, hands" in printed) == (
+        joints == "26"
+    )
+
+
+def test_lift_refuses_joints_that_the_weights_lack(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ("--weights", tiny, "--joints", 26, "--out", tmp_path / "out")
+    assert "give 17 joints, got joints=26" in refused(capsys, "lift", walking, *wanted)

@@ -2,37 +2,26 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from lifters import lifter
 from motions import FOCAL, SIZE
 from walk26 import body_of, walk26
+from weights26 import save_weights26
 
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models.checkpoint import WeightsSpec, save_model
-from tcpformer.models.pose_transformer import Config, PoseTransformer
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.postprocess.stages import PostprocessConfig
 from tcpformer.skeleton import BODY, BODY_26, COCO, GROUPS, H36M, stature
 
 QUICK = PostprocessConfig(fix_swaps=False)
-SPEC = WeightsSpec(skeleton="body26", fps=30.0)
 MIRROR = list(BODY_26.mirror)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    sizes: dict[str, Any] = {"frames": 9, "layers": 1, "width": 16, "heads": 2, "channels": 8}
-    network = PoseTransformer(Config(joints=26, uncertainty=True, representation=16, **sizes))
-    assert network.uncertainty is not None
-    network.uncertainty.prior_std.fill_(0.2)
-    path = tmp_path_factory.mktemp("weights26")
-    save_model(network, path, spec=SPEC)
-    return path
+    return save_weights26(tmp_path_factory.mktemp("weights26"))
 
 
 def seen(motion: Motion3D) -> Motion2D:

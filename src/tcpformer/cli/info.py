@@ -12,6 +12,7 @@ def info() -> None:
     import torch
 
     from .. import __version__
+    from ..models import joints_of
     from ..models.checkpoint import load_weights, packaged_names
 
     show(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
@@ -23,7 +24,8 @@ def info() -> None:
     for name in packaged_names():
         weights = load_weights(name)
         count = sum(p.numel() for p in weights.model.parameters())
-        show(f"weights {weights.name}: {count:,} parameters")
+        joints = joints_of(weights.model.config)
+        show(f"weights {weights.name}: {count:,} parameters, {joints} joints")
         show(f"  {weights.model.config}")
         show(f"  {weights.spec}")
     extras = metadata("tcpformer").get_all("Provides-Extra") or []

@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from ..io.pictures import is_picture
-from ..motion import Motion3D
+from ..motion import Motion3D, seen_groups
 from ..pipeline import (
     OVERLAY,
     RAW,
@@ -24,6 +24,7 @@ from ..pipeline import (
     lift_file,
     person_folder,
 )
+from ..skeleton import BODY_26, GROUPS
 from ._terminal import NotesHandler, progress_bar, set_threads, show, show_written
 
 OLD_OPTIONS = {
@@ -97,6 +98,9 @@ def report(motion: Motion3D, out: Path, options: LiftOptions) -> None:
     frames = "1 frame" if total == 1 else f"{total} frames"
     provenance = motion.provenance
     show(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
+    unseen = [name for name in GROUPS if name not in seen_groups(motion)]
+    if motion.skeleton == BODY_26 and unseen:
+        show(f"  never detected, placed by the network alone: {', '.join(unseen)}")
     show(f"  scale: {provenance['scale']}; focal length: {provenance['focal']}")
     show(f"  ground: {provenance['ground']}")
     if motion.ground_sigma is not None:

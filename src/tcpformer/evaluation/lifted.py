@@ -26,7 +26,7 @@ def lift_poses(
 ) -> Float[np.ndarray, "t j 3"]:
     """Lift a video and return its poses: millimetres, camera axes, relative to the pelvis."""
     motion = Motion2D(np.asarray(xy, float), np.asarray(confidence, float), size, fps, skeleton)
-    pose = conversion(H36M, skeleton) @ lifter(motion).camera_xyz
+    pose = conversion(lifter.body, skeleton) @ lifter(motion).camera_xyz
     return (pose - pose[:, skeleton.root, None]) * MILLIMETRES
 
 

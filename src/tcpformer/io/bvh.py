@@ -18,8 +18,8 @@ from scipy.spatial.transform import Rotation
 
 from ..files import atomic_write
 from ..filtering.resample import resample_evenly
-from ..motion import Motion3D
-from ..skeleton import BODY_26, GROUPS, H36M, Skeleton
+from ..motion import Motion3D, seen_groups
+from ..skeleton import BODY_26, H36M, Skeleton
 from .mocap_capture import (
     Capture,
     brief,
@@ -86,8 +86,7 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
         raise ValueError("BVH needs at least one frame, got none; save as .npz or drop the motion.")
     xyz = to_y_up(motion.xyz)
     even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    seen = {name for name, joints in GROUPS.items() if _is_seen(motion, joints)}
-    rig = fit_rig(even, motion.skeleton, fps, xyz, seen)
+    rig = fit_rig(even, motion.skeleton, fps, xyz, seen_groups(motion))
     lines = [
         "HIERARCHY",
         *_joint_lines(rig, motion.skeleton, motion.skeleton.root, ""),
@@ -99,11 +98,6 @@ def write_bvh(motion: Motion3D, path: str | Path) -> None:
         file.write("\n".join(lines) + "\n")
         for rows in _channels(rig, motion.skeleton):
             np.savetxt(file, rows, fmt="%.5f")
-
-
-def _is_seen(motion: Motion3D, joints: list[int]) -> bool:
-    """Return whether some joints were ever detected; those that the motion has."""
-    return bool(motion.confidence[:, [j for j in joints if j < motion.confidence.shape[1]]].any())
 
 
 def to_y_up(xyz: Positions) -> Positions:

@@ -126,8 +126,8 @@ def ablate(
 ) -> Result:
     """Train and score the networks of one of the paper's tables ("modules", "proxy", ...).
 
-    Joints start with different position vectors (`joint_start="apart"`), which shortens the first part
-    of the training.
+    Joints start with different position vectors (`joint_start="apart"`), which shortens the first
+    part of the training.
 
     Args:
         name: A key of `variants.TABLES`.

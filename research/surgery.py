@@ -16,8 +16,8 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from tcpformer.models import Network, build
-from tcpformer.models.checkpoint import WeightsSpec, load_model, load_weights, save_model
+from tcpformer.models import Network, body_of, build
+from tcpformer.models.checkpoint import Weights, WeightsSpec, load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config, HybridTCPFormer
 from tcpformer.models.pose_transformer import Config as PoseConfig
 from tcpformer.models.pose_transformer import PoseTransformer
@@ -186,9 +186,9 @@ def _no_way(model: Network, config: Any) -> ValueError:
 
 def convert(weights: str, network: str, out: Path, /) -> None:
     """Convert weights to the network of other weights, or of a training configuration."""
-    loaded = load_weights(weights)
+    loaded = _load_body(weights)
     is_config = network in ("open", "own") or network.endswith((".toml", ".json"))
-    config = load_config(network).network if is_config else load_model(network).config
+    config = load_config(network).network if is_config else body_of(load_model(network)).config
     model = convert_model(loaded.model, config)
     save_model(model.eval(), out, spec=loaded.spec)
 
@@ -197,7 +197,7 @@ def join(
     tcpformer: str, poses: str, out: Path, /, *, share: float = 0.5, keep: float = 1.0
 ) -> None:
     """Join a TCPFormer and a pose transformer into one network that outputs their mean."""
-    one, other = load_weights(tcpformer), load_weights(poses)
+    one, other = (_load_body(weights) for weights in (tcpformer, poses))
     if not (isinstance(one.model, TCPFormers) and isinstance(other.model, PoseTransformer)):
         raise SystemExit(f"expected a TCPFormer and a PoseTransformer, got {tcpformer}, {poses}.")
     if _duration(one.spec) != _duration(other.spec):
@@ -208,10 +208,16 @@ def join(
 
 def mean(first: str, second: str, out: Path, /) -> None:
     """Average the weights of two networks of one shape."""
-    one, other = load_weights(first), load_weights(second)
+    one, other = (_load_body(weights) for weights in (first, second))
     if one.spec != other.spec:
         raise SystemExit(f"expected weights of one spec, got {one.spec} and {other.spec}.")
     save_model(average_models(one.model, other.model).eval(), out, spec=one.spec)
+
+
+def _load_body(weights: str) -> Weights:
+    """Load weights; of a whole body, those of the body alone."""
+    loaded = load_weights(weights)
+    return replace(loaded, model=body_of(loaded.model))
 
 
 def _duration(spec: WeightsSpec | None) -> tuple[object, ...]:

@@ -1,36 +1,73 @@
 """Put the weights of a training run into the package, in float16, and compress their log.
 
-usage: python tools/pack_weights.py RUN [NAME]     RUN is a folder that `tcpformer train` wrote
+usage: python tools/pack_weights.py RUN [NAME] [--body WEIGHTS]
+
+RUN is a folder that `tcpformer train` wrote. With --body, RUN's network of 26 joints is hung on a
+body network of 17 joints, a packaged name or a folder, whose spec the result takes over; RUN may
+then be the output of `tcpformer calibrate`, so that both have an uncertainty head.
 
 Packaged weights lift at half the frame rate of the capture with half the frame step: the same
 seconds in a clip, half the work, and the same error (docs/weights.md).
 """
 
+import argparse
 import gzip
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from tcpformer.models.checkpoint import PACKAGED, load_weights, save_model
+from tcpformer.models import build, name_of, whole_body
+from tcpformer.models.checkpoint import PACKAGED, Weights, load_weights, save_model
 
 
-def main() -> None:
-    run, name = Path(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "default")
-    loaded = load_weights(run / "weights")
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name", nargs="?", default="default")
+    parser.add_argument("--body")
+    args = parser.parse_args(arguments)
+    folder = args.run / "weights" if (args.run / "weights").exists() else args.run
+    loaded = load_weights(folder)
+    loaded = at_half_rate(loaded, folder) if args.body is None else hang(loaded, args.body)
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
+    save_model(loaded.model.half(), PACKAGED / args.name, spec=loaded.spec)
+    packed = load_weights(args.name)
+    worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
+    write_log(args.run)
+    size = (PACKAGED / args.name / "model.safetensors").stat().st_size
+    print(f"{packed.name}: {size / 1e6:.1f} MB, largest change of a weight {worst:.1e}")
+
+
+def at_half_rate(loaded: Weights, folder: Path) -> Weights:
+    """Return weights that lift at half the rate of the capture they were trained on."""
     trained = loaded.spec
     if trained is None or trained.frame_step % 2:
-        raise SystemExit(f"{run}: expected weights with an even frame_step, got {trained}.")
+        raise SystemExit(f"{folder}: expected weights with an even frame_step, got {trained}.")
     half = replace(trained, fps=trained.fps / 2, frame_step=trained.frame_step // 2)
-    save_model(loaded.model.half(), PACKAGED / name, spec=half)
-    packed = load_weights(name)
-    worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
-    log = Path("docs/history") / f"training_{run.name}.jsonl.gz"
-    log.write_bytes(gzip.compress((run / "log.jsonl").read_bytes(), mtime=0))
-    size = (PACKAGED / name / "model.safetensors").stat().st_size
-    print(f"{packed.name}: {size / 1e6:.1f} MB, largest change of a weight {worst:.1e}")
+    return replace(loaded, spec=half)
+
+
+def hang(more: Weights, body: str) -> Weights:
+    """Return one network of a body and of feet, hands and face that hang on it."""
+    below = load_weights(body)
+    if below.spec is None:
+        raise SystemExit(f"{body}: expected weights that tell their spec.")
+    network = build(
+        whole_body.Config(
+            body=below.model.config, body_model=name_of(below.model.config), more=more.model.config
+        )
+    )
+    network.body.load_state_dict(below.model.state_dict())
+    network.more.load_state_dict(more.model.state_dict())
+    return Weights(network.eval(), replace(below.spec, skeleton="body26"), below.name)
+
+
+def write_log(run: Path) -> None:
+    """Keep the log of a run beside those of earlier ones."""
+    if (run / "log.jsonl").exists():
+        log = Path("docs/history") / f"training_{run.name}.jsonl.gz"
+        log.write_bytes(gzip.compress((run / "log.jsonl").read_bytes(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from tcpformer.models import build, hybrid, joints_of, pose_transformer, tcpformer
+from tcpformer.models import (
+    body_of,
+    build,
+    hybrid,
+    joints_of,
+    pose_transformer,
+    tcpformer,
+)
 from tcpformer.models.checkpoint import load_model, save_model
 from tcpformer.models.uncertainty_head import WithUncertainty
 from tcpformer.models.whole_body import SMALLEST_SIGMA, Config, WholeBody
@@ -93,3 +100,9 @@ def test_save_model_keeps_both_networks(name: str, tmp_path: Path) -> None:
 def test_config_refuses_networks_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Config(**({"body": BODIES["hybrid"], "more": MORE} | changes))
+
+
+def test_body_of_returns_the_network_of_the_body() -> None:
+    network = whole_body("hybrid")
+    assert body_of(network) is network.body
+    assert body_of(network.body) is network.body

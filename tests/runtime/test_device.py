@@ -1,6 +1,7 @@
 """Devices and precisions: what a network runs in, and what that changes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 from exports import OTHERS, exported
 from lifters import network, seen
 from motions import walk
+from tiny_configs import TINY
 from torch import Tensor
 
 from tcpformer import Lifter
-from tcpformer.models import Network, build, tcpformer
+from tcpformer.models import Network, build, hybrid, tcpformer, whole_body
 from tcpformer.runtime.backends import load_exported
 from tcpformer.runtime.device import in_bfloat16, prepare_for_inference, without_local_branch
 
@@ -100,3 +102,15 @@ def test_subclass_keeps_its_forward() -> None:
 
     model = Shifted(tcpformer.Config(frames=9, depth=1, width=8, heads=2)).eval()
     assert prepare_for_inference(model, "auto") is model
+
+
+@torch.no_grad()
+def test_prepare_for_inference_of_a_whole_body_prepares_its_body() -> None:
+    torch.manual_seed(0)
+    body = hybrid.Config(**TINY["hybrid"], local_branch=True)
+    more = {**TINY["pose-transformer"], "joints": 26}
+    model = build(whole_body.Config(body=body, more=more)).eval()
+    prepared: Any = prepare_for_inference(model, "float32")
+    assert prepared.body.config.local_branch is False
+    x = torch.randn(2, 9, 26, 3)
+    torch.testing.assert_close(prepared(x), model(x), atol=1e-4, rtol=0)

@@ -13,6 +13,7 @@ from tcpformer.postprocess.stages import PostprocessConfig
 from tcpformer.skeleton import ANKLE_HEIGHT, H36M, STANDARD_HEIGHT, stature
 from tcpformer.world.ground import find_ground
 from tcpformer.world.scale import (
+    HEIGHT_SPREAD,
     Scale,
     apply_scale,
     choose_height,
@@ -234,3 +235,37 @@ def test_apply_scale_with_a_height_changes_nothing() -> None:
     assert apply_scale([motion], Scale(height=1.9)) == [motion]
     assert apply_scale([motion], Scale()) == [motion]
     assert apply_scale([], Scale(camera_height=1.0)) == []
+
+
+def test_apply_scale_widens_sigma_by_an_assumed_height() -> None:
+    """A joint a metre from the pelvis is off by the share of heights; the pelvis is not."""
+    motion = replace(walk(5), sigma=np.full(walk(5).xyz.shape, 0.01))
+    (wide,) = apply_scale([motion], Scale())
+    share = HEIGHT_SPREAD / STANDARD_HEIGHT
+    relative = motion.camera_xyz - motion.camera_xyz[:, :1]
+    np.testing.assert_allclose(wide.sigma, np.sqrt(0.01**2 + (share * relative) ** 2))
+    assert wide.sigma is not None
+    np.testing.assert_array_equal(wide.sigma[:, 0], 0.01)
+    np.testing.assert_array_equal(wide.camera_xyz, motion.camera_xyz)
+    assert "assumed height" in wide.provenance["sigma"]
+
+
+@pytest.mark.parametrize("known", [Scale(height=1.8), Scale(bone_length=("RKnee", "RAnkle", 0.5))])
+def test_apply_scale_widens_no_sigma_where_the_scale_is_known(known: Scale) -> None:
+    motion = replace(walk(5), sigma=np.full(walk(5).xyz.shape, 0.01))
+    (same,) = apply_scale([motion], known)
+    assert "sigma" not in same.provenance
+    assert same.sigma is not None
+    assert np.ptp(same.sigma) < 1e-12
+
+
+def test_widened_regions_hold_people_of_other_heights(rng: np.random.Generator) -> None:
+    """People of random heights whose pose is exact: 68 % of the errors lie within one sigma."""
+    motion = replace(walk(40), sigma=np.full(walk(40).xyz.shape, 1e-9))
+    (wide,) = apply_scale([motion], Scale())
+    heights = rng.normal(STANDARD_HEIGHT, HEIGHT_SPREAD, 4000)
+    relative = motion.camera_xyz[20, 10] - motion.camera_xyz[20, 0]
+    error = (heights / STANDARD_HEIGHT - 1)[:, None] * relative
+    assert wide.sigma is not None
+    share = (np.abs(error) < wide.sigma[20, 10]).mean(axis=0)
+    np.testing.assert_allclose(share, 0.683, atol=0.02)

@@ -119,6 +119,11 @@ def joints_of(config: Any) -> int:
     return getattr(config, "joints", JOINTS)
 
 
+def body_of(model: Network) -> Network:
+    """Return the network of the body alone: of a `whole_body.WholeBody`, its first one."""
+    return model.body if isinstance(model, whole_body.WholeBody) else model
+
+
 def lifts_center_only(model: Network) -> bool:
     """Return whether a network lifts the center frame of a clip alone."""
     return MODELS[name_of(model.config)].center_only

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..models import Network, build, inputs_of, joints_of
 from ..models.hybrid import HybridTCPFormer
 from ..models.tcpformer import TCPFormer
+from ..models.whole_body import WholeBody
 from .backends import Exported
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -38,6 +39,10 @@ def prepare_for_inference(model: Network, precision: Precision) -> nn.Module:
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
+    if type(model) is WholeBody:
+        result = _sharing(model.config, model.state_dict()).train(model.training)
+        result.body = prepare_for_inference(model.body, precision)
+        return result
     if type(model) not in (TCPFormer, HybridTCPFormer):  # a subclass may have another forward
         if precision == "bfloat16":
             kind = "an exported network" if isinstance(model, Exported) else "this network"

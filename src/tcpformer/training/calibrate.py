@@ -37,7 +37,7 @@ from ..lifting.uncertainty import (
     sigma_distance,
     widen_unseen,
 )
-from ..models import Network, build, hybrid, joints_of, tcpformer
+from ..models import Network, build, hybrid, joints_of, tcpformer, whole_body
 from ..models.checkpoint import Weights
 from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
@@ -378,7 +378,7 @@ def _with_uncertainty(weights: Weights) -> Network:
     config, spec = weights.model.config, weights.spec
     if type(config) is tcpformer.Config:
         config = hybrid.Config.extending(config)
-    if not hasattr(config, "uncertainty"):
+    if not hasattr(config, "uncertainty") or isinstance(config, whole_body.Config):
         kind = type(weights.model).__name__
         raise ValueError(f"expected weights of a TCPFormer or PoseTransformer, got {kind}.")
     if spec is None or (spec.normalization, spec.unit) != ("centered-camera", "metres"):

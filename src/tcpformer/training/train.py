@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from .. import models
-from ..models import joints_of
+from ..models import body_of, joints_of
 from ..models.checkpoint import load_model, save_model
+from ..models.whole_body import WholeBody
 from ..runtime.memory import keep_freed_memory
 from .config import TrainConfig
 from .data import ProcessBatches, Source, open_source
@@ -53,7 +54,10 @@ def build_or_load_model(config: TrainConfig) -> nn.Module:
         )
     if config.init_from is None:
         return models.build(config.network)
-    model = without_uncertainty(load_model(config.init_from))
+    model = load_model(config.init_from)
+    if type(model.config) is not type(config.network):
+        model = body_of(model)
+    model = without_uncertainty(model)
     joints = joints_of(config.network)
     if joints_of(model.config) < joints and hasattr(model.config, "joints"):
         model = add_joints(model, joints)
@@ -68,7 +72,7 @@ def build_or_load_model(config: TrainConfig) -> nn.Module:
 def without_uncertainty(model: models.Network) -> models.Network:
     """Return the network without its uncertainty head, which no longer fits after a step."""
     config: Any = model.config
-    if not getattr(config, "uncertainty", False):
+    if not getattr(config, "uncertainty", False) or isinstance(model, WholeBody):
         return model
     result = models.build(replace(config, uncertainty=False))
     state = model.state_dict()

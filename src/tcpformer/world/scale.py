@@ -25,6 +25,10 @@ from .ground import ground_of
 
 SHORTEST, TALLEST = 0.3, 3.0
 """Range of body heights, metres."""
+HEIGHT_SPREAD = 0.10
+"""Standard deviation, in metres, of an adult's height about the assumed one. Within a sex it is
+some 0.07, and women are 0.13 shorter than men (NCD Risk Factor Collaboration, "A century of trends
+in adult human height", eLife 2016); half of each sex spread by 0.095, and populations differ."""
 SIZE_SECONDS = 0.5
 """Standard deviation of the kernel that smooths the size of a picture's unit over time."""
 
@@ -134,13 +138,16 @@ def median_height(motion: Motion3D) -> float:
 def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
     """Scale people of one camera, lifted at 1.70 m, to what is known about their world.
 
-    A height is already applied by lifting, and changes nothing here.
+    A height is already applied by lifting: a given one changes nothing here, and an assumed one
+    widens sigma.
 
     Raises:
         ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
             taller than 3 m.
     """
-    if not motions or (scale.camera_height is None and scale.bone_length is None):
+    if all(value is None for value in vars(scale).values()):
+        return [widen_by_height(motion) for motion in motions]
+    if not motions or scale.height is not None:
         return list(motions)
     if scale.camera_height is not None:
         factor = scale.camera_height / _height_above_floor(motions)
@@ -151,6 +158,24 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
         factor = metres / _bone_length(motions[0], *_bone_joints(scale.bone_length))
         source = f"bone length, given: {first} to {second} {metres:.3f} m"
     return [_scale_person(motion, factor, source) for motion in motions]
+
+
+def widen_by_height(motion: Motion3D) -> Motion3D:
+    """Add to sigma what an assumed height leaves open, and to the provenance that it is in there.
+
+    A person of another height is larger in all directions: the error of a joint is a share of its
+    place relative to the pelvis, s^2 + (h x)^2 with the spread h of heights over the assumed one.
+    """
+    if motion.sigma is None:
+        return motion
+    share = HEIGHT_SPREAD / STANDARD_HEIGHT
+    relative = motion.camera_xyz - motion.camera_xyz[:, [H36M.root]]
+    text = f"includes {100 * share:.1f} % of the way from the pelvis, for the assumed height"
+    return replace(
+        motion,
+        sigma=np.hypot(motion.sigma, share * relative),
+        provenance={**motion.provenance, "sigma": text},
+    )
 
 
 def rescale(motion: Motion3D, factor: float, source: str) -> Motion3D:

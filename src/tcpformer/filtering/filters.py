@@ -14,6 +14,8 @@ from scipy.linalg import solveh_banded
 Times = Float[np.ndarray, " t"]
 Channels = Float[np.ndarray, "t ..."]
 _EPSILON = 1e-12
+FRAMES_AT_ONCE = 10_000
+"""Frames to which `gaussian_smooth` fits lines at a time, which bounds its memory."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +178,29 @@ def gaussian_smooth(x: Channels, times: Times, seconds: float) -> Channels:
         raise ValueError(f"seconds must be positive, got {seconds}.")
     t, flat = len(times), x.reshape(len(times), -1)
     step = np.gradient(times) if t > 1 else np.ones(1)
-    near = np.searchsorted(times, times + 4 * seconds) - np.arange(t)
-    zeroth, first, second = np.zeros((3, t))
-    value, slope = np.zeros((2, *flat.shape))
-    for offset in range(-int(near.max()), int(near.max()) + 1):
-        here = slice(max(0, -offset), max(0, min(t, t - offset)))
-        there = slice(here.start + offset, here.stop + offset)
-        away = times[there] - times[here]
+    reach = int((np.searchsorted(times, times + 4 * seconds) - np.arange(t)).max(initial=0))
+    parts = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, t, FRAMES_AT_ONCE)]
+    lines = [_fit_lines(flat, times, step, seconds, part, reach) for part in parts]
+    return np.concatenate([flat[:0], *lines]).reshape(x.shape)
+
+
+def _fit_lines(
+    flat: Float[np.ndarray, "t c"],
+    times: Times,
+    step: Times,
+    seconds: float,
+    part: slice,
+    reach: int,
+) -> Float[np.ndarray, "s c"]:
+    """Return the values of the lines of `gaussian_smooth` for some frames."""
+    t, low, high = len(times), part.start, min(part.stop, len(times))
+    zeroth, first, second = np.zeros((3, high - low))
+    value, slope = np.zeros((2, high - low, flat.shape[1]))
+    for offset in range(-reach, reach + 1):
+        start = max(low, -offset)
+        end = max(start, min(high, t - offset))
+        here, there = slice(start - low, end - low), slice(start + offset, end + offset)
+        away = times[there] - times[start:end]
         w = step[there] * np.exp(-0.5 * (away / seconds) ** 2) * (np.abs(away) <= 4 * seconds)
         zeroth[here] += w
         first[here] += w * away
@@ -192,4 +210,4 @@ def gaussian_smooth(x: Channels, times: Times, seconds: float) -> Channels:
     spread = np.maximum(zeroth * second - first**2, 1e-300)
     line = (second[:, None] * value - first[:, None] * slope) / spread[:, None]
     alone = zeroth * second - first**2 <= 1e-12 * (zeroth * seconds) ** 2
-    return np.where(alone[:, None], value / zeroth[:, None], line).reshape(x.shape)
+    return np.where(alone[:, None], value / zeroth[:, None], line)

@@ -117,7 +117,8 @@ def interpolate_at(
     """
     if smooth:
         distinct = distinct_frames(times)
-        x, times = x[distinct], times[distinct]
+        if not distinct.all():
+            x, times = x[distinct], times[distinct]
     degree = min(3 if smooth else 1, len(times) - 1)
     if degree == 0:
         return np.repeat(x, len(wanted), axis=0)

@@ -321,8 +321,9 @@ class Lifter:
         height, scale_source = choose_height(height)
         focal, focal_source = choose_focal(focal, motion.focal, motion.size, motion.focal_source)
         prepared = self._prepare(motion)
-        prediction = self._predict_metric(prepared, height=height, focal=focal)
         same = self.body == self.skeleton
+        motion = prepared if same else motion  # an hour of keypoints is large
+        prediction = self._predict_metric(prepared, height=height, focal=focal)
         seen = prepared if same else fill_gaps(to_skeleton(motion, self.body))
         camera = prediction.pose
         if solve_root:

@@ -68,8 +68,13 @@ def fit_bones(
     moved = relative.copy()
     for _ in range(ROUNDS):
         _newton_step(moved, relative, weight, observed)
-    mean = weight @ np.ascontiguousarray(_bones(moved)[1]) / weight.sum()
-    _set_lengths(moved, (mean + mean[_PAIRS]) / 2)
+    parts = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(moved), FRAMES_AT_ONCE)]
+    lengths = np.empty((len(moved), len(_CHILDREN)))
+    for part in parts:
+        lengths[part] = _bones(moved[part])[1]
+    mean = weight @ lengths / weight.sum()
+    for part in parts:
+        _set_lengths(moved[part], (mean + mean[_PAIRS]) / 2)
     return moved
 
 

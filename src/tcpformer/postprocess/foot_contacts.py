@@ -92,27 +92,32 @@ def lock_feet(
     if not contact.any():
         return xyz
     weight = np.where(contact, config.weight, 1.0)
-    moved = xyz
+    moved = xyz.copy()
     for f, foot in enumerate(FEET):
         shift = np.zeros_like(xyz[:, foot])
         for run in find_runs(contact[:, f]):
             shift[run] = np.median(xyz[run, foot], axis=0) - xyz[run, foot]
         shift = butterworth(share * shift, times, config.cutoff, weight[:, f], order=2)
-        moved = bend_leg(moved, f, xyz[:, foot] + shift, config)
+        bend_leg(moved, f, xyz[:, foot] + shift, config, out=moved)
     return moved
 
 
 def bend_leg(
-    xyz: Joints, f: int, target: Float[np.ndarray, "t 3"], config: ContactConfig = CONTACTS
+    xyz: Joints,
+    f: int,
+    target: Float[np.ndarray, "t 3"],
+    config: ContactConfig = CONTACTS,
+    out: Joints | None = None,
 ) -> Joints:
     """Move an ankle to its target, or as near as the leg reaches, in the plane of the knee.
 
-    Heel and ball, if there are any, go with it. ``f`` is 0 for the right leg, 1 for the left.
+    Heel and ball, if there are any, go with it. ``f`` is 0 for the right leg, 1 for the left. The
+    result is written to ``out``, which may be xyz, by default to a new array.
 
     Inverse kinematics of two bones: with a the thigh, b the shank and d the distance from hip to
     ankle, the knee is (a^2 - b^2 + d^2) / 2 d along the way and off it by Pythagoras.
     """
-    hip, knee, ankle = (xyz[:, [HIPS, KNEES, FEET][k][f]] for k in range(3))
+    hip, knee, ankle = (xyz[:, [HIPS, KNEES, FEET][k][f]].copy() for k in range(3))
     thigh, shank = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(ankle - knee, axis=-1)
     span = target - hip
     distance = np.maximum(np.linalg.norm(span, axis=-1), 1e-9)
@@ -126,9 +131,9 @@ def bend_leg(
     size = np.linalg.norm(bent, axis=-1, keepdims=True)
     bent = bent / np.maximum(size, 1e-9)
     forth = (thigh**2 - shank**2 + reach**2) / (2 * reach)
-    out = np.sqrt(np.maximum(thigh**2 - forth**2, 0))
-    moved = xyz.copy()
-    moved[:, KNEES[f]] = hip + forth[:, None] * along + out[:, None] * bent
+    aside = np.sqrt(np.maximum(thigh**2 - forth**2, 0))
+    moved = xyz.copy() if out is None else out
+    moved[:, KNEES[f]] = hip + forth[:, None] * along + aside[:, None] * bent
     moved[:, FEET[f]] = hip + reach[:, None] * along
     if xyz.shape[1] > max(HEELS):
         moved[:, [HEELS[f], BALLS[f]]] += (moved[:, FEET[f]] - ankle)[:, None]

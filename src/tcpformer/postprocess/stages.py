@@ -8,7 +8,8 @@ A motion has the 17 joints of Human3.6M, or with feet, hands and face the 26 of 
 the fit of bones and the image go by the 17.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -140,7 +141,7 @@ def postprocess(
         motions: As lifted; each is requested after the one before is smoothed.
         up: Direction against gravity in the camera frame, if known, or other hints about it.
     """
-    people = [_smooth_pose(motion, config) for motion in motions]
+    people = list(_smooth_each(iter(motions), config))
     grounds = _choose_grounds(people, config, up)
     if config.foot_lock > 0:
         people = [
@@ -150,7 +151,7 @@ def postprocess(
         grounds = _choose_grounds(people, config, up)
     moved = [person.motion for person in people]
     del people  # and with them the rays, which are large for a motion of an hour
-    return [_to_world(one, ground, config) for one, ground in zip(moved, grounds, strict=True)]
+    return [_to_world(moved.pop(0), ground, config) for ground in grounds]
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,12 @@ class _Person:
     def with_pose(
         self, relative: Joints, contact: Contacts | None = None, standing: Sequence[int] = FEET
     ) -> "_Person":
-        """Replace the pose, and solve its path; joints that are ``standing`` have contacts."""
-        camera = relative + self.solve_path(relative, contact, standing)[:, None]
+        """Replace the pose, and solve its path; joints that are ``standing`` have contacts.
+
+        The pose itself is moved along the path: a copy would be the largest array here.
+        """
+        relative += self.solve_path(relative, contact, standing)[:, None]
+        camera = relative
         return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
 
     def solve_path(
@@ -184,17 +189,19 @@ def smooth_joints(
     confidence: Float[np.ndarray, "t j"],
     config: PostprocessConfig,
     moving: Joints | None = None,
+    out: Joints | None = None,
 ) -> Joints:
     """Apply the configured filter to joints, each by its confidence and the cutoff of its limb.
 
     x holds the first joints of `BODY_26`, or one point of the trunk, in metres; the speed of
-    ``moving``, by default x, raises the cutoff of "adaptive".
+    ``moving``, by default x, raises the cutoff of "adaptive". The result is written to ``out``,
+    which may be x, by default to a new array.
     """
-    weight = np.maximum(confidence, LEAST_CONFIDENCE) ** 2
     moving = x if moving is None else moving
-    paths = np.empty_like(x)
+    paths = np.empty_like(x) if out is None else out
     for j in range(x.shape[1]):
-        paths[:, j] = _filter_path(x[:, j], times, weight[:, j], config, j, moving[:, j])
+        weight = np.maximum(confidence[:, j], LEAST_CONFIDENCE) ** 2
+        paths[:, j] = _filter_path(x[:, j], times, weight, config, j, moving[:, j])
     return paths
 
 
@@ -214,24 +221,31 @@ def _filter_path(
     return x
 
 
+def _smooth_each(motions: Iterator[Motion3D], config: PostprocessConfig) -> Iterator[_Person]:
+    """Smooth motions; none has a name here, so that its memory is free once it is replaced."""
+    with suppress(StopIteration):
+        while True:
+            yield _smooth_pose(next(motions), config)
+
+
 def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
     """Filter joints, fit bones, and solve the path of the result; the body height stays."""
+    height = _median_height(motion.camera_xyz, motion)
     # About the middle of the trunk: noise of the pelvis would otherwise move all joints.
     relative = _relative_to_root(motion)
     relative -= relative[:, TRUNK].mean(axis=1, keepdims=True)
-    person = _Person(
-        motion,
-        _smooth_rays(motion, relative, config),
-        np.maximum(motion.confidence[:, BODY], LEAST_CONFIDENCE),
-    )
-    relative = smooth_joints(relative, motion.times, _trust(motion), config)
+    rays = _smooth_rays(motion, relative, config)
+    # From here on the place of the body is not needed; an hour of it is large.
+    motion = replace(motion, xyz=relative, camera_xyz=relative)
+    person = _Person(motion, rays, np.maximum(motion.confidence[:, BODY], LEAST_CONFIDENCE))
+    relative = smooth_joints(relative, motion.times, _trust(motion), config, out=relative)
     relative -= relative[:, [H36M.root]]
     if config.bones:
         observed = _observations(person, relative, config)
         body = fit_bones(relative[:, BODY], motion.valid * 1.0, observed)
         more = relative.shape[1] > BODY.stop
         relative = make_rigid(relative, body, motion.valid) if more else body
-    relative *= _median_height(motion.camera_xyz, motion) / _median_height(relative, motion)
+    relative *= height / _median_height(relative, motion)
     return person.with_pose(relative)
 
 
@@ -260,12 +274,12 @@ def _smooth_rays(
 ) -> Float[np.ndarray, "t 17 2"]:
     """Smooth the rays as joints at the median depth, since a person who comes nearer is fast."""
     depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
-    rays = to_rays(motion.xy[:, BODY], motion.size, motion.focal)
     confidence, relative = motion.confidence[:, BODY], relative[:, BODY]
-    flat = np.concatenate([rays * depth, np.zeros((*rays.shape[:2], 1))], axis=-1)
+    flat = np.zeros((*confidence.shape, 3))
+    flat[..., :2] = depth * to_rays(motion.xy[:, BODY], motion.size, motion.focal)
     middle = flat[:, TRUNK].mean(axis=1, keepdims=True)
     flat -= middle
-    flat = smooth_joints(flat, motion.times, confidence, config, relative)
+    flat = smooth_joints(flat, motion.times, confidence, config, relative, out=flat)
     most = confidence.max(axis=1)[:, None]
     flat += smooth_joints(middle, motion.times, most, config)
     return flat[..., :2] / depth
@@ -281,7 +295,8 @@ def _observations(
     seconds = _HALF / min(config.cutoff)
     weight = gaussian_smooth(person.confidence**CONFIDENCE_POWER, person.motion.times, seconds)
     np.clip(weight, 0.0, 1.0, out=weight)
-    return Observations(person.rays, root, config.reprojection_weight * weight)
+    weight *= config.reprojection_weight
+    return Observations(person.rays, root, weight)
 
 
 def _choose_grounds(
@@ -300,8 +315,9 @@ def _solve_path_on_contacts(person: _Person, ground: Ground) -> _Person:
     """Solve the path again, so that standing feet slide least."""
     motion = person.motion
     joints = find_soles(motion).joints
-    xyz = ground.to_world(motion.camera_xyz)
-    contact = find_contacts(xyz, motion.times, motion.valid, joints=joints)
+    contact = find_contacts(
+        ground.to_world(motion.camera_xyz), motion.times, motion.valid, joints=joints
+    )
     return person.with_pose(_relative_to_root(motion), contact, joints)
 
 

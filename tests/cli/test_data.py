@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import run
-from mocaps import mocap_file
+from mocaps import extra_file, mocap_file
 from paths import GOLDEN, TESTS
 from trainings import own_folder
 
@@ -57,6 +57,11 @@ def test_mocap_and_open_write_their_files(
     run("data", "open", tmp_path / "walks.npz", "--out", tmp_path / "benchmark.npz")
     with np.load(tmp_path / "benchmark.npz") as file:
         assert len(file["offsets"]) == 3
+    extra = extra_file(tmp_path / "extra.npz", walks | names)
+    line = ("data", "open", tmp_path / "walks.npz", "--extra", extra)
+    run(*line, "--out", tmp_path / "two.npz")
+    with np.load(tmp_path / "two.npz") as file:
+        assert (str(file["version"]), file["xy"].shape[1]) == ("2", 26)
 
 
 def test_h36m_sh_unpacks_both_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

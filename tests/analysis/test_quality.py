@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import stand, walk
+from walk26 import masked, walk26
 
 from tcpformer.analysis.quality import LABELS, compare_quality, format_quality, measure_quality
-from tcpformer.skeleton import FEET
+from tcpformer.skeleton import FEET, GROUPS
 
 
 def test_measure_quality_of_a_perfect_walk() -> None:
@@ -57,3 +58,17 @@ def test_format_quality_has_a_row_for_each_measure() -> None:
     assert [row[:34].strip() for row in rows] == list(LABELS.values())
     worse = replace(quality, jitter=2 * quality.jitter)
     assert format_quality(quality, worse).splitlines()[1].endswith("+100 %")
+
+
+def test_measure_quality_of_feet_is_that_of_soles() -> None:
+    motion = walk26(60)
+    sunk = replace(motion, xyz=motion.xyz - np.array([0.0, 0.0, 0.02]))
+    apart = measure_quality(sunk).penetration - measure_quality(motion).penetration
+    assert 12 < apart <= 20 + 1e-9
+    assert measure_quality(motion).skate < 1
+
+
+def test_measure_quality_counts_no_group_that_was_never_detected() -> None:
+    motion = masked(walk26(60), GROUPS["feet"])
+    motion.confidence[:30, 5] = 0.0
+    assert measure_quality(motion).bridged == pytest.approx(100 * 0.5 / (26 - 4))

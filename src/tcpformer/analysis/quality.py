@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..motion import Motion3D
+from ..motion import Motion3D, seen_groups
 from ..postprocess.foot_contacts import find_contacts
+from ..skeleton import BODY, GROUPS
 from ..world.ground import ground_of
 from ..world.soles import Soles, find_soles
 from .metrics import bone_deviation, jitter
@@ -37,7 +38,8 @@ class Quality:
     reprojection: float
     """Mean distance in the image from the 2D joints, weighted by confidence, px."""
     bridged: float
-    """Share of joints that were not detected and are bridged, %."""
+    """Share of joints that were not detected and are bridged, %; feet, hands and face that were
+    never detected do not count."""
 
 
 LABELS = {
@@ -85,7 +87,7 @@ def _measure(motion: Motion3D, soles: Soles, contact: Bool[np.ndarray, "t s"]) -
         penetration=1000 * float(np.maximum(-over.min(axis=1), 0)[motion.valid].mean()),
         peak=float(np.linalg.norm(acceleration, axis=-1).mean(axis=1).max()),
         reprojection=float((weight * missed).sum() / max(weight.sum(), 1e-12)),
-        bridged=100 * float((motion.confidence == 0).mean()),
+        bridged=_share_bridged(motion),
     )
 
 
@@ -110,10 +112,17 @@ def compare_quality(raw: Motion3D, finished: Motion3D) -> tuple[Quality, Quality
     contact = _find_contacts(finished, soles)
     before = replace(raw, xyz=ground_of(finished).to_world(raw.camera_xyz))
     after = replace(finished, xy=raw.xy, confidence=raw.confidence)
-    bridged = 100 * float((finished.confidence == 0).mean())
+    bridged = _share_bridged(finished)
     return _measure(before, soles, contact), replace(
         _measure(after, soles, contact), bridged=bridged
     )
+
+
+def _share_bridged(motion: Motion3D) -> float:
+    """Return the share of joints that are bridged, %."""
+    body = list(range(BODY.stop))
+    joints = body + [joint for name in seen_groups(motion) for joint in GROUPS[name]]
+    return 100 * float((motion.confidence[:, joints] == 0).mean())
 
 
 def _foot_skate(

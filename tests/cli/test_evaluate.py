@@ -69,11 +69,13 @@ def test_evaluate_open_reports_clean_and_noisy(tmp_path: Path, tiny: Path) -> No
         elif key in ("size", "focal", "activity"):
             views[key] = value[:1]
     np.savez(small, **(views | {"offsets": views["offsets"][:2]}))
-    run("evaluate", "open", "--data", small, "--weights", tiny, "--out", tmp_path / "out")
+    line = ("evaluate", "open", "--data", small, "--weights", tiny, "--confidence-one")
+    run(*line, "--out", tmp_path / "out")
     report = json.loads((tmp_path / "out/report.json").read_text())
     keys = {"mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "pck", "auc"}
     assert keys <= set(report["clean"])
     assert keys <= set(report["noisy"])
+    assert keys <= set(report["noisy-confidence-1"])
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Put the weights of a training run into the package, in float16, and compress their log.
 
-usage: python tools/pack_weights.py RUN [NAME] [--body WEIGHTS]
+usage: python tools/pack_weights.py RUN [NAME] [--body WEIGHTS] [--region-scale X]
 
 RUN is a folder that `tcpformer train` wrote. With --body, RUN's network of 26 joints is hung on a
 body network of 17 joints, a packaged name or a folder, whose spec the result takes over; RUN may
-then be the output of `tcpformer calibrate`, so that both have an uncertainty head.
+then be the output of `tcpformer calibrate`, so that both have an uncertainty head. --region-scale
+sets the half-axes, in sigma, of the region that holds 90 %, as benchmarks/coverage.py finds them.
 
 Packaged weights lift at half the frame rate of the capture with half the frame step: the same
 seconds in a clip, half the work, and the same error (docs/weights.md).
@@ -16,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from refresh_sha256 import refresh
 
-from tcpformer.models import build, name_of, whole_body
+from tcpformer.models import body_of, build, name_of, whole_body
 from tcpformer.models.checkpoint import PACKAGED, Weights, load_weights, save_model
 
 
@@ -26,12 +28,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", nargs="?", default="default")
     parser.add_argument("--body")
+    parser.add_argument("--region-scale", type=float)
     args = parser.parse_args(arguments)
     folder = args.run / "weights" if (args.run / "weights").exists() else args.run
     loaded = load_weights(folder)
     loaded = at_half_rate(loaded, folder) if args.body is None else hang(loaded, args.body)
+    head = body_of(loaded.model).uncertainty
+    if args.region_scale is not None and head is not None:
+        head.region_scale.fill_(args.region_scale)
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
     save_model(loaded.model.half(), PACKAGED / args.name, spec=loaded.spec)
+    refresh()
     packed = load_weights(args.name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())
     write_log(args.run)

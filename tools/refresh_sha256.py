@@ -23,6 +23,11 @@ def table() -> str:
     return "".join(lines)
 
 
-if __name__ == "__main__":
+def refresh() -> None:
+    """Write the table."""
     with atomic_write(SUMS) as beside:
         beside.write_text(table())
+
+
+if __name__ == "__main__":
+    refresh()

@@ -18,7 +18,7 @@ from tcpformer import cli, pipeline
     ("arguments", "words"),
     [
         ((), ["lift", "info", "evaluate", "train"]),
-        (("lift",), ["--out", "--height", "--checkpoint-protocol", "A video; or 2D keypoints"]),
+        (("lift",), ["--out", "--height", "--checkpoint-protocol", "or 2D keypoints"]),
         (("evaluate",), ["--data", "--known-focal"]),
         (("train",), ["--config.network.frames", "Clip length", "h36m-243", "--hardware.device"]),
         (("data",), ["check", "mocap", "open"]),

@@ -36,6 +36,7 @@ class Answers(Lifter):
     def __init__(self, poses: Iterable[np.ndarray]) -> None:
         self.poses = iter(poses)
         self.spec, self.flip, self.name = WeightsSpec(), True, "answers"
+        self.body = H36M
         self.model = SimpleNamespace(config=SimpleNamespace(frames=9))
         self.seen: list[Motion2D] = []
 

@@ -58,7 +58,7 @@ from ..world.vertical import Hints, hints_from
 from .body_swaps import BodySwaps, fix_body_swaps, swap_sides
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
-from .uncertainty import rotate_sigma, seconds_unseen, widen_unseen
+from .uncertainty import DEFINITION_STD, rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
 
 DEFAULT_POSTPROCESS = PostprocessConfig()
@@ -461,6 +461,7 @@ class Lifter:
         for first in range(0, len(sigma), FRAMES_AT_ONCE):
             part = np.s_[first : first + FRAMES_AT_ONCE]
             own = rotate_sigma(np.exp(log_sigma[part]), rotation[part])
+            own = np.hypot(own, DEFINITION_STD)
             own = widen_unseen(own, unseen[part], prior_std, time_constant)
             sigma[part] = np.sqrt(joints**2 @ own**2)
         sigma[:, H36M.root] = 0.0

@@ -13,6 +13,10 @@ from ..skeleton import H36M
 
 NON_ROOT = [joint for joint in range(len(H36M.joints)) if joint != H36M.root]
 """The joints but the pelvis, to which all others are relative."""
+DEFINITION_STD = 0.016
+"""Metres, along each axis: motion capture systems and detectors place one and the same joint
+differently by as much. Of the values from 0 to 0.02 it covers people of other laboratories most
+evenly, joint by joint (docs/uncertainty.md)."""
 ONE_SIGMA_SHARE, REGION_SHARE = 0.6827, 0.90
 """Shares of errors within one sigma along an axis, and within the region."""
 

@@ -129,7 +129,7 @@ def test_load_mocap_forgets_what_the_rig_lacks(tmp_path: Path) -> None:
     flags["glitch"][5, 2] = True  # the face of the first person
     path = mocap_file(tmp_path / "mocap.npz", groups=True, **flags)
     xyz = load_mocap(path, "train+val").xyz
-    unknown = np.isnan(xyz).all(axis=2)
+    unknown = np.asarray(np.isnan(xyz).all(axis=2))
     assert unknown.sum() == 2 * 70 + 3
     assert unknown[60:130, GROUPS["hands"]].all()
     assert unknown[5, GROUPS["face"]].all()

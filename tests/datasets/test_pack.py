@@ -1,6 +1,7 @@
 """One small file of motion capture: whole millimetres, differences in time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,14 +25,14 @@ def test_split_bytes_of_slow_motion_has_high_bytes_of_the_sign(rng: np.random.Ge
 
 
 def test_pack_refuses_points_of_other_sequences(tmp_path: Path) -> None:
-    one = {
+    one: dict[str, Any] = {
         "relative": np.zeros((9, 17, 3), np.int16),
         "root": np.zeros((9, 3), np.int32),
         "offsets": np.array([0, 9]),
         "fps": np.float32(50),
         **{key: np.array(["train"]) for key in ("split", "activity", "subject")},
     }
-    flags = {key: np.ones(2, bool) for key in ("has_feet", "has_hands", "has_head")}
+    flags: dict[str, Any] = {key: np.ones(2, bool) for key in ("has_feet", "has_hands", "has_head")}
     two = {"extra": np.zeros((9, 9, 3)), "glitch": np.zeros((9, 3)), "points": np.array(["LToe"])}
     np.savez(tmp_path / "one.npz", **one)
     np.savez(tmp_path / "two.npz", **two, **flags, offsets=np.array([0, 4, 9]))

@@ -18,7 +18,7 @@ def with_groups(xyz: np.ndarray) -> np.ndarray:
     return np.concatenate([xyz, xyz[:, BODY_26.parents[17:]] + offsets], axis=1)
 
 
-def mocap_file(path: Path, *, groups: bool = False, **more: np.ndarray) -> Path:
+def mocap_file(path: Path, *, groups: bool = False, **more: Any) -> Path:
     """Write three people walking: two for training, one for validation; at will of 26 joints."""
     walks = [walk(60 + 10 * i, fps=50.0, speed=1.0 + 0.2 * i).xyz for i in range(3)]
     xyz = np.concatenate(walks)

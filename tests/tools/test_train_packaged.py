@@ -47,7 +47,9 @@ def pack(tool: Any, tmp_path: Path) -> Path:
     content["subject"] = np.array(["a", "UIPRMD_s09", "b"])
     np.savez(body, **content)
     xyz = with_groups(content["relative"] * 1e-4)
-    flags = {key: np.ones(3, dtype=bool) for key in ("has_feet", "has_hands", "has_head")}
+    flags: dict[str, Any] = {
+        key: np.ones(3, dtype=bool) for key in ("has_feet", "has_hands", "has_head")
+    }
     np.savez(
         more,
         extra=np.round(1e4 * xyz[:, 17:]).astype(np.int16),

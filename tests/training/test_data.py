@@ -240,7 +240,7 @@ def test_batch_of_26_joints_marks_unknown_truth(
     assert source.spec.skeleton == "body26"
     assert clips.xyc.shape == (24, 9, 26, 3)
     assert np.isfinite(clips.xyc).all()
-    unknown = np.isnan(clips.xyz).all(axis=(1, 3))
+    unknown = np.asarray(np.isnan(clips.xyz).all(axis=(1, 3)))
     assert unknown[:, GROUPS["feet"]].any()
     assert not unknown[:, GROUPS["feet"]].all()
     assert not np.delete(unknown, GROUPS["feet"], axis=1).any()

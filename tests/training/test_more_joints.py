@@ -9,7 +9,7 @@ from tcpformer.models import build, hybrid, pose_transformer, tcpformer
 from tcpformer.skeleton import BODY_26
 from tcpformer.training.more_joints import add_joints
 
-SIZES = {"frames": 9, "width": 16, "heads": 2, "representation": 24}
+SIZES: dict[str, Any] = {"frames": 9, "width": 16, "heads": 2, "representation": 24}
 CONFIGS: dict[str, Any] = {
     "tcpformer": tcpformer.Config(depth=2, **SIZES),
     "hybrid": hybrid.Config(

@@ -243,8 +243,8 @@ def test_apply_scale_widens_sigma_by_an_assumed_height() -> None:
     (wide,) = apply_scale([motion], Scale())
     share = HEIGHT_SPREAD / STANDARD_HEIGHT
     relative = motion.camera_xyz - motion.camera_xyz[:, :1]
-    np.testing.assert_allclose(wide.sigma, np.sqrt(0.01**2 + (share * relative) ** 2))
     assert wide.sigma is not None
+    np.testing.assert_allclose(wide.sigma, np.sqrt(0.01**2 + (share * relative) ** 2))
     np.testing.assert_array_equal(wide.sigma[:, 0], 0.01)
     np.testing.assert_array_equal(wide.camera_xyz, motion.camera_xyz)
     assert "assumed height" in wide.provenance["sigma"]

@@ -1,10 +1,12 @@
 """Train the packaged weights from nothing: pack the data once, then call as often as there is time.
 
 usage: python tools/train_packaged.py --pack PACK BODY MORE [BODY MORE ...]
+       python tools/train_packaged.py --unpack PACK TARGET
        python tools/train_packaged.py PACK --out DIR --minutes 8 [--resume] [--contest]
 
 The first form writes motion capture of 26 joints into one small file: of each source the file of 17
-joints, and that of feet, hands and face (may be the same file). The second trains `fast`, then
+joints, and that of feet, hands and face (may be the same file). The second writes it as the file
+that `tcpformer train` reads. The third trains `fast`, then
 `default`, and writes weights, log, model card and hashes into DIR. Each call trains at a constant
 learning rate, keeps a checkpoint there, and lets the rate fall to 0 over its last part, so that the
 weights are usable after every call; `--resume` goes on from the checkpoint. `--contest` trains the
@@ -215,8 +217,9 @@ def write_card(results: dict[str, dict[str, Any]], out: Path, data: Path) -> Non
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("captures", type=Path, nargs="*", help="with --pack: BODY MORE pairs")
+    parser.add_argument("captures", type=Path, nargs="*", help="BODY MORE pairs, or TARGET")
     parser.add_argument("--pack", action="store_true")
+    parser.add_argument("--unpack", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs/packaged"))
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--steps", type=int, default=0, help="for each network, instead of minutes")
@@ -228,6 +231,9 @@ def main(arguments: list[str] | None = None) -> None:
     if args.pack:
         pairs = zip(args.captures[::2], args.captures[1::2], strict=True)
         pack([Capture(body, more) for body, more in pairs], args.data)
+        return
+    if args.unpack:
+        unpack(args.data, args.captures[0])
         return
     if args.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("expected a CUDA device, found none; pass --device cpu.")

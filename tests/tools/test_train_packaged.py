@@ -64,7 +64,7 @@ def pack(tool: Any, tmp_path: Path) -> Path:
 
 
 def test_pack_keeps_millimetres_and_corrects_the_floor(tool: Any, pack: Path) -> None:
-    tool.unpack(pack, pack.with_name("mocap.npz"))
+    tool.main(["--unpack", str(pack), str(pack.with_name("mocap.npz"))])
     found, before = (load_mocap(pack.with_name(f"{x}.npz"), "val") for x in ("mocap", "body"))
     third = slice(found.starts[0], None)
     moved = before.xyz[third] - np.array([0, 0, 0.05])

@@ -32,7 +32,9 @@ def parser(description: str | None, every: int) -> argparse.ArgumentParser:
     """Return a parser of the file, the step between views, and the weights."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument("data", type=Path)
-    result.add_argument("--every", type=int, default=every, help="take every n-th view")
+    result.add_argument(
+        "--every", "--view-step", type=int, default=every, help="take every n-th view"
+    )
     result.add_argument("--weights", default="default")
     return result
 

@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
+from tcpformer.models import joints_of
 from tcpformer.models.checkpoint import load_model
 from tcpformer.models.layers import JOINTS
 from tcpformer.runtime.device import prepare_for_inference
@@ -90,7 +91,7 @@ def lifting(weights: str, clips: int) -> Callable[[], None]:
     """Return the forward pass of packaged weights on a batch of clips."""
     model = load_model(weights, device=DEVICE)
     network = prepare_for_inference(model, "float32")
-    x = torch.rand(clips, model.config.frames, JOINTS, 3, device=DEVICE)
+    x = torch.rand(clips, model.config.frames, joints_of(model.config), 3, device=DEVICE)
 
     def lift() -> None:
         with torch.inference_mode():

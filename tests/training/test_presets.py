@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from trainings import MOCAP, POSEFORMER, STRIDED
 
+from tcpformer.models import body_of
 from tcpformer.models.checkpoint import load_model
 from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.models.tcpformer import Config
@@ -76,7 +77,7 @@ def test_presets_change_by_one_option_where_paper_and_code_differ(
 def test_preset_own_starts_from_the_packaged_weights() -> None:
     config = PRESETS["own"]
     assert config.init_from is not None
-    packaged = load_model(config.init_from).config
+    packaged = body_of(load_model(config.init_from)).config
     assert replace(packaged, uncertainty=False) == config.network  # the head is left out
 
 

@@ -28,7 +28,7 @@ from trainings import (
 )
 
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models import build
+from tcpformer.models import body_of, build
 from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.motion import Motion2D
@@ -179,7 +179,7 @@ def test_train_reports_progress_of_every_step(data: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["default", "fast"])
 def test_build_or_load_model_starts_from_packaged_weights(name: str) -> None:
     """Without their uncertainty head; the pose starts as it was."""
-    packed = load_model(name)
+    packed = body_of(load_model(name))
     network = replace(packed.config, uncertainty=False)
     model = build_or_load_model(replace(PRESETS["open"], network=network, init_from=name)).eval()
     assert not [key for key in model.state_dict() if key.startswith("uncertainty.")]

@@ -17,7 +17,7 @@ from .io.npz import load_keypoints, load_motion
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D, to_skeleton
 from .pipeline import LiftOptions, lift_file
-from .skeleton import BLAZEPOSE, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
+from .skeleton import BLAZEPOSE, BODY_26, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 
 if TYPE_CHECKING:
     from .lifting.lifter import Lifter
@@ -27,6 +27,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "BLAZEPOSE",
+    "BODY_26",
     "COCO",
     "H36M",
     "HALPE26",

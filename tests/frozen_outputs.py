@@ -27,6 +27,7 @@ from trainings import HARDWARE, MOCAP, data_of  # noqa: E402 - found below tests
 
 from tcpformer import Lifter, detect_people, open_video, save  # noqa: E402
 from tcpformer.evaluation.open_benchmark import evaluate_open  # noqa: E402
+from tcpformer.models import body_of  # noqa: E402
 from tcpformer.models.checkpoint import load_weights  # noqa: E402
 from tcpformer.runtime.backends import load_exported  # noqa: E402
 from tcpformer.runtime.export import export  # noqa: E402
@@ -94,7 +95,7 @@ def exports(folder: Path) -> Arrays:
     clip = torch.rand((2, weights.model.config.frames, 17, 3), generator=generator) * 2 - 1
     with torch.inference_mode():
         arrays = {"network_fast": weights.model(clip).numpy()}
-        arrays["network_default"] = load_weights("default").model(clip).numpy()
+        arrays["network_default"] = body_of(load_weights("default").model)(clip).numpy()
         export(weights, folder / "fast.onnx", "onnx")
         arrays["onnx_fast"] = load_exported(folder / "fast.onnx").model(clip).numpy()
     return arrays

@@ -82,7 +82,9 @@ def make_stills(person: Path) -> None:
     from tcpformer.io.bvh import from_y_up
 
     motion = load_motion(person / "motion.npz")
-    bvh = from_y_up(pybvh.read_bvh_file(person / "motion.bvh", world_up="+y").joint_positions())
+    read = pybvh.read_bvh_file(person / "motion.bvh", world_up="+y")
+    order = [read.joint_names.index(joint) for joint in motion.skeleton.joints]
+    bvh = from_y_up(read.joint_positions())[:, order]
     for frame in open_video(CLIP).frames():
         if frame.index not in STILLS:
             continue
@@ -90,8 +92,9 @@ def make_stills(person: Path) -> None:
         pose = bvh[frame.index] - [*bvh[frame.index, 0, :2], bvh[frame.index, :, 2].min()]
         x, y = np.clip(motion.xy[frame.index].mean(axis=0), 180, np.array(motion.size) - 180)
         part = image[int(y) - 180 : int(y) + 180, int(x) - 180 : int(x) + 180]
+        skeleton = motion.skeleton
         views = [
-            draw_scene([Figure(pose)], View((0.0, 0.0, 0.9), 1.15, *angles), (360, 360))
+            draw_scene([Figure(pose, skeleton)], View((0.0, 0.0, 0.9), 1.15, *angles), (360, 360))
             for angles in ((0.0, 3.0), (70.0, 20.0))
         ]
         save(FIGURES / f"bvh_{frame.index}.png", [np.hstack([part, *views])])

@@ -213,3 +213,11 @@ def test_pick_device_refuses_missing_device(
     _machine(monkeypatch, cuda=False, mps=False)
     with pytest.raises(ValueError, match=words):
         Lifter("default", device)
+
+
+def test_missing_feet_leave_the_finished_body_as_it_is() -> None:
+    """Of keypoints without feet, the 17 joints are those of lifting 17 joints."""
+    person = seen(walk(60))
+    with_others, alone = (Lifter("default", "cpu", joints=j)(person) for j in (26, 17))
+    one, other = ((m.camera_xyz - m.camera_xyz[:, :1])[:, BODY] for m in (with_others, alone))
+    np.testing.assert_allclose(one, other, rtol=0, atol=2e-3)

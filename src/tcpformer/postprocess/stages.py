@@ -23,7 +23,7 @@ from ..motion import Motion2D, Motion3D
 from ..skeleton import BODY, BODY_26, FEET, H36M, TRUNK, stature
 from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
-from ..world.soles import find_soles, sole_height
+from ..world.soles import find_soles
 from ..world.trajectory import solve_root_trajectory
 from ..world.vertical import Hints
 from .bones import Observations, fit_bones
@@ -340,8 +340,6 @@ def _hold_feet(motion: Motion3D, config: PostprocessConfig) -> Joints:
     """Hold standing feet where they stand: heel and ball if they are known, else ankles."""
     soles, xyz = find_soles(motion), motion.xyz
     contact = find_contacts(xyz, motion.times, motion.valid, joints=soles.joints)
-    if len(soles.joints) > len(FEET):
-        xyz = plant_feet(xyz, motion.times, contact, soles.height)
-    else:
-        xyz = lock_feet(xyz, motion.times, contact, config.foot_lock)
-    return xyz if motion.skeleton == H36M else lift_feet(xyz, sole_height(motion))
+    if len(soles.joints) == len(FEET):  # feet that are only guessed move no leg
+        return lock_feet(xyz, motion.times, contact, config.foot_lock)
+    return lift_feet(plant_feet(xyz, motion.times, contact, soles.height), soles.height)

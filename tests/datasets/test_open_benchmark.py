@@ -9,8 +9,8 @@ import pytest
 from mocaps import extra_file
 from paths import GOLDEN, ROOT
 
+from tcpformer.datasets.mocap import find_known
 from tcpformer.datasets.open_benchmark import (
-    find_known,
     make_open_benchmark,
     read_open_benchmark,
     simulate_view,

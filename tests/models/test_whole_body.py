@@ -62,12 +62,14 @@ def test_other_joints_hang_on_the_body() -> None:
 @torch.no_grad()
 def test_uncertainty_of_the_body_is_that_of_its_own_head() -> None:
     network, x = whole_body("pose-transformer"), clips()
+    for head in (network.body.uncertainty, network.more.uncertainty):
+        head.contract.weight *= 0.01  # so that no variance drowns the least one
     both = WithUncertainty(network)(x)
     torch.testing.assert_close(both[:, :, :17], WithUncertainty(network.body)(x[:, :, :17]))
     parents = list(network.config.hang_on)
     variance = (2 * both[..., 3:]).exp()
     added = variance[:, :, 17:] - variance[:, :, parents]
-    assert (added > 0.9 * SMALLEST_SIGMA**2).all() or variance.max() > 100
+    assert (added > 0.9 * SMALLEST_SIGMA**2).all()
     assert network.uncertainty is not None
     assert network.uncertainty.prior_std.shape == (26,)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
@@ -78,7 +78,9 @@ def load_mocap(path: str | Path, split: str, *, by_activity: bool = False) -> Mo
     data = read_mocap(path, ("split", "joints", *(["activity"] if by_activity else [])))
     xyz = data["relative"].astype(np.float32) * np.float32(1e-4)
     xyz += (data["root"][:, None] * 1e-4).astype(np.float32)
-    _forget_unknown(xyz, data)
+    for number, first in enumerate(data["offsets"][:-1]):
+        known = find_known(data, number)
+        xyz[first : first + len(known)][~known] = np.nan
     keep = np.isin(data["split"], wanted)
     if not keep.any():
         raise ValueError(f"{path}: no sequence belongs to {split!r}.")
@@ -120,17 +122,23 @@ def read_mocap(path: str | Path, texts: tuple[str, ...]) -> dict[str, np.ndarray
     return data
 
 
-def _forget_unknown(xyz: Float[np.ndarray, "n j 3"], data: Mapping[str, np.ndarray]) -> None:
-    """Set feet, hands and face to NaN where the rig lacks them or they jump."""
-    if xyz.shape[1] == len(H36M.joints):
-        return
-    for number, (group, key) in enumerate(HAS_GROUP.items()):
-        unknown = np.zeros(len(xyz), dtype=bool)
-        if key in data:
-            unknown |= np.repeat(data[key] == 0, np.diff(data["offsets"]))
+def find_known(data: Mapping[str, np.ndarray], number: int) -> Bool[np.ndarray, "t j"]:
+    """Return which joints of a sequence or view are known: its rig has them, and they do not jump.
+
+    Args:
+        data: Arrays of `read_mocap` or `read_open_benchmark`.
+        number: Number of the sequence or view.
+    """
+    part = slice(*data["offsets"][number : number + 2])
+    relative = data["relative"][part]
+    known = np.ones((len(relative), len(relative[0])), dtype=bool)
+    if known.shape[1] == BODY.stop:
+        return known
+    for i, (group, key) in enumerate(HAS_GROUP.items()):
+        known[:, GROUPS[group]] &= key not in data or bool(data[key][number])
         if "glitch" in data:
-            unknown |= data["glitch"][:, number] != 0
-        xyz[np.flatnonzero(unknown)[:, None], GROUPS[group]] = np.nan
+            known[:, GROUPS[group]] &= data["glitch"][part, i, None] == 0
+    return known
 
 
 def check_bodies(

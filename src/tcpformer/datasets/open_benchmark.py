@@ -22,7 +22,7 @@ from ..io.mocap_capture import brief
 from ..io.safe_npz import read_npz
 from ..motion import LIMITS
 from ..skeleton import BODY, BODY_26, GROUPS, H36M
-from .mocap import HAS_GROUP, check_offsets, check_shapes, read_mocap
+from .mocap import HAS_GROUP, check_offsets, check_shapes, find_known, read_mocap
 from .mocap_extra import add_points
 from .synthetic.random_processes import autoregressive
 
@@ -128,25 +128,6 @@ def read_open_benchmark(path: str | Path) -> dict[str, np.ndarray]:
     if not ((data["confidence"] >= 0) & (data["confidence"] <= 255)).all():
         raise ValueError(f"{path}: confidence must lie in 0 to 255.")
     return data
-
-
-def find_known(data: Mapping[str, np.ndarray], number: int) -> Known:
-    """Return which joints of a sequence or view are known: its rig has them, and they do not jump.
-
-    Args:
-        data: Arrays of `read_mocap` or `read_open_benchmark`.
-        number: Number of the sequence or view.
-    """
-    part = slice(*data["offsets"][number : number + 2])
-    relative = data["relative"][part]
-    known = np.ones((len(relative), len(relative[0])), dtype=bool)
-    if known.shape[1] == BODY.stop:
-        return known
-    for i, (group, key) in enumerate(HAS_GROUP.items()):
-        known[:, GROUPS[group]] &= key not in data or bool(data[key][number])
-        if "glitch" in data:
-            known[:, GROUPS[group]] &= data["glitch"][part, i, None] == 0
-    return known
 
 
 def simulate_view(path: Path3D, rng: Generator, more: Generator | None = None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 
 from ..analysis import metrics
 from ..analysis.feet_and_head import best_scale, group_errors, head_angles
-from ..datasets.open_benchmark import find_known, read_open_benchmark
+from ..datasets.mocap import find_known
+from ..datasets.open_benchmark import read_open_benchmark
 from ..lifting.lifter import Lifter
 from ..lifting.uncertainty import coverage, joint_errors_and_sigma
 from ..motion import Motion2D

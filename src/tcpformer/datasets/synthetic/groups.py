@@ -4,11 +4,11 @@ import numpy as np
 from jaxtyping import Bool
 from numpy.random import Generator
 
-from ...skeleton import BODY_26, GROUPS
+from ...skeleton import BODY, BODY_26, GROUPS
 from ..clip_batch import Clips2D, Clips3D
 
 _PARENTS = np.array(BODY_26.parents)
-_MORE = np.arange(len(BODY_26.joints)) >= min(GROUPS["feet"])
+_MORE = np.arange(len(BODY_26.joints)) >= BODY.stop
 """Whether a joint of `BODY_26` belongs to feet, hands or face."""
 MISSING_PROB = {
     ("feet", "hands", "face"): 0.15,

@@ -127,3 +127,15 @@ def test_objective_ignores_joints_whose_truth_is_unknown() -> None:
     other = true.clone()
     other[:, :, 5] = (flat + model(x)).detach()[:, :, 5]
     torch.testing.assert_close(loss, objective(x, flat, other))
+
+
+def test_loss_of_the_last_frames_ignores_the_others() -> None:
+    config = replace(OWN, last_frames=2)
+    network = build(config.network)
+    xyc = torch.randn(2, config.network.frames, 17, 3, generator=torch.Generator().manual_seed(3))
+    true, flat = torch.randn_like(xyc), torch.zeros_like(xyc)
+    earlier, newest = true.clone(), true.clone()
+    earlier[:, :-2] += 1.0
+    newest[:, -1, 3] += 1.0
+    losses = [Objective(network, config)(xyc, flat, x).item() for x in (true, earlier, newest)]
+    assert losses[0] == losses[1] != losses[2]

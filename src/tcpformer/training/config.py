@@ -124,6 +124,9 @@ class TrainConfig:
     """Weight of the scale-free position loss (N-MPJPE)."""
     velocity_weight: float = 0.5
     """Weight of the loss on differences of consecutive frames."""
+    last_frames: int = 0
+    """Frames at the end of each clip that the loss is of, for live use, which knows no future; 0
+    for all."""
     grad_clip_norm: float = 0.0
     """Largest norm of a step's gradient; 0 for no limit."""
     ema_decay: float = 0.0
@@ -150,7 +153,7 @@ class TrainConfig:
 _BOUNDS = {
     **dict.fromkeys(("batch_size", "grad_accum_steps"), (1, 100_000)),
     **dict.fromkeys(("steps", "warmup"), (0, 10**9)),
-    **dict.fromkeys(("epochs", "hop"), (0, 10**6)),
+    **dict.fromkeys(("epochs", "hop", "last_frames"), (0, 10**6)),
     "seed": (0, 2**32 - 1),
     **dict.fromkeys(("lr", "weight_decay", "n_mpjpe_weight", "velocity_weight"), (0, inf)),
     **dict.fromkeys(("lr_decay", "cooldown", "ema_decay"), (0, 1)),
@@ -176,6 +179,11 @@ def _conflicts(config: TrainConfig) -> Iterator[str]:
         yield (
             f"expected a batch of at most {MAX_BATCH_FRAMES:,} frames, got batch_size="
             f"{config.batch_size} clips of {config.network.frames}; use grad_accum_steps."
+        )
+    if config.last_frames > config.network.frames:
+        yield (
+            f"expected last_frames of at most the {config.network.frames} frames of a clip, got "
+            f"{config.last_frames}."
         )
     if bool(config.steps) == bool(config.epochs):
         yield f"give either steps or epochs, the other 0, got {config.steps} and {config.epochs}."

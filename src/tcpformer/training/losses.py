@@ -43,13 +43,18 @@ class Objective(nn.Module):
     def forward(self, xyc: Pose, flat: Pose, true: Pose) -> Loss:
         """Compute the loss of a batch; a network that lifts one frame lifts the center one.
 
-        The network's output for ``xyc`` is added to the flat pose.
+        Other networks' loss is of all frames, or of `TrainConfig.last_frames`. The network's
+        output for ``xyc`` is added to the flat pose.
         """
         total = xyc.new_zeros(())
         for output in supervised_outputs(self.network, xyc[..., : inputs_of(self.network)]):
             center = slice(xyc.shape[1] // 2, xyc.shape[1] // 2 + 1)
             frames = center if output.shape[1] == 1 else slice(None)
             pred, target = flat[:, frames] + output.float(), true[:, frames]
+            pred, target = (
+                pred[:, -self.config.last_frames :],
+                target[:, -self.config.last_frames :],
+            )
             target = torch.where(target.isnan(), pred.detach(), target)  # unknown joints
             total = total + position_loss(pred, target)
             if self.config.n_mpjpe_weight:

@@ -1,20 +1,30 @@
 """Files: one module a format, reading and writing side by side; here they are found by suffix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..detections import Detections
 from ..motion import Motion3D
+from ..optional import missing_extra
 from .bvh import write_bvh
 from .formats import FOLDER_READERS, FORMATS, READERS, Reader
 from .keypoints import MALFORMED, READABLE, RateAndSize
 from .mocap_capture import brief
-from .npz import save_motion
+from .npz import load_motion, save_motion
 from .picture_size import check_picture_size
 from .pictures import is_picture
 
-WRITERS: dict[str, Callable[[Motion3D, Path], None]] = {".npz": save_motion, ".bvh": write_bvh}
-"""Writers of a 3D motion, by suffix."""
+WRITERS: dict[str, Callable[[Motion3D, Path], object]] = {".npz": save_motion, ".bvh": write_bvh}
+"""Writers of formats that hold the motion of one person, by suffix."""
+GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {}
+"""Writers of formats that hold several people, by suffix."""
+MOTION_READERS: dict[str, Callable[[Path], list[Motion3D]]] = {
+    ".npz": lambda path: [load_motion(path)],
+}
+"""Readers of 3D motion, by suffix: those of formats that keep all of it."""
+NEEDED: dict[str, tuple[str, str]] = {}
+"""Suffix -> the module that it needs, and the extra that installs it."""
 
 MAX_MESSAGE = 1000
 """Characters of an error, which may quote the file."""
@@ -85,17 +95,87 @@ def _find_reader(path: Path) -> Reader:
     return READERS[path.suffix.lower()]
 
 
-def save(motion: Motion3D, path: str | Path) -> None:
-    """Write a motion by suffix: ".npz" keeps everything, ".bvh" is for animation software.
+def save(motion: Motion3D | Sequence[Motion3D], path: str | Path) -> None:
+    """Write the motion of one person, or of several seen by one camera, in the format of a suffix.
+
+    `docs/files.md` lists the formats and what each holds; ".npz", ".json", ".csv" and ".parquet"
+    keep everything, and `load` reads them back.
+
+    Args:
+        motion: One person, or several where the format can hold them (`GROUP_WRITERS`).
+        path: Ends in one of the suffixes of `WRITERS` and `GROUP_WRITERS`.
 
     Raises:
-        ValueError: If the suffix is none of these.
+        ValueError: If the suffix is none of these, or several people are given to a format of one.
+        ImportError: If the format needs a package that is not installed.
         OSError: If the folder does not exist or cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in WRITERS:
+    path, suffix = Path(path), check_writable_suffix(Path(path).suffix, Path(path).name)
+    motions = [motion] if isinstance(motion, Motion3D) else list(motion)
+    for each in motions:
+        if not isinstance(each, Motion3D):
+            raise ValueError(f"save takes a Motion3D or several, got {type(each).__name__}.")
+    if not motions:
+        raise ValueError(f"{path.name}: expected at least one motion, got none.")
+    if suffix in GROUP_WRITERS:
+        GROUP_WRITERS[suffix](motions, path)
+        return
+    if len(motions) != 1:
         raise ValueError(
-            f"cannot write {path.name!r}: expected a name that ends in one of "
-            f"{', '.join(WRITERS)}, got {path.suffix.lower() or 'no suffix'!r}."
+            f"{path.name}: {suffix} holds the motion of one person, got {len(motions)}; save each "
+            f"into its own file, or all into one of {', '.join(GROUP_WRITERS)}."
         )
-    WRITERS[path.suffix.lower()](motion, path)
+    WRITERS[suffix](motions[0], path)
+
+
+def check_writable_suffix(suffix: str, name: str) -> str:
+    """Return a suffix in lower case if motions can be written with it.
+
+    Args:
+        suffix: With its dot.
+        name: What has the suffix, for the error.
+
+    Raises:
+        ValueError: If no writer has this suffix.
+        ImportError: If its writer needs a package that is not installed.
+    """
+    suffix = suffix.lower()
+    if suffix not in WRITERS and suffix not in GROUP_WRITERS:
+        raise ValueError(
+            f"cannot write {name!r}: expected a name that ends in one of "
+            f"{', '.join([*WRITERS, *GROUP_WRITERS])}, got {suffix or 'no suffix'!r}."
+        )
+    _check_package(suffix, "Writing")
+    return suffix
+
+
+def _check_package(suffix: str, work: str) -> None:
+    module, extra = NEEDED.get(suffix, ("", ""))
+    if module and find_spec(module) is None:
+        raise missing_extra(f"{work} {suffix}", module, extra)
+
+
+def load(path: str | Path) -> list[Motion3D]:
+    """Read the 3D motions in a file that `save` wrote, one for each person.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If its format does not keep a whole motion, or the file is damaged.
+        ImportError: If the format needs a package that is not installed.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in MOTION_READERS:
+        raise ValueError(
+            f"cannot read a motion from {path.name!r}: expected one of "
+            f"{', '.join(MOTION_READERS)}, which keep all of a motion, got "
+            f"{suffix or 'no suffix'!r}."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    _check_package(suffix, "Reading")
+    try:
+        return MOTION_READERS[suffix](path)
+    except (*MALFORMED, ValueError) as error:
+        text = brief(error, MAX_MESSAGE)
+        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from error

@@ -13,7 +13,7 @@ from paths import DATA
 from scipy.spatial.transform import Rotation
 from walk26 import tremble, walk26
 
-from tcpformer.io import rig
+from tcpformer.io import rig_fit
 from tcpformer.io.bvh import from_y_up, read_bvh, to_euler, to_y_up, unwrap_euler, write_bvh
 from tcpformer.motion import Motion3D
 from tcpformer.postprocess.stages import PostprocessConfig, postprocess
@@ -129,7 +129,7 @@ def test_write_bvh_in_parts_equals_the_whole(
     turn = Rotation.from_rotvec(angle[:, None] * [0, 0, 1]).as_matrix()
     motion = replace(motion, xyz=(motion.xyz + noise) @ turn.swapaxes(1, 2))
     write_bvh(motion, tmp_path / "whole.bvh")
-    monkeypatch.setattr(rig, "FRAMES_AT_ONCE", 50)
+    monkeypatch.setattr(rig_fit, "FRAMES_AT_ONCE", 50)
     monkeypatch.setattr("tcpformer.io.bvh.FRAMES_AT_ONCE", 70)
     write_bvh(motion, tmp_path / "parts.bvh")
     whole, parts = (

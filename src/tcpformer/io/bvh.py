@@ -1,7 +1,7 @@
 """BVH, which Blender, MotionBuilder, Maya and most animation software read.
 
 A BVH file holds a tree of bones of constant length (HIERARCHY), and for every frame the position of
-the root and the angles of the joints (MOTION). `rig.fit_rig` finds them; `write_bvh` writes them.
+the root and the angles of the joints (MOTION). `rig_fit.fit_rig` finds them; `write_bvh` writes them.
 
 `read_bvh` reads any BVH file. The library pybvh, with which the tests compare it, refuses what some
 programs write: joints with position channels or fewer than three rotations.
@@ -28,7 +28,7 @@ from .mocap_capture import (
     compose_rotations,
     sum_offsets,
 )
-from .rig import Rig, fit_rig
+from .rig_fit import Rig, fit_rig
 
 Vectors = Float[np.ndarray, "t 3"]
 Rotations = Float[np.ndarray, "t 3 3"]

@@ -8,9 +8,9 @@ from motions import breathing, motion3d, walk
 from scipy.spatial.transform import Rotation
 from walk26 import tremble, walk26
 
-from tcpformer.io import rig
+from tcpformer.io import rig_fit
 from tcpformer.io.bvh import to_y_up
-from tcpformer.io.rig import Rig, fit_rig
+from tcpformer.io.rig_fit import Rig, fit_rig
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import BODY_26, GROUPS, H36M, body_skeleton
 
@@ -40,7 +40,7 @@ def test_fit_rig_errs_less_with_more_sweeps(monkeypatch: pytest.MonkeyPatch) -> 
     xyz = to_y_up(breathing(walk(), 0.05).xyz)
     errors = []
     for sweeps in (0, 1, 2, 4):
-        monkeypatch.setattr(rig, "SWEEPS", sweeps)
+        monkeypatch.setattr(rig_fit, "SWEEPS", sweeps)
         off = forward_kinematics(fit_rig(xyz, H36M, 30.0)) - xyz
         errors.append((off**2).sum(axis=-1).mean())
     assert errors == sorted(errors, reverse=True)

@@ -56,6 +56,7 @@ from ..world.scale import Scale, apply_scale, choose_height, rescale, scale_to_h
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
 from ..world.vertical import Hints, hints_from
 from .body_swaps import BodySwaps, fix_body_swaps, swap_sides
+from .causal import CausalClips, ClipShape, causal_clips, hold_last
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
 from .uncertainty import DEFINITION_STD, rotate_sigma, seconds_unseen, widen_unseen
@@ -65,6 +66,8 @@ DEFAULT_POSTPROCESS = PostprocessConfig()
 NO_HINTS = Hints()
 CLIPS_IN_MEMORY = 256
 """Clips normalized at a time: overlapping clips have several times the frames of a motion."""
+MAX_LOOKAHEAD = 120
+"""Frames."""
 FRAMES_AT_ONCE = 4096
 """Frames for which sigma is computed at a time."""
 STEADY_SECONDS = 0.04
@@ -100,6 +103,8 @@ class Lifter:
             that are not exported yet are exported first, which takes some seconds.
         joints: Joints of the result: 17, or 26 with feet, hands and face. By default those that the
             weights give.
+        lookahead: Frames after each one that may be known; by default all of them, with weights for
+            live use none.
         precision: Numbers that TCPFormer computes in: "float32"; "bfloat16", faster where the
             processor has it and less exact by some 0.1 mm; "auto" measures which is faster.
 
@@ -121,6 +126,7 @@ class Lifter:
         backend: Backend = "auto",
         precision: Precision = "float32",
         joints: Literal[17, 26] | None = None,
+        lookahead: int | None = None,
     ) -> None:
         weights = weights_for(weights, backend, heads=heads)
         self.spec = weights_spec(weights, checkpoint_protocol)
@@ -130,6 +136,10 @@ class Lifter:
         self.body = _choose_body(self.skeleton, joints, self.name)
         self.flip = flip
         self.overlap = overlap
+        self.clip_shape = ClipShape(
+            weights.model.config.frames, self.spec.frame_step / self.spec.fps, self.spec.last_frames
+        )
+        self.lookahead = _choose_lookahead(lookahead, self.clip_shape, self.name)
         network = prepare_for_inference(self.model, precision)
         self.uncertainty = getattr(network, "uncertainty", None)
         self._network = network if self.uncertainty is None else WithUncertainty(network)
@@ -353,8 +363,9 @@ class Lifter:
         )
 
     def _prepare(self, motion: Motion2D) -> Motion2D:
-        """Return the weights' joints, gaps filled."""
-        return fill_gaps(to_skeleton(motion, self.skeleton))
+        """Return the weights' joints, gaps filled; those for live use know no later frames."""
+        fill = hold_last if self.spec.last_frames else fill_gaps
+        return fill(to_skeleton(motion, self.skeleton))
 
     def _predict_metric(self, motion: Motion2D, *, height: float, focal: float) -> _Prediction:
         """Scale the prediction for a prepared motion to metres."""
@@ -386,6 +397,8 @@ class Lifter:
         Returns the pose in camera axes, and log sigma in those of the virtual camera (s is 3, or 0
         for weights that do not predict it).
         """
+        if self.spec.last_frames:
+            return self._run_causally(motion, focal)
         even = resample(motion, self.spec.fps)
         clips = self._clips(len(even))
 
@@ -401,6 +414,47 @@ class Lifter:
         answer = self._join(map(run, parts), clips, len(even))
         pose = interpolate_at(answer[..., :3], even.times, motion.times)
         return pose, interpolate_at(answer[..., 3:], even.times, motion.times, smooth=False)
+
+    def _run_causally(
+        self, motion: Motion2D, focal: float
+    ) -> tuple[Float[np.ndarray, "t j 3"], Float[np.ndarray, "t j s"]]:
+        """Run the network once a frame, over what is known of it `lookahead` frames later."""
+        xyc = np.concatenate([motion.xy, motion.confidence[..., None]], axis=-1)
+        rows = np.arange(len(motion))
+        parts = np.split(rows, range(CLIPS_IN_MEMORY, len(rows), CLIPS_IN_MEMORY))
+        answer = np.concatenate(
+            [
+                self.answer_clips(
+                    causal_clips(
+                        xyc, motion.times, part, np.full(len(part), self.lookahead), self.clip_shape
+                    ),
+                    motion.size,
+                    focal,
+                )
+                for part in parts
+            ]
+        )
+        return answer[..., :3], answer[..., 3:]
+
+    def answer_clips(
+        self, clips: CausalClips, size: tuple[int, int], focal: float
+    ) -> Float[np.ndarray, "n j d"]:
+        """Run the network over clips of which one frame is asked for.
+
+        Returns the pose of that frame in camera axes, in the weights' unit, and log sigma in those
+        of the virtual camera, if the weights predict it.
+        """
+        normalized = normalize_clips(
+            clips.xyc,
+            size,
+            focal,
+            normalization=self.spec.normalization,
+            root=self.skeleton.root,
+        )
+        answer = run_network(self._network, normalized.xyc, self.skeleton.mirror, flip=self.flip)
+        pose = normalized.to_camera(answer[..., :3])
+        each = np.arange(len(clips.at))
+        return np.concatenate([pose, answer[..., 3:]], axis=-1)[each, clips.at]
 
     def _run_on_body(
         self, motion: Motion2D, focal: float
@@ -472,6 +526,24 @@ class Lifter:
 def _fast_lifter() -> Lifter:
     """Return the lifter that compares bodies in `fix_body_swaps`: its weights are fitted to it."""
     return Lifter("fast", "cpu", flip=False)
+
+
+def _choose_lookahead(lookahead: int | None, shape: ClipShape, weights: str) -> int:
+    """Return the frames that may be known after each one; 0 for weights that know all.
+
+    Raises:
+        ValueError: If the weights are not for live use, or lookahead is no number of frames.
+    """
+    if lookahead is None:
+        return 0
+    if not shape.last_frames:
+        raise ValueError(
+            f"weights {weights!r} know all later frames, got lookahead={lookahead}; leave "
+            "lookahead (--lookahead) out, or take weights for live use."
+        )
+    if not 0 <= lookahead <= MAX_LOOKAHEAD:
+        raise ValueError(f"lookahead must be frames, 0 to {MAX_LOOKAHEAD}, got {lookahead}.")
+    return lookahead
 
 
 def _choose_body(skeleton: Skeleton, joints: int | None, weights: str) -> Skeleton:

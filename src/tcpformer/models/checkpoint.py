@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from ..model_files import read_model
@@ -45,6 +45,8 @@ class WeightsSpec:
     """Frame rate of the motion that the weights were trained on."""
     frame_step: int = 1
     """Frames, at that rate, from one frame of a clip to the next."""
+    last_frames: int = 0
+    """Frames at the end of a clip that the weights were trained on, for live use; 0 if on all."""
 
     def __post_init__(self) -> None:
         known = {"skeleton": SkeletonName, "normalization": Normalization, "unit": Unit}
@@ -57,6 +59,8 @@ class WeightsSpec:
                 f"fps and frame_step must be positive and at most {MOST_FPS:g}, got {self.fps}, "
                 f"{self.frame_step}."
             )
+        if not 0 <= self.last_frames <= MOST_FPS:
+            raise ValueError(f"last_frames must be from 0 to {MOST_FPS:g}, got {self.last_frames}.")
 
 
 RELEASED = {
@@ -142,7 +146,7 @@ def save_model(model: Network, folder: str | Path, *, spec: WeightsSpec | None =
         "spec": asdict(spec) if spec is not None else None,
     }
     with replace_together(folder) as run:
-        save_file(state, run.new / WEIGHTS_FILE)
+        (run.new / WEIGHTS_FILE).write_bytes(save(state))
         (run.new / CONFIG_FILE).write_text(json.dumps(description, indent=2) + "\n")
 
 

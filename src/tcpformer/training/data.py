@@ -215,7 +215,11 @@ def _spec_of(config: TrainConfig, fps: float) -> WeightsSpec:
     step = _middle(config.frame_step)
     skeleton = "h36m" if joints_of(config.network) == BODY.stop else "body26"
     return WeightsSpec(
-        skeleton=skeleton, normalization=config.normalization, fps=fps, frame_step=step
+        skeleton=skeleton,
+        normalization=config.normalization,
+        fps=fps,
+        frame_step=step,
+        last_frames=config.last_frames,
     )
 
 

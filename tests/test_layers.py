@@ -12,9 +12,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 NOUNS = {"skeleton", "detections", "motion"}
 ALLOWED: dict[str, set[str]] = {
+    "checks": set(),
     "skeleton": set(),
-    "detections": {"skeleton", "motion"},
-    "motion": {"skeleton"},
+    "detections": {"skeleton", "motion", "checks"},
+    "motion": {"skeleton", "checks"},
     "lens": {"motion"},
     "files": set(),
     "result_folder": {"files"},
@@ -30,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"filtering", "world", "postprocess"},
-    "viz": NOUNS | {"io", "analysis"},
+    "viz": NOUNS | {"io", "analysis", "files", "postprocess", "world"},
     "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS
     | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}

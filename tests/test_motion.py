@@ -1,5 +1,8 @@
 """`Motion2D` and `Motion3D`: what they refuse, and the conversion between skeletons."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -10,7 +13,14 @@ from coco_motion import BAD_SIZE_OR_RATE, J, random_motion, unchecked_motion
 from motions import walk
 from walk26 import masked, walk26
 
-from tcpformer.motion import Motion2D, check_times, seen_groups, to_skeleton
+from tcpformer.motion import (
+    Motion2D,
+    Motion3D,
+    check_times,
+    read_only,
+    seen_groups,
+    to_skeleton,
+)
 from tcpformer.skeleton import BODY_26, COCO, GROUPS, H36M, MPI_INF_3DHP
 
 
@@ -240,7 +250,7 @@ def test_to_skeleton_commutes_with_similarity_and_mirroring() -> None:
         ({"provenance": {"scale": 3}}, "scale must be a text"),
         ({"provenance": {"scale": "x" * 10_001}}, "scale must be a text of at most 10000"),
         ({"provenance": ["scale"]}, "provenance must be a mapping"),
-        ({"skeleton": "h36m"}, "skeleton must be a Skeleton, got str"),
+        ({"skeleton": "h36m"}, "skeleton must be a Skeleton, got the text 'h36m'; give"),
     ],
 )
 def test_motion3d_checks_every_field(
@@ -318,3 +328,115 @@ def test_seen_groups_are_those_with_a_detected_joint() -> None:
     confidence[1:, GROUPS["hands"]] = 0.0
     hidden = replace(motion, confidence=confidence, valid=np.arange(6) > 0)
     assert seen_groups(hidden) == ["feet", "face"]
+
+
+# records: read-only, compared by value, sliced
+
+
+@pytest.mark.parametrize("make", [random_motion, lambda: walk(6)], ids=["2d", "3d"])
+def test_motion_arrays_cannot_be_written_to(make: Callable[[], Motion2D | Motion3D]) -> None:
+    motion = make()
+    with pytest.raises(ValueError, match="read-only"):
+        motion.xy[0] = 0
+    for array in (motion.xy, motion.xy[1:], motion.times.view(), motion.valid.reshape(2, 3)):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.setflags(write=True)
+
+
+def test_motion_does_not_share_memory_with_the_arrays_given() -> None:
+    whole = np.random.default_rng(0).uniform(0, 700, (6, J, 3))
+    view = whole[..., :2]
+    view.setflags(write=False)  # its base can still be written to
+    m = Motion2D(view, np.ones((6, J)), (1280, 720), 30.0, COCO)
+    before = m.xy.copy()
+    whole[:] = 0
+    np.testing.assert_array_equal(m.xy, before)
+    assert whole.flags.writeable
+
+
+def test_read_only_copies_once() -> None:
+    first = read_only(np.arange(6.0).reshape(2, 3).T)
+    assert np.array_equal(first, np.arange(6.0).reshape(2, 3).T)
+    assert read_only(first) is first
+    part = first[1:]
+    assert read_only(part) is part
+    assert read_only(np.zeros((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("make", [random_motion, lambda: walk(6)], ids=["2d", "3d"])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_motion_copies_are_equal_and_read_only(make: Any, again: Any) -> None:
+    motion = make()
+    other = again(motion)
+    assert other == motion
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        other.xy.setflags(write=True)
+
+
+def test_motion_equality_is_that_of_every_field() -> None:
+    motion = walk(6)
+    assert motion == walk(6)
+    changes = {
+        "xyz": motion.xyz + 1e-9, "valid": ~motion.valid, "fps": 31.0, "person": 1, "sigma": None,
+        "provenance": {"scale": "other"}, "focal": motion.focal + 1,
+    }  # fmt: skip
+    motion = replace(motion, sigma=np.ones((6, 17, 3)))
+    for name, value in changes.items():
+        assert replace(motion, **{name: value}) != motion, name
+    assert motion != "a motion"
+    assert random_motion() != motion
+
+
+def test_motion_has_a_short_repr() -> None:
+    assert repr(walk(40)) == "Motion3D(person 0, 17 joints, 40 frames, 30 fps, 1.333 s)"
+    assert repr(random_motion(1)) == "Motion2D(person 0, 17 joints, 1 frame, 30 fps, 0.03333 s)"
+
+
+def test_motion_fields_have_plain_types(unchecked: ModuleType) -> None:
+    fields = vars(walk(4)) | {
+        "fps": np.float32(25), "person": np.int64(2), "size": np.array([640, 480]),
+        "focal": np.float64(500), "ground_sigma": np.array([1.0, 2.0, 0.0]),
+    }  # fmt: skip
+    motion = unchecked.Motion3D(**fields)
+    assert (motion.fps, motion.person, motion.size) == (25.0, 2, (640, 480))
+    assert motion.ground_sigma == (1.0, 2.0, 0.0)
+    values = (motion.fps, motion.person, motion.focal, motion.size, motion.provenance)
+    assert [type(value) for value in values] == [float, int, float, tuple, dict]
+
+
+@pytest.mark.parametrize("part", [np.s_[2:5], np.s_[-3:], np.s_[:100], np.s_[1::2]])
+def test_motion_slice_has_the_frames_and_their_times(part: slice) -> None:
+    motion = replace(walk(7), times=np.arange(7) / 30 + 2, valid=np.arange(7) != 3, person=4)
+    motion = replace(motion, sigma=np.random.default_rng(0).uniform(0, 1, motion.xyz.shape))
+    some = motion[part]
+    for name in ("xyz", "camera_xyz", "xy", "confidence", "valid", "times", "sigma"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(motion, name)[part], name)
+    assert some.fps == motion.fps / (part.step or 1)
+    assert (some.provenance, some.person) == (motion.provenance, 4)
+
+
+def test_motion_slices_of_slices_are_slices() -> None:
+    for motion in (walk(9), random_motion(9)):
+        assert motion[:] == motion
+        assert motion[2:8][1:4] == motion[3:6]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (3, r"a slice of frames such as motion\[10:20\], got the number 3"),
+        ("xyz", "got the text 'xyz'"),
+        (np.array([True] * 6), r"got an array of shape \(6,\)"),
+        (slice(1.5, 3), "whole numbers of frames"),
+        (slice(3, 3), r"motion\[3:3\] has no frame.*frames 0 to 5"),
+        (slice(None, None, -1), r"motion\[::-1\] has no frame, or runs backwards"),
+        (slice(None, None, 0), "zero"),
+    ],
+)
+def test_motion_refuses_what_is_no_slice(unchecked: ModuleType, part: Any, message: str) -> None:
+    m = random_motion()
+    other = unchecked.Motion2D(m.xy, m.confidence, m.size, m.fps, COCO)
+    with pytest.raises(ValueError, match=message):
+        other[part]

@@ -10,15 +10,25 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from .motion import as_floats, check_confidence, check_fields, check_finite, check_times
+from .checks import check_type, describe
+from .motion import (
+    SKELETON_HINT,
+    Record,
+    as_floats,
+    check_confidence,
+    check_fields,
+    check_finite,
+    check_times,
+    set_field_types,
+)
 from .skeleton import Skeleton
 
 MAX_ID = 200
 """Characters of the identity of a person, at most."""
 
 
-@dataclass(frozen=True)
-class Detections:
+@dataclass(frozen=True, eq=False, repr=False)
+class Detections(Record):
     """2D keypoints of all people in a video; a row is one person in one frame, in order of frames.
 
     Attributes:
@@ -59,6 +69,13 @@ class Detections:
     def __post_init__(self) -> None:
         for name in ("xy", "confidence", "times"):
             object.__setattr__(self, name, as_floats(name, getattr(self, name)))
+        check_type("skeleton", self.skeleton, Skeleton, SKELETON_HINT)
+        if not np.ndim(self.frame) == self.times.ndim == 1:
+            raise ValueError(
+                f"expected frame (n,) and times (t,), got {describe(self.frame)} and an array of "
+                f"shape {self.times.shape}."
+            )
+        object.__setattr__(self, "frame", np.asarray(self.frame))
         n, k = len(self.frame), len(self.skeleton.joints)
         shapes = (self.xy.shape, self.confidence.shape)
         if shapes != ((n, k, 2), (n, k)):
@@ -71,15 +88,14 @@ class Detections:
         check_fields(self)
         check_times(self.times)
         self._check_rows()
+        set_field_types(self)
+        self._freeze()
 
     def _check_rows(self) -> None:
         """Check frame and identity of each row."""
         n = len(self.frame)
-        if self.frame.dtype.kind not in "iu" or self.times.ndim != 1:
-            raise ValueError(
-                f"expected frame as whole numbers and times (t,), got {self.frame.dtype} and "
-                f"{self.times.shape}."
-            )
+        if self.frame.dtype.kind not in "iu":
+            raise ValueError(f"expected frame as whole numbers, got {self.frame.dtype}.")
         if self.ids is not None and len(self.ids) != n:
             raise ValueError(f"ids needs {n} entries, one a detection, got {len(self.ids)}.")
         if not all(name is None or _is_short_text(name) for name in self.ids or ()):
@@ -133,6 +149,12 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        return (
+            f"Detections({len(self)} in {len(self.times)} frames, {len(self.skeleton.joints)} "
+            f"joints, {self.fps:.4g} fps)"
+        )
 
     def by_frame(self) -> Iterator[slice]:
         """Yield the rows of each frame of the video, in order; an empty slice where no one is."""

@@ -4,13 +4,14 @@ Both are frozen and checked when made, so that functions need not check them aga
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from .checks import check_type, describe
 from .skeleton import BODY_26, GROUPS, Skeleton, conversion
 
 WORLD_AXES = "x right, y away from the camera, z up"
@@ -45,10 +46,80 @@ LIMITS = MotionLimits()
 _FRACTION_RANGE, _MIN_IMAGE_SIZE = (-2.0, 5.0), 100
 """If all joints are in this range in an image of at least this many pixels, they are fractions of
 the image; the range allows for joints outside of it."""
+_BY_DEFAULT = np.zeros(0)
+M = TypeVar("M", bound="Frames")
+SKELETON_HINT = "give one such as tcpformer.COCO, BLAZEPOSE or HALPE26"
 
 
-@dataclass(frozen=True)
-class Motion2D:
+class Record:
+    """A frozen dataclass with arrays: compared by value, and still read-only after pickling.
+
+    Arrays are copied when a record is made, unless they are those of a record, and cannot be
+    written to.
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # as of everything that is compared by value
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(value, getattr(other, name)) for name, value in _values(self).items())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make, (type(self), _values(self))
+
+    def _freeze(self) -> None:
+        for name, value in _values(self).items():
+            if isinstance(value, np.ndarray):
+                _set(self, name, read_only(value))
+
+
+class Frames(Record):
+    """A motion as a sequence of frames, of which a slice is a motion."""
+
+    fps: float
+    times: np.ndarray
+    skeleton: Skeleton
+    person: int
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self: M, part: slice) -> M:
+        """Return some frames: ``motion[10:20]``; times stay those of the video.
+
+        Raises:
+            ValueError: If it is no slice, one without a frame, or one that runs backwards.
+        """
+        if not isinstance(part, slice):
+            raise ValueError(
+                f"expected a slice of frames such as motion[10:20], got {describe(part)}; one "
+                "frame is motion[10:11], and its joints alone are a row of the arrays."
+            )
+        try:
+            start, stop, step = part.indices(len(self))
+        except TypeError:
+            raise ValueError(f"a slice takes whole numbers of frames, got {part}.") from None
+        if step < 1 or stop <= start:
+            raise ValueError(
+                f"motion[{_bound(part.start)}:{_bound(part.stop)}"
+                f"{'' if part.step is None else f':{part.step}'}] has no frame, or runs backwards; "
+                f"the motion has frames 0 to {len(self) - 1}."
+            )
+        arrays = {n: v[part] for n, v in _values(self).items() if isinstance(v, np.ndarray)}
+        return replace(self, **arrays, fps=self.fps / step)  # type: ignore[type-var]
+
+    def __repr__(self) -> str:
+        seconds = self.times[-1] - self.times[0] + 1 / self.fps
+        frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
+        return (
+            f"{type(self).__name__}(person {self.person}, {len(self.skeleton.joints)} joints, "
+            f"{frames}, {self.fps:.4g} fps, {seconds:.4g} s)"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Motion2D(Frames):
     """A person's joints over time in the image.
 
     Attributes:
@@ -64,6 +135,8 @@ class Motion2D:
         person: Number of the person among those in the video.
         focal_source: Where the focal length comes from, in words.
 
+    Its arrays cannot be written to, ``==`` compares values, and a slice of frames is a motion.
+
     Raises:
         ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
             rate or focal length is not positive, a size not whole, a number beyond `LIMITS`, or
@@ -75,8 +148,8 @@ class Motion2D:
     size: tuple[int, int]
     fps: float
     skeleton: Skeleton
-    valid: Bool[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
-    times: Float[np.ndarray, " t"] = None  # type: ignore[assignment]  # filled in when made
+    valid: Bool[np.ndarray, " t"] = field(default_factory=lambda: _BY_DEFAULT)
+    times: Float[np.ndarray, " t"] = field(default_factory=lambda: _BY_DEFAULT)
     focal: float | None = None
     person: int = 0
     focal_source: str = "given with the 2D motion"
@@ -86,21 +159,20 @@ class Motion2D:
             _set(self, name, as_floats(name, getattr(self, name)))
         _check_2d(self)
         check_fields(self)
-        _set(self, "size", (int(self.size[0]), int(self.size[1])))
-        _set(self, "fps", float(self.fps))
-        valid = self.confidence.max(axis=1) > 0 if self.valid is None else self.valid
-        times = np.arange(len(self.xy)) / self.fps if self.times is None else self.times
+        set_field_types(self)
+        if _is_default(valid := self.valid):
+            valid = self.confidence.max(axis=1) > 0
+        if _is_default(times := self.times):
+            times = np.arange(len(self.xy)) / self.fps
         _set(self, "valid", np.asarray(valid, dtype=bool))
         _set(self, "times", as_floats("times", times))
         _check_frames(self.valid, self.times, len(self.xy))
         _check_pixels(self)
-
-    def __len__(self) -> int:
-        return len(self.xy)
+        self._freeze()
 
 
-@dataclass(frozen=True)
-class Motion3D:
+@dataclass(frozen=True, eq=False, repr=False)
+class Motion3D(Frames):
     """A person's joints over time in space.
 
     Attributes:
@@ -128,6 +200,9 @@ class Motion3D:
             floor's height below the camera, in metres, which the uncertainty of the scale does not
             enter. None if gravity and floor are not estimated.
 
+    Its arrays cannot be written to, ``==`` compares values, and a slice of frames is a motion, in
+    the world of the whole.
+
     Raises:
         ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
             rate, focal length or region_scale is not positive, a sigma negative, or a number
@@ -154,22 +229,77 @@ class Motion3D:
         _check_3d(self)
         check_fields(self)
         _check_sigma(self)
+        set_field_types(self)
         _check_frames(self.valid, self.times, len(self.xyz))
-
-    def __len__(self) -> int:
-        return len(self.xyz)
+        self._freeze()
 
 
 def _set(motion: object, name: str, value: object) -> None:
     object.__setattr__(motion, name, value)
 
 
+def _is_default(value: object) -> bool:
+    return value is None or value is _BY_DEFAULT
+
+
+def _bound(frame: int | None) -> str:
+    return "" if frame is None else str(frame)
+
+
+def _values(record: Any) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+def _make(kind: type, values: dict[str, Any]) -> Any:
+    """Make a record of its fields, as unpickling does."""
+    return kind(**values)
+
+
+def _same(one: object, other: object) -> bool:
+    """Return whether two fields are equal; NaN equals NaN."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
+    return not (isinstance(one, np.ndarray) or isinstance(other, np.ndarray)) and one == other
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return an array that cannot be written to: a copy, or itself if it is such an array.
+
+    Its memory is that of immutable bytes, so that no view of it, nor ``setflags``, can be either.
+    """
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, bytes) and not array.flags.writeable:  # unpickled arrays are writable
+        return array
+    return np.ndarray(array.shape, array.dtype, array.tobytes())
+
+
 def as_floats(name: str, values: object) -> np.ndarray:
     """Return real numbers as float64, without a copy where they are; else raise ValueError."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be an array, got {describe(values)} of uneven length."
+        ) from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be real numbers, got an array of type {array.dtype}.")
     return np.asarray(array, dtype=np.float64)
+
+
+def set_field_types(record: Any) -> None:
+    """Make plain numbers, texts and tuples of the fields that `check_fields` accepts."""
+    _set(record, "size", (int(record.size[0]), int(record.size[1])))
+    for name in {"fps", "focal", "region_scale"} & _values(record).keys():
+        if (value := getattr(record, name)) is not None:
+            _set(record, name, float(value))
+    if hasattr(record, "person"):
+        _set(record, "person", int(record.person))
+    if isinstance(record, Motion3D):
+        _set(record, "provenance", dict(record.provenance))
+        if record.ground_sigma is not None:
+            _set(record, "ground_sigma", tuple(map(float, record.ground_sigma)))
 
 
 def _check_2d(motion: Motion2D) -> None:
@@ -213,8 +343,7 @@ def _check_3d(motion: Motion3D) -> None:
 
 
 def _check_skeleton(motion: Motion2D | Motion3D) -> None:
-    if not isinstance(motion.skeleton, Skeleton):
-        raise ValueError(f"skeleton must be a Skeleton, got {type(motion.skeleton).__name__}.")
+    check_type("skeleton", motion.skeleton, Skeleton, SKELETON_HINT)
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
@@ -240,7 +369,7 @@ def check_confidence(confidence: np.ndarray) -> None:
 
 def _check_sigma(motion: Motion3D) -> None:
     ground = motion.ground_sigma
-    if ground is not None and (len(ground) != 3 or not all(0 <= x < np.inf for x in ground)):
+    if ground is not None and not _are_sigmas(ground):
         raise ValueError(f"ground_sigma must be three numbers of at least 0, got {ground}.")
     if not _is_positive(motion.region_scale):
         raise ValueError(f"region_scale must be positive, got {motion.region_scale}.")
@@ -253,6 +382,11 @@ def _check_sigma(motion: Motion3D) -> None:
         )
     if motion.sigma.size and not (motion.sigma.min() >= 0 and motion.sigma.max() < np.inf):
         raise ValueError("sigma must be finite metres of at least 0.")
+
+
+def _are_sigmas(values: object) -> bool:
+    numbers = np.asarray(values, dtype=object)
+    return numbers.shape == (3,) and all(x == 0 or _is_positive(x) for x in numbers)
 
 
 def check_fields(motion: Any) -> None:
@@ -268,7 +402,7 @@ def check_fields(motion: Any) -> None:
     if motion.focal is not None and not low <= motion.focal <= high:
         raise ValueError(f"expected a focal of {low:g} to {high:g} pixels, got {motion.focal}.")
     person = getattr(motion, "person", 0)
-    if not isinstance(person, int | np.integer) or person < 0:
+    if not isinstance(person, int | np.integer) or isinstance(person, bool) or person < 0:
         raise ValueError(f"person must be a whole number of at least 0, got {person!r}.")
     provenance = getattr(motion, "provenance", {})
     if not isinstance(provenance, Mapping):
@@ -369,6 +503,8 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     Raises:
         ValueError: If no conversion between the two skeletons is known.
     """
+    check_type("motion", motion, Motion2D)
+    check_type("target", target, Skeleton, SKELETON_HINT)
     weights = conversion(motion.skeleton, target)
     from_ears = _with_both_ears(motion)
     least = [from_ears.confidence[:, p].min(axis=1, initial=float(p.any())) for p in weights != 0]

@@ -70,5 +70,8 @@ def test_measure_quality_of_feet_is_that_of_soles() -> None:
 
 def test_measure_quality_counts_no_group_that_was_never_detected() -> None:
     motion = masked(walk26(60), GROUPS["feet"])
-    motion.confidence[:30, 5] = 0.0
-    assert measure_quality(motion).bridged == pytest.approx(100 * 0.5 / (26 - 4))
+    confidence = motion.confidence.copy()
+    confidence[:30, 5] = 0.0
+    assert measure_quality(replace(motion, confidence=confidence)).bridged == pytest.approx(
+        100 * 0.5 / (26 - 4)
+    )

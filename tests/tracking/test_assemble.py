@@ -56,18 +56,18 @@ def test_assemble_people_tracks_the_rows_without_id() -> None:
 
 def test_assemble_people_leaves_out_rows_without_trunk() -> None:
     one = walkers(2.0)
-    one.confidence[2, :] = 0.1
-    (motion,) = assemble_people(one)
+    low = np.full_like(one.confidence, 0.1)
+    third = np.arange(len(low))[:, None] == 2
+    (motion,) = assemble_people(replace(one, confidence=np.where(third, low, one.confidence)))
     assert motion.valid.tolist() == [True, True, False, True, True]
     assert (motion.xy[2] == 0).all()
-    one.confidence[:] = 0.1
     with pytest.raises(ValueError, match="no one's hips and shoulders"):
-        assemble_people(one)
+        assemble_people(replace(one, confidence=low))
 
 
 def test_assemble_people_of_tracked_detections_keeps_numbers_and_all_rows() -> None:
     two = replace(walkers(2.0, 4.0), ids=("3", "1") * FRAMES, tracked=True)
-    two.confidence[:] = 0.01
+    two = replace(two, confidence=np.full_like(two.confidence, 0.01))
     large, small = assemble_people(two)
     assert (large.person, small.person) == (1, 3)
     np.testing.assert_array_equal(small.xy, two.xy[::2])
@@ -114,8 +114,8 @@ def test_assemble_people_passes_on_the_camera() -> None:
 
 def test_assemble_people_of_tracked_detections_without_confidence_is_not_valid() -> None:
     one = replace(walkers(2.0), ids=("0",) * FRAMES, tracked=True)
-    one.confidence[2] = 0.0
-    (motion,) = assemble_people(one)
+    seen = np.arange(len(one))[:, None] != 2
+    (motion,) = assemble_people(replace(one, confidence=seen * one.confidence))
     assert np.flatnonzero(~motion.valid).tolist() == [2]
 
 

@@ -1,5 +1,7 @@
 """What stands on the floor: ankles of the 17 joints, heels and balls where feet are seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from walk26 import body_of, masked, walk26
@@ -26,8 +28,9 @@ def test_find_soles_of_seen_feet_are_heels_and_balls() -> None:
 
 @pytest.mark.parametrize(("frames", "ankles"), [(8, False), (12, True)])
 def test_find_soles_takes_ankles_where_feet_are_mostly_unseen(frames: int, ankles: bool) -> None:
-    motion = walk26(20)
-    motion.confidence[:frames, GROUPS["feet"]] = 0.0
+    confidence = walk26(20).confidence.copy()
+    confidence[:frames, GROUPS["feet"]] = 0.0
+    motion = replace(walk26(20), confidence=confidence)
     assert (find_soles(motion).joints == tuple(FEET)) is ankles
 
 

@@ -1,12 +1,18 @@
-"""Tables of Sports2D."""
+"""Tables of Sports2D, and markers for OpenSim."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from keypoint_files import FPS, SIZE, people, read_motions, sports2d
+from round_trips import motions
+from walk26 import walk26
 
-from tcpformer.io import read_detections
+from tcpformer.io import load, read_detections, save
+from tcpformer.io.opensim_markers import place_markers
+from tcpformer.motion import Motion3D
 from tcpformer.skeleton import HALPE26
 
 
@@ -99,3 +105,48 @@ def test_read_trc_keeps_its_times(start: float, first: int, tmp_path: Path) -> N
     found = read_detections(path, size=SIZE)
     assert found.first == first
     np.testing.assert_allclose(found.times, start + np.arange(20) / FPS, atol=1e-5)
+
+
+def _read_by_hand(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the lines of the header, and the cells of the rows."""
+    lines = path.read_text().split("\n")
+    assert lines[-1] == ""
+    return lines[:6], [line.split("\t") for line in lines[6:-1]]
+
+
+def test_write_trc_has_the_layout_that_opensim_reads(tmp_path: Path) -> None:
+    motion = walk26(4)
+    save(motion, tmp_path / "walk.trc")
+    header, rows = _read_by_hand(tmp_path / "walk.trc")
+    assert header[0] == "PathFileType\t4\t(X/Y/Z)\twalk.trc"
+    assert header[2].split("\t") == ["30", "30", "4", "22", "m", "30", "1", "4"]
+    assert header[3].startswith("Frame#\tTime\tHip\t\t\tRHip\t\t\tRKnee\t\t\t")
+    assert header[4].startswith("\t\tX1\tY1\tZ1\tX2\t")
+    assert header[5] == ""
+    width = 2 + 3 * 22
+    assert {len(row) for row in rows} == {width}
+    assert len(header[3].split("\t")) == len(header[4].split("\t")) == width
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(motions())
+def test_write_trc_keeps_places_and_times_and_is_never_nan(motion: Motion3D) -> None:
+    with TemporaryDirectory() as folder:
+        save(motion, Path(folder) / "a.trc")
+        header, rows = _read_by_hand(Path(folder) / "a.trc")
+    numbers = np.array(rows, dtype=float)
+    assert np.isfinite(numbers).all()
+    np.testing.assert_allclose(numbers[:, 1], motion.times, rtol=0, atol=1e-6)
+    names, xyz = place_markers(motion)
+    assert header[3].rstrip("\t").split("\t")[2::3] == names
+    x, y, z = np.moveaxis(numbers[:, 2:].reshape(len(motion), -1, 3), -1, 0)
+    np.testing.assert_allclose(np.stack([x, -z, y], axis=-1), xyz, rtol=0, atol=1e-6)
+
+
+def test_write_trc_is_not_taken_for_pixels(tmp_path: Path) -> None:
+    save(walk26(4), tmp_path / "a.trc")
+    with pytest.raises(ValueError, match="markers in space"):
+        read_detections(tmp_path / "a.trc", size=SIZE)
+    with pytest.raises(ValueError, match=r"cannot read a motion from 'a\.trc': expected one of"):
+        load(tmp_path / "a.trc")

@@ -8,22 +8,39 @@ from ..detections import Detections
 from ..motion import Motion3D
 from ..optional import missing_extra
 from .bvh import write_bvh
+from .c3d import write_c3d
+from .csv_motion import read_csv, write_csv
 from .formats import FOLDER_READERS, FORMATS, READERS, Reader
+from .json_motion import read_json_motion, write_json
 from .keypoints import MALFORMED, READABLE, RateAndSize
 from .mocap_capture import brief
 from .npz import load_motion, save_motion
+from .parquet import read_parquet, write_parquet
 from .picture_size import check_picture_size
 from .pictures import is_picture
+from .trc import write_trc
 
-WRITERS: dict[str, Callable[[Motion3D, Path], object]] = {".npz": save_motion, ".bvh": write_bvh}
+WRITERS: dict[str, Callable[[Motion3D, Path], object]] = {
+    ".npz": save_motion,
+    ".bvh": write_bvh,
+    ".trc": write_trc,
+}
 """Writers of formats that hold the motion of one person, by suffix."""
-GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {}
+GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {
+    ".c3d": write_c3d,
+    ".csv": write_csv,
+    ".json": write_json,
+    ".parquet": write_parquet,
+}
 """Writers of formats that hold several people, by suffix."""
 MOTION_READERS: dict[str, Callable[[Path], list[Motion3D]]] = {
     ".npz": lambda path: [load_motion(path)],
+    ".csv": read_csv,
+    ".json": read_json_motion,
+    ".parquet": read_parquet,
 }
 """Readers of 3D motion, by suffix: those of formats that keep all of it."""
-NEEDED: dict[str, tuple[str, str]] = {}
+NEEDED = {".c3d": ("ezc3d", "c3d"), ".parquet": ("pyarrow", "parquet")}
 """Suffix -> the module that it needs, and the extra that installs it."""
 
 MAX_MESSAGE = 1000

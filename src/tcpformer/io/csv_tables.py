@@ -21,29 +21,36 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, comment: str | None = None) -> Iterator[Row]:
     """Yield the rows of a CSV file that are not empty, separated by comma, semicolon or tab.
+
+    Args:
+        path: The file.
+        comment: How a first line begins that is left out.
 
     Raises:
         ValueError: If it is no text, or a row has another number of cells than the first.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
-            first = stream.readline()
-            stream.seek(0)
+            first, skipped, start = stream.readline(), 0, 0
+            if comment is not None and first.startswith(comment):
+                skipped, start = 1, stream.tell()
+                first = stream.readline()
+            stream.seek(start)
             delimiter = max(_DELIMITERS, key=first.count)
             width = 0
             reader = csv.reader(stream, delimiter=delimiter)
             for cells in reader:
                 if not any(cells):
                     continue
-                width = width or len(cells)
+                width, line = width or len(cells), reader.line_num + skipped
                 if len(cells) != width:
                     raise ValueError(
-                        f"{path}, line {reader.line_num}: expected {width} cells, as in the first "
-                        f"line, got {len(cells)}."
+                        f"{path}, line {line}: expected {width} cells, as in the first line, got "
+                        f"{len(cells)}."
                     )
-                yield Row(reader.line_num, [cell.strip() for cell in cells])
+                yield Row(line, [cell.strip() for cell in cells])
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path}: expected a table as text (CSV), but {error}.") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..detections import Detections
 from .coco_annotations import is_coco_annotations, read_coco_annotations
 from .coco_json import is_coco_results, read_coco_results
+from .csv_motion import is_motion_csv
 from .csv_tables import read_rows
 from .deeplabcut import is_deeplabcut, read_deeplabcut_csv, read_deeplabcut_h5
 from .hdf5 import read_hdf5
@@ -17,6 +18,7 @@ from .json_values import read_json
 from .keypoints import READABLE, RateAndSize, files_in
 from .mediapipe import is_mediapipe, read_mediapipe
 from .mmpose import read_mmpose, read_mmpose_pictures
+from .motion_table import is_description, refuse_motion
 from .npz import read_keypoints_npz
 from .numpy_array import read_npy
 from .openpose import read_openpose
@@ -147,6 +149,8 @@ def _read_npz(path: Path, given: RateAndSize) -> Detections:
 
 def _read_json(path: Path, given: RateAndSize) -> Detections:
     content = read_json(path)
+    if is_description(content):
+        raise refuse_motion(path)
     if is_coco_results(content):
         return read_coco_results(path, content, given)
     if is_coco_annotations(content):
@@ -162,6 +166,8 @@ def _read_json_folder(folder: Path, given: RateAndSize) -> Detections:
 
 
 def _read_csv(path: Path, given: RateAndSize) -> Detections:
+    if is_motion_csv(path):
+        raise refuse_motion(path)
     rows = read_rows(path)
     header = next(rows, None)
     if header is not None and is_sleap(header):

@@ -1,6 +1,8 @@
-"""Sports2D: <video>_px_person<nn>.trc, OpenSim's table of markers in pixels instead of metres.
+"""TRC, OpenSim's table of markers: written in metres, read in pixels.
 
-Its header has the unit "m" for pixels, too; markers in space show by their Z, or by their unit mm.
+`write_trc` is for OpenSim and Pose2Sim. `read_trc` reads what Sports2D calls
+<video>_px_person<nn>.trc, with pixels instead of metres. Its header has the unit "m" for pixels,
+too; markers in space show by their Z, or by their unit mm.
 """
 
 from pathlib import Path
@@ -9,6 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
+from ..files import atomic_write
+from ..motion import Motion3D
 from .csv_tables import Row, parse_numbers
 from .keypoints import (
     KeypointRecord,
@@ -18,6 +22,8 @@ from .keypoints import (
     mean_rate,
     person_keypoints,
 )
+from .opensim_markers import place_markers
+from .rig import to_y_up
 
 _LENGTHS = ("mm", "cm")
 _MAX_METRES = 20.0
@@ -102,3 +108,36 @@ def _check_pixels(
         f"{file}: expected joints in pixels of the picture, with 0 in every column Z, but {found}: "
         "these are markers in space. Sports2D writes pixels into the file with _px_ in its name."
     )
+
+
+def write_trc(motion: Motion3D, path: str | Path) -> None:
+    """Write a motion as markers for OpenSim, with the names of Pose2Sim and Sports2D, in metres.
+
+    Axes: x right, y up, z towards the camera. Times are those of the video, frames count from 1. No
+    cell is empty: frames that do not show the person hold the bridged motion.
+
+    Raises:
+        ValueError: If the motion has no hips or shoulders, or no frames.
+        OSError: If the folder does not exist or cannot be written.
+    """
+    if len(motion) == 0:
+        raise ValueError("TRC needs at least one frame, got none.")
+    names, xyz = place_markers(motion)
+    count, rate = len(motion), f"{motion.fps:.10g}"
+    values = (rate, rate, count, len(names), "m", rate, 1, count)
+    axes = "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, len(names) + 1))
+    lines = (
+        f"PathFileType\t4\t(X/Y/Z)\t{Path(path).name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\t"
+        "OrigNumFrames",
+        "\t".join(map(str, values)),
+        "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t",
+        f"\t\t{axes}",
+        "",
+    )
+    numbers = to_y_up(xyz).reshape(count, -1).round(6) + 0.0  # not -0.0
+    rows = np.column_stack([np.arange(1, count + 1), motion.times, numbers])
+    formats = ["%d", "%.7f", *["%.6f"] * numbers.shape[1]]
+    with atomic_write(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        np.savetxt(file, rows, fmt=formats, delimiter="\t")

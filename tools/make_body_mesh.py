@@ -17,6 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.spatial import cKDTree
 
 from tcpformer.io import rig_names
 
@@ -30,9 +32,13 @@ FINE = {"LeftHand": 0.3, "LeftToeBase": 0.2, "Head": 0.8}
 """Factor of the error where the base mesh has more detail than a figure in motion shows."""
 WEIGHT_COST = 2e-6
 """m^2 of error for an edge whose ends hang on different bones."""
+SEAM = 1e-4
+"""Metres from the middle of the vertices that both halves share."""
 BONES = tuple(bone.mixamo for bone in rig_names.BONES)
-SMOOTHING = ({"Head": 0.5}, 4), ({"Hips": 0.5, "Spine": 0.5, "Spine1": 0.5, "Spine2": 0.5}, 16)
-"""Laplacian smoothing (share by bone, rounds): a plain figure, without anatomy."""
+HEAD_ROUNDS, MOUTH_ROUNDS = 4, 200
+"""Rounds of Laplacian smoothing of the head (of the trunk twice as many), and inside the mouth."""
+TRUNK_SIGMA, TRUNK_ROUNDS = 0.03, 3
+"""Metres; trunk vertices go to the Gaussian mean around them: a plain figure, without anatomy."""
 
 
 def read_mesh(text: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -165,15 +171,13 @@ class Collapse:
         return np.array(list(self.faces.values()))
 
 
-def half(xyz: np.ndarray, faces: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the left half of the mesh: vertices, triangles, weights, which lie on the seam."""
-    faces = faces[(xyz[faces, 0] > -1e-4).all(axis=1) & (xyz[faces, 0] > 1e-4).any(axis=1)]
+def half(
+    base: np.ndarray, xyz: np.ndarray, faces: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return the half that is left in the base pose: vertices, triangles, weights, the seam."""
+    faces = faces[(base[faces, 0] > -SEAM).all(axis=1) & (base[faces, 0] > SEAM).any(axis=1)]
     used, faces = np.unique(faces, return_inverse=True)
-    xyz, weights, faces = xyz[used].copy(), weights[used], faces.reshape(-1, 3)
-    seam = np.abs(xyz[:, 0]) < 1e-4
-    xyz[seam, 0] = 0
-    weights[seam] = (weights[seam] + weights[seam][:, mirror_bones()]) / 2
-    return xyz, faces, weights, seam
+    return xyz[used], faces.reshape(-1, 3), weights[used], np.abs(base[used, 0]) < SEAM
 
 
 def mirror(
@@ -288,20 +292,49 @@ def tail_offsets(
     )
 
 
-def smooth(xyz: np.ndarray, faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return vertices smoothed by `SMOOTHING`; the middle stays in the middle."""
+def smooth(
+    xyz: np.ndarray, faces: np.ndarray, weights: np.ndarray, mouth: np.ndarray
+) -> np.ndarray:
+    """Return vertices with head and trunk smoothed, and a wall behind the lips."""
     edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
     edges = np.concatenate([edges, edges[:, ::-1]])
-    count = np.bincount(edges[:, 0], minlength=len(xyz))[:, None]
-    middle = np.abs(xyz[:, 0]) < 1e-4
-    for shares, rounds in SMOOTHING:
-        share = sum(weights[:, [BONES.index(bone)]] * share for bone, share in shares.items())
+    around = coo_array((np.ones(len(edges)), edges.T), shape=(len(xyz), len(xyz))).tocsr()
+    around = around.multiply(1 / around.sum(axis=1)[:, None]).tocsr()
+    middle = np.abs(xyz[:, 0]) < SEAM
+    inside = _is_inside(xyz, faces, mouth).astype(float)
+    head = 0.5 * weights[:, BONES.index("Head")]
+    trunk = weights[:, [BONES.index(b) for b in ("Hips", "Spine", "Spine1", "Spine2")]].sum(axis=1)
+    for _ in range(TRUNK_ROUNDS):
+        normals, area = _normals(xyz, faces)
+        near = cKDTree(xyz).sparse_distance_matrix(cKDTree(xyz), 2.5 * TRUNK_SIGMA).tocsr()
+        near.data = np.exp(-((near.data / TRUNK_SIGMA) ** 2) / 2)
+        mean = (near @ (area[:, None] * xyz)) / (near @ area)[:, None]
+        across = ((mean - xyz) * normals).sum(axis=1)
+        xyz = xyz + (trunk * across)[:, None] * normals
+        xyz[middle, 0] = 0
+    passes = (inside, MOUTH_ROUNDS), (head, HEAD_ROUNDS), (0.5 * trunk, HEAD_ROUNDS * 2)
+    for share, rounds in passes:
         for _ in range(rounds):
-            total = np.zeros_like(xyz)
-            np.add.at(total, edges[:, 0], xyz[edges[:, 1]])
-            xyz = xyz + share * (total / count - xyz)
+            xyz = xyz + share[:, None] * (around @ xyz - xyz)
             xyz[middle, 0] = 0
     return xyz
+
+
+def _normals(xyz: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit normal and the area of the triangles at every vertex."""
+    a, b, c = xyz[faces].swapaxes(0, 1)
+    normals = np.zeros_like(xyz)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], np.cross(b - a, c - a))
+    area = np.linalg.norm(normals, axis=1)
+    return normals / area[:, None], area
+
+
+def _is_inside(xyz: np.ndarray, faces: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Find vertices of the walls of a cavity, which face its center."""
+    away = center - xyz
+    facing = (_normals(xyz, faces)[0] * away).sum(axis=1) > 0
+    return (np.linalg.norm(away, axis=1) < 0.05) & facing
 
 
 def main(wheel: str) -> None:
@@ -321,10 +354,15 @@ def main(wheel: str) -> None:
     used, faces = np.unique(faces, return_inverse=True)
     xyz, faces, weights = xyz[used], faces.reshape(-1, 3), weights[used]
     weights /= weights.sum(axis=1, keepdims=True)
-    xyz, placed, turns = to_t_pose(smooth(xyz, faces, weights), weights, heads, left)
+    base, middle = xyz, np.abs(xyz[:, 0]) < SEAM
+    weights[middle] = (weights[middle] + weights[middle][:, mirror_bones()]) / 2
+    mouth = np.mean([joints[f"joint-tongue-{i}"] for i in (1, 2, 3, 4)], axis=0)
+    plain = smooth(xyz, faces, weights, mouth)
+    xyz, placed, turns = to_t_pose(plain, weights, heads, left)
+    xyz[middle, 0] = 0
     tails = tail_offsets(heads, tips, turns, placed)
     down = [0, xyz[:, 1].min(), 0]
-    xyz, faces, weights, seam = half(xyz - down, faces, weights)
+    xyz, faces, weights, seam = half(base, xyz - down, faces, weights)
     kept = Collapse(xyz, faces, weights, seam).run(HALF_TRIANGLES)
     xyz, faces, weights = mirror(xyz, kept, weights)
     bones, share = four_weights(weights)

@@ -1,7 +1,7 @@
 """GLB, binary glTF 2.0, which Blender, three.js, game engines and browsers read.
 
-Every person is a skinned body on an armature of named bones, with one animation; the camera of the
-clip stands where it stood. The glTF validator of Khronos finds no errors and no warnings.
+Every person is a skinned body on an armature of named bones. One animation moves all of them: most
+viewers play one at a time. The camera of the clip stands where it stood. The glTF validator of Khronos finds no errors and no warnings.
 
 `read_glb` reads back the motions of files that `write_glb` wrote, and no others: they are beside
 the animation, as an npz file of 32-bit numbers.
@@ -51,8 +51,10 @@ def write_glb(motions: Sequence[Motion3D], path: str | Path, options: RigOptions
     """
     content = _Content()
     shared: dict[str, int] = {}
+    animation: dict[str, Any] = {"name": "motion", "samplers": [], "channels": []}
     for person in animate_people(motions, options):
-        _add_person(content, person, shared)
+        _add_person(content, person, shared, animation)
+    content.add("animations", animation)
     camera = None if options.recenter else find_camera(motions)
     if camera is not None:
         _add_camera(content, camera)
@@ -122,7 +124,9 @@ class _Content:
         )
 
 
-def _add_person(content: _Content, person: AnimatedPerson, shared: dict[str, int]) -> None:
+def _add_person(
+    content: _Content, person: AnimatedPerson, shared: dict[str, int], animation: dict[str, Any]
+) -> None:
     rig = person.rig
     armature = content.add("nodes", {"name": person.name, "extras": person.facts})
     content.add_root(armature)
@@ -146,7 +150,7 @@ def _add_person(content: _Content, person: AnimatedPerson, shared: dict[str, int
         "skin": content.add("skins", {"name": person.name, **skin}),
     }
     content.add_root(content.add("nodes", body))
-    _add_animation(content, person, nodes)
+    _add_channels(content, person, nodes, animation)
 
 
 def _add_mesh(content: _Content, person: AnimatedPerson, shared: dict[str, int]) -> int:
@@ -178,18 +182,17 @@ def _add_mesh(content: _Content, person: AnimatedPerson, shared: dict[str, int])
     return content.add("meshes", {"name": f"{person.name}_body", "primitives": [primitive]})
 
 
-def _add_animation(content: _Content, person: AnimatedPerson, nodes: list[int]) -> None:
+def _add_channels(
+    content: _Content, person: AnimatedPerson, nodes: list[int], animation: dict[str, Any]
+) -> None:
     rig = person.rig
     times = content.add_array(rig.times.astype(np.float32))
-    samplers, channels = [], []
     tracks = [("translation", rig.root.astype(np.float32))]
     tracks += [("rotation", _unit32(turns)) for turns in rig.rotations.swapaxes(0, 1)]
     for (path, values), node in zip(tracks, [nodes[0], *nodes], strict=True):
         target = {"node": node, "path": path}
-        channels.append({"sampler": len(samplers), "target": target})
-        samplers.append({"input": times, "output": content.add_array(values)})
-    animation = {"name": person.name, "samplers": samplers, "channels": channels}
-    content.add("animations", animation)
+        animation["channels"].append({"sampler": len(animation["samplers"]), "target": target})
+        animation["samplers"].append({"input": times, "output": content.add_array(values)})
 
 
 def _add_camera(content: _Content, camera: StillCamera) -> None:

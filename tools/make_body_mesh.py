@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from tcpformer.io import rig_names
 
@@ -306,7 +306,7 @@ def smooth(
     trunk = weights[:, [BONES.index(b) for b in ("Hips", "Spine", "Spine1", "Spine2")]].sum(axis=1)
     for _ in range(TRUNK_ROUNDS):
         normals, area = _normals(xyz, faces)
-        near = cKDTree(xyz).sparse_distance_matrix(cKDTree(xyz), 2.5 * TRUNK_SIGMA).tocsr()
+        near = KDTree(xyz).sparse_distance_matrix(KDTree(xyz), 2.5 * TRUNK_SIGMA).tocsr()
         near.data = np.exp(-((near.data / TRUNK_SIGMA) ** 2) / 2)
         mean = (near @ (area[:, None] * xyz)) / (near @ area)[:, None]
         across = ((mean - xyz) * normals).sum(axis=1)

@@ -8,6 +8,7 @@ they animate. Lengths are centimetres, the unit of FBX; y is up.
 import json
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ TICKS = 46_186_158_000
 CENTIMETRES = 100.0
 CUSTOM_RATE = 14
 """Value of TimeMode that makes CustomFrameRate the rate."""
+SCENE = np.int64(0)
+"""Id of the root, to which objects without a parent are connected; ids have 64 bits."""
 LINEAR = 4
 """Interpolation of keys."""
 ARRAYS = {"int32": b"i", "int64": b"l", "float32": b"f", "float64": b"d"}
@@ -75,9 +78,8 @@ def _encode(value: Any) -> bytes:
         return ARRAYS[value.dtype.name] + struct.pack("<3I", value.size, 1, len(data)) + data
     if isinstance(value, float):
         return b"D" + struct.pack("<d", value)
-    return (
-        b"L" + struct.pack("<q", value) if abs(value) >= 2**31 else b"I" + struct.pack("<i", value)
-    )
+    kind, form = (b"L", "<q") if isinstance(value, np.int64) else (b"I", "<i")
+    return kind + struct.pack(form, value)
 
 
 class _Scene:
@@ -86,25 +88,21 @@ class _Scene:
     def __init__(self) -> None:
         self.objects: list[Node] = []
         self.connections: list[Node] = []
-        self.last = 1_000_000_000_000  # ids are of 64 bits; 0 is the scene
+        self.last = SCENE
 
-    def add(self, kind: str, name: str, form: str, below: Iterable[Node] = ()) -> int:
+    def add(self, kind: str, name: str, form: str, below: Iterable[Node] = ()) -> np.int64:
         """Add an object; return its id."""
-        self.last += 1
+        self.last = np.int64(self.last + 1)
         owner = "SubDeformer" if form == "Cluster" else kind.replace("Animation", "Anim")
         full = f"{name}\0\1{owner}"
         self.objects.append(Node(kind, self.last, full, form, below=below))
         return self.last
 
-    def connect(self, child: int, parent: int, target: str = "") -> None:
+    def connect(self, child: np.int64, parent: np.int64, target: str = "") -> None:
         """Join a child to a parent, or to a property of it."""
         self.connections.append(
             Node("C", *(("OP", child, parent, target) if target else ("OO", child, parent)))
         )
-
-    def counts(self) -> dict[str, int]:
-        names = [node.name.decode("ascii") for node in self.objects]
-        return {name: names.count(name) for name in dict.fromkeys(names)}
 
 
 def write_fbx(motions: Sequence[Motion3D], path: str | Path, options: RigOptions = TRIMMED) -> None:
@@ -125,16 +123,17 @@ def write_fbx(motions: Sequence[Motion3D], path: str | Path, options: RigOptions
         raise ValueError(f"FBX has one frame rate, but people have {rates}; save each by itself.")
     scene = _Scene()
     span = _ticks(np.array([person.rig.times[[0, -1]] for person in people]))
-    times = {"Start": int(span.min()), "Stop": int(span.max())}
+    times = {"Start": span.min(), "Stop": span.max()}
     local = [_property(f"Local{end}", "KTime", "Time", "", ticks) for end, ticks in times.items()]
     stack = scene.add("AnimationStack", "motion", "", [Node("Properties70", below=local)])
     layer = scene.add("AnimationLayer", "motion", "")
     scene.connect(layer, stack)
     for person in people:
         _add_person(scene, person, layer)
-    data = _to_bytes(scene, rates[0], times)
-    if len(data) >= 2**32:
-        raise ValueError(f"FBX holds at most 4 GiB, but {len(data):,} bytes are needed.")
+    try:
+        data = _to_bytes(scene, rates[0], times)
+    except struct.error as error:
+        raise ValueError("FBX 7.4 holds at most 4 GiB; write fewer people or frames.") from error
     with atomic_write(path) as beside:
         beside.write_bytes(data)
 
@@ -151,7 +150,9 @@ def _lcl(kind: str, vector: Float[np.ndarray, "3"]) -> Node:
     return _property(f"Lcl {kind}", f"Lcl {kind}", "", "A", *vector.tolist())
 
 
-def _add_model(scene: _Scene, name: str, form: str, parent: int, *properties: Node) -> int:
+def _add_model(
+    scene: _Scene, name: str, form: str, parent: np.int64, *properties: Node
+) -> np.int64:
     inherit = _property("InheritType", "enum", "", "", 1)  # scales do not shear
     below = [Node("Version", 232), Node("Properties70", below=[inherit, *properties])]
     model = scene.add("Model", name, form, below)
@@ -159,11 +160,11 @@ def _add_model(scene: _Scene, name: str, form: str, parent: int, *properties: No
     return model
 
 
-def _add_person(scene: _Scene, person: AnimatedPerson, layer: int) -> None:
+def _add_person(scene: _Scene, person: AnimatedPerson, layer: np.int64) -> None:
     rig = person.rig
     facts = _property("tcpformer", "KString", "", "U", json.dumps(person.facts))
-    armature = _add_model(scene, person.name, "Null", 0, facts)
-    bones: list[int] = []
+    armature = _add_model(scene, person.name, "Null", SCENE, facts)
+    bones: list[np.int64] = []
     for name, parent, offset in zip(rig.bones, rig.parents, rig.offsets, strict=True):
         above = armature if parent < 0 else bones[parent]
         bones.append(
@@ -181,8 +182,8 @@ def _add_person(scene: _Scene, person: AnimatedPerson, layer: int) -> None:
 
 def _add_curves(
     scene: _Scene,
-    layer: int,
-    model: int,
+    layer: np.int64,
+    model: np.int64,
     kind: str,
     values: Float[np.ndarray, "t 3"],
     times: Float[np.ndarray, " t"],
@@ -207,8 +208,10 @@ def _add_curves(
         scene.connect(scene.add("AnimationCurve", "", "", below), node, f"d|{axis}")
 
 
-def _add_body(scene: _Scene, person: AnimatedPerson, armature: int, bones: list[int]) -> None:
-    mesh = _add_model(scene, f"{person.name}_body", "Mesh", 0)
+def _add_body(
+    scene: _Scene, person: AnimatedPerson, armature: np.int64, bones: list[np.int64]
+) -> None:
+    mesh = _add_model(scene, f"{person.name}_body", "Mesh", SCENE)
     geometry = scene.add("Geometry", f"{person.name}_body", "Mesh", _geometry(person))
     scene.connect(geometry, mesh)
     color = _property("DiffuseColor", "Color", "", "A", *person.color)
@@ -251,29 +254,27 @@ def _geometry(person: AnimatedPerson) -> list[Node]:
     corners = body.triangles.astype(np.int32)
     closed = corners.copy()
     closed[:, -1] = ~closed[:, -1]  # marks the last corner
+    normals = body.normals[corners.ravel()].ravel()
     layers = {
-        "Normal": ("ByPolygonVertex", "Normals", body.normals[corners.ravel()].ravel()),
-        "Material": ("AllSame", "Materials", np.zeros(1, np.int32)),
+        "Normal": ("ByPolygonVertex", "Direct", Node("Normals", normals)),
+        "Material": ("AllSame", "IndexToDirect", Node("Materials", np.zeros(1, np.int32))),
     }
     nodes = [
         Node("GeometryVersion", 124),
         Node("Vertices", (CENTIMETRES * body.vertices).ravel()),
         Node("PolygonVertexIndex", closed.ravel()),
     ]
-    for name, (mapping, key, values) in layers.items():
-        how = [Node("MappingInformationType", mapping), Node("ReferenceInformationType", "Direct")]
-        if name == "Material":
-            how[1] = Node("ReferenceInformationType", "IndexToDirect")
-        below = [Node("Version", 101), Node("Name", ""), *how, Node(key, values)]
+    elements = [Node("Version", 100)]
+    for name, (mapping, reference, values) in layers.items():
+        how = [Node("MappingInformationType", mapping), Node("ReferenceInformationType", reference)]
+        below = [Node("Version", 101), Node("Name", ""), *how, values]
         nodes.append(Node(f"LayerElement{name}", 0, below=below))
-    elements = [
-        Node("LayerElement", below=[Node("Type", f"LayerElement{name}"), Node("TypedIndex", 0)])
-        for name in layers
-    ]
-    return [*nodes, Node("Layer", 0, below=[Node("Version", 100), *elements])]
+        kind = [Node("Type", f"LayerElement{name}"), Node("TypedIndex", 0)]
+        elements.append(Node("LayerElement", below=kind))
+    return [*nodes, Node("Layer", 0, below=elements)]
 
 
-def _to_bytes(scene: _Scene, fps: float, times: dict[str, int]) -> bytes:
+def _to_bytes(scene: _Scene, fps: float, times: dict[str, np.int64]) -> bytes:
     """Return the file: header, settings, objects, connections, footer."""
     axes = {"UpAxis": 1, "FrontAxis": 2, "CoordAxis": 0, "OriginalUpAxis": 1}
     signs = {f"{axis}Sign": 1 for axis in axes}
@@ -286,9 +287,9 @@ def _to_bytes(scene: _Scene, fps: float, times: dict[str, int]) -> bytes:
         *(_property(f"TimeSpan{k}", "KTime", "Time", "", n) for k, n in times.items()),
     ]
     header = [Node("FBXHeaderVersion", 1003), Node("FBXVersion", VERSION)]
-    counts = scene.counts()
+    counts = Counter(node.name.decode("ascii") for node in scene.objects)
     types = [Node("ObjectType", k, below=[Node("Count", n)]) for k, n in counts.items()]
-    total = [Node("Version", 100), Node("Count", sum(counts.values()))]
+    total = [Node("Version", 100), Node("Count", len(scene.objects))]
     nodes = [
         Node("FBXHeaderExtension", below=[*header, Node("Creator", "tcpformer")]),
         Node("FileId", FILE_ID),

@@ -1,7 +1,8 @@
 """GLB, binary glTF 2.0, which Blender, three.js, game engines and browsers read.
 
 Every person is a skinned body on an armature of named bones. One animation moves all of them: most
-viewers play one at a time. The camera of the clip stands where it stood. The glTF validator of Khronos finds no errors and no warnings.
+viewers play one at a time. The camera of the clip stands where it stood. The glTF validator of
+Khronos finds no errors and no warnings.
 
 `read_glb` reads back the motions of files that `write_glb` wrote, and no others: they are beside
 the animation, as an npz file of 32-bit numbers.

@@ -6,6 +6,7 @@ animation; time codes are frames of the video at its rate.
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,7 @@ def write_usd(motions: Sequence[Motion3D], path: str | Path, options: RigOptions
             skeleton without a rig.
         OSError: If the folder does not exist or cannot be written.
     """
-    try:
-        from pxr import Sdf, Usd, UsdGeom
-    except ImportError as error:
-        raise missing_extra("Writing USD", "usd-core", "usd") from error
+    Sdf, Usd, UsdGeom = _import("Sdf", "Usd", "UsdGeom")
     people = animate_people(motions, options)
     rates = sorted({person.rig.fps for person in people})
     if len(rates) > 1:
@@ -62,6 +60,14 @@ def write_usd(motions: Sequence[Motion3D], path: str | Path, options: RigOptions
         layer.Export(str(beside))
 
 
+def _import(*names: str) -> tuple[Any, ...]:
+    """Return modules of usd-core, which has no types."""
+    try:
+        return tuple(import_module(f"pxr.{name}") for name in names)
+    except ImportError as error:
+        raise missing_extra("Writing USD", "usd-core", "usd") from error
+
+
 def _time_codes(rig: RiggedMotion) -> np.ndarray:
     return rig.times * rig.fps
 
@@ -75,7 +81,7 @@ def bone_paths(rig: RiggedMotion) -> list[str]:
 
 
 def _add_person(stage: Any, person: AnimatedPerson) -> None:
-    from pxr import Gf, UsdSkel, Vt
+    Gf, UsdSkel, Vt = _import("Gf", "UsdSkel", "Vt")
 
     rig, root = person.rig, f"/people/{person.name}"
     skel_root = UsdSkel.Root.Define(stage, root)
@@ -96,7 +102,7 @@ def _add_person(stage: Any, person: AnimatedPerson) -> None:
 
 
 def _add_samples(animation: Any, rig: RiggedMotion) -> None:
-    from pxr import Gf, Vt
+    Gf, Vt = _import("Gf", "Vt")
 
     turns, places = animation.CreateRotationsAttr(), animation.CreateTranslationsAttr()
     animation.CreateScalesAttr(Vt.Vec3hArray([Gf.Vec3h(1)] * len(rig.bones)))
@@ -109,7 +115,7 @@ def _add_samples(animation: Any, rig: RiggedMotion) -> None:
 
 
 def _add_body(stage: Any, person: AnimatedPerson, skeleton: Any) -> None:
-    from pxr import Gf, UsdGeom, UsdSkel, Vt
+    Gf, UsdGeom, UsdSkel, Vt = _import("Gf", "UsdGeom", "UsdSkel", "Vt")
 
     body = person.body
     mesh = UsdGeom.Mesh.Define(stage, f"/people/{person.name}/body")
@@ -133,7 +139,7 @@ def _add_body(stage: Any, person: AnimatedPerson, skeleton: Any) -> None:
 
 
 def _add_camera(stage: Any, still: StillCamera) -> None:
-    from pxr import Gf, UsdGeom
+    Gf, UsdGeom = _import("Gf", "UsdGeom")
 
     matrix = np.eye(4)
     matrix[:3, :3], matrix[3, :3] = still.turn.T, still.position  # row vectors

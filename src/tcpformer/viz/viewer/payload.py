@@ -16,7 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ...analysis.angles import ANGLES, measure_angles
-from ...motion import Motion3D
+from ...io.body_mesh import fit_body
+from ...io.rig import joints_above_soles, solve_rig
+from ...io.rig_unseen import seen_bones
+from ...motion import Motion3D, seen_groups
 from ...postprocess.foot_contacts import find_contacts
 from ...skeleton import BALLS, BODY_26, FEET, GROUPS, H36M, HEELS, Skeleton
 from ...world.ground import Ground, ground_of
@@ -25,6 +28,9 @@ from ..scene import SceneStyle
 
 _ALIGNMENT = 8
 _INT16 = 2**15 - 1
+
+RIGGED = (H36M, BODY_26)
+"""Skeletons that a rig and angles are known for."""
 
 Times = Float[np.ndarray, " n"]
 
@@ -37,6 +43,8 @@ class PayloadConfig:
     sigma: float = 5e-4
     """Metres."""
     degrees: float = 0.02
+    quaternion: float = 1e-4
+    """Of unit length."""
     seconds: float = 1e-6
 
 
@@ -169,14 +177,23 @@ def build_payload(
             "focal": longest.focal,
             "size": list(longest.size),
         },
-        "body": None,
+        "floor": min(map(_sole_level, people.values())),
+        "surface": None,
         "people": [
             describe_person(packer, motion, Placed(number, starts[number], timeline, main))
             | {"colour": figure.MIDLINE if len(people) == 1 else figure.person_colour(number)}
             for number, motion in people.items()
         ],
     }
-    return packer.pack(header)
+    rigged = [motion for motion in people.values() if motion.skeleton in RIGGED]
+    return packer.pack(header | ({"surface": describe_surface(packer, rigged[0])} if rigged else {}))
+
+
+def _sole_level(motion: Motion3D) -> float:
+    """Return the height of the floor under the soles: that of 17 joints has ankles at 0."""
+    if motion.skeleton not in RIGGED:
+        return 0.0
+    return float(motion.xyz[0, 0, 2] - joints_above_soles(motion)[0, 0, 1])
 
 
 def place_on_timeline(
@@ -232,7 +249,35 @@ def describe_person(packer: Packer, motion: Motion3D, placed: Placed) -> dict[st
         "shift": ground.level - placed.ground.level,
         "contacts": _describe_contacts(packer, motion, placed),
         "angles": _describe_angles(packer, motion, placed),
+        "rig": describe_rig(packer, motion, placed) if motion.skeleton in RIGGED else None,
         "facts": _facts(motion),
+    }
+
+
+def describe_surface(packer: Packer, motion: Motion3D) -> dict[str, Any]:
+    """Add what the skins of all people share; return what describes it."""
+    body = fit_body(solve_rig(motion[:1]))
+    return {
+        "triangles": packer.add_series(body.triangles.astype(float), 1.0),
+        "bones": packer.add_bytes(body.bones),
+        "weights": packer.add_bytes(np.round(255 * body.weights)),
+    }
+
+
+def describe_rig(packer: Packer, motion: Motion3D, placed: Placed) -> dict[str, Any]:
+    """Add a person's skin and how its bones turn in each frame; return what describes them."""
+    rig = solve_rig(motion)
+    frames = np.interp(motion.times, rig.times, np.arange(len(rig)))
+    nearest = np.rint(frames).astype(int)
+    root = rig.root[nearest] + np.array([0.0, _sole_level(motion), 0.0])
+    return {
+        "names": rig.bones,
+        "parents": rig.parents,
+        "offsets": rig.offsets.ravel().tolist(),
+        "vertices": packer.add_series(fit_body(rig).vertices, CONFIG.metres),
+        "root": packer.add_series(placed.pad(root), CONFIG.metres),
+        "rotations": packer.add_series(placed.pad(rig.rotations[nearest]), CONFIG.quaternion),
+        "seen": packer.add_bytes(placed.pad(seen_bones(motion, seen_groups(motion)), blank=True)),
     }
 
 
@@ -244,7 +289,7 @@ def _describe_contacts(packer: Packer, motion: Motion3D, placed: Placed) -> dict
 
 
 def _describe_angles(packer: Packer, motion: Motion3D, placed: Placed) -> list[dict[str, Any]]:
-    if motion.skeleton not in (H36M, BODY_26):
+    if motion.skeleton not in RIGGED:
         return []
     angles = measure_angles(motion)
 

@@ -1,47 +1,67 @@
-// A skinned person from a GLB, posed bone by bone.
+// A skinned person: a surface that bones move.
 
-import { Group, Quaternion } from "three";
-import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { Bone, BufferAttribute, BufferGeometry, Group, MeshStandardMaterial, Skeleton, SkinnedMesh } from "three";
 import { linear } from "./capsules.js";
 
 const GHOST = [150, 154, 162];
 
 /**
- * Read a GLB of one skinned person.
- * @param {ArrayBuffer} glb
- * @param {string[]} bones Names of the nodes that `person.rig.rotations` turns, root first.
+ * @param surface Shared by all people: triangles, bones and weights of each vertex, four of both.
+ * @param rig Of one person: names and parents of bones, offsets from the parent's head, vertices in
+ *   the rest pose; metres, y up.
+ * @param colours left and right, [r, g, b].
  */
-export async function loadBody(glb, bones) {
-  const gltf = await new GLTFLoader().parseAsync(glb, "");
-  return new Body(gltf.scene, bones);
+export function createBody(surface, rig, colours) {
+  return new Body(surface, rig, colours);
 }
 
 class Body {
-  constructor(scene, bones) {
+  constructor({ triangles, bones, weights }, { names, parents, offsets, vertices }, colours) {
+    const geometry = new BufferGeometry();
+    const count = vertices.length / 3;
+    geometry.setAttribute("position", new BufferAttribute(Float32Array.from(vertices), 3));
+    geometry.setAttribute("color", new BufferAttribute(new Float32Array(3 * count), 3));
+    geometry.setAttribute("skinIndex", new BufferAttribute(Uint16Array.from(bones), 4));
+    geometry.setAttribute("skinWeight", new BufferAttribute(Float32Array.from(weights, (x) => x / 255), 4));
+    geometry.setIndex(new BufferAttribute(Uint32Array.from(triangles), 1));
+    geometry.computeVertexNormals();
+    this.bones = names.map((name) => Object.assign(new Bone(), { name }));
+    this.bones.forEach((bone, i) => {
+      bone.position.set(offsets[3 * i], offsets[3 * i + 1], offsets[3 * i + 2]);
+      if (parents[i] >= 0) this.bones[parents[i]].add(bone);
+    });
+    this.mesh = new SkinnedMesh(geometry, new MeshStandardMaterial({ vertexColors: true, roughness: 0.7 }));
+    this.mesh.castShadow = this.mesh.receiveShadow = true;
+    this.mesh.frustumCulled = false;
+    this.mesh.normalizeSkinWeights();
+    this.bones[0].updateMatrixWorld(true);
+    this.mesh.bind(new Skeleton(this.bones), this.mesh.matrixWorld);
     this.object = new Group();
     this.object.rotation.x = Math.PI / 2; // from y up to z up
-    this.object.add(scene);
-    const named = new Map();
-    scene.traverse((node) => {
-      named.set(node.name, node);
-      if (node.isMesh) {
-        node.castShadow = true;
-        node.frustumCulled = false;
-        this.material = node.material;
-      }
+    this.object.add(this.bones[0], this.mesh);
+    this.sides = names.map((name) => (/^left/i.test(name) ? colours.left : /^right/i.test(name) ? colours.right : null));
+    // The bone that moves a vertex most gives it its colour.
+    this.owner = Uint8Array.from({ length: count }, (_, v) => {
+      const own = [0, 1, 2, 3].sort((a, b) => weights[4 * v + b] - weights[4 * v + a])[0];
+      return bones[4 * v + own];
     });
-    this.bones = bones.map((name) => named.get(name.replace(/[\s.:/[\]]/g, "")) ?? named.get(name));
-    if (this.bones.some((bone) => !bone)) throw new Error("the body lacks a bone of the rig");
-    this.turn = new Quaternion();
   }
 
-  /** Pose by `person.rig`: root in metres and unit quaternions x, y, z, w of each bone; y up. */
-  pose(person, shift, ghost) {
-    const { root, rotations } = person.rig;
-    this.bones.forEach((bone, i) => bone.quaternion.set(rotations[4 * i], rotations[4 * i + 1], rotations[4 * i + 2], rotations[4 * i + 3]).normalize());
+  /** Pose by `person.rig`: root in metres, quaternions x, y, z, w and whether each bone is seen. */
+  pose(person, shift, pale) {
+    const { root, rotations, seen } = person.rig;
+    this.bones.forEach((bone, i) => bone.quaternion.set(...rotations.subarray(4 * i, 4 * i + 4)).normalize());
     this.bones[0].position.set(root[0], root[1], root[2]);
     this.object.position.set(...shift);
-    const rgb = (ghost ? GHOST : person.colour).map((c) => (ghost ? c : 150 + 0.35 * (c - 90)));
-    this.material.color.setRGB(...linear(rgb));
+    const key = `${person.ghost} ${seen} ${pale}`;
+    if (key === this.key) return;
+    this.key = key;
+    const painted = this.sides.map((side, i) => {
+      const own = person.ghost ? GHOST : (side ?? person.colour);
+      return linear(own.map((c, k) => c + (pale[k] - c) * (seen[i] ? 0.12 : 0.72)));
+    });
+    const color = this.mesh.geometry.getAttribute("color");
+    this.owner.forEach((bone, v) => color.set(painted[bone], 3 * v));
+    color.needsUpdate = true;
   }
 }

@@ -58,9 +58,9 @@ export class Floor {
     this.shadow.renderOrder = -1;
   }
 
-  moveTo(x, y) {
-    this.grid.position.set(x, y, 0);
-    this.shadow.position.set(x, y, 0.002);
+  moveTo(x, y, z) {
+    this.grid.position.set(x, y, z);
+    this.shadow.position.set(x, y, z + 0.002);
     this.material.uniforms.middle.value = [x, y];
   }
 

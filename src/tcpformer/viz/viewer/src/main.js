@@ -5,7 +5,7 @@ import { bytesOf, readPayload } from "./data.js";
 import { Track } from "./people.js";
 import { Player } from "./player.js";
 
-const { createScene, loadBody } = globalThis.TcpformerScene;
+const { createScene, createBody } = globalThis.TcpformerScene;
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2];
 const QUANTITIES = { angle: ["Angle", "°"], speed: ["Speed", "m/s"], height: ["Height", "m"], x: ["To the right", "m"], y: ["Away from the camera", "m"] };
@@ -30,10 +30,11 @@ async function start() {
   video = await makeVideo();
   scene = createScene($("canvas"));
   scene.setRecordingCamera(data.camera);
+  scene.setFloor(data.floor);
   player = new Player({ times: data.times, stamps: data.stamps, video, onframe: showFrame, onstate: showState });
   scene.onchange = redraw;
   if (video && (data.video.source === null || location.protocol.startsWith("http"))) scene.setVideo(video);
-  await readBodies();
+  makeBodies();
   makeControls();
   if (!video) for (const each of ["split", "over"]) $("modes").querySelector(`[data-mode=${each}]`).hidden = each === "split";
   setTheme(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
@@ -62,13 +63,10 @@ async function makeVideo() {
   return element;
 }
 
-async function readBodies() {
-  for (const track of tracks) {
-    if (!track.rig || !data.body) continue;
-    track.body = await loadBody(data.body.slice().buffer, track.rig.bones, track.rig.offsets);
-  }
-  if (!tracks.some((track) => track.body)) delete state.layers.body;
-  else state.layers.body = true;
+function makeBodies() {
+  const rigged = tracks.filter((track) => track.rig);
+  for (const track of rigged) track.body = createBody(data.surface, track.rig, data.colours);
+  if (!rigged.length) delete state.layers.body;
 }
 
 function stored(name, value) {

@@ -55,7 +55,7 @@ export class Track {
       shift: [0, 0, this.shift],
       label: this.alone ? "" : String(this.number),
       body: rig ? this.body : null,
-      rig: rig ? { root: this.slice(rig.root, k, 3), rotations: this.slice(rig.rotations, k, 4 * rig.bones.length) } : null,
+      rig: rig ? { root: this.slice(rig.root, k, 3), rotations: this.slice(rig.rotations, k, 4 * rig.names.length), seen: this.slice(rig.seen, k, rig.names.length) } : null,
     };
   }
 

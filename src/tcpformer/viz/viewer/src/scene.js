@@ -16,7 +16,7 @@ import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { Capsules, linear } from "./capsules.js";
 import { Floor } from "./floor.js";
 
-export { loadBody } from "./body.js";
+export { createBody } from "./body.js";
 
 const VIEW = 30; // degrees across the shorter side of the picture, for the free camera
 const UNSEEN = { thin: 0.45, pale: 0.66 }; // radius and share of grey of a limb that was not detected
@@ -49,7 +49,8 @@ const THEMES = {
  * @property {{points: ArrayLike<number>, colour: number[]}[]} [trails]
  * @property {number[]} [shift] Added to the joints when seen through the recording camera.
  * @property {string} [label]
- * @property {object} [body] Of `loadBody`: drawn in place of the strokes.
+ * @property {object} [rig] root, rotations and seen of the bones of `body` in this frame.
+ * @property {object} [body] Of `createBody`: drawn in place of the strokes.
  */
 
 /** Draw people on a canvas; the page calls `render` after changes. */
@@ -68,6 +69,7 @@ class People {
     this.recording = new PerspectiveCamera(50, 1, 0.05, 500);
     this.recording.matrixAutoUpdate = false;
     this.through = null;
+    this.ground = 0;
     this.controls = new OrbitControls(this.free, canvas);
     this.controls.enableDamping = false;
     this.controls.maxPolarAngle = 0.62 * Math.PI;
@@ -173,6 +175,12 @@ class People {
     this.#draw();
   }
 
+  /** Put the floor at a height, metres. */
+  setFloor(height) {
+    this.ground = height;
+    this.#draw();
+  }
+
   /** Look through the recording camera, over a transparent ground; or freely again. */
   lookThrough(on) {
     this.through = on && this.recorded ? this.recording : null;
@@ -263,10 +271,9 @@ class People {
     }
     this.floor.grid.visible = this.layers.floor;
     const seen = this.people.length ? this.#middle(this.people[0]) : this.controls.target.toArray();
-    this.sun.target.position.set(seen[0], seen[1], 0);
+    this.sun.target.position.set(seen[0], seen[1], this.ground);
     this.sun.position.set(seen[0] - 2.2, seen[1] - 3.2, 7);
-    if (this.through === null) this.floor.moveTo(this.controls.target.x, this.controls.target.y);
-    else this.floor.moveTo(seen[0], seen[1]);
+    if (this.through) this.floor.moveTo(seen[0], seen[1], this.ground);
   }
 
   #shift(person) {
@@ -293,7 +300,7 @@ class People {
   #drawPerson(person) {
     const { skeleton } = person;
     if (person.body) {
-      person.body.pose(person, this.#shift(person), person.ghost);
+      person.body.pose(person, this.#shift(person), this.theme.pale);
       this.bodies.add(person.body.object);
     }
     const slim = (this.through ? OVER_VIDEO : 1) * (person.body ? 0 : 1);
@@ -343,7 +350,7 @@ class People {
   #drawContact(person, joint) {
     if (this.marks.count === LIMITS.marks) return;
     const [x, y, z] = this.#joint(person, joint);
-    const floor = this.#shift(person)[2];
+    const floor = this.#shift(person)[2] + this.ground;
     const at = z - floor < 0.25 ? floor + 0.006 : z - person.skeleton.radii[joint];
     this.marks.setMatrixAt(this.marks.count, new Matrix4().makeTranslation(x, y, at));
     this.marks.setColorAt(this.marks.count++, new Color(...linear(this.#colour(person, joint))));
@@ -404,7 +411,7 @@ class People {
   /** Draw; return whether the eye is still flying, so that another call is needed. */
   render() {
     if (this.flight) this.#advance();
-    if (this.through === null) this.floor.moveTo(this.controls.target.x, this.controls.target.y);
+    if (!this.through) this.floor.moveTo(this.controls.target.x, this.controls.target.y, this.ground);
     this.renderer.render(this.scene, this.through ?? this.free);
     return Boolean(this.flight);
   }

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..filtering.gaps import fill_gaps
-from ..motion import Motion2D, to_skeleton
+from ..motion import Motion2D, give, to_skeleton
 from ..postprocess.outliers import torso_length
 from ..postprocess.swaps import bend_costs, find_cheapest_states
 from ..skeleton import H36M
@@ -115,7 +115,7 @@ def swap_sides(motion: Motion2D, where: Bool[np.ndarray, " t"]) -> Motion2D:
     xy, confidence = motion.xy.copy(), motion.confidence.copy()
     xy[where] = xy[where][:, twins]
     confidence[where] = confidence[where][:, twins]
-    return replace(motion, xy=xy, confidence=confidence)
+    return replace(motion, xy=give(xy), confidence=give(confidence))
 
 
 def _find_swapped(

@@ -21,7 +21,8 @@ The body's joints are the 17 of Human3.6M, and with weights that have them feet,
 26 of `BODY_26`, of which the 17 are the first.
 """
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -30,12 +31,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..checks import check_type, describe
 from ..filtering.gaps import fill_gaps
 from ..filtering.resample import interpolate_at, remove_alternation, resample
 from ..models import lifts_center_only
 from ..models.checkpoint import Weights, weights_spec
 from ..models.uncertainty_head import WithUncertainty
-from ..motion import REGION_SCALE, Motion2D, Motion3D, to_skeleton
+from ..motion import REGION_SCALE, Motion2D, Motion3D, give, to_skeleton
 from ..postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.backends import Backend, device_for, weights_for
 from ..runtime.device import Precision, pick_device, prepare_for_inference
@@ -61,6 +63,8 @@ from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
 from .uncertainty import DEFINITION_STD, rotate_sigma, seconds_unseen, widen_unseen
 from .windows import centered_window_indices, split, stitch, window_indices
+
+log = logging.getLogger(__name__)
 
 DEFAULT_POSTPROCESS = PostprocessConfig()
 NO_HINTS = Hints()
@@ -128,6 +132,12 @@ class Lifter:
         joints: Literal[17, 26] | None = None,
         lookahead: int | None = None,
     ) -> None:
+        check_type("weights", weights, str | Path | Weights)
+        check_type("device", device, str, "such as 'cpu' or 'cuda:0'")
+        check_type("flip", flip, bool)
+        check_type("overlap", overlap, float)
+        check_type("joints", joints, Literal[17, 26] | None)
+        check_type("precision", precision, Precision)
         weights = weights_for(weights, backend, heads=heads)
         self.spec = weights_spec(weights, checkpoint_protocol)
         self.model = weights.model.to(pick_device(device_for(weights, device)))
@@ -151,13 +161,18 @@ class Lifter:
 
     def __call__(self, motion: Motion2D, **options: Any) -> Motion3D:
         """Lift one person; options, result and errors are those of `lift_many`."""
+        if isinstance(motion, list | tuple):
+            raise ValueError(
+                f"motion must be one Motion2D, got {describe(motion)}; lift_many(motions) lifts "
+                "several people."
+            )
         return self.lift_many([motion], **options)[0]
 
     def lift_many(  # noqa: PLR0913 - each is a choice of its own
         self,
         motions: Sequence[Motion2D],
         *,
-        height: float | None = None,
+        height: float | Mapping[int, float] | None = None,
         camera_height: float | None = None,
         bone_length: tuple[str, str, float] | None = None,
         focal: float | Literal["motion"] | None = None,
@@ -172,7 +187,8 @@ class Lifter:
         Args:
             motions: People seen by one camera. Frames in which a person is not seen are bridged,
                 and stay False in ``valid``.
-            height: Height of every person in metres, which sets the scale. By default 1.70.
+            height: Height of every person in metres, or of each by number, which sets the scale. By
+                default 1.70.
             camera_height: Height of the camera above the floor in metres, which sets it instead.
             bone_length: Length of a bone of the first person, which sets it instead: the joints at
                 its ends, and metres.
@@ -217,20 +233,25 @@ class Lifter:
         A raw motion is the network's answer to the cleaned keypoints, at the scale of the finished
         motion, on a level floor.
         """
+        _check_arguments(motions, focal, config)
         scale.check_floor(found=config is not None and config.ground)
         hints.check_used(found=config is not None and config.ground)
         check_same_camera(motions)
         if not motions:
             return [], []
+        _warn_of_heights(scale, motions)
         hints = replace(hints, focal_known=focal is not None or motions[0].focal is not None)
-        focal, source = self._choose_focal(motions, scale.height, focal, config)
+        focal, source = self._choose_focal(motions, scale, focal, config)
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
-            swaps = self._fix_body_swaps(motion, focal, config)
-            lifted = self._lift(clean_keypoints(swaps.motion, config), scale.height, focal)
+            swaps, height = (
+                self._fix_body_swaps(motion, focal, config),
+                scale.height_of(motion.person),
+            )
+            lifted = self._lift(clean_keypoints(swaps.motion, config), height, focal)
             if swaps.swapped.any():
-                lifted = self._doubt_swaps(lifted, swaps, scale.height, focal)
+                lifted = self._doubt_swaps(lifted, swaps, height, focal)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
                 raw.append(lifted)
@@ -304,7 +325,7 @@ class Lifter:
     def _choose_focal(
         self,
         motions: Sequence[Motion2D],
-        height: float | None,
+        scale: Scale,
         focal: float | Literal["motion"] | None,
         config: PostprocessConfig | None,
     ) -> tuple[float | None, dict[str, str]]:
@@ -315,7 +336,10 @@ class Lifter:
             raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
         unknown = (clean_keypoints(replace(motion, focal=None), config) for motion in motions)
         estimate, sigma = estimate_focal(
-            [self._lift(motion, height, None, solve_root=False) for motion in unknown]
+            [
+                self._lift(motion, scale.height_of(motion.person), None, solve_root=False)
+                for motion in unknown
+            ]
         )
         return estimate, {"focal": describe_estimate(estimate, sigma)}
 
@@ -339,7 +363,8 @@ class Lifter:
         if solve_root:
             rays = to_rays(seen.xy, motion.size, focal)
             root = solve_root_trajectory(camera, rays, seen.confidence, motion.times)
-            camera = camera + root[:, None]
+            camera += root[:, None]
+        camera = give(camera)
         return Motion3D(
             xyz=camera,
             camera_xyz=camera,
@@ -357,7 +382,7 @@ class Lifter:
                 "scale": scale_source,
                 "ground": ASSUMED_LEVEL,
             },
-            sigma=prediction.sigma,
+            sigma=None if prediction.sigma is None else give(prediction.sigma),
             region_scale=self.region_scale,
             person=motion.person,
         )
@@ -370,24 +395,28 @@ class Lifter:
     def _predict_metric(self, motion: Motion2D, *, height: float, focal: float) -> _Prediction:
         """Scale the prediction for a prepared motion to metres."""
         prediction = self._predict(motion, focal)
-        pose, valid = prediction.pose, motion.valid
+        pose, sigma, valid = prediction.pose, prediction.sigma, motion.valid
         if self.spec.unit == "screen":  # the unit changes as the person comes nearer
             pose = scale_to_height(pose, height, valid=valid, times=motion.times)
-        metric = scale_to_height(pose, height, valid=valid)
-        if prediction.sigma is None or self.spec.unit == "screen":
+        size = float(np.linalg.norm(pose))
+        metric = scale_to_height(pose, height, valid=valid, out=pose)
+        if sigma is None or self.spec.unit == "screen":
             return _Prediction(metric, None)
-        factor = float(np.linalg.norm(metric)) / max(float(np.linalg.norm(pose)), 1e-9)
-        return _Prediction(metric, prediction.sigma * factor)
+        sigma *= float(np.linalg.norm(metric)) / max(size, 1e-9)
+        return _Prediction(metric, sigma)
 
     def _predict(self, motion: Motion2D, focal: float) -> _Prediction:
         """Predict the body and its sigma of a prepared motion, in the weights' unit."""
         pose, log_sigma = self._run(motion, focal)
-        joints = conversion(self.skeleton, self.body)
-        pose = joints @ pose
+        if self.body != self.skeleton:
+            pose = conversion(self.skeleton, self.body) @ pose
         pose -= pose[:, H36M.root, None]
         if self.uncertainty is None:
             return _Prediction(pose, None)
-        return _Prediction(pose, self._sigma(log_sigma, motion, focal, joints))
+        rays = to_rays(motion.xy[:, BODY], motion.size, focal)
+        unseen = seconds_unseen(motion.valid, motion.times)
+        out = log_sigma if self.body == self.skeleton else None
+        return _Prediction(pose, self.camera_sigma(log_sigma, rays, unseen, out))
 
     def _run(
         self, motion: Motion2D, focal: float
@@ -399,7 +428,14 @@ class Lifter:
         """
         if self.spec.last_frames:
             return self._run_causally(motion, focal)
-        even = resample(motion, self.spec.fps)
+        answer, times = self._run_evenly(resample(motion, self.spec.fps), focal)
+        pose = interpolate_at(answer[..., :3], times, motion.times)
+        return pose, interpolate_at(answer[..., 3:], times, motion.times, smooth=False)
+
+    def _run_evenly(
+        self, even: Motion2D, focal: float
+    ) -> tuple[Float[np.ndarray, "t j d"], Float[np.ndarray, " t"]]:
+        """Run the network over a motion at the weights' rate; return its answer, and the times."""
         clips = self._clips(len(even))
 
         def run(part: Int[np.ndarray, "m t"]) -> Float[np.ndarray, "m s j d"]:
@@ -411,9 +447,7 @@ class Lifter:
             return np.concatenate([pose, answer[..., 3:]], axis=-1)
 
         parts = np.split(clips, range(CLIPS_IN_MEMORY, len(clips), CLIPS_IN_MEMORY))
-        answer = self._join(map(run, parts), clips, len(even))
-        pose = interpolate_at(answer[..., :3], even.times, motion.times)
-        return pose, interpolate_at(answer[..., 3:], even.times, motion.times, smooth=False)
+        return self._join(map(run, parts), clips, len(even)), even.times
 
     def _run_causally(
         self, motion: Motion2D, focal: float
@@ -483,7 +517,7 @@ class Lifter:
         answer = stitch(parts, clips, total)
         if self.spec.frame_step == 1:
             return answer
-        return remove_alternation(answer, STEADY_SECONDS, self.spec.fps)
+        return remove_alternation(answer, STEADY_SECONDS, self.spec.fps, out=answer)
 
     def _normalize(
         self, even: Motion2D, clips: Int[np.ndarray, "n t"], focal: float
@@ -498,23 +532,29 @@ class Lifter:
             root=self.skeleton.root,
         )
 
-    def _sigma(
+    def camera_sigma(
         self,
         log_sigma: Float[np.ndarray, "t j 3"],
-        motion: Motion2D,
-        focal: float,
-        joints: Float[np.ndarray, "b j"],
+        rays: Float[np.ndarray, "t b 2"],
+        unseen: Float[np.ndarray, " t"],
+        out: Float[np.ndarray, "t b 3"] | None = None,
     ) -> Float[np.ndarray, "t b 3"]:
-        """Compute sigma of the body's joints along camera axes, wider where no one was seen."""
+        """Compute sigma of the body's joints along camera axes, in the weights' unit.
+
+        Args:
+            log_sigma: The network's answer.
+            rays: (x / z, y / z) of Human3.6M's joints.
+            unseen: Seconds since the person was seen, by which sigma is wider.
+            out: Where sigma is written, which may be log_sigma; by default a new array.
+        """
         head = self.uncertainty
         assert head is not None
         prior_std, time_constant = head.prior_std.cpu().numpy(), float(head.time_constant)
-        rotation = look_at_rotation(to_rays(motion.xy[:, BODY], motion.size, focal))
-        unseen = seconds_unseen(motion.valid, motion.times)
-        sigma = np.empty((len(motion), len(joints), 3))
+        joints = conversion(self.skeleton, self.body)
+        sigma = np.empty((len(log_sigma), len(joints), 3)) if out is None else out
         for first in range(0, len(sigma), FRAMES_AT_ONCE):
             part = np.s_[first : first + FRAMES_AT_ONCE]
-            own = rotate_sigma(np.exp(log_sigma[part]), rotation[part])
+            own = rotate_sigma(np.exp(log_sigma[part]), look_at_rotation(rays[part]))
             own = np.hypot(own, DEFINITION_STD)
             own = widen_unseen(own, unseen[part], prior_std, time_constant)
             sigma[part] = np.sqrt(joints**2 @ own**2)
@@ -544,6 +584,35 @@ def _choose_lookahead(lookahead: int | None, shape: ClipShape, weights: str) -> 
     if not 0 <= lookahead <= MAX_LOOKAHEAD:
         raise ValueError(f"lookahead must be frames, 0 to {MAX_LOOKAHEAD}, got {lookahead}.")
     return lookahead
+
+
+_MAKE_MOTION = "make one of joints in pixels: Motion2D(xy, confidence, size, fps, skeleton)"
+
+
+def _check_arguments(motions: object, focal: object, config: object) -> None:
+    """Raise ValueError if arguments of `Lifter.lift_many` are of other types."""
+    if not isinstance(motions, list | tuple):
+        raise ValueError(
+            f"motions must be a list of Motion2D, got {describe(motions)}; Lifter()(motion) lifts "
+            "one person."
+        )
+    for motion in motions:
+        lifted = isinstance(motion, Motion3D)
+        check_type("motion", motion, Motion2D, "it is lifted already" if lifted else _MAKE_MOTION)
+    check_type("focal", focal, float | Literal["motion"] | None)
+    check_type(
+        "postprocess", config, PostprocessConfig | None, "None leaves out the post-processing"
+    )
+
+
+def _warn_of_heights(scale: Scale, motions: Sequence[Motion2D]) -> None:
+    """Warn of heights of people who are not there."""
+    people = {motion.person for motion in motions}
+    for person in scale.heights.keys() - people - {None}:
+        log.warning(
+            "warning: a height is given for person %s, who is not lifted; lifted are %s",
+            *(person, ", ".join(map(str, sorted(people)))),
+        )
 
 
 def _choose_body(skeleton: Skeleton, joints: int | None, weights: str) -> Skeleton:

@@ -87,4 +87,5 @@ def stitch(
         out = out if done else np.zeros((total, *part.shape[2:]))
         np.add.at(out, at[rows], weight[rows][axes] * part)
         done = rows.stop
-    return out / whole.reshape(total, *(out.ndim - 1) * (1,))
+    out /= whole.reshape(total, *(out.ndim - 1) * (1,))
+    return out

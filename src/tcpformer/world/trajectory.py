@@ -103,6 +103,35 @@ def solve_root_trajectory(  # noqa: PLR0913 - each is an input of its own
     return bridge(ray * depth[:, None] + start, times, total > 1e-6)
 
 
+@dataclass(frozen=True)
+class RootLine:
+    """Where the root of one frame may be: ``start + ray * depth``, and the depth of least error."""
+
+    ray: Float[np.ndarray, " 3"]
+    start: Float[np.ndarray, " 3"]
+    depth: float
+
+    def at(self, depth: float) -> Float[np.ndarray, " 3"]:
+        """Return the root (X, Y, Z) in the camera frame at this depth, metres."""
+        return self.start + self.ray * depth
+
+
+def solve_root_line(
+    relative: Float[np.ndarray, "j 3"],
+    rays: Float[np.ndarray, "k 2"],
+    confidence: Float[np.ndarray, " k"],
+    config: TrajectoryConfig = TrajectoryConfig(),
+) -> RootLine | None:
+    """Solve one frame of `solve_root_trajectory`, for live use; None if no two joints are seen."""
+    total, mean, mean_off, spread, joint = _sum_over_joints(
+        relative[None, BODY], rays[None, BODY], confidence[None, BODY]
+    )
+    if total[0] <= 1e-6 or spread[0] <= 1e-12:
+        return None
+    depth = max(float(-joint[0] / spread[0]), config.nearest)
+    return RootLine(np.append(mean[0], 1.0), np.append(mean_off[0], 0.0), depth)
+
+
 def _sum_over_joints(
     relative: Joints, rays: Rays, confidence: Float[np.ndarray, "t j"]
 ) -> tuple[np.ndarray, ...]:

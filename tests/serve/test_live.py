@@ -1,0 +1,152 @@
+"""Live lifting: laws of causality and bounds, then agreement with the whole clip."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from motions import SIZE, walk2d
+
+from tcpformer.filtering.one_euro import OneEuro, apply_live
+from tcpformer.models.checkpoint import Weights, load_weights
+from tcpformer.motion import Motion2D
+from tcpformer.serve.live import LIVE, LiveFrame, LiveLifter
+from tcpformer.skeleton import H36M
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    found = load_weights("fast")
+    assert found.spec is not None
+    return replace(found, spec=replace(found.spec, last_frames=6))
+
+
+def live(weights: Weights, lookahead: int = 0, **options: object) -> LiveLifter:
+    return LiveLifter(weights, lookahead, skeleton=H36M, size=SIZE, device="cpu", **options)  # type: ignore[arg-type]
+
+
+def rows(motion: Motion2D) -> np.ndarray:
+    return np.concatenate([motion.xy, motion.confidence[..., None]], axis=-1)
+
+
+def run(lifter: LiveLifter, people: list[np.ndarray], fps: float = 30.0) -> list[LiveFrame]:
+    """Push every frame of some people, and return every answer."""
+    answers = []
+    for i in range(len(people[0])):
+        answers.append(lifter.push([person[i] for person in people], i / fps))
+    return [answer for answer in answers if answer is not None] + lifter.finish()
+
+
+def test_every_frame_is_answered_once_in_order(weights: Weights) -> None:
+    for lookahead in (0, 2):
+        answers = run(live(weights, lookahead), [rows(walk2d(12))])
+        assert [round(a.time * 30) for a in answers] == list(range(12))
+
+
+def test_lookahead_delays_the_answer(weights: Weights) -> None:
+    lifter, walk = live(weights, 2), rows(walk2d(4))
+    assert lifter.push([walk[0]], 0.0) is None
+    assert lifter.push([walk[1]], 0.1) is None
+    answer = lifter.push([walk[2]], 0.2)
+    assert answer is not None
+    assert answer.time == 0.0
+
+
+def test_pose_equals_that_of_the_whole_clip_under_the_same_filter(weights: Weights) -> None:
+    motion = walk2d(40)
+    lifter = live(weights, 2)
+    answers = run(lifter, [rows(motion)])
+    whole = lifter.lifter.predict(motion, lifter.lifter_focal)
+    streamed = np.stack([a.people[0].camera_xyz for a in answers])
+    streamed -= streamed[:, [H36M.root]]
+    scale = np.linalg.norm(streamed[-1]) / np.linalg.norm(whole[-1])
+    filtered = apply_live(whole, motion.times, OneEuro(LIVE.pose_cutoff, LIVE.pose_beta / scale))
+    np.testing.assert_allclose(streamed[-1], scale * filtered[-1], atol=0.01)
+
+
+def test_raw_pose_equals_that_of_the_whole_clip(weights: Weights) -> None:
+    motion = walk2d(40)
+    lifter = live(weights, 2, smooth=False)
+    answers = run(lifter, [rows(motion)])
+    whole = lifter.lifter.predict(motion, lifter.lifter_focal)
+    for answer, expected in zip(answers, whole, strict=True):
+        pose = answer.people[0].camera_xyz - answer.people[0].camera_xyz[H36M.root]
+        scale = np.linalg.norm(pose) / np.linalg.norm(expected)
+        np.testing.assert_allclose(pose, scale * expected, atol=1e-5)
+
+
+def test_joints_project_near_their_keypoints(weights: Weights) -> None:
+    motion = walk2d(40)
+    lifter = live(weights)
+    person = run(lifter, [rows(motion)])[-1].people[0]
+    xyz = person.camera_xyz
+    projected = lifter.lifter_focal * xyz[:, :2] / xyz[:, 2:] + np.array(SIZE) / 2
+    assert np.median(np.linalg.norm(projected - motion.xy[-1], axis=1)) < 12
+
+
+def test_feet_stand_on_the_floor_and_the_head_is_above(weights: Weights) -> None:
+    person = run(live(weights, height=1.8), [rows(walk2d(60))])[-1].people[0]
+    assert 0.0 < person.xyz[:, 2].min() < 0.25
+    assert 1.4 < person.xyz[H36M.index["Head"], 2] < 2.0
+
+
+def test_two_people_keep_their_ids(weights: Weights) -> None:
+    a, b = rows(walk2d(20)), rows(walk2d(20))
+    a[..., 0] -= 250
+    b[..., 0] += 250
+    for answer in run(live(weights), [a, b]):
+        assert [p.id for p in answer.people] == [0, 1]
+        assert answer.people[0].camera_xyz[0, 0] < answer.people[1].camera_xyz[0, 0]
+
+
+def test_person_who_leaves_is_unseen_and_then_forgotten(weights: Weights) -> None:
+    lifter, walk = live(weights), rows(walk2d(10))
+    run(lifter, [walk])
+    missing = lifter.push([], 0.5)
+    assert missing is not None
+    assert [p.seen for p in missing.people] == [False]
+    for time in np.arange(0.6, 3.0, 0.1):
+        missing = lifter.push([], float(time))
+    assert missing is not None
+    assert missing.people == ()
+
+
+def test_pause_of_the_clock_forgets_everyone(weights: Weights) -> None:
+    lifter, walk = live(weights), rows(walk2d(5))
+    run(lifter, [walk])
+    answer = lifter.push([walk[0]], 500.0)
+    assert answer is not None
+    assert len(lifter._people) == 1
+    assert len(next(iter(lifter._people.values())).history.times) == 1
+
+
+def test_memory_is_bounded(weights: Weights) -> None:
+    lifter, walk = live(weights, 2), rows(walk2d(60))
+    for i in range(180):
+        lifter.push([walk[i % 60]], i / 60)
+    (person,) = lifter._people.values()
+    assert len(person.history.times) <= 2.08 * 60 + 5
+    assert len(person.frames) == len(lifter._times) == 3
+
+
+@pytest.mark.parametrize("time", [0.0, -1.0, float("nan")])
+def test_time_that_does_not_increase_raises(weights: Weights, time: float) -> None:
+    lifter = live(weights)
+    lifter.push([], 0.0)
+    with pytest.raises(ValueError, match="time of the next frame"):
+        lifter.push([], time)
+
+
+@pytest.mark.parametrize("frame", [[np.zeros((5, 3))], [np.full((17, 3), np.nan)]])
+def test_wrong_keypoints_raise(weights: Weights, frame: object) -> None:
+    with pytest.raises(ValueError, match="expected an RGB image"):
+        live(weights).push(frame, 0.0)  # type: ignore[arg-type]
+
+
+def test_keypoints_without_a_size_raise(weights: Weights) -> None:
+    with pytest.raises(ValueError, match="size"):
+        LiveLifter(weights, device="cpu").push([np.zeros((33, 3))], 0.0)
+
+
+def test_ids_that_do_not_match_people_raise(weights: Weights) -> None:
+    with pytest.raises(ValueError, match="an id for each"):
+        live(weights).push([rows(walk2d(1))[0]], 0.0, ids=[1, 2])

@@ -146,10 +146,6 @@ def _property(name: str, kind: str, label: str, flags: str, *values: Any) -> Nod
     return Node("P", name, kind, label, flags, *values)
 
 
-def _lcl(kind: str, vector: Float[np.ndarray, "3"]) -> Node:
-    return _property(f"Lcl {kind}", f"Lcl {kind}", "", "A", *vector.tolist())
-
-
 def _add_model(
     scene: _Scene, name: str, form: str, parent: np.int64, *properties: Node
 ) -> np.int64:
@@ -166,10 +162,9 @@ def _add_person(scene: _Scene, person: AnimatedPerson, layer: np.int64) -> None:
     armature = _add_model(scene, person.name, "Null", SCENE, facts)
     bones: list[np.int64] = []
     for name, parent, offset in zip(rig.bones, rig.parents, rig.offsets, strict=True):
+        place = ("Lcl Translation", "", "A", *(CENTIMETRES * offset).tolist())
         above = armature if parent < 0 else bones[parent]
-        bones.append(
-            _add_model(scene, name, "LimbNode", above, _lcl("Translation", CENTIMETRES * offset))
-        )
+        bones.append(_add_model(scene, name, "LimbNode", above, _property(place[0], *place)))
         flags = [Node("TypeFlags", "Skeleton")]
         scene.connect(scene.add("NodeAttribute", name, "LimbNode", flags), bones[-1])
     _add_curves(scene, layer, bones[0], "Translation", CENTIMETRES * rig.root, rig.times)
@@ -219,7 +214,8 @@ def _add_body(
     scene.connect(scene.add("Material", person.name, "", below), mesh)
     skin = scene.add("Deformer", person.name, "Skin", [Node("Version", 101)])
     scene.connect(skin, geometry)
-    matrices = [_at(CENTIMETRES * head) for head in rest_heads(person.rig)]
+    matrices = np.tile(np.eye(4), (len(bones), 1, 1))  # of row vectors
+    matrices[:, 3, :3] = CENTIMETRES * rest_heads(person.rig)
     for i, (bone, matrix) in enumerate(zip(bones, matrices, strict=True)):
         vertices, slots = np.nonzero((person.body.bones == i) & (person.body.weights > 0))
         below = [
@@ -240,13 +236,6 @@ def _add_body(
     ]
     pose = [Node("Type", "BindPose"), Node("Version", 100), Node("NbPoseNodes", len(poses))]
     scene.add("Pose", person.name, "BindPose", [*pose, *poses])
-
-
-def _at(place: Float[np.ndarray, "3"]) -> Float[np.ndarray, "4 4"]:
-    """Return the matrix that moves row vectors to a place."""
-    matrix = np.eye(4)
-    matrix[3, :3] = place
-    return matrix
 
 
 def _geometry(person: AnimatedPerson) -> list[Node]:

@@ -1,0 +1,128 @@
+"""Other programs that read our files: Blender, the glTF validator, three.js. None is a dependency.
+
+`TCPFORMER_FOREIGN_PYTHON` names a Python that has bpy, `TCPFORMER_NODE_MODULES` a folder
+node_modules with gltf-validator, three and esbuild, `TCPFORMER_CHROMIUM` a browser for playwright.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BLENDER = """
+import bpy, json, sys
+kind, path, start, step, count = sys.argv[-5:]
+bpy.ops.wm.read_factory_settings(use_empty=True)
+scene = bpy.context.scene
+scene.render.fps, scene.render.fps_base = 30, 1.0
+{"glb": lambda: bpy.ops.import_scene.gltf(filepath=path),
+ "fbx": lambda: bpy.ops.import_scene.fbx(filepath=path),
+ "usd": lambda: bpy.ops.wm.usd_import(filepath=path)}[kind]()
+found = {}
+for frame in range(0, int(count), int(step)):
+    scene.frame_set(frame + int(start))
+    graph = bpy.context.evaluated_depsgraph_get()
+    for thing in bpy.data.objects:
+        if thing.type != "ARMATURE":
+            continue
+        name = thing.parent.name if kind == "usd" else thing.name
+        seen = thing.evaluated_get(graph)
+        for bone in seen.pose.bones:
+            x, y, z = seen.matrix_world @ bone.head
+            found.setdefault(name, {}).setdefault(bone.name.split("/")[-1], []).append((x, z, -y))
+print("FOUND" + json.dumps(found))
+"""
+
+
+def blender_python() -> str:
+    """Return the Python that has bpy, or skip the test."""
+    python = os.environ.get("TCPFORMER_FOREIGN_PYTHON")
+    if not python:
+        pytest.skip("TCPFORMER_FOREIGN_PYTHON names no Python with bpy")
+    return python
+
+
+def heads_in_blender(kind: str, path: Path, start: int, step: int, count: int) -> dict[str, Any]:
+    """Return, by person and bone, the heads at every ``step``-th frame, y up, as Blender has them.
+
+    Args:
+        kind: "glb", "fbx" or "usd".
+        path: The file.
+        start: Blender's frame at which the file's frame 0 is.
+        step: Frames from one to the next that is looked at.
+        count: Frames of the file.
+    """
+    arguments = [blender_python(), "-c", BLENDER, kind, path, start, step, count]
+    done = subprocess.run([*map(str, arguments)], capture_output=True, text=True, timeout=300)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
+    assert lines, done.stdout[-2000:] + done.stderr[-2000:]
+    return json.loads(lines[0].removeprefix("FOUND"))
+
+
+def node_module(name: str) -> Path:
+    """Return where a module for node is installed, or skip the test."""
+    folder = os.environ.get("TCPFORMER_NODE_MODULES")
+    if not folder or not shutil.which("node") or not (Path(folder) / name).exists():
+        pytest.skip(f"no node, or TCPFORMER_NODE_MODULES has no {name}")
+    return Path(folder) / name
+
+
+def validate_gltf(path: Path) -> dict[str, Any]:
+    """Return the issues that Khronos' validator finds in a file."""
+    module = node_module("gltf-validator")
+    script = (
+        f"require({json.dumps(str(module))}).validateBytes(new Uint8Array(require('fs')"
+        f".readFileSync({json.dumps(str(path))}))).then(r=>console.log(JSON.stringify(r.issues)))"
+    )
+    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+THREE = """
+import * as THREE from 'three';
+import {GLTFLoader} from 'three/examples/jsm/loaders/GLTFLoader.js';
+window.heads = async (base64, times) => {
+  const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+  const file = await new Promise((ok, no) => new GLTFLoader().parse(bytes.buffer, '', ok, no));
+  const mixer = new THREE.AnimationMixer(file.scene);
+  for (const clip of file.animations) mixer.clipAction(clip).play();
+  return times.map(time => {
+    mixer.setTime(time);
+    file.scene.updateMatrixWorld(true);
+    const found = [];
+    file.scene.traverse(o => o.isBone && found.push(o.getWorldPosition(new THREE.Vector3())));
+    return found.map(v => v.toArray());
+  });
+};
+"""
+
+
+def heads_in_three(path: Path, times: list[float], folder: Path) -> list[Any]:
+    """Return the heads of all bones at some times, as three.js has them, in the file's order."""
+    import base64
+
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = os.environ.get("TCPFORMER_CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        pytest.skip("no chromium")
+    esbuild = node_module("esbuild") / "bin" / "esbuild"
+    (folder / "main.js").write_text(THREE)
+    subprocess.run(
+        [esbuild, folder / "main.js", "--bundle", f"--outfile={folder / 'bundle.js'}"],
+        env={**os.environ, "NODE_PATH": str(node_module("three").parent)},
+        capture_output=True,
+        check=True,
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_content("<body></body>")
+        page.add_script_tag(path=folder / "bundle.js")
+        data = base64.b64encode(path.read_bytes()).decode()
+        found = page.evaluate("([data, times]) => heads(data, times)", [data, times])
+        browser.close()
+    return found

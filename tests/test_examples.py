@@ -10,10 +10,23 @@ import pytest
 from mocaps import mocap_file
 from motions import kick
 from paths import EXCERPT, ROOT, SAMPLE
+from walk26 import walk26
 
-from tcpformer import H36M, load_motion, open_video, save
+from tcpformer import (
+    BODY_26,
+    H36M,
+    Lifter,
+    Motion2D,
+    load_motion,
+    open_video,
+    save,
+    to_skeleton,
+)
 from tcpformer.io.video import write_video
 from tcpformer.models import MODELS
+from tcpformer.models.checkpoint import load_weights
+from tcpformer.runtime.export import export
+from tcpformer.skeleton import stature
 
 EXAMPLES = ROOT / "examples"
 
@@ -90,3 +103,28 @@ def test_new_model_trains_and_saves_weights(
     run("new_model.py", mocap_file(tmp_path / "mocap.npz"), tmp_path / "run")
     assert "'step': 20" in capsys.readouterr().out
     assert (tmp_path / "run" / "weights" / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fast", "default"])
+def test_onnx_without_package_gives_the_package_s_answer(
+    name: str, tmp_path: Path, run: Callable[..., None]
+) -> None:
+    weights = load_weights(name)
+    export(weights, tmp_path / "a.onnx", "onnx")
+    lifter = Lifter(weights, flip=False, overlap=0.0)
+    frames, step = weights.model.config.frames, lifter.spec.frame_step
+    motion = walk26(frames * step, lifter.spec.fps, speed=0.3)
+    flat = Motion2D(motion.xy, motion.confidence, motion.size, motion.fps, BODY_26)
+    if name == "fast":
+        flat = to_skeleton(flat, H36M)
+    expected = lifter.predict_metric(flat, height=1.8, focal=motion.focal)
+    arrays = {"xy": flat.xy[::step], "confidence": flat.confidence[::step]}
+    arrays |= {"size": np.array(flat.size), "focal": np.array(motion.focal)}
+    np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+    run("onnx_without_package.py", tmp_path / "a.onnx", tmp_path / "a.npz", 1.8, tmp_path / "b.npz")
+    xyz = np.load(tmp_path / "b.npz")["xyz"]
+    assert xyz.shape == (frames, len(flat.skeleton.joints), 3)
+    apart = np.linalg.norm(xyz - expected[::step], axis=-1)
+    assert apart.mean() < 0.003  # the package smooths what alternates between its clips
+    assert np.median(stature(xyz)) == pytest.approx(1.8)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tcpformer.io import GROUP_WRITERS, WRITERS
 from tcpformer.manifest import (
     MANIFEST,
+    SUFFIXES,
     Manifest,
     check_inputs,
     claim_results,
     hash_input,
+    paths_from,
     read_manifest,
     write_manifest,
 )
@@ -36,6 +39,27 @@ def test_read_manifest_returns_what_write_manifest_wrote(results: Path) -> None:
     assert manifest.key == "a"
     assert sorted(manifest.files) == sorted(NAMES)
     assert manifest.files["overlay.mp4"]["bytes"] == len("overlay.mp4")
+
+
+def test_suffixes_are_those_that_are_written() -> None:
+    assert {*WRITERS, *GROUP_WRITERS} <= {*SUFFIXES}
+
+
+def test_read_manifest_of_version_0_2_has_no_paths(results: Path) -> None:
+    content = json.loads((results / MANIFEST).read_text())
+    del content["paths"]
+    (results / MANIFEST).write_text(json.dumps(content))
+    manifest = read_manifest(results)
+    assert manifest is not None
+    assert manifest.paths == {}
+
+
+def test_paths_from_lead_back_to_the_inputs(tmp_path: Path) -> None:
+    inputs = {"source": tmp_path / "videos/a.mp4", "--video": Path("b.mp4")}
+    paths = paths_from(tmp_path / "runs/out", inputs)
+    assert paths["source"] == "../../videos/a.mp4"
+    for name, path in inputs.items():
+        assert (tmp_path / "runs/out" / paths[name]).resolve() == path.resolve()
 
 
 def test_read_manifest_leaves_out_other_paths(results: Path) -> None:

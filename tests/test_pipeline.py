@@ -22,7 +22,13 @@ from tcpformer import load_motion, open_video
 from tcpformer.io.bvh import read_bvh
 from tcpformer.io.calibration import read_calibration
 from tcpformer.manifest import read_manifest
-from tcpformer.pipeline import InputOptions, LiftOptions, lift_file, read_source
+from tcpformer.pipeline import (
+    InputOptions,
+    LiftOptions,
+    files_of_person,
+    lift_file,
+    read_source,
+)
 from tcpformer.result_folder import hash_file, replace_together
 from tcpformer.skeleton import BLAZEPOSE, BODY25, BODY_26, COCO, H36M, Skeleton
 
@@ -34,6 +40,28 @@ def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: P
     assert saved.provenance == motion.provenance
     assert motion.person == 0
     assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_lift_file_writes_formats_and_lists_them(
+    tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tcpformer.io.c3d.MAX_FRAMES", 30)
+    options = LiftOptions(weights=str(tiny), formats="trc, .CSV,c3d")
+    (motion,) = lift_file(walking, tmp_path / "out", options)
+    names = [f"person_0/motion{end}" for end in (".c3d", ".csv", ".npz", ".trc", "_2.c3d")]
+    assert written(tmp_path / "out") == sorted(names)
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest is not None
+    assert sorted(manifest.files) == sorted(names)
+    found = files_of_person(tmp_path / "out", motion, options)
+    assert [path.suffix for path in found] == [".npz", ".trc", ".csv", ".c3d", ".c3d"]
+    lift_file(walking, tmp_path / "out", LiftOptions(weights=str(tiny), formats=""))
+    assert written(tmp_path / "out") == ["person_0/motion.npz"]
+
+
+def test_lift_options_refuse_unknown_formats() -> None:
+    with pytest.raises(ValueError, match=r"cannot write 'motion\.mp3': expected a name"):
+        LiftOptions(formats="bvh,mp3")
 
 
 def test_lift_file_names_the_file_of_a_person_without_joints(tmp_path: Path, tiny: Path) -> None:

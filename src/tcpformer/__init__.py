@@ -7,12 +7,13 @@ for i, motion in enumerate(Lifter("default").lift_many(people)):
     save(motion, f"dance_{i}.bvh")
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .detect import detect_people
 from .detections import Detections
-from .io import save
+from .io import load, save
 from .io.npz import load_keypoints, load_motion
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D, to_skeleton
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .models.checkpoint import WeightsSpec, load_model, save_model
 
 __version__ = "0.2.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "BLAZEPOSE",
@@ -42,6 +45,7 @@ __all__ = [
     "WeightsSpec",
     "detect_people",
     "lift_file",
+    "load",
     "load_keypoints",
     "load_model",
     "load_motion",

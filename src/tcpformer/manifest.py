@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,11 @@ from typing import Any
 from .files import match_files
 from .result_folder import MANIFEST, hash_file
 
-_RESULT = re.compile(r"person_\d+/motion(_raw\.npz|\.npz|\.bvh)|overlay\.mp4|tcpformer\.json")
+SUFFIXES = (".npz", ".bvh", ".glb", ".usda", ".usdc", ".fbx", ".trc", ".c3d", ".mot", ".csv",
+            ".json", ".parquet")  # fmt: skip
+"""Of the files that hold a motion."""
+_MOTION = rf"motion(_raw\.npz|_\d+\.c3d|({'|'.join(map(re.escape, SUFFIXES))}))"
+_RESULT = re.compile(rf"person_\d+/{_MOTION}|overlay\.mp4|tcpformer\.json")
 """Paths that `lift` writes, relative to its folder."""
 _TOP = re.compile(r"person_\d+|overlay\.mp4|tcpformer\.json")
 _RESERVED = re.compile(rf"{_TOP.pattern}|\.tcpformer.*", re.IGNORECASE)
@@ -27,6 +32,8 @@ class Manifest:
     """Of the package."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Which input -> sha256 of the file, or of the files in the folder."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Which input -> where it was, relative to the folder."""
     weights: str = ""
     """Name and fingerprint."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +60,17 @@ def _files_of(path: Path) -> list[Path]:
     return [] if path.exists() else match_files(path)
 
 
+def paths_from(folder: Path, inputs: Mapping[str, Path]) -> dict[str, str]:
+    """Return where inputs are, seen from a folder: absolute where they are on another drive."""
+    result = {}
+    for name, path in inputs.items():
+        try:
+            result[name] = Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+        except ValueError:
+            result[name] = path.absolute().as_posix()
+    return result
+
+
 def key_of(content: Mapping[str, Any]) -> str:
     """Return the sha256 of a mapping as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -69,6 +87,7 @@ def read_manifest(folder: str | Path) -> Manifest | None:
     try:
         content = json.loads(path.read_text("utf-8"))
         files = {name: dict(each) for name, each in content["files"].items()}
+        content = {"paths": {}} | content  # versions before 0.3 have none
         fields: dict[str, Any] = {name: content[name] for name in asdict(Manifest())}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

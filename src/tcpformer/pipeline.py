@@ -13,10 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from .checks import as_path, check_field_types, check_type
 from .detect import detect_people
 from .detections import Detections
-from .io import READERS, read_detections, save
+from .io import READERS, check_writable_suffix, read_detections, save
 from .io.calibration import read_calibration
+from .io.parts import cut_detections, cut_video
 from .io.pictures import Pictures, find_pictures
 from .io.video import Video, check_local, open_video
 from .io.video_alignment import place_on_square_pixels, place_on_video
@@ -28,6 +32,7 @@ from .manifest import (
     claim_results,
     hash_input,
     key_of,
+    paths_from,
     write_manifest,
 )
 from .motion import Motion2D, Motion3D
@@ -35,17 +40,18 @@ from .result_folder import Replacement, replace_together
 from .tracking.assemble import MIN_SECONDS, assemble_people
 from .viz.overlay import check_video_size, write_overlay
 from .world.lines import SceneLines
-from .world.scale import Scale, parse_bone_length
+from .world.scale import Scale, parse_bone_length, parse_heights
 from .world.vertical import Hints, hints_from
 
 if TYPE_CHECKING:
+    from .detect.one_pass import Watch
+    from .detect.scene import SceneReading
     from .lifting.lifter import Lifter
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage ("detecting", "drawing"), the steps done, and the steps in all."""
-RESULTS = ("motion.npz", "motion.bvh")
 RAW = "motion_raw.npz"
 OVERLAY = "overlay.mp4"
 UNSURE_VERTICAL, UNSURE_FLOOR = 6.0, 0.5
@@ -57,14 +63,23 @@ class InputOptions:
     """What is lifted."""
 
     person: str = "all"
-    """People to lift: "all", "largest" in the picture, "longest" in the video, or a number; number
-    0 covers most of the video."""
+    """People to lift: "all", "main" (without bystanders: who is shown less than 0.3 times as much
+    as the first, by size and time), "largest" in the picture, "longest" in the video, or a number;
+    number 0 covers most of the video."""
+    start: float = 0.0
+    """Seconds of the video, or of the keypoints, at which the motion begins; times stay those of
+    the whole."""
+    end: float | None = None
+    """Seconds at which it ends, without the frame at that time; if not given, with the source."""
     min_seconds: float = MIN_SECONDS
     """Seconds that a person must be seen, or half of the frames; others are left out and listed."""
     trust_ids: bool = False
     """Keep the ids of a keypoint file apart, also where one continues the path of another."""
     landmarks: Literal["heavy", "full"] = "heavy"
     """Packaged 2D network; "full" is three times as fast and less exact."""
+    every_frame: bool = False
+    """Look at every frame with the packaged 2D network; by default frames of even motion are
+    bridged, half of them or more, with a little less confidence."""
     pose_model: Path | None = None
     """Local ONNX file of RTMPose or RTMO that reads the joints instead."""
     person_model: Path | None = None
@@ -85,8 +100,9 @@ class InputOptions:
 class CameraOptions:
     """Where metres and the focal length come from; at most one of the first three."""
 
-    height: float | None = None
-    """Height of the people, in metres; 1.70 if nothing sets the scale."""
+    height: float | str | None = None
+    """Height of the people, in metres, or of each by number: 0=1.85,1=1.62; 1.70 for those without
+    one, if nothing sets the scale."""
     camera_height: float | None = None
     """Height of the camera above the floor, in metres."""
     bone_length: str | None = None
@@ -143,6 +159,9 @@ class OutputOptions:
     """Clean the keypoints, smooth the motion and put it on the floor."""
     save_raw: bool = False
     """Write motion_raw.npz too: the motion before post-processing, for `tcpformer quality`."""
+    formats: str = "bvh"
+    """Formats beside motion.npz, separated by commas, such as bvh,trc,csv; "" for none. `tcpformer
+    formats` lists them."""
     overwrite: bool = False
     """Replace files with the names of results that no manifest of an earlier run lists, as in a
     folder of version 0.2 or older."""
@@ -157,6 +176,12 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
     """
 
     def __post_init__(self) -> None:
+        check_field_types(self)
+        if not 0 <= self.start < (np.inf if self.end is None else self.end):
+            raise ValueError(
+                f"start and end (--start, --end) must be seconds, the end after the start, got "
+                f"{self.start:g} and {self.end}."
+            )
         if self.person_model is not None and self.pose_model is None:
             raise ValueError(
                 "person_model finds people for pose_model, an RTMPose; give both "
@@ -168,6 +193,8 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
             raise ValueError("camera_name chooses a camera of --camera; give that file too.")
         if self.camera_up is not None:
             self._check_camera_up()
+        for name in self.result_names:
+            check_writable_suffix(Path(name).suffix, name)
         self.scale.check_floor(found=self.postprocess)
         self.hints().check_used(found=self.postprocess)
 
@@ -186,6 +213,12 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
             )
 
     @property
+    def result_names(self) -> tuple[str, ...]:
+        """Names of the files of a person's motion, but for the raw one."""
+        suffixes = (each.strip().lower().lstrip(".") for each in self.formats.split(","))
+        return tuple(dict.fromkeys(f"motion.{each}" for each in ("npz", *suffixes) if each))
+
+    @property
     def _up_is_given(self) -> bool:
         return any(each is not None for each in (self.up, self.camera_tilt, self.camera_roll))
 
@@ -193,7 +226,9 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
     def scale(self) -> Scale:
         """Where the metres come from."""
         bone = None if self.bone_length is None else parse_bone_length(self.bone_length)
-        return Scale(height=self.height, camera_height=self.camera_height, bone_length=bone)
+        return Scale(
+            height=parse_heights(self.height), camera_height=self.camera_height, bone_length=bone
+        )
 
     def hints(self, scene: SceneLines | None = None, lens: Lens | None = None) -> Hints:
         """Return what is known of the camera's posture."""
@@ -211,7 +246,8 @@ def lift_file(
 ) -> list[Motion3D]:
     """Lift the people in a video or a keypoint file, and write their motion.
 
-    Writes ``person_<number>/motion.npz`` and ``motion.bvh`` into the folder ``out``, for a video
+    Writes ``person_<number>/motion.npz`` and ``motion.bvh``, or the files of other
+    ``options.formats``, into the folder ``out``, for a video
     ``overlay.mp4``, and ``tcpformer.json``, the manifest. All take their places at the end,
     together. Results of an earlier run in this folder, which are those in its manifest, are
     replaced; those of people that ``options.person`` excludes are kept.
@@ -233,7 +269,9 @@ def lift_file(
         ImportError: If an option needs a package that is not installed.
         OSError: If the folder cannot be written, or another run writes into it.
     """
-    options, source, out = options or LiftOptions(), Path(source), Path(out)
+    options = LiftOptions() if options is None else options
+    check_type("options", options, LiftOptions)
+    source, out = as_path("source", source), as_path("out", out)
     progress = progress or (lambda stage, done, total: None)
     inputs = _inputs(source, options)
     check_inputs(inputs, out)
@@ -247,14 +285,16 @@ def lift_file(
         earlier = claim_results(out, overwrite=options.overwrite)
         lifter = _lifter(options)
         manifest = _describe(inputs, options, lifter.name)
+        manifest = replace(manifest, paths=paths_from(out, inputs))
         if people is None:
             assert video is not None
-            people = find_people(video, options, progress)
-        scene = None if video is None else _read_scene(video, people)
+            people, scene = _detect(video, options, progress)
+        else:
+            scene = None if video is None else _use_scene(_read_scene(video, people))
         with _named(source):
             motions, raw = _lift(lifter, people, options, scene, lens)
         _warn_of_ground(motions)
-        _write(motions, raw, run.new)
+        _write(motions, raw, run.new, options)
         if video is not None and options.overlay:
             drawn = {motion.person: _as_recorded(motion, lens) for motion in motions}
             write_overlay(video, drawn, run.new / OVERLAY, lambda *s: progress("drawing", *s))
@@ -371,11 +411,28 @@ def _as_recorded(motion: Motion3D, lens: Lens | None) -> Motion3D:
     return replace(motion, xy=xy.reshape(motion.xy.shape))
 
 
-def _read_scene(video: Video, people: Sequence[Motion2D]) -> SceneLines | None:
-    """Read straight edges behind the people; warn, and use none, if the camera moves."""
+def _detect(
+    video: Video, options: InputOptions, progress: Progress
+) -> tuple[list[Motion2D], SceneLines | None]:
+    """Find the people in a video, and straight edges behind them, in one reading if possible."""
+    from .detect.scene import SceneReader
+
+    if options.pose_model is not None:
+        people = find_people(video, options, progress)
+        return people, _use_scene(_read_scene(video, people))
+    scene = SceneReader(video)
+    people = find_people(video, options, progress, scene.watch)
+    return people, _use_scene(scene.reading())
+
+
+def _read_scene(video: Video, people: Sequence[Motion2D]) -> "SceneReading":
     from .detect.scene import read_scene
 
-    reading = read_scene(video, people)
+    return read_scene(video, people)
+
+
+def _use_scene(reading: "SceneReading") -> SceneLines | None:
+    """Return the edges of a scene; warn, and use none, if the camera moves."""
     if (warning := reading.warning()) is not None:
         log.warning("warning: %s", warning)
         return None
@@ -401,8 +458,11 @@ def find_people(
     video: Video,
     options: InputOptions,
     progress: Progress = lambda stage, done, total: None,
+    watch: "Watch | None" = None,
 ) -> list[Motion2D]:
     """Find the people in a video with the packaged detector, or with local ONNX files.
+
+    ``watch`` is called as in `detect_people`, by the packaged detector alone.
 
     Raises:
         FileNotFoundError: If there is no such ONNX file.
@@ -418,7 +478,9 @@ def find_people(
             person=options.person,
             min_seconds=options.min_seconds,
             landmarks=options.landmarks,
+            every_frame=options.every_frame,
             progress=report,
+            watch=watch,
         )
     from .detect import local
 
@@ -453,7 +515,9 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
                 f"{', '.join(unfit)}: only keypoint files need that, and {source} is read as a "
                 "video."
             )
-        return open_video(source, fps=options.fps, slow_motion=options.slow_motion), None
+        video = open_video(source, fps=options.fps, slow_motion=options.slow_motion)
+        with _named(source):
+            return cut_video(video, options.start, options.end), None
     if options.slow_motion is not None and options.video is None:
         raise ValueError(
             f"--slow-motion is for videos; give the rate of capture of {source} as --fps."
@@ -463,6 +527,8 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     else:
         video, detections = _read_on_video(source, options.video, options)
     with _named(source):
+        detections = cut_detections(detections, options.start, options.end)
+        video = None if video is None else cut_video(video, options.start, options.end)
         people = assemble_people(
             detections, options.person, options.min_seconds, trust_ids=options.trust_ids
         )
@@ -495,11 +561,13 @@ def _named(source: Path) -> Iterator[None]:
         raise ValueError(f"{source}: {error}") from error
 
 
-def _write(motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path) -> None:
+def _write(
+    motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path, options: OutputOptions
+) -> None:
     for i, motion in enumerate(motions):
         folder = person_folder(out, motion)
         folder.mkdir()
-        for name in RESULTS:
+        for name in options.result_names:
             save(motion, folder / name)
         if raw:
             save(raw[i], folder / RAW)
@@ -508,6 +576,13 @@ def _write(motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path) -> N
 def person_folder(out: Path, motion: Motion3D) -> Path:
     """Return the folder of a person's results."""
     return out / f"person_{motion.person}"
+
+
+def files_of_person(out: Path, motion: Motion3D, options: OutputOptions) -> list[Path]:
+    """Return the files of a person that `lift_file` wrote into a folder."""
+    folder = person_folder(out, motion)
+    names = (*options.result_names, *((RAW,) if options.save_raw else ()))
+    return [folder / name for name in names] + sorted(folder.glob("motion_[0-9]*.c3d"))
 
 
 def _of_others(earlier: Manifest, out: Path, new: Path) -> dict[str, Mapping[str, Any]]:

@@ -49,6 +49,7 @@ from synthetic_3dhp import (
     write_test_raw,
     write_train_raw,
 )
+from walk26 import walk26
 
 from tcpformer.datasets.convert.mocap import convert_mocap
 from tcpformer.datasets.custom import Sequence, load_folder, save_sequence
@@ -63,7 +64,7 @@ from tcpformer.detect.onnx import open_local
 from tcpformer.detect.rtmo import RTMO
 from tcpformer.detect.yolox import YOLOX
 from tcpformer.evaluation.open_benchmark import evaluate_open
-from tcpformer.io import save
+from tcpformer.io import load, save
 from tcpformer.io.amc import read_acclaim
 from tcpformer.io.bvh import read_bvh, write_bvh
 from tcpformer.io.calibration import read_calibration
@@ -103,6 +104,20 @@ def own_keypoints_with_times(folder: Path) -> None:
 def motion_file(folder: Path) -> None:
     motion = walk(SHORT)
     save(replace(motion, sigma=np.full(motion.xyz.shape, 0.01)), folder / "a.npz")
+
+
+def tables(suffix: str) -> tuple[Callable[[Path], None], ...]:
+    """Return writers of one person, and of two, in a format that is read back."""
+
+    def one(folder: Path) -> None:
+        save(walk26(3), folder / f"a{suffix}")
+
+    def two(folder: Path) -> None:
+        motion = walk(3)
+        sure = replace(motion, sigma=np.full(motion.xyz.shape, 0.01), person=1)
+        save([motion, sure], folder / f"a{suffix}")
+
+    return one, two
 
 
 def trc_folder(folder: Path) -> None:
@@ -430,6 +445,14 @@ TARGETS: tuple[Target, ...] = (
         (lambda folder: rtmlib(folder / "a.npz", people(COCO, SHORT)),),
         lambda folder: read_people(folder / "a.npz", **GIVEN),
         {".npz": NPZ},
+    ),
+    Target("motion-csv", tables(".csv"), lambda f: load(f / "a.csv"), {".csv": TEXT}),
+    Target("motion-json", tables(".json"), lambda f: load(f / "a.json"), {".json": JSON}),
+    Target(
+        "motion-parquet",
+        tables(".parquet"),
+        lambda folder: load(folder / "a.parquet"),
+        {".parquet": mutators.BYTES},
     ),
     Target("motion-npz", (motion_file,), lambda f: load_motion(f / "a.npz"), {".npz": NPZ}),
     Target(

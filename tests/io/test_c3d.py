@@ -139,3 +139,15 @@ def test_write_c3d_holds_more_than_255_events(tmp_path: Path) -> None:
     labels = [*event["LABELS"], *event["LABELS2"]]
     assert labels == [each.name.title() for each in expected]
     assert event["TIMES2"].shape[1] == len(expected) - 255
+
+
+def test_write_c3d_notices_a_file_that_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_little(content: object, path: str) -> None:
+        Path(path).write_bytes(b"begin")
+
+    monkeypatch.setattr(ezc3d.c3d, "write", write_little)
+    with pytest.raises(OSError, match="is the disk full"):
+        save(walk(5), tmp_path / "a.c3d")
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,9 @@
 """Readers and writers by suffix."""
 
+import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -11,8 +13,17 @@ from commands import keypoint_file
 from keypoint_files import FPS, SIZE, mmpose, openpose, people, read_motions, rtmlib, sports2d
 from motions import walk
 from paths import TRUST
+from round_trips import check_same
 
-from tcpformer.io import WRITERS, read_detections, save
+from tcpformer.io import (
+    GROUP_WRITERS,
+    MOTION_READERS,
+    NEEDED,
+    WRITERS,
+    load,
+    read_detections,
+    save,
+)
 from tcpformer.io.npz import load_motion
 from tcpformer.skeleton import HALPE26
 
@@ -57,17 +68,53 @@ def test_read_detections_names_a_missing_file(tmp_path: Path) -> None:
             read_detections(tmp_path / name)
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", [*WRITERS, *GROUP_WRITERS])
 def test_save_goes_by_the_suffix(suffix: str, tmp_path: Path) -> None:
     for name in (f"a{suffix}", f"b{suffix.upper()}"):
         save(walk(5), tmp_path / name)
         assert (tmp_path / name).stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", ["a.fbx", "a"])
+@pytest.mark.parametrize("name", ["a.xyz", "a"])
 def test_save_refuses_other_suffixes(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"ends in one of \.npz, \.bvh, got"):
+    with pytest.raises(ValueError, match=r"ends in one of \.npz, \.bvh, .*, got"):
         save(walk(5), tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", MOTION_READERS)
+def test_load_reads_what_save_wrote(suffix: str, tmp_path: Path) -> None:
+    motion = walk(5)
+    save(motion, tmp_path / f"a{suffix}")
+    check_same(load(tmp_path / f"a{suffix}")[0], motion)
+
+
+def test_save_refuses_several_people_where_one_fits(tmp_path: Path) -> None:
+    people = [walk(3), replace(walk(3), person=1)]
+    with pytest.raises(ValueError, match=r"\.npz holds the motion of one person, got 2; save each"):
+        save(people, tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="at least one motion"):
+        save([], tmp_path / "a.json")
+    unchecked = inspect.unwrap(save)
+    with pytest.raises(ValueError, match="takes a Motion3D or several, got str"):
+        unchecked(["motion"], tmp_path / "a.json")  # type: ignore[list-item]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_load_names_formats_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected one of \.npz, .*, got 'no suffix'"):
+        load(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*a\.json"):
+        load(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("suffix", NEEDED)
+def test_save_names_the_extra_of_a_missing_package(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tcpformer.io.find_spec", lambda name: None)
+    extra = NEEDED[suffix][1]
+    with pytest.raises(ImportError, match=rf"Writing \{suffix} needs .*tcpformer\[{extra}\]"):
+        save(walk(3), tmp_path / f"a{suffix}")
 
 
 # files of strangers

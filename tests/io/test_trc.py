@@ -1,19 +1,24 @@
 """Tables of Sports2D, and markers for OpenSim."""
 
+import json
+import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from foreign import pose2sim_setup, python_of
 from hypothesis import given, settings
 from keypoint_files import FPS, SIZE, people, read_motions, sports2d
+from paths import EXCERPT, TESTS
 from round_trips import motions
 from walk26 import walk26
 
 from tcpformer.io import load, read_detections, save
 from tcpformer.io.opensim_markers import place_markers
-from tcpformer.motion import Motion3D
-from tcpformer.skeleton import HALPE26
+from tcpformer.lifting.lifter import Lifter
+from tcpformer.motion import Motion2D, Motion3D
+from tcpformer.skeleton import H36M, HALPE26
 
 
 def test_read_trc_of_a_folder_gives_one_person_a_file(tmp_path: Path) -> None:
@@ -150,3 +155,36 @@ def test_write_trc_is_not_taken_for_pixels(tmp_path: Path) -> None:
         read_detections(tmp_path / "a.trc", size=SIZE)
     with pytest.raises(ValueError, match=r"cannot read a motion from 'a\.trc': expected one of"):
         load(tmp_path / "a.trc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_feet", [True, False])
+def test_write_trc_of_a_walk_runs_through_inverse_kinematics(
+    tmp_path: Path, with_feet: bool
+) -> None:
+    """OpenSim scales Pose2Sim's model to the markers and solves for the angles."""
+    python, setup = python_of("opensim", "opensim"), pose2sim_setup(tmp_path)
+    motion = walk26(60) if with_feet else lifted_walk()
+    save(motion, tmp_path / "walk.trc")
+    program = TESTS / "support" / "opensim_ik.py"
+    command = [python, str(program), str(tmp_path / "walk.trc"), str(setup), str(tmp_path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    found = json.loads(output.stdout.splitlines()[-1])
+    names, xyz = place_markers(motion)
+    assert found["labels"] == names
+    np.testing.assert_allclose(found["times"], motion.times, rtol=0, atol=1e-6)
+    x, y, z = np.moveaxis(np.reshape(found["xyz"], (len(motion), -1, 3)), -1, 0)
+    np.testing.assert_allclose(np.stack([x, -z, y], axis=-1), xyz, rtol=0, atol=1e-3)
+    assert len(found["rms"]) == len(motion)
+    assert np.median(found["rms"]) < 0.030
+
+
+def lifted_walk() -> Motion3D:
+    """Lift the walk of the benchmark excerpt, with its errors of detection."""
+    with np.load(EXCERPT) as data:
+        frames = slice(*data["offsets"][:2])
+        xy, confidence = data["noisy_xy"][frames] / 10, data["confidence"][frames] / 255
+        width, height = map(int, data["size"][0])
+        fps, focal = float(data["fps"]), float(data["focal"][0])
+    motion = Motion2D(xy, confidence, (width, height), fps, H36M, focal=focal)
+    return Lifter("default").lift_many([motion])[0]

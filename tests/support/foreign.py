@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,31 @@ def heads_in_three(path: Path, times: list[float], folder: Path) -> list[Any]:
         found = page.evaluate("([data, times]) => heads(data, times)", [data, times])
         browser.close()
     return found
+
+
+UFBX = """
+import json, sys, ufbx
+scene = ufbx.load_file(sys.argv[1])
+nodes = [scene.nodes[i] for i in range(len(scene.nodes))]
+stack = scene.anim_stacks[0]
+found = {"fps": scene.settings.frames_per_second, "end": stack.time_end, "nodes": []}
+for node in nodes:
+    local = [ufbx.evaluate_transform(scene.anim, node, float(time)) for time in sys.argv[2:]]
+    parent = node.parent.typed_id if node.parent else -1
+    turns = [[q.x, q.y, q.z, q.w] for q in (each.rotation for each in local)]
+    places = [[t.x, t.y, t.z] for t in (each.translation for each in local)]
+    found["nodes"].append([node.name, node.typed_id, parent, places, turns])
+print(json.dumps(found), flush=True)
+"""
+
+
+def read_in_ufbx(path: Path, times: list[float]) -> dict[str, Any]:
+    """Return rate, end, and each node with its parent, places and turns at some times.
+
+    In a process of its own: version 0.0.5 of the binding can end the process that uses it.
+    """
+    pytest.importorskip("ufbx", reason="ufbx is not installed")
+    arguments = [sys.executable, "-c", UFBX, str(path), *map(str, times)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.stdout, done.stderr[-2000:]
+    return json.loads(done.stdout)

@@ -6,13 +6,17 @@ errors to stderr; bad input ends in one sentence and exit code 2.
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import tyro
 
-from ._terminal import exit_on_sigterm, refuse_old_options, safe_streams, show_error
+from ._terminal import exit_on_sigterm, refuse_old_options, safe_streams, show, show_error
+from .angles import angles
 from .calibrate import OLD_OPTIONS as CALIBRATE_OLD_OPTIONS
 from .calibrate import calibrate
+from .compare import compare
+from .convert import convert
 from .data import check, h36m_sh, mocap, open_benchmark
 from .evaluate import OLD_OPTIONS as EVALUATE_OLD_OPTIONS
 from .evaluate import evaluate
@@ -22,7 +26,9 @@ from .formats import formats
 from .info import info
 from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
 from .lift import lift, refuse_expanded_pattern
+from .plot import plot
 from .quality import quality
+from .view import view
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
     "check": check,
@@ -48,7 +54,12 @@ GROUPS = {"train": _train, "data": _data}
 """Verbs that parse their own arguments."""
 VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
+    "convert": convert,
     "quality": quality,
+    "angles": angles,
+    "compare": compare,
+    "plot": plot,
+    "view": view,
     "info": info,
     "formats": formats,
     "export": export,
@@ -105,6 +116,9 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     verb = arguments[0] if arguments else ""
+    if verb == "--version":
+        show(f"tcpformer {version('tcpformer')}")
+        return
     if verb in OLD_VERBS:
         raise ValueError(
             f"{verb} is not a verb any more: in a clone of the repository, run "

@@ -1,7 +1,10 @@
 """C3D, which programs for motion capture and biomechanics read (Vicon, Mokka, Visual3D, ...)."""
 
+import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ from ..filtering.resample import resample_evenly
 from ..motion import Motion3D
 from .motion_events import FootEvent, find_events
 from .motion_table import describe
+
+log = logging.getLogger(__name__)
 
 MAX_FRAMES = 65_535
 """Of a file: it counts them in two bytes."""
@@ -51,6 +56,8 @@ def write_c3d(motions: Sequence[Motion3D], path: str | Path) -> None:
     if any(not np.array_equal(m.times, first.times) or m.fps != first.fps for m in motions):
         raise ValueError("people in a C3D file need the same frames; save each into its own file.")
     xyz, seen, rate = _even(motions)
+    if len(xyz) > MAX_FRAMES:
+        log.info("%s: C3D holds %d frames; the rest is in files beside it", path.name, MAX_FRAMES)
     for part, start in enumerate(range(0, len(xyz), MAX_FRAMES), 1):
         frames = slice(start, start + MAX_FRAMES)
         name = path if part == 1 else path.with_stem(f"{path.stem}_{part}")
@@ -89,8 +96,12 @@ def _write_part(motions: Sequence[Motion3D], path: Path, even: _Even, start: flo
     for group, parameters in groups.items():
         for name, value in parameters.items():
             content.add_parameter(group, name, value)
-    with atomic_write(path) as beside:
-        content.write(str(beside))
+    with TemporaryDirectory() as folder, atomic_write(path) as beside:
+        whole = Path(folder) / "a.c3d"  # ezc3d appends .c3d to every other suffix, .C3D too
+        content.write(str(whole))
+        if whole.stat().st_size < 4 * points.size:  # it does not tell when a disk is full
+            raise OSError(f"cannot write {whole}: it was cut off; is the disk full?")
+        shutil.copyfile(whole, beside)
 
 
 def _even(motions: Sequence[Motion3D]) -> _Even:

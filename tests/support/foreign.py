@@ -90,7 +90,11 @@ window.heads = async (base64, times) => {
   const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
   const file = await new Promise((ok, no) => new GLTFLoader().parse(bytes.buffer, '', ok, no));
   const mixer = new THREE.AnimationMixer(file.scene);
-  for (const clip of file.animations) mixer.clipAction(clip).play();
+  for (const clip of file.animations) {
+    const action = mixer.clipAction(clip).setLoop(THREE.LoopOnce);
+    action.clampWhenFinished = true;  // the last frame stays
+    action.play();
+  }
   return times.map(time => {
     mixer.setTime(time);
     file.scene.updateMatrixWorld(true);

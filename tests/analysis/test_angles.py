@@ -259,7 +259,7 @@ def test_measure_angles_knows_no_flexion_of_an_arm_held_aside() -> None:
 def test_measure_angles_states_sigma_that_covers_independent_noise() -> None:
     """Errors over sigma have a spread near 1 where the map is nearly linear."""
     rng, still = np.random.default_rng(0), pose(**BENT)
-    noisy = np.repeat(still.xyz[:1], 1500, axis=0)
+    noisy = np.repeat(still.xyz[:1], 600, axis=0)
     noisy = noisy + rng.normal(0, 0.004, noisy.shape)
     known = {"postprocess": "none", "weights": "none"}
     motion = replace(with_sigma(motion3d(noisy), 0.004), provenance=known)

@@ -81,7 +81,7 @@ class AnglesConfig:
     """Degrees of the foot from level beyond which it points nowhere along the ground."""
     max_sigma: float = 30.0
     """Degrees; an angle that is less certain is not known."""
-    correlation: float = 0.6
+    correlation: float = 0.4
     """Of the errors of a joint and its parent, relative to the pelvis: 0.4 to 0.9 on the open
     benchmark, but 0.1 at the hip. A segment is better known than its ends."""
 
@@ -120,7 +120,7 @@ class Angles:
 
     def known(self) -> tuple[str, ...]:
         """Return the names of the angles that are known in some frame."""
-        some = np.isfinite(self.degrees).any(axis=0)
+        some = np.asarray(np.isfinite(self.degrees).any(axis=0))
         return tuple(name for name, has in zip(ANGLES, some, strict=True) if has)
 
 

@@ -1,0 +1,59 @@
+"""The verb `angles`: joint angles and gait parameters of a motion."""
+
+from pathlib import Path
+
+import tyro
+
+from ._terminal import show, show_table, show_written
+
+
+def angles(
+    motion: tyro.conf.Positional[Path], *, out: Path | None = None, plot: bool = False
+) -> None:
+    """Write the joint angles of a motion as CSV and as OpenSim's MOT; with feet, its strides too.
+
+    Writes angles.csv, angles.mot and, if strides are found, strides.csv. What cannot be known is
+    left empty in the CSV.
+
+    Args:
+        motion: A motion.npz.
+        out: Folder of the results (default: that of the motion).
+        plot: Write angles.png, too; needs the extra `plot`.
+    """
+    from ..analysis.angles import ANGLES, measure_angles
+    from ..analysis.gait import measure_gait
+    from ..io.angle_table import write_angles, write_strides
+    from ..io.mot import write_mot
+    from ..io.npz import load_motion
+    from ..motion import seen_groups
+
+    source = load_motion(motion)
+    folder = motion.parent if out is None else out
+    folder.mkdir(parents=True, exist_ok=True)
+    found = measure_angles(source)
+    known = found.known()
+    if not known:
+        raise ValueError(f"{motion}: no angle is known: no frame shows the joints that it needs.")
+    if plot:
+        from ..viz.plots import plot_angles
+
+        plot_angles(found, folder / "angles.png")
+        show_written(folder / "angles.png")
+    write_angles(found, folder / "angles.csv")
+    show_written(folder / "angles.csv")
+    if "pelvis_tilt" in known:
+        write_mot(found, folder / "angles.mot")
+        show_written(folder / "angles.mot")
+    lacking = [name for name in ANGLES if name not in known]
+    if lacking:
+        show(f"  not known in any frame: {', '.join(lacking)}")
+    if "feet" not in seen_groups(source):
+        show("  no strides: heels and toes were not detected")
+        return
+    gait = measure_gait(source)
+    if not gait.strides:
+        show("  no strides found")
+        return
+    write_strides(gait, folder / "strides.csv")
+    show_written(folder / "strides.csv")
+    show_table(gait.table())

@@ -79,7 +79,10 @@ def test_check_field_types_accepts(fields: dict[str, Any]) -> None:
         ({"file": 3}, "file must be a path or None, got the number 3"),
         ({"mode": "slow"}, "mode must be 'auto' or 'fast', got the text 'slow'"),
         ({"joints": 17.0}, "joints must be 17 or 26 or None, got the number 17.0"),
-        ({"size": (3, "4")}, "size must be 2 values, each a whole number or None, got a tuple"),
+        (
+            {"size": (3, "4")},
+            r"size must be \(a whole number, a whole number\) or None, got a tuple",
+        ),
         ({"several": "abc"}, "several must be several values, each a text, got the text"),
         ({"several": (1,)}, "several must be several values, each a text, got a tuple of 1 item"),
     ],

@@ -27,15 +27,15 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"result_folder", "model_files", "io"},
     "io": NOUNS | {"lens", "files", "optional", "filtering", "analysis"},
     "runtime": {"models", "files", "result_folder", "model_files", "optional"},
-    "world": NOUNS | {"filtering"},
+    "world": NOUNS | {"checks", "filtering"},
     "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"filtering", "world", "postprocess"},
-    "viz": NOUNS | {"io", "analysis", "files", "postprocess", "world"},
-    "lifting": NOUNS | {"filtering", "world", "postprocess", "models", "runtime"},
+    "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "world"},
+    "lifting": NOUNS | {"checks", "filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS
     | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}
-    | {"runtime", "lens"},
+    | {"checks", "runtime", "lens"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"}

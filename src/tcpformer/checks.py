@@ -1,6 +1,6 @@
 """Argument types: errors that name the argument, what it must be, and what came instead."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from dataclasses import fields
 from numbers import Integral, Real
 from os import PathLike
@@ -15,6 +15,7 @@ _NAMES: dict[Any, str] = {
     bool: "True or False",
     str: "a text",
     Path: "a path",
+    Mapping: "a mapping",
     NoneType: "None",
 }
 _SHOWN = 40
@@ -37,11 +38,11 @@ def describe(value: object) -> str:
     return f"an object of type {type(value).__name__}"
 
 
-def check_type(name: str, value: object, kind: type, hint: str = "") -> None:
-    """Raise ValueError if a value is of another type; ``hint`` tells what to do."""
-    if not isinstance(value, kind):
+def check_type(name: str, value: object, annotation: Any, hint: str = "") -> None:
+    """Raise ValueError if a value does not fit an annotation; ``hint`` tells what to do."""
+    if not _fits(value, annotation):
         raise ValueError(
-            f"{name} must be {_words(kind)}, got {describe(value)}{hint and f'; {hint}'}."
+            f"{name} must be {_words(annotation)}, got {describe(value)}{hint and f'; {hint}'}."
         )
 
 
@@ -64,7 +65,7 @@ def check_field_types(record: Any) -> None:
         if _fits(value, hint):
             continue
         if not isinstance(value, str) or not _fits(Path(), hint):
-            raise ValueError(f"{each.name} must be {_words(hint)}, got {describe(value)}.")
+            check_type(each.name, value, hint)
         object.__setattr__(record, each.name, Path(value))
 
 
@@ -95,6 +96,8 @@ def _words(hint: Any) -> str:
     if kind is Literal:
         return " or ".join(map(repr, parts))
     if kind is tuple:
-        count = "several" if parts[-1] is Ellipsis else len(parts)
-        return f"{count} values, each {_words(parts[0])}"
-    return _NAMES.get(hint, f"a {getattr(kind or hint, '__name__', hint)}")
+        if parts[-1] is Ellipsis:
+            return f"several values, each {_words(parts[0])}"
+        return f"({', '.join(map(_words, parts))})"
+    name = getattr(kind or hint, "__name__", str(hint))
+    return _NAMES.get(kind or hint, f"{'an' if name[0] in 'AEIOU' else 'a'} {name}")

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from .checks import check_type, describe
 from .motion import (
     SKELETON_HINT,
-    Record,
+    ArrayRecord,
     as_floats,
     check_confidence,
     check_fields,
@@ -28,7 +28,7 @@ MAX_ID = 200
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Detections(Record):
+class Detections(ArrayRecord):
     """2D keypoints of all people in a video; a row is one person in one frame, in order of frames.
 
     Attributes:

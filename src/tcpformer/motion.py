@@ -51,7 +51,7 @@ M = TypeVar("M", bound="Frames")
 SKELETON_HINT = "give one such as tcpformer.COCO, BLAZEPOSE or HALPE26"
 
 
-class Record:
+class ArrayRecord:
     """A frozen dataclass with arrays: compared by value, and still read-only after pickling.
 
     Arrays are copied when a record is made, unless they are those of a record, and cannot be
@@ -69,12 +69,15 @@ class Record:
         return _make, (type(self), _values(self))
 
     def _freeze(self) -> None:
+        frozen: dict[int, np.ndarray] = {}  # an array that is there twice is copied once
         for name, value in _values(self).items():
             if isinstance(value, np.ndarray):
-                _set(self, name, read_only(value))
+                if id(value) not in frozen:
+                    frozen[id(value)] = read_only(value)
+                _set(self, name, frozen[id(value)])
 
 
-class Frames(Record):
+class Frames(ArrayRecord):
     """A motion as a sequence of frames, of which a slice is a motion."""
 
     fps: float
@@ -262,15 +265,34 @@ def _same(one: object, other: object) -> bool:
     return not (isinstance(one, np.ndarray) or isinstance(other, np.ndarray)) and one == other
 
 
+class _Given:
+    """Memory that its owner writes to no more, or only before a motion of it is used."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.array = array  # which keeps the memory
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, True)}
+
+
+def give(array: np.ndarray) -> np.ndarray:
+    """Return a read-only array in the same memory, which a motion takes without a copy.
+
+    For arrays that were made for the motion: an hour of joints is large.
+    """
+    return np.asarray(_Given(array))
+
+
 def read_only(array: np.ndarray) -> np.ndarray:
     """Return an array that cannot be written to: a copy, or itself if it is such an array.
 
     Its memory is that of immutable bytes, so that no view of it, nor ``setflags``, can be either.
+    An array that was given away with `give` is not copied.
     """
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base
-    if isinstance(base, bytes) and not array.flags.writeable:  # unpickled arrays are writable
+    # Unpickled arrays are of bytes too, but writable.
+    if isinstance(base, bytes | _Given) and not array.flags.writeable:
         return array
     return np.ndarray(array.shape, array.dtype, array.tobytes())
 
@@ -512,7 +534,7 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     ears = [ear for ear in ("LEar", "REar") if ear in target.index and ear in motion.skeleton.index]
     there, here = target.indices(*ears), motion.skeleton.indices(*ears)
     xy[:, there], confidence[:, there] = motion.xy[:, here], motion.confidence[:, here]
-    return replace(motion, xy=xy, confidence=confidence, skeleton=target)
+    return replace(motion, xy=give(xy), confidence=give(confidence), skeleton=target)
 
 
 def seen_groups(motion: Motion3D) -> list[str]:
@@ -531,4 +553,4 @@ def _with_both_ears(motion: Motion2D) -> Motion2D:
         hidden = motion.confidence[:, ear] == 0
         xy[hidden, ear] = motion.xy[hidden, other]
         confidence[hidden, ear] = motion.confidence[hidden, other]
-    return replace(motion, xy=xy, confidence=confidence)
+    return replace(motion, xy=give(xy), confidence=give(confidence))

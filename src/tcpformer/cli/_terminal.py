@@ -33,6 +33,11 @@ def show(*lines: object) -> None:
         print(escape(line))
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun: "1 frame", "2 frames"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def show_table(text: str) -> None:
     """Print a text of several lines to stdout, each escaped."""
     show(*text.split("\n"))
@@ -148,16 +153,36 @@ def exit_on_sigterm() -> Iterator[None]:
 
 
 class NotesHandler(logging.Handler):
-    """Shows the notes of the package as lines on stdout."""
+    """Shows the notes of the package as lines on stdout, or its warnings alone on stderr."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__(logging.WARNING if quiet else logging.INFO)
+        self.quiet = quiet
 
     def emit(self, record: logging.LogRecord) -> None:
-        show(record.getMessage())
+        print(escape(record.getMessage()), file=sys.stderr if self.quiet else sys.stdout)
 
 
 @contextmanager
-def progress_bar(what: str, unit: str = "frame") -> Iterator[Callable[[int, int], None]]:
+def show_notes(*, quiet: bool = False) -> Iterator[None]:
+    """Print the notes of the package while a command runs; if ``quiet``, its warnings alone."""
+    handler, log = NotesHandler(quiet=quiet), logging.getLogger("tcpformer")
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(handler.level)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+@contextmanager
+def progress_bar(
+    what: str, unit: str = "frame", *, quiet: bool = False
+) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar with the time left; yield a callback (steps done, steps in all)."""
-    with tqdm(desc=what, unit=unit, disable=None) as shown:
+    with tqdm(desc=what, unit=unit, disable=quiet or None) as shown:
 
         def progress(done: int, total: int) -> None:
             shown.total = max(done, total)

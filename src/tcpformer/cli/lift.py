@@ -1,11 +1,11 @@
 """The verb `lift`: parse its options, call `pipeline.lift_file`, and print what it wrote."""
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -13,19 +13,19 @@ from ..io.pictures import is_picture
 from ..motion import Motion3D, seen_groups
 from ..pipeline import (
     OVERLAY,
-    RAW,
-    RESULTS,
     CameraOptions,
     InputOptions,
     LiftOptions,
     NetworkOptions,
     OutputOptions,
     Progress,
+    files_of_person,
     lift_file,
-    person_folder,
 )
 from ..skeleton import BODY_26, GROUPS
-from ._terminal import NotesHandler, progress_bar, set_threads, show, show_written
+from ..tracking.bystanders import find_bystanders
+from ..tracking.tracker import MAIN_SHARE
+from ._terminal import count, progress_bar, set_threads, show, show_notes, show_written
 
 OLD_OPTIONS = {
     "--length": "--bone-length",
@@ -40,7 +40,8 @@ OLD_OPTIONS = {
 def lift(
     source: tyro.conf.Positional[Path],
     *,
-    out: Path = Path("out"),
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out"),
+    quiet: bool = False,
     threads: int = 0,
     input: tyro.conf.OmitArgPrefixes[InputOptions] = InputOptions(),  # noqa: B008 - frozen
     camera: tyro.conf.OmitArgPrefixes[CameraOptions] = CameraOptions(),  # noqa: B008
@@ -49,14 +50,16 @@ def lift(
 ) -> None:
     """Lift the people in a video, in pictures, or of 2D keypoints, to 3D.
 
-    Writes person_<number>/motion.npz and motion.bvh into the output folder, for a video
-    overlay.mp4, and the manifest tcpformer.json. Results of an earlier run in this folder, which
-    are those in its manifest, are replaced together; those of people excluded by --person are kept.
+    Writes person_<number>/motion.npz and motion.bvh, or other --formats, into the output folder,
+    for a video overlay.mp4, and the manifest tcpformer.json. Results of an earlier run in this
+    folder, which are those in its manifest, are replaced together; those of people excluded by
+    --person are kept.
 
     Args:
         source: A video; a folder or a quoted pattern of pictures, with --fps; or 2D keypoints, as
             `tcpformer formats` lists them.
         out: Folder of the results; made if missing.
+        quiet: Print warnings and errors alone, on stderr.
         threads: CPU threads of the lifter; 0 takes all. On a busy machine, 1 is many times faster.
         input: What is lifted.
         camera: Where metres and the focal length come from.
@@ -66,10 +69,11 @@ def lift(
     start = time.monotonic()
     set_threads(threads)
     options = LiftOptions(**vars(input), **vars(camera), **vars(network), **vars(output))
-    with notes_on_stdout(), progress_bars() as progress:
+    with show_notes(quiet=quiet), progress_bars(quiet=quiet) as progress:
         motions = lift_file(source, out, options, progress)
-    for motion in motions:
-        report(motion, out, options)
+    if quiet:
+        return
+    report(motions, out, options)
     if (out / OVERLAY).exists() and options.overlay:
         show_written(out / OVERLAY)
     show(f"done in {time.monotonic() - start:.1f} s")
@@ -90,48 +94,46 @@ def refuse_expanded_pattern(arguments: Sequence[str]) -> None:
         )
 
 
-def report(motion: Motion3D, out: Path, options: LiftOptions) -> None:
-    """Print the files of one person, and where their motion comes from."""
-    for name in (*RESULTS, *((RAW,) if options.save_raw else ())):
-        show_written(person_folder(out, motion) / name)
-    seen, total = int(motion.valid.sum()), len(motion)
-    frames = "1 frame" if total == 1 else f"{total} frames"
-    provenance = motion.provenance
-    show(f"  {frames} at {motion.fps:.4g} per second, the person seen in {seen}")
-    unseen = [name for name in GROUPS if name not in seen_groups(motion)]
+def report(motions: Sequence[Motion3D], out: Path, options: LiftOptions) -> None:
+    """Print the files of each person, and where their motion comes from: once what all share."""
+    bystanders = find_bystanders(motions)
+    origins = [describe_origin(motion) for motion in motions]
+    shared = [line for line in origins[0] if all(line in lines for lines in origins)]
+    for motion, lines in zip(motions, origins, strict=True):
+        mark = " (bystander)" if motion.person in bystanders else ""
+        files = files_of_person(out, motion, options)
+        show_written(f"{files[0].parent}: {', '.join(file.name for file in files)}{mark}")
+        show(f"  {count(len(motion), 'frame')} at {motion.fps:.4g} per second, the person seen in "
+             f"{int(motion.valid.sum())}")  # fmt: skip
+        show(*(f"  {line}" for line in lines if line not in shared))
+    if bystanders:
+        show(f"bystanders are shown less than {MAIN_SHARE:g} times as much as the first person; "
+             "--person main leaves them out")  # fmt: skip
+    show(*shared)
+
+
+def describe_origin(motion: Motion3D) -> list[str]:
+    """Return lines that tell where a motion comes from."""
+    provenance, unseen = motion.provenance, [n for n in GROUPS if n not in seen_groups(motion)]
+    lines = [f"scale: {provenance['scale']}", f"focal length: {provenance['focal']}"]
     if motion.skeleton == BODY_26 and unseen:
-        show(f"  never detected, placed by the network alone: {', '.join(unseen)}")
-    show(f"  scale: {provenance['scale']}; focal length: {provenance['focal']}")
-    show(f"  ground: {provenance['ground']}")
+        lines.insert(0, f"never detected, placed by the network alone: {', '.join(unseen)}")
+    lines.append(f"ground: {provenance['ground']}")
     if motion.ground_sigma is not None:
         tilt, roll, floor = motion.ground_sigma
-        show(f"  one sigma: vertical {max(tilt, roll):.1f} degrees, floor {floor:.2f} m")
-    show(f"  post-processing: {provenance.get('postprocess', 'none')}")
+        lines.append(f"one sigma: vertical {max(tilt, roll):.1f} degrees, floor {floor:.2f} m")
+    return [*lines, f"post-processing: {provenance.get('postprocess', 'none')}"]
 
 
 @contextmanager
-def progress_bars() -> Iterator[Progress]:
+def progress_bars(*, quiet: bool = False) -> Iterator[Progress]:
     """Show one progress bar a stage; yield the callback of `lift_file`."""
     with ExitStack() as stack:
         bars = {}
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in bars:
-                bars[stage] = stack.enter_context(progress_bar(stage))
+                bars[stage] = stack.enter_context(progress_bar(stage, quiet=quiet))
             bars[stage](done, total)
 
         yield progress
-
-
-@contextmanager
-def notes_on_stdout() -> Iterator[None]:
-    """Print the notes of the pipeline while a command runs."""
-    handler, log = NotesHandler(), logging.getLogger("tcpformer")
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)

@@ -1,6 +1,6 @@
 """From a video (`detect_people`), or one frame (`FrameDetector`), to the joints of its people.
 
-`two_pass.detect` is the packaged detector, `local.detect` runs ONNX files of the user; both return
+`one_pass.detect` is the packaged detector, `local.detect` runs ONNX files of the user; both return
 `Detections`.
 """
 
@@ -17,29 +17,36 @@ from ..tracking.assemble import MIN_SECONDS, assemble_people
 
 if TYPE_CHECKING:
     from .frame_detector import FrameDetector
+    from .one_pass import Watch
 
 __all__ = ["FrameDetector", "detect_people"]
 
 
-def detect_people(
+def detect_people(  # noqa: PLR0913 - options of a user
     video: Video | str | Path,
     *,
     person: str | int = "all",
     landmarks: str = "heavy",
+    every_frame: bool = False,
     min_seconds: float = MIN_SECONDS,
     progress: Callable[[int, int], None] | None = None,
+    watch: "Watch | None" = None,
 ) -> list[Motion2D]:
     """Find the people in a video, tell them apart, and read their joints in every frame.
 
-    The video is read twice: a few frames a second to find and track all people, then
-    every frame to follow those who are selected.
+    The video is read once; twice if only some of the people are wanted: then to find and track all
+    people, and again to follow those who are selected.
 
     Args:
         video: The video, or its file.
-        person: "all", "largest" in the image, "longest" in the video, or a number. People are
-            numbered by how much of the video shows them: 0 is surest, largest, longest in it.
+        person: "all", "main" (without bystanders), "largest" in the image, "longest" in the video,
+            or a number. People are numbered by how much of the video shows them: 0 is surest,
+            largest, longest in it.
         landmarks: Network that reads joints: "heavy" (accurate) or "full" (faster).
+        every_frame: Look at every frame, also where the motion is so even that joints between two
+            looks follow from them; their confidence is then a little lower.
         min_seconds: Seconds that a person must be seen, as in `tracking.assemble_people`.
+        watch: Called with every frame, in order, and the poses of the people in it.
         progress: Called with the steps done and the steps in all; the latter is an estimate.
 
     Returns:
@@ -49,10 +56,17 @@ def detect_people(
     Raises:
         ValueError: If no one is found, there is no such person, or ``landmarks`` is neither.
     """
-    from .two_pass import detect
+    from .one_pass import detect
 
     opened = video if isinstance(video, Video) else open_video(video)
-    found = detect(opened, person=person, landmarks=landmarks, progress=progress)
+    found = detect(
+        opened,
+        person=person,
+        landmarks=landmarks,
+        every_frame=every_frame,
+        progress=progress,
+        watch=watch,
+    )
     return assemble_people(found, min_seconds=min_seconds)
 
 

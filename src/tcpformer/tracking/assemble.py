@@ -126,7 +126,7 @@ def _lasting(
     seen: dict[int, int], detections: Detections, person: str | int, min_seconds: float
 ) -> set[int]:
     """Return the people, by number, who are seen for long enough, from their numbers of frames."""
-    numbered = person not in ("all", "largest", "longest")
+    numbered = person not in ("all", "main", "largest", "longest")
     least = min(min_seconds * detections.fps, len(detections.times) / 2)
     lasting = {number for number, frames in seen.items() if frames >= least}
     if numbered or not lasting:

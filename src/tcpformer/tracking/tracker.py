@@ -20,6 +20,8 @@ Histogram = Float[np.ndarray, " c"]
 """Shares of colors of the clothes, of sum 1."""
 Pairs = tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]
 """Indices into two sequences."""
+MAIN_SHARE = 0.3
+"""Presence of a main person, at least, over that of the most present one; others are bystanders."""
 PAIRS_AT_ONCE = 10_000
 """Pairs that are compared at a time: each takes 2 kB."""
 
@@ -467,8 +469,8 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
 
     Args:
         people: One track a person, by number.
-        person: "all"; "largest", by the median radius; "longest", by the time from first to last
-            detection; or a number.
+        person: "all"; "main", without bystanders (`MAIN_SHARE`); "largest", by the median radius;
+            "longest", by the time from first to last detection; or a number.
 
     Raises:
         ValueError: If there are no people, or ``person`` is none of these.
@@ -477,6 +479,10 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
         raise ValueError("expected at least one track to choose from, got none.")
     if person == "all":
         return dict(people)
+    if person == "main":
+        presence = {number: track.presence() for number, track in people.items()}
+        least = MAIN_SHARE * max(presence.values())
+        return {number: people[number] for number, value in presence.items() if value >= least}
     if person in ("largest", "longest"):
         longest = person == "longest"
         best = max(people, key=lambda i: people[i].duration if longest else people[i].size)
@@ -486,5 +492,5 @@ def select_people(people: Mapping[int, Track], person: str | int = "all") -> dic
     last = max(people)
     numbers = f"from 0 to {last}" if len(people) == last + 1 else f"in {sorted(people)}"
     raise ValueError(
-        f"person must be 'all', 'largest', 'longest' or a number {numbers}, got {person!r}."
+        f"person must be 'all', 'main', 'largest', 'longest' or a number {numbers}, got {person!r}."
     )

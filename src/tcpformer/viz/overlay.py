@@ -156,7 +156,8 @@ def _render(
     progress: Callable[[int, int], None] | None,
     config: OverlayConfig,
 ) -> Iterator[Frame]:
-    """Yield the frames of the overlay."""
+    """Yield the frames of the overlay, the first at 0 s, also of a part of a video."""
+    begin = None
     targets, radii = _solve_view_path(list(people.values()), video.fps, config)
     scale = min(1.0, config.max_height / max(video.size[1], 1))
     width, height = (round(side * scale) for side in video.size)
@@ -170,7 +171,8 @@ def _render(
         swing = config.swing * np.cos(2 * np.pi * frame.time / config.swing_period)
         view = View((x, y, z), float(radii[now]), float(View.azimuth - swing))
         scene = draw_scene(figures_in_frame(people, frame.index), view, panel)
-        yield Frame(frame.index, frame.time, np.hstack([image, scene]))
+        begin = frame.time if begin is None else begin
+        yield Frame(frame.index, frame.time - begin, np.hstack([image, scene]))
         if progress is not None:
             progress(frame.index + 1, max(video.length, frame.index + 1))
 

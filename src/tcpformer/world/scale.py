@@ -5,14 +5,15 @@ known camera height or bone length therefore scales the finished world about the
 people by the same factor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..checks import check_field_types, check_type
 from ..filtering.filters import gaussian_smooth
-from ..motion import Motion3D
+from ..motion import Motion3D, give
 from ..skeleton import (
     ANKLE_HEIGHT,
     BODY_26,
@@ -41,8 +42,8 @@ class Scale:
         ValueError: If more than one is given, or one is out of range.
     """
 
-    height: float | None = None
-    """Of every person, in metres."""
+    height: float | Mapping[int, float] | None = None
+    """Of every person, in metres; or of some, by number: the others are taken to be 1.70 m tall."""
     camera_height: float | None = None
     """Of the camera above the floor, in metres."""
     bone_length: tuple[str, str, float] | None = None
@@ -54,13 +55,26 @@ class Scale:
             raise ValueError(
                 f"one thing sets the scale, got {' and '.join(known)}: give the one you trust most."
             )
-        choose_height(self.height)
+        check_field_types(self)
+        for height in self.heights.values():
+            choose_height(height)
         if self.camera_height is not None and not 0 < self.camera_height < np.inf:
             raise ValueError(
                 f"the camera height must be metres above the floor, got {self.camera_height:g}."
             )
         if self.bone_length is not None:
             _bone_joints(self.bone_length)
+
+    @property
+    def heights(self) -> Mapping[int | None, float]:
+        """Heights by number of the person; None stands for every person."""
+        if isinstance(self.height, Mapping):
+            return {**self.height}
+        return {} if self.height is None else {None: self.height}
+
+    def height_of(self, person: int) -> float | None:
+        """Return the height of a person in metres, None if it is not given."""
+        return self.heights.get(person, self.heights.get(None))
 
     def check_floor(self, *, found: bool) -> None:
         """Check that the floor, which a camera height is measured from, is looked for.
@@ -91,6 +105,27 @@ def parse_bone_length(text: str) -> tuple[str, str, float]:
         ) from None
 
 
+def parse_heights(given: str | float | None) -> float | dict[int, float] | None:
+    """Parse heights as the command line takes them: 1.75, or "0=1.85,1=1.62" by person.
+
+    Raises:
+        ValueError: If a text is not of that form, or names a person twice.
+    """
+    if not isinstance(given, str):
+        return given
+    pairs = [part.partition("=")[::2] for part in given.split(",")]
+    try:
+        heights = {int(person): float(metres) for person, metres in pairs}
+    except ValueError:
+        heights = {}
+    if len(heights) != len(pairs) or min(heights) < 0:
+        raise ValueError(
+            "height must be a number of metres, or PERSON=METRES for several people, such as "
+            f"0=1.85,1=1.62; got the text {given!r}."
+        )
+    return heights
+
+
 def choose_height(given: float | None) -> tuple[float, str]:
     """Choose the body height in metres, and describe where it comes from.
 
@@ -99,6 +134,7 @@ def choose_height(given: float | None) -> tuple[float, str]:
     """
     if given is None:
         return STANDARD_HEIGHT, f"body height, assumed: {STANDARD_HEIGHT:.2f} m"
+    check_type("height", given, float, "give metres, such as 1.75")
     if not SHORTEST <= given <= TALLEST:
         raise ValueError(
             f"the height must be metres, from 0.3 to 3.0 (1.75, not 175), got {given:g}."
@@ -112,6 +148,7 @@ def scale_to_height(
     *,
     valid: Bool[np.ndarray, " t"],
     times: Float[np.ndarray, " t"] | None = None,
+    out: Float[np.ndarray, "t j 3"] | None = None,
 ) -> Float[np.ndarray, "t j 3"]:
     """Scale a root-relative motion so that its bones are those of a person of this height.
 
@@ -121,13 +158,14 @@ def scale_to_height(
         valid: Frames to measure.
         times: Seconds of the frames. If given, the unit may change slowly, as that of a picture
             does while a person comes nearer; each frame is scaled by what is measured around it.
+        out: Where the result is written, which may be ``relative``; by default a new array.
     """
     measured = np.maximum(stature(relative), 1e-9)
     if times is None:
-        return relative * (height / np.median(measured[valid]))
+        return np.multiply(relative, height / np.median(measured[valid]), out=out)
     measured = np.interp(times, times[valid], measured[valid])
     size = np.exp(gaussian_smooth(np.log(measured), times, SIZE_SECONDS))
-    return relative * (height / size)[:, None, None]
+    return np.multiply(relative, (height / size)[:, None, None], out=out)
 
 
 def median_height(motion: Motion3D) -> float:
@@ -145,10 +183,11 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
         ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
             taller than 3 m.
     """
-    if all(value is None for value in vars(scale).values()):
-        return [widen_by_height(motion) for motion in motions]
-    if not motions or scale.height is not None:
-        return list(motions)
+    if scale.camera_height is None and scale.bone_length is None:
+        known = [scale.height_of(motion.person) is not None for motion in motions]
+        return [m if k else widen_by_height(m) for m, k in zip(motions, known, strict=True)]
+    if not motions:
+        return []
     if scale.camera_height is not None:
         factor = scale.camera_height / _height_above_floor(motions)
         source = f"camera height, given: {scale.camera_height:.2f} m above the floor"
@@ -169,11 +208,14 @@ def widen_by_height(motion: Motion3D) -> Motion3D:
     if motion.sigma is None:
         return motion
     share = HEIGHT_SPREAD / STANDARD_HEIGHT
-    relative = motion.camera_xyz - motion.camera_xyz[:, [H36M.root]]
+    camera, sigma = motion.camera_xyz, np.empty_like(motion.sigma)
+    for joint in range(sigma.shape[1]):  # one at a time, to save memory
+        relative = camera[:, joint] - camera[:, H36M.root]
+        sigma[:, joint] = np.hypot(motion.sigma[:, joint], share * relative)
     text = f"includes {100 * share:.1f} % of the way from the pelvis, for the assumed height"
     return replace(
         motion,
-        sigma=np.hypot(motion.sigma, share * relative),
+        sigma=give(sigma),
         provenance={**motion.provenance, "sigma": text},
     )
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ..checks import check_type
 from ..filtering.filters import butterworth, frame_durations
-from ..motion import Motion3D
+from ..motion import Motion3D, as_floats
 from ..skeleton import FEET, H36M
 from .lines import LineEvidence, SceneLines
 from .posture import Posture, angles_of, estimate_posture, up_of
@@ -143,6 +144,7 @@ class Hints:
 
     def __post_init__(self) -> None:
         for name, value, most in (("tilt", self.tilt, 90.0), ("roll", self.roll, 180.0)):
+            check_type(f"camera_{name}", value, float | None)
             if value is not None and not abs(value) <= most:
                 raise ValueError(
                     f"the camera's {name} must be -{most:g} to {most:g} degrees, got {value}; give "
@@ -180,7 +182,7 @@ def hints_from(
         return Hints(tilt, roll, scene, focal_known)
     if tilt is not None or roll is not None:
         raise ValueError("up gives the camera's tilt and roll; give either up, or the angles.")
-    up = np.asarray(up, dtype=float)
+    up = as_floats("up", up)
     if up.shape != (3,) or not 0 < np.linalg.norm(up) < np.inf:
         raise ValueError(f"expected a direction for up, three numbers in camera axes, got {up}.")
     return Hints(*angles_of(up / np.linalg.norm(up)), scene, focal_known)

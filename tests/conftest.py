@@ -1,10 +1,13 @@
 """Fixtures that several test files share."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from browser import start_chromium
 from commands import keypoint_file, tiny_weights
 
 from tcpformer.training import data as sources
@@ -35,3 +38,9 @@ def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Validate on few clips, and draw no curves."""
     monkeypatch.setattr(sources, "VALIDATION_CLIPS", 64)
     monkeypatch.setattr(RunDir, "draw_curves", lambda folder: None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with start_chromium() as browser:
+        yield browser

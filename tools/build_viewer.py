@@ -5,6 +5,7 @@
 Needs Node.js; without a folder, npm installs esbuild and three.js into a temporary one.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -44,6 +45,8 @@ def build(folder: Path) -> None:
         # The page names no address, not even in a comment of a shader.
         target.write_text(_ADDRESS.sub("", target.read_text("utf-8")), "utf-8")
         print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB")
+    sources = b"".join(path.read_bytes() for path in sorted((VIEWER / "src").glob("*.js")))
+    (bundle / "sources.sha256").write_text(f"{hashlib.sha256(sources).hexdigest()}\n", "utf-8")
     shutil.copyfile(modules / "three" / "LICENSE", bundle / "LICENSE.three.js.txt")
 
 

@@ -22,7 +22,7 @@ from ...io.rig_unseen import seen_bones
 from ...motion import Motion3D, seen_groups
 from ...postprocess.foot_contacts import find_contacts
 from ...skeleton import BALLS, BODY_26, FEET, GROUPS, H36M, HEELS, Skeleton
-from ...world.ground import Ground, ground_of
+from ...world.ground import ground_of
 from .. import figure
 from ..scene import SceneStyle
 
@@ -69,8 +69,8 @@ class Placed:
     start: int
     """The frame of the page that the motion begins with."""
     timeline: Times
-    ground: Ground
-    """Of the main camera."""
+    camera: Float[np.ndarray, "3"]
+    """Place of the main camera in the world."""
 
     def pad(self, values: np.ndarray, *, blank: bool = False) -> np.ndarray:
         """Continue values over the frames before and after the motion, or with 0 there."""
@@ -161,7 +161,7 @@ def build_payload(
     longest = max(people.values(), key=len)
     timeline, starts, more = place_on_timeline(people, clock)
     stamps = None if clock is None else _continue(np.array(clock.stamps), len(timeline))
-    main = ground_of(longest)
+    rotation, position = find_camera(longest)
     header = {
         "title": title,
         "made": f"Made by tcpformer {version('tcpformer')}; drawn with three.js (MIT).",
@@ -172,21 +172,32 @@ def build_payload(
         "notes": [*notes, *more],
         "colours": {"left": figure.LEFT, "right": figure.RIGHT, "middle": figure.MIDLINE},
         "camera": {
-            "rotation": main.rotation.ravel().tolist(),
-            "level": main.level,
+            "rotation": rotation.ravel().tolist(),
+            "position": position.tolist(),
             "focal": longest.focal,
             "size": list(longest.size),
         },
         "floor": min(map(_sole_level, people.values())),
         "surface": None,
         "people": [
-            describe_person(packer, motion, Placed(number, starts[number], timeline, main))
+            describe_person(packer, motion, Placed(number, starts[number], timeline, position))
             | {"colour": figure.MIDLINE if len(people) == 1 else figure.person_colour(number)}
             for number, motion in people.items()
         ],
     }
     rigged = [motion for motion in people.values() if motion.skeleton in RIGGED]
-    return packer.pack(header | ({"surface": describe_surface(packer, rigged[0])} if rigged else {}))
+    return packer.pack(
+        header | ({"surface": describe_surface(packer, rigged[0])} if rigged else {})
+    )
+
+
+def find_camera(
+    motion: Motion3D,
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
+    """Return the rotation from camera to world axes, and the place of the camera in the world."""
+    rotation = ground_of(motion).rotation
+    world, seen = (x.reshape(-1, 3).mean(axis=0) for x in (motion.xyz, motion.camera_xyz))
+    return rotation, world - rotation @ seen
 
 
 def _sole_level(motion: Motion3D) -> float:
@@ -222,7 +233,7 @@ def place_on_timeline(
     return _continue(timeline, count), starts, ((note,) if odd else ())
 
 
-def _continue(times: Times, count: int) -> Times:
+def _continue(times: Times, count: int) -> Float[np.ndarray, " more"]:
     """Continue times at their mean interval to at least a number of frames."""
     step = (times[-1] - times[0]) / max(len(times) - 1, 1) or 0.04
     more = np.arange(1, max(count - len(times), 0) + 1)
@@ -231,7 +242,7 @@ def _continue(times: Times, count: int) -> Times:
 
 def describe_person(packer: Packer, motion: Motion3D, placed: Placed) -> dict[str, Any]:
     """Add the arrays of a person; return what describes them in the header."""
-    ground, sigma = ground_of(motion), None
+    (rotation, position), sigma = find_camera(motion), None
     if motion.sigma is not None:
         sigma = packer.add_series(placed.pad(motion.sigma), CONFIG.sigma)
     # Rounded up: 0 stands for joints that were not detected, and for no others.
@@ -245,8 +256,8 @@ def describe_person(packer: Packer, motion: Motion3D, placed: Placed) -> dict[st
         "confidence": packer.add_bytes(placed.pad(confidence, blank=True)),
         "valid": packer.add_bytes(placed.pad(motion.valid, blank=True)),
         "sigma": sigma,
-        "sigmaAxes": ground.rotation.ravel().tolist(),
-        "shift": ground.level - placed.ground.level,
+        "sigmaAxes": rotation.ravel().tolist(),
+        "shift": (placed.camera - position).tolist(),
         "contacts": _describe_contacts(packer, motion, placed),
         "angles": _describe_angles(packer, motion, placed),
         "rig": describe_rig(packer, motion, placed) if motion.skeleton in RIGGED else None,

@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"bytes */{size}")
             return
         start, stop = part
-        whole = part == (0, size)
+        whole = _RANGE.fullmatch((self.headers.get("Range") or "").strip()) is None
         self.send_response(HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(stop - start))

@@ -103,7 +103,7 @@ export class Chart {
     const { left, right, top, bottom } = this.box;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    const { marks, digits } = ticks(low, high, (height - top - bottom) / 30);
+    const { marks, digits } = ticks(low, high, (height - top - bottom) / 22);
     marks.forEach((v) => {
       pen.beginPath();
       pen.moveTo(left, y(v));

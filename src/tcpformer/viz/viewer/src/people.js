@@ -52,7 +52,7 @@ export class Track {
       sigmaAxes: this.sigmaAxes,
       contacts: this.contacts.joints.filter((_, i) => this.contacts.on[k * this.contacts.joints.length + i]),
       trails: trails ? this.#trails(k) : null,
-      shift: [0, 0, this.shift],
+      shift: this.shift,
       label: this.alone ? "" : String(this.number),
       body: rig ? this.body : null,
       rig: rig ? { root: this.slice(rig.root, k, 3), rotations: this.slice(rig.rotations, k, 4 * rig.names.length), seen: this.slice(rig.seen, k, rig.names.length) } : null,

@@ -161,12 +161,13 @@ class People {
   /**
    * Describe the camera that recorded the people.
    * @param camera rotation: nine numbers, rows are the world's axes in those of the camera (x right,
-   *   y down, z forward); level: of z = 0 over the camera along up, metres; focal in pixels; size.
+   *   y down, z forward); position in the world; focal in pixels; size.
    */
   setRecordingCamera(camera) {
     const [a, b, c, d, e, f, g, h, i] = camera.rotation;
     this.recorded = camera;
-    this.recording.matrix.set(a, -b, -c, 0, d, -e, -f, 0, g, -h, -i, -camera.level, 0, 0, 0, 1);
+    const [x, y, z] = camera.position;
+    this.recording.matrix.set(a, -b, -c, x, d, -e, -f, y, g, -h, -i, z, 0, 0, 0, 1);
     this.recording.updateMatrixWorld(true);
     const [width, height] = camera.size;
     this.recording.fov = (360 / Math.PI) * Math.atan(height / 2 / camera.focal);

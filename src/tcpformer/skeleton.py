@@ -368,6 +368,9 @@ as quoted by Winter)."""
 SOLE_DEPTH = 0.04 / STANDARD_HEIGHT
 """Height of heel and ball above the floor when the foot is flat, as a share of body height: that of
 the motion capture that the packaged weights are trained on, whose people wear shoes."""
+ANKLE_OVER_SOLE = 0.036 / STANDARD_HEIGHT
+"""Standing ankle over the flat sole's heel and ball, as a share of body height: median of the
+same motion capture."""
 
 
 def stature(xyz: Float[np.ndarray, "*batch j 3"]) -> Float[np.ndarray, "*batch"]:

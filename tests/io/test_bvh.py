@@ -1,5 +1,6 @@
 """BVH files against the motion in them, closed forms, and another reader (pybvh)."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import permutations
@@ -10,11 +11,14 @@ import pybvh
 import pytest
 from motions import breathing, motion3d, walk
 from paths import DATA
+from rigs import JOINT_BONES
 from scipy.spatial.transform import Rotation
 from walk26 import tremble, walk26
 
 from tcpformer.io import rig_fit
-from tcpformer.io.bvh import from_y_up, read_bvh, to_euler, to_y_up, unwrap_euler, write_bvh
+from tcpformer.io.bvh import read_bvh, to_euler, unwrap_euler, write_bvh
+from tcpformer.io.rig import RigOptions, from_y_up, joints_above_soles
+from tcpformer.io.rig_names import bone_names
 from tcpformer.motion import Motion3D
 from tcpformer.postprocess.stages import PostprocessConfig, postprocess
 from tcpformer.skeleton import BODY_26, COCO, H36M
@@ -40,6 +44,8 @@ Frames: {frames}
 Frame Time: {seconds}
 {rows}
 """
+WITH_BONES = [joint for joint in H36M.joints if joint != "Head"]
+"""Joints at which a bone starts; the top of the head is an end."""
 MOVES = "3 Xposition Yposition Zposition"
 
 
@@ -48,10 +54,17 @@ def read(path: Path) -> pybvh.Bvh:
 
 
 def read_back(motion: Motion3D, folder: Path) -> np.ndarray:
+    """Write a motion and return the joints of `WITH_BONES` as another library reads them."""
     write_bvh(motion, folder / "motion.bvh")
     bvh = read(folder / "motion.bvh")
-    assert bvh.joint_names == list(H36M.joints)
-    return from_y_up(bvh.joint_positions())
+    positions = bvh.joint_positions()
+    found = [bvh.joint_names.index(JOINT_BONES[joint]) for joint in WITH_BONES]
+    return from_y_up(positions[:, found])
+
+
+def wanted(motion: Motion3D) -> np.ndarray:
+    """Return the joints of `WITH_BONES` of a motion, the soles on the floor."""
+    return from_y_up(joints_above_soles(motion))[:, H36M.indices(*WITH_BONES)]
 
 
 def walked(times: np.ndarray, fps: float = 30.0) -> Motion3D:
@@ -72,21 +85,13 @@ def turned(motion: Motion3D, degrees: float, shift: tuple[float, float, float]) 
 @pytest.mark.parametrize("degrees", [0, 90, 135, 180])
 def test_write_bvh_keeps_rigid_bones(degrees: float, tmp_path: Path) -> None:
     motion = turned(walk(), degrees, (1.0, 2.0, 0.5))
-    assert distance(read_back(motion, tmp_path), motion.xyz).max() < 0.1 * MM
-
-
-def test_to_y_up_keeps_up_and_handedness() -> None:
-    x = np.random.default_rng(0).normal(size=(5, 17, 3))
-    np.testing.assert_array_equal(from_y_up(to_y_up(x)), x)
-    axes = to_y_up(np.eye(3))
-    np.testing.assert_array_equal(axes[2], [0, 1, 0])  # up stays up
-    assert np.linalg.det(axes) == pytest.approx(1)  # and left stays left
+    assert distance(read_back(motion, tmp_path), wanted(motion)).max() < 0.1 * MM
 
 
 @pytest.mark.parametrize("amount", [0.02, 0.05])
 def test_write_bvh_stays_near_varying_bones(amount: float, tmp_path: Path) -> None:
     motion = breathing(walk(), amount)
-    error = distance(read_back(motion, tmp_path), motion.xyz)
+    error = distance(read_back(motion, tmp_path), wanted(motion))
     assert 0.5 * MM < np.median(error) < 10 * MM
     assert np.percentile(error, 95) < 30 * MM
 
@@ -95,7 +100,8 @@ def test_write_bvh_commutes_with_rotation_of_the_world(tmp_path: Path) -> None:
     motion = breathing(walk(30), 0.05)
     here = read_back(motion, tmp_path)
     there = read_back(turned(motion, 70, (0.3, -0.2, 0.1)), tmp_path)
-    expected = turned(motion3d(here), 70, (0.3, -0.2, 0.1)).xyz
+    turn = Rotation.from_euler("z", 70, degrees=True).as_matrix()
+    expected = here @ turn.T + np.array([0.3, -0.2, 0.1])
     assert distance(there, expected).max() < 0.5 * MM
 
 
@@ -163,7 +169,7 @@ def test_write_bvh_keeps_time_of_uneven_frames(name: str, tmp_path: Path) -> Non
     bvh = read(tmp_path / "motion.bvh")
     seconds = np.arange(bvh.frame_count) * bvh.frame_time
     assert seconds[-1] == pytest.approx(np.ptp(motion.times), abs=1e-5)
-    expected = walked(motion.times[0] + seconds).xyz
+    expected = wanted(walked(motion.times[0] + seconds))
     assert distance(found, expected).max() < 8 * MM
     assert np.percentile(distance(found, expected), 95) < 2 * MM
     assert len(motion) <= bvh.frame_count <= 181
@@ -176,12 +182,15 @@ def test_write_bvh_keeps_bones_across_a_pause(tmp_path: Path) -> None:
     motion = walked(times[(times < 1.21) | (times > 2.69)])
     found = read_back(motion, tmp_path)
     assert len(found) == len(times)
-    expected = walked(times).xyz
+    expected = wanted(walked(times))
     seen = np.isin(times.round(6), motion.times.round(6))
     assert distance(found[seen], expected[seen]).max() < 0.5 * MM
-    hip = H36M.index["Hip"]
+    hip = WITH_BONES.index("Hip")
     assert distance(found[:, hip], expected[:, hip]).max() < 50 * MM
-    starts, ends = np.array(H36M.bones).T
+    bones = [(H36M.joints[a], H36M.joints[b]) for a, b in H36M.bones if H36M.joints[b] != "Head"]
+    starts, ends = (
+        [WITH_BONES.index(joint) for joint in side] for side in zip(*bones, strict=True)
+    )
     lengths, true = (distance(x[:, starts], x[:, ends]) for x in (found, expected))
     np.testing.assert_allclose(lengths, true, atol=0.1 * MM)
 
@@ -192,7 +201,7 @@ def test_write_bvh_ignores_a_repeated_frame(gap: float, tmp_path: Path) -> None:
     xyz, times = motion.xyz.copy(), motion.times.copy()
     xyz[40], times[40] = xyz[39] + 3 * MM, times[39] + gap
     found = read_back(replace(motion, xyz=xyz, times=times), tmp_path)
-    assert distance(found, motion.xyz).max() < 20 * MM
+    assert distance(found, wanted(motion)).max() < 20 * MM
 
 
 @pytest.mark.parametrize("fps", [24.0, 30000 / 1001, 60.0, 240.0])
@@ -210,7 +219,7 @@ def test_write_bvh_ignores_rounded_times(fps: float, start: float, tmp_path: Pat
 def test_write_bvh_of_few_uneven_frames(times: list[float], tmp_path: Path) -> None:
     motion = walked(np.array(times))
     found = read_back(motion, tmp_path)
-    assert distance(found[[0, -1]], motion.xyz[[0, -1]]).max() < 0.1 * MM
+    assert distance(found[[0, -1]], wanted(motion)[[0, -1]]).max() < 0.1 * MM
     bvh = read(tmp_path / "motion.bvh")
     assert (len(found) - 1) * bvh.frame_time == pytest.approx(np.ptp(motion.times), abs=1e-6)
 
@@ -226,33 +235,58 @@ def test_write_bvh_writes_frame_time_and_names(tmp_path: Path) -> None:
     bvh = read(tmp_path / "a.bvh")
     assert bvh.frame_count == 48
     assert bvh.frame_time == pytest.approx(1 / 23.976, rel=1e-6)
-    assert sorted((parent, child) for child, parent in bvh.edges) == sorted(H36M.bones)
-    assert bvh.joint_names == list(H36M.joints)
+    assert sorted(bvh.joint_names) == sorted(bone_names("mixamo"))
     ends = [node.parent.name for node in bvh.nodes if node.parent and node.is_end_site()]
-    assert ends == ["RAnkle", "LAnkle", "Head", "LWrist", "RWrist"]
+    assert ends == ["Head", "LeftHand", "RightHand", "LeftToeBase", "RightToeBase"]
 
 
-def test_write_bvh_rest_pose_is_a_t_pose_along_z(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", ["vrm", "plain"])
+def test_write_bvh_takes_other_names(names, tmp_path: Path) -> None:
+    write_bvh(walk(3), tmp_path / "a.bvh", RigOptions(names=names))
+    assert sorted(read(tmp_path / "a.bvh").joint_names) == sorted(bone_names(names))
+
+
+def unseen(motion: Motion3D, *frames: int) -> Motion3D:
+    valid, confidence = motion.valid.copy(), motion.confidence.copy()
+    valid[list(frames)], confidence[list(frames)] = False, 0.0
+    return replace(motion, valid=valid, confidence=confidence)
+
+
+def test_write_bvh_leaves_out_unseen_ends_and_notes_what_is_bridged(tmp_path: Path) -> None:
+    write_bvh(unseen(walk(40), 0, 1, 20, 21, 25, 38, 39), tmp_path / "a.bvh")
+    assert read(tmp_path / "a.bvh").frame_count == 36
+    notes = json.loads((tmp_path / "a.bvh.json").read_text())
+    assert notes["first_frame"] == 2
+    assert notes["first_second"] == pytest.approx(2 / 30, abs=1e-6)
+    assert notes["bridged"] == [[18, 19], [23, 23]]
+    write_bvh(walk(40), tmp_path / "a.bvh")
+    assert not (tmp_path / "a.bvh.json").exists()
+
+
+def test_write_bvh_keeps_unseen_ends_if_wanted(tmp_path: Path) -> None:
+    write_bvh(unseen(walk(40), 0, 39), tmp_path / "a.bvh", RigOptions())
+    assert read(tmp_path / "a.bvh").frame_count == 40
+    assert json.loads((tmp_path / "a.bvh.json").read_text())["bridged"] == [[0, 0], [39, 39]]
+
+
+def test_write_bvh_rest_pose_stands_on_the_floor(tmp_path: Path) -> None:
     # Turned away and bent throughout: the rest pose must not care.
     write_bvh(turned(breathing(walk(), 0.03), 160, (0, 0, 0)), tmp_path / "a.bvh")
     bvh = read(tmp_path / "a.bvh")
-    nodes = bvh.rest_pose_positions()
-    rest = {name: nodes[bvh.index(name, "node")] for name in H36M.joints}
-    for joint, twin in zip(H36M.joints, H36M.mirror, strict=True):
-        assert distance(rest[joint] * [-1, 1, 1], rest[H36M.joints[twin]]) < 15 * MM
-    assert rest["Head"][1] > rest["Thorax"][1] > rest["Hip"][1] > rest["LKnee"][1]
-    assert rest["LWrist"] == pytest.approx([0.70, 0.47, 0], abs=0.02)  # 17 + 28 + 25 cm
-    assert rest["LAnkle"] == pytest.approx([0.13, -0.89, 0], abs=0.02)  # 45 + 44 cm
-    assert rest["Neck"][2] > 0.04  # walk() carries its head forward
-    toes = nodes[bvh.index("LAnkle", "node") + 1]
-    assert toes[2] > rest["LAnkle"][2] + 0.1
+    nodes = bvh.rest_pose_positions() + bvh.nodes[0].offset
+    rest = {name: nodes[bvh.index(name, "node")] for name in bvh.joint_names}
+    assert rest["Hips"] == pytest.approx([0, 0.97, 0], abs=0.02)
+    assert rest["LeftHand"] == pytest.approx([0.70, 0.97 + 0.49, 0], abs=0.03)  # 17 + 28 + 25 cm
+    assert rest["LeftFoot"] == pytest.approx([0.13, 0.08, 0], abs=0.02)
+    assert rest["LeftToeBase"] == pytest.approx([0.13, 0.04, 0.13], abs=0.02)
+    assert rest["Head"][2] > 0.04  # walk() carries its head forward
 
 
 def test_write_bvh_turns_knees_about_one_axis(tmp_path: Path) -> None:
     # What bends in one plane turns about one axis: none is left for the shin but its x.
     write_bvh(walk(), tmp_path / "a.bvh")
     bvh = read(tmp_path / "a.bvh")
-    for name in ("LKnee", "RKnee"):
+    for name in ("LeftLeg", "RightLeg"):
         angles = np.rad2deg(bvh.joint_angles[:, bvh.index(name, "joint")])
         bend = np.rad2deg(
             0.4 + 0.3 * np.cos(2 * np.pi * np.arange(90) / 30 + (1 if name[0] == "L" else -1))
@@ -261,10 +295,10 @@ def test_write_bvh_turns_knees_about_one_axis(tmp_path: Path) -> None:
         assert np.abs(angles[:, 1:]).max() < 5
 
 
-def test_write_bvh_keeps_feet_and_hands_straight(tmp_path: Path) -> None:
+def test_write_bvh_keeps_hands_straight(tmp_path: Path) -> None:
     write_bvh(turned(walk(), 100, (0, 0, 0)), tmp_path / "a.bvh")
     bvh = read(tmp_path / "a.bvh")
-    for name in ("LAnkle", "RAnkle", "LWrist", "RWrist", "Head"):
+    for name in ("LeftHand", "RightHand"):
         np.testing.assert_allclose(bvh.joint_angles[:, bvh.index(name, "joint")], 0, atol=1e-6)
 
 
@@ -273,7 +307,7 @@ def test_write_bvh_angles_are_continuous(tmp_path: Path) -> None:
     t = np.arange(90) / 30
     spin = Rotation.from_rotvec(np.deg2rad(300 * t)[:, None] * [0, 0, 1]).as_matrix()
     motion = motion3d(np.einsum("txy,tjy->tjx", spin, walk(speed=0).xyz))
-    assert distance(read_back(motion, tmp_path), motion.xyz).max() < 0.1 * MM
+    assert distance(read_back(motion, tmp_path), wanted(motion)).max() < 0.1 * MM
     bvh = read(tmp_path / "motion.bvh")
     assert np.abs(np.diff(np.rad2deg(bvh.joint_angles), axis=0)).max() < 45
     turn = np.rad2deg(bvh.joint_angles[-1, 0] - bvh.joint_angles[0, 0])
@@ -282,7 +316,7 @@ def test_write_bvh_angles_are_continuous(tmp_path: Path) -> None:
 
 def test_write_bvh_of_a_single_frame(tmp_path: Path) -> None:
     motion = breathing(walk(1), 0.05)
-    assert distance(read_back(motion, tmp_path), motion.xyz).max() < 0.1 * MM
+    assert distance(read_back(motion, tmp_path), wanted(motion)).max() < 0.1 * MM
 
 
 def _all_in_one_place(xyz: np.ndarray) -> np.ndarray:
@@ -314,7 +348,7 @@ def test_write_bvh_of_degenerate_motion_is_finite(spoil, tmp_path: Path) -> None
 
 def test_write_bvh_of_an_inverted_figure(tmp_path: Path) -> None:
     motion = motion3d(_upside_down(walk(30).xyz))
-    assert distance(read_back(motion, tmp_path), motion.xyz).max() < 0.1 * MM
+    assert distance(read_back(motion, tmp_path), wanted(motion)).max() < 0.1 * MM
 
 
 def test_write_bvh_names_a_missing_folder(tmp_path: Path) -> None:
@@ -350,8 +384,8 @@ def test_read_bvh_inverts_write_bvh(tmp_path: Path) -> None:
     motion = walk()
     write_bvh(motion, tmp_path / "walk.bvh")
     capture = read_bvh(tmp_path / "walk.bvh")
-    ours = [capture.joints.index(joint) for joint in H36M.joints]
-    np.testing.assert_allclose(from_y_up(capture.xyz[:, ours]), motion.xyz, atol=1e-4)
+    ours = [capture.joints.index(JOINT_BONES.get(joint, "HeadEnd")) for joint in H36M.joints]
+    np.testing.assert_allclose(capture.xyz[:, ours], joints_above_soles(motion), atol=1e-4)
     assert capture.fps == motion.fps
 
 
@@ -362,10 +396,10 @@ def test_read_bvh_inverts_write_bvh_of_feet_hands_and_face(
     (motion,) = postprocess([tremble(walk26(60), rng, noise)], PostprocessConfig())
     write_bvh(motion, tmp_path / "walk.bvh")
     capture = read_bvh(tmp_path / "walk.bvh")
-    ours = [capture.joints.index(joint) for joint in BODY_26.joints]
-    off = distance(from_y_up(capture.xyz[:, ours]), motion.xyz)
+    there = [joint for joint in BODY_26.joints if joint in JOINT_BONES]
+    ours = [capture.joints.index(JOINT_BONES[joint]) for joint in there]
+    off = distance(from_y_up(capture.xyz[:, ours]), motion.xyz[:, BODY_26.indices(*there)])
     assert off.mean() < (1 + 1000 * noise) * 0.6 * MM
-    assert sum(joint.endswith("End") for joint in capture.joints) == 10
 
 
 def test_write_bvh_of_feet_hands_and_face_turns_without_flips(

@@ -38,6 +38,29 @@ def mocap_file(path: Path, *, groups: bool = False, **more: Any) -> Path:
     return path
 
 
+def bvh_file(path: Path, xyz: np.ndarray, fps: float) -> Path:
+    """Write the 17 joints of a motion in the world, z up, as positions, which BVH allows."""
+    up = np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
+    order: list[int] = []
+
+    def lines(joint: int) -> list[str]:
+        order.append(joint)
+        children = [child for parent, child in H36M.bones if parent == joint]
+        inner = [line for child in children for line in lines(child)]
+        start = "ROOT" if joint == H36M.root else "JOINT"
+        channels = "CHANNELS 3 Xposition Yposition Zposition"
+        return [f"{start} {H36M.joints[joint]}", "{", "OFFSET 0 0 0", channels, *inner, "}"]
+
+    tree = lines(H36M.root)
+    local = up.copy()
+    for parent, child in H36M.bones:
+        local[:, child] -= up[:, parent]
+    head = ["HIERARCHY", *tree, "MOTION", f"Frames: {len(xyz)}", f"Frame Time: {1 / fps:.9f}"]
+    rows = [" ".join(f"{x:.6f}" for x in row.ravel()) for row in local[:, order]]
+    path.write_text("\n".join([*head, *rows]) + "\n")
+    return path
+
+
 def extra_file(path: Path, data: Mapping[str, np.ndarray], unknown: str = "") -> Path:
     """Write feet, hands and face of some motion capture, each near the joint it hangs on.
 

@@ -1,13 +1,14 @@
 """BVH, which Blender, MotionBuilder, Maya and most animation software read.
 
 A BVH file holds a tree of bones of constant length (HIERARCHY), and for every frame the position of
-the root and the angles of the joints (MOTION). `rig_fit.fit_rig` finds them; `write_bvh` writes them.
+the root and the angles of the joints (MOTION). `rig.solve_rig` finds them, `write_bvh` writes them.
 
 `read_bvh` reads any BVH file. The library pybvh, with which the tests compare it, refuses what some
 programs write: joints with position channels or fewer than three rotations.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
@@ -17,9 +18,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from ..files import atomic_write
-from ..filtering.resample import resample_evenly
-from ..motion import Motion3D, seen_groups
-from ..skeleton import BODY_26, H36M, Skeleton
+from ..motion import Motion3D
 from .mocap_capture import (
     Capture,
     brief,
@@ -28,129 +27,119 @@ from .mocap_capture import (
     compose_rotations,
     sum_offsets,
 )
-from .rig_fit import Rig, fit_rig
+from .rig import RiggedMotion, RigOptions, solve_rig
+from .rig_names import BONES
 
 Vectors = Float[np.ndarray, "t 3"]
 Rotations = Float[np.ndarray, "t 3 3"]
-Positions = Float[np.ndarray, "*batch 3"]
 
 AXES = "XYZ"
 EULER_ORDER = "ZXY"
-EULER_ORDERS: dict[str, str] = dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee"), "XZY")
-"""Order of the axes of a joint. Angles are unsteady where the middle one nears 90 degrees. For legs
-that is the side step, which is rare: a sitting thigh or knee turns by 90 degrees about X."""
+LEG_ORDER = "XZY"
+"""Order of the axes of a bone, and of thighs and shins. Angles are unsteady where the middle one
+nears 90 degrees. For legs that is the side step, which is rare: a sitting thigh or knee turns by 90
+degrees about X."""
+TRIMMED = RigOptions(trim=True)
+NOTES_SUFFIX = ".json"
 FRAMES_AT_ONCE = 10_000
 """Frames whose angles are in memory at once."""
 INTEGER_FPS_TOLERANCE = 1e-4
 """Frame times are often cut short (0.033333): a rate this near to a whole number is that number."""
-END_SITES = {
-    **dict.fromkeys(("RAnkle", "LAnkle"), (0.0, -0.15, 0.35)),
-    "Head": (0.0, 0.3, 0.0),
-    **dict.fromkeys(("LWrist", "LHand"), (0.35, 0.0, 0.0)),
-    **dict.fromkeys(("RWrist", "RHand"), (-0.35, 0.0, 0.0)),
-    **dict.fromkeys(("RToe", "LToe"), (0.0, 0.0, 0.5)),
-    **dict.fromkeys(("RHeel", "LHeel"), (0.0, 0.0, -0.2)),
-    "Nose": (0.0, 0.0, 0.2),
-    "LEar": (0.1, 0.0, 0.0),
-    "REar": (-0.1, 0.0, 0.0),
-}
-"""Left, up, forward, in lengths of the last bone: ends of foot, head and hand, which the skeleton
-does not have. They give the last bones a direction."""
 
 
-def write_bvh(motion: Motion3D, path: str | Path) -> None:
-    """Write a motion as BVH, in metres.
+def write_bvh(motion: Motion3D, path: str | Path, options: RigOptions = TRIMMED) -> None:
+    """Write a motion as BVH, in metres, from the first to the last frame that shows the person.
 
-    Axes: x right, y up, z towards the camera (Blender's default for BVH: "Y up, -Z forward"). The
-    rest pose is a T-pose that looks along +z, the left hand along +x, with the clip's mean bone
-    lengths. Bones are constant, so joints lie some millimetres off ``motion.xyz`` where the
-    network's bones vary. Software in centimetres needs a scale of 100 at import.
-
-    With feet, hands and face, ankles, wrists and the base of the skull turn: soles are level in the
-    rest pose, and the head looks ahead.
+    Axes: x right, y up, z towards the camera (Blender's default for BVH: "Y up, -Z forward"); y = 0
+    at the soles. In the rest pose the person stands on the floor in a T-pose and looks along +z,
+    the left hand along +x. Bones are constant, so joints lie some millimetres off ``motion.xyz``
+    where the network's bones vary. Software in centimetres needs a scale of 100 at import.
 
     A BVH file has one frame time. If ``motion.times`` are uneven, they are resampled at the usual
-    rate, so that a second in the file is a second in the video. Bridged frames are written, too.
+    rate, so that a second in the file is a second in the video.
+
+    Frames that were left out at the start and bridged frames are noted in a second file, whose name
+    has ".json" behind the first one's; without such frames there is none.
 
     Raises:
         ValueError: If the motion has another skeleton, or no frames.
         OSError: If the folder does not exist or cannot be written.
     """
-    if motion.skeleton not in (H36M, BODY_26):
-        raise ValueError(
-            f"BVH needs the skeleton {H36M.name!r} or {BODY_26.name!r}, got "
-            f"{motion.skeleton.name!r}; lift with weights of that skeleton, or save as .npz, which "
-            "takes every skeleton."
-        )
-    if len(motion) == 0:
-        raise ValueError("BVH needs at least one frame, got none; save as .npz or drop the motion.")
-    xyz = to_y_up(motion.xyz)
-    even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    rig = fit_rig(even, motion.skeleton, fps, xyz, seen_groups(motion))
+    rig = solve_rig(motion, options)
     lines = [
         "HIERARCHY",
-        *_joint_lines(rig, motion.skeleton, motion.skeleton.root, ""),
+        *_joint_lines(rig, 0, ""),
         "MOTION",
-        f"Frames: {len(rig.root)}",
-        f"Frame Time: {1 / fps:.9f}",
+        f"Frames: {len(rig)}",
+        f"Frame Time: {1 / rig.fps:.9f}",
     ]
     with atomic_write(path) as beside, beside.open("w", encoding="ascii", newline="\n") as file:
         file.write("\n".join(lines) + "\n")
-        for rows in _channels(rig, motion.skeleton):
+        for rows in _channels(rig):
             np.savetxt(file, rows, fmt="%.5f")
+    _write_notes(rig, Path(f"{path}{NOTES_SUFFIX}"))
 
 
-def to_y_up(xyz: Positions) -> Positions:
-    """Convert (x right, y away from the camera, z up) to (x right, y up, z to the camera)."""
-    return np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
+def _write_notes(rig: RiggedMotion, path: Path) -> None:
+    """Write which frames the file lacks or has made up, or remove notes of an earlier file."""
+    bridged = np.flatnonzero(~rig.seen)
+    if not rig.start and not len(bridged):
+        path.unlink(missing_ok=True)
+        return
+    parts = np.split(bridged, np.flatnonzero(np.diff(bridged) > 1) + 1)
+    notes = {
+        "fps": rig.fps,
+        "frames": len(rig),
+        "first_frame": rig.start,
+        "first_second": round(float(rig.times[0]), 6),
+        "bridged": [[int(part[0]), int(part[-1])] for part in parts if len(part)],
+    }
+    with atomic_write(path) as beside:
+        beside.write_text(json.dumps(notes, indent=2) + "\n", encoding="ascii")
 
 
-def from_y_up(xyz: Positions) -> Positions:
-    """Undo `to_y_up`."""
-    return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], axis=-1)
-
-
-def _joint_lines(rig: Rig, skeleton: Skeleton, joint: int, indent: str) -> Iterator[str]:
-    name, is_root = skeleton.joints[joint], joint == skeleton.root
-    rotations = " ".join(f"{axis}rotation" for axis in EULER_ORDERS.get(name, EULER_ORDER))
-    channels = "6 Xposition Yposition Zposition" if is_root else "3"
+def _joint_lines(rig: RiggedMotion, bone: int, indent: str) -> Iterator[str]:
+    rotations = " ".join(f"{axis}rotation" for axis in _order(bone))
+    channels = "3" if bone else "6 Xposition Yposition Zposition"
     inner = indent + "  "
-    yield from (f"{indent}{'ROOT' if is_root else 'JOINT'} {name}", f"{indent}{{")
-    yield f"{inner}OFFSET {_numbers(rig.offsets[joint])}"
+    yield from (f"{indent}{'JOINT' if bone else 'ROOT'} {rig.bones[bone]}", f"{indent}{{")
+    yield f"{inner}OFFSET {_numbers(rig.offsets[bone])}"
     yield f"{inner}CHANNELS {channels} {rotations}"
-    children = [child for parent, child in skeleton.bones if parent == joint]
+    children = [child for child, parent in enumerate(rig.parents) if parent == bone]
     for child in children:
-        yield from _joint_lines(rig, skeleton, child, inner)
+        yield from _joint_lines(rig, child, inner)
     if not children:
-        end = np.linalg.norm(rig.offsets[joint]) * np.array(END_SITES[name])
-        offset = f"{inner}  OFFSET {_numbers(end)}"
+        offset = f"{inner}  OFFSET {_numbers(rig.tails[bone])}"
         yield from (f"{inner}End Site", f"{inner}{{", offset, f"{inner}}}")
     yield f"{indent}}}"
+
+
+def _order(bone: int) -> str:
+    return LEG_ORDER if BONES[bone].mixamo.endswith("Leg") else EULER_ORDER
 
 
 def _numbers(vector: Float[np.ndarray, "3"]) -> str:
     return " ".join(f"{number:.6f}" for number in vector.round(6) + 0.0)  # not -0.0
 
 
-def _channels(rig: Rig, skeleton: Skeleton) -> Iterator[Float[np.ndarray, "t c"]]:
-    """Yield rows, one a frame: position of the root, then degrees of the joints in file order."""
-    joints = list(_depth_first(skeleton, skeleton.root))
-    orders = [EULER_ORDERS.get(skeleton.joints[joint], EULER_ORDER) for joint in joints]
-    before = np.zeros((len(joints), 3))
-    for start in range(0, len(rig.root), FRAMES_AT_ONCE):
+def _channels(rig: RiggedMotion) -> Iterator[Float[np.ndarray, "t c"]]:
+    """Yield rows, one a frame: position of the root, then degrees of the bones in file order."""
+    bones = list(_depth_first(rig.parents, 0))
+    before = np.zeros((len(bones), 3))
+    for start in range(0, len(rig), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
-        rotations = [rig.rotations[part, joint] for joint in joints]
-        angles = np.stack(list(map(to_euler, rotations, orders)), axis=1)
+        turns = [Rotation.from_quat(rig.rotations[part, bone]).as_matrix() for bone in bones]
+        angles = np.stack(list(map(to_euler, turns, map(_order, bones))), axis=1)
         angles = unwrap_euler(angles, before)
         before = angles[-1]
         yield np.concatenate([rig.root[part], np.rad2deg(angles.reshape(len(angles), -1))], axis=1)
 
 
-def _depth_first(skeleton: Skeleton, joint: int) -> Iterator[int]:
-    yield joint
-    for parent, child in skeleton.bones:
-        if parent == joint:
-            yield from _depth_first(skeleton, child)
+def _depth_first(parents: Sequence[int], bone: int) -> Iterator[int]:
+    yield bone
+    for child, parent in enumerate(parents):
+        if parent == bone:
+            yield from _depth_first(parents, child)
 
 
 def to_euler(rotations: Rotations, order: str) -> Vectors:

@@ -16,9 +16,11 @@ from scipy.spatial.transform import Rotation
 
 from ..filtering.resample import resample_evenly
 from ..motion import Motion3D, seen_groups
-from ..skeleton import BODY_26, H36M, SOLE_DEPTH, stature
+from ..skeleton import ANKLE_OVER_SOLE, BODY_26, H36M, SOLE_DEPTH, stature
+from .rig_feet import clear_floor
 from .rig_fit import fit_rig
-from .rig_names import BONES, INDEX, PARENTS, Names, bone_names
+from .rig_names import PARENTS, Names, bone_names, follow_chain
+from .rig_unseen import ease_unseen, neutral_pose, seen_bones
 
 Rest = Literal["t-pose", "a-pose"]
 
@@ -49,6 +51,8 @@ class RigOptions:
 
 
 RIG = RigOptions()
+A_POSE = 45.0
+"""Degrees of the arms below the horizontal in the A-pose."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +95,76 @@ def pose_bones(
     rig: RiggedMotion,
 ) -> tuple[Float[np.ndarray, "t b 3"], Float[np.ndarray, "t b 4"]]:
     """Return the heads of the bones, and their rotations from the rest pose, in the world."""
-    heads, turns = np.empty((*rig.rotations.shape[:2], 3)), rig.rotations.copy()
-    heads[:, 0] = rig.root
-    for bone, parent in enumerate(rig.parents):
-        if parent < 0:
-            continue
-        above = Rotation.from_quat(turns[:, parent])
-        heads[:, bone] = heads[:, parent] + above.apply(rig.offsets[bone])
-        turns[:, bone] = (above * Rotation.from_quat(rig.rotations[:, bone])).as_quat()
-    return heads, turns
+    return follow_chain(rig.parents, rig.offsets, rig.rotations, rig.root)
 
 
 def solve_rig(motion: Motion3D, options: RigOptions = RIG) -> RiggedMotion:
     """Pose the rig of a person so that its joints lie nearest to those of the motion.
 
+    Uneven times are resampled at the usual rate, so that a second stays a second. Limbs that are
+    not seen for long ease to a neutral pose. The floor, y = 0, is at the soles.
+
     Raises:
         ValueError: If the motion has another skeleton, or no frames.
     """
+    _check_motion(motion)
+    xyz = joints_above_soles(motion)
+    even, fps = resample_evenly(xyz, motion.times, motion.fps)
+    groups = seen_groups(motion)
+    fit = fit_rig(even, motion.skeleton, fps, xyz[_shown(motion)], groups)
+    times = motion.times[0] + np.arange(len(even)) / fps
+    nearest = np.rint(np.interp(times, motion.times, np.arange(len(motion)))).astype(int)
+    neutral = neutral_pose(fit.offsets, fit.root[:, 1])
+    turns = ease_unseen(fit.rotations, neutral, seen_bones(motion, groups)[nearest], fps)
+    turns = clear_floor(
+        turns, (turns != fit.rotations).any(axis=2), fit.offsets, fit.root, fit.foot
+    )
+    offsets, tails = fit.offsets, fit.tails
+    if options.rest == "a-pose":
+        offsets, tails, turns = _to_a_pose(offsets, tails, turns)
+    seen = motion.valid[nearest]
+    kept = _between_seen(seen) if options.trim else slice(0, len(seen))
+    root = fit.root[kept]
+    if options.recenter:
+        root = root - root[0] * [1, 0, 1]
+    return RiggedMotion(
+        bones=bone_names(options.names),
+        parents=PARENTS,
+        offsets=offsets,
+        tails=tails,
+        rotations=_keep_sign(turns[kept]),
+        root=root,
+        fps=fps,
+        times=times[kept],
+        seen=seen[kept],
+        start=kept.start,
+        person=motion.person,
+    )
+
+
+def joints_above_soles(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
+    """Return the joints in the axes of the rig, with y = 0 at the soles of a standing person.
+
+    The world of a motion of 17 joints has its floor at standing ankles.
+    """
+    xyz = to_y_up(motion.xyz)
+    if motion.skeleton == H36M:
+        height = float(np.median(stature(motion.xyz[_shown(motion)])))
+        xyz[..., 1] += (SOLE_DEPTH + ANKLE_OVER_SOLE) * height
+    return xyz
+
+
+def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Convert (x right, y away from the camera, z up) to (x right, y up, z to the camera)."""
+    return np.stack([xyz[..., 0], xyz[..., 2], -xyz[..., 1]], axis=-1)
+
+
+def from_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Undo `to_y_up`."""
+    return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], axis=-1)
+
+
+def _check_motion(motion: Motion3D) -> None:
     if motion.skeleton not in (H36M, BODY_26):
         raise ValueError(
             f"a rig needs the skeleton {H36M.name!r} or {BODY_26.name!r}, got "
@@ -115,74 +172,41 @@ def solve_rig(motion: Motion3D, options: RigOptions = RIG) -> RiggedMotion:
             "takes every skeleton."
         )
     if len(motion) == 0:
-        raise ValueError("a rig needs at least one frame, got none.")
-    xyz = np.stack([motion.xyz[..., 0], motion.xyz[..., 2], -motion.xyz[..., 1]], axis=-1)
-    even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    fit = fit_rig(even, motion.skeleton, fps, xyz, seen_groups(motion))
-    world = fit.rotations.astype(float)
-    for parent, child in motion.skeleton.bones:
-        world[:, child] = world[:, parent] @ world[:, child]
-    return _first_draft(motion, options, fit, world, fps)
+        raise ValueError("a rig needs at least one frame, got none; save as .npz or drop it.")
 
 
-def _first_draft(motion, options, fit, world, fps) -> RiggedMotion:
-    index = motion.skeleton.index
-    offsets, rest = np.zeros((len(BONES), 3)), {"Hips": np.zeros(3)}
-    at = np.zeros((len(motion.skeleton.joints), 3))
-    for parent, child in motion.skeleton.bones:
-        at[child] = at[parent] + fit.offsets[child]
-    turns = np.broadcast_to(np.eye(3), (len(world), len(BONES), 3, 3)).copy()
-    like = {"Spine": "Hip", "Spine2": "Thorax", "LeftShoulder": "Thorax", "RightShoulder": "Thorax"}
-    for i, bone in enumerate(BONES):
-        joint = like.get(bone.mixamo, bone.joint)
-        if joint in index:
-            turns[:, i] = world[:, index[joint]]
-        head = {
-            "Spine": "Hip",
-            "Spine2": "Spine",
-            "LeftShoulder": "Thorax",
-            "RightShoulder": "Thorax",
-        }.get(bone.mixamo, bone.joint)
-        rest[bone.mixamo] = (
-            at[index[head]] if head in index else rest[bone.parent] + np.array([0, -0.06, 0.13])
-        )
-        if head not in index:
-            turns[:, i] = turns[:, PARENTS[i]]
-        if bone.parent:
-            offsets[i] = rest[bone.mixamo] - rest[bone.parent]
-    local = turns.copy()
-    for i, parent in enumerate(PARENTS):
-        if parent >= 0:
-            local[:, i] = turns[:, parent].swapaxes(1, 2) @ turns[:, i]
-    quats = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
-    for t in range(1, len(quats)):
-        quats[t] *= np.where((quats[t] * quats[t - 1]).sum(axis=-1) < 0, -1.0, 1.0)[:, None]
-    height = -min(x[1] for x in rest.values()) + SOLE_DEPTH * float(np.median(stature(motion.xyz)))
-    offsets[0] = [0, height, 0]
-    tails = np.zeros_like(offsets)
-    for i, parent in enumerate(PARENTS):
-        if parent > 0:
-            tails[parent] = offsets[i]
-    leaves = {
-        "Head": (0, 0.2, 0),
-        "LeftHand": (0.1, 0, 0),
-        "RightHand": (-0.1, 0, 0),
-        "LeftToeBase": (0, 0, 0.06),
-        "RightToeBase": (0, 0, 0.06),
-    }
-    for name, tail in leaves.items():
-        tails[INDEX[name]] = tail
-    times = motion.times[0] + np.arange(len(quats)) / fps
-    return RiggedMotion(
-        bone_names(options.names),
-        PARENTS,
-        offsets,
-        tails,
-        quats,
-        fit.root,
-        fps,
-        times,
-        np.ones(len(quats), bool),
-        0,
-        motion.person,
-    )
+def _shown(motion: Motion3D) -> Bool[np.ndarray, " t"]:
+    """Return the frames that show the person, or all if none does."""
+    return motion.valid if motion.valid.any() else ~motion.valid
+
+
+def _between_seen(seen: Bool[np.ndarray, " t"]) -> slice:
+    """Return the frames from the first to the last that is seen, or all if none is."""
+    frames = np.flatnonzero(seen)
+    return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(seen))
+
+
+def _keep_sign(turns: Float[np.ndarray, "t b 4"]) -> Float[np.ndarray, "t b 4"]:
+    """Return the same rotations; no quaternion is nearer to the negative of the one before."""
+    flips = np.where((turns[1:] * turns[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
+    first = np.where(turns[:1, :, 3] < 0, -1.0, 1.0)
+    return turns * np.cumprod(np.concatenate([first, flips]), axis=0)[..., None]
+
+
+def _to_a_pose(
+    offsets: Float[np.ndarray, "b 3"],
+    tails: Float[np.ndarray, "b 3"],
+    turns: Float[np.ndarray, "t b 4"],
+) -> tuple[Float[np.ndarray, "b 3"], Float[np.ndarray, "b 3"], Float[np.ndarray, "t b 4"]]:
+    """Return the rig with arms that hang `A_POSE` degrees in the rest pose; the motion stays."""
+    angles = [
+        0.0 if not name.endswith(("Arm", "Hand")) else -A_POSE if name[0] == "L" else A_POSE
+        for name in bone_names("mixamo")
+    ]
+    lowered = Rotation.from_euler("z", np.array(angles)[:, None], degrees=True)
+    above = Rotation.from_euler("z", [[0.0 if p < 0 else angles[p]] for p in PARENTS], degrees=True)
+    local = [
+        (above[b] * Rotation.from_quat(turns[:, b]) * lowered[b].inv()).as_quat()
+        for b in range(len(PARENTS))
+    ]
+    return above.apply(offsets), lowered.apply(tails), np.stack(local, axis=1)

@@ -1,14 +1,15 @@
-"""The fit of a skeleton with constant bones to a motion, as animation software needs.
+"""The fit of constant bones to a motion, as animation software needs.
 
-The bones of a network vary by some per cent from frame to frame, and pelvis and upper chest (three
-children each) are not rigid. `fit_rig` builds one rest pose from the whole clip, then poses every
-frame so that its joints lie nearest to the network's, by least squares.
+The bones of a network vary by some per cent from frame to frame. `fit_rig` builds one rest pose
+from the whole clip, places joints on its bones nearest to the network's, by least squares, and
+turns every bone to where its joints are.
 
 Axes of the rest pose: x the person's left, y up, z forward; of the world: x right, y up, z to the
-camera. Metres. Shapes: `t` frames, `j` joints, `n` some joints.
+camera, y = 0 at the soles of a standing person. Metres. Shapes: `t` frames, `j` joints, `b` bones
+of `rig_names.BONES`, `n` some joints.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -19,11 +20,13 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from ..analysis.metrics import nearest_rotation
-from ..skeleton import BALLS, BODY_26, FEET, GROUPS, HEELS, Skeleton
+from ..skeleton import BODY_26, GROUPS, Skeleton
+from .rig_feet import FootShape, foot_shape, pose_foot
+from .rig_names import BONES, INDEX, PARENTS, Bone
 
 Joints = Float[np.ndarray, "t j 3"]
 Bones = Float[np.ndarray, "t n 3"]
-Offsets = Float[np.ndarray, "j 3"]
+Offsets = Float[np.ndarray, "n 3"]
 Vectors = Float[np.ndarray, "t 3"]
 Rotations = Float[np.ndarray, "t 3 3"]
 
@@ -37,15 +40,22 @@ BONE_DIRECTIONS = {
     **dict.fromkeys(("LToe", "RToe", "Nose"), Z),
     **dict.fromkeys(("LHeel", "RHeel"), -Z),
 }
-"""Direction in the rest pose of the bone that ends in a joint. Bones that start in the same joint
-(hips, shoulders and neck, foot, head) take their shape from the clip, starting from this."""
+"""Direction in the rest pose of the bone that ends in a joint. Feet and heads of several joints,
+and the lean of the neck, take their shape from the clip."""
+TOGETHER = (
+    ("RHip", "LHip"),
+    ("LToe", "LHeel"),
+    ("RToe", "RHeel"),
+    ("Head", "Nose", "LEar", "REar"),
+)
+"""Joints that turn as one about the joint that they hang on; all others turn alone."""
 HINGES = {
-    **dict.fromkeys(("RHip", "RKnee", "LHip", "LKnee", "Spine", "Neck"), X),
-    **dict.fromkeys(("LShoulder", "LElbow"), -Y),
-    **dict.fromkeys(("RShoulder", "RElbow"), Y),
-    **dict.fromkeys(("LWrist", "RWrist"), Z),
+    **dict.fromkeys(("UpLeg", "Leg", "Spine", "Spine1", "Neck", "Head"), X),
+    **dict.fromkeys(("LeftArm", "LeftForeArm", "LeftShoulder"), -Y),
+    **dict.fromkeys(("RightArm", "RightForeArm", "RightShoulder"), Y),
+    "Hand": Z,
 }
-"""Axis about which the joint after a bone bends; in the rest pose palms look down."""
+"""Axis about which a bone bends against the one above; in the rest pose palms look down."""
 
 SWEEPS = 4
 """Sweeps of `_relax`; twice as many gain less than 1 mm (95th percentile) on noisy mocap."""
@@ -53,8 +63,8 @@ PRIOR_WEIGHT = 1e-6
 """m^2; decides a rotation that joints leave open, and turns others by less than 0.01 degrees."""
 HALF_TRUST_BEND = 0.2
 """Sine of the bend at which a limb's twist follows the bend as much as the parent's twist."""
-LIMBS = ("Hip", "Knee", "Shoulder")
-"""Joints, without their sides, whose bones twist with what hangs on them."""
+SPINE_TWIST = {"Spine": 1 / 3, "Spine1": 2 / 3}
+"""Share of the chest's twist against the pelvis that a bone of the spine takes part in."""
 FOOT_EVIDENCE = 0.3
 """Weight of the foot for the twist of the thigh, against 1 for a knee bent by 90 degrees."""
 WRIST_AXIS = Z
@@ -62,20 +72,31 @@ WRIST_AXIS = Z
 sideways."""
 TWIST_SECONDS, TRUNCATE = 0.1, 4
 """One sigma of the Gaussian that smooths the twist, and the sigmas after which it ends."""
+SPINE2_START = 0.5
+"""Where `Spine2` starts between the joints Spine and Thorax."""
+ENDS = {"Head": (0.0, 0.3, 0.0), "LeftHand": (0.35, 0.0, 0.0), "RightHand": (-0.35, 0.0, 0.0)}
+"""Tails of bones whose end the skeleton lacks, in lengths of the bone before."""
 FRAMES_AT_ONCE = 10_000
 """Frames in work at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
-class Rig:
-    """A rest pose and its motion."""
+class Fit:
+    """A rest pose and its motion; bones as in `rig_names.BONES`."""
 
-    offsets: Offsets
-    """From the parent to the joint in the rest pose, a T-pose; 0 at the root."""
-    rotations: Float[np.ndarray, "t j 3 3"]
-    """Of each joint relative to its parent (the root: to the world); identity in the rest pose."""
+    offsets: Float[np.ndarray, "b 3"]
+    """From the parent's head to the bone's head in the rest pose, a T-pose; of the root, from the
+    floor."""
+    tails: Float[np.ndarray, "b 3"]
+    """From the bone's head to its tail in the rest pose."""
+    markers: Mapping[str, tuple[int, Float[np.ndarray, "3"]]]
+    """Joints that are no bone's head: the bone they turn with, and where from its head at rest."""
+    rotations: Float[np.ndarray, "t b 4"]
+    """Unit quaternions x, y, z, w of each bone relative to its parent (the root: to the world);
+    identity in the rest pose."""
     root: Vectors
     """Position of the root in the world."""
+    foot: FootShape
 
 
 @dataclass(frozen=True)
@@ -83,27 +104,35 @@ class _Tree:
     """A skeleton, and what its joints are for the fit."""
 
     skeleton: Skeleton
-    children: list[list[int]]
-    trunk: list[int]
-    """Joints with several children that have children themselves: pelvis and upper chest."""
-    ends: list[int]
-    """Joints with several children that have none: ankles and the base of the skull."""
-    feet: dict[int, tuple[int, int]]
-    """Heel and ball by ankle, where they show how the leg is twisted."""
-    wrists: list[int]
-    """Wrists whose hands show how the forearm is twisted."""
+    bundles: list[tuple[int, list[int]]]
+    """Joint and those of its children that turn as one, parents first."""
+    below: list[list[int]]
+    """All joints that hang on those of a bundle, with them."""
+    groups: Collection[str]
+    """Names of `GROUPS` that were seen."""
 
     @classmethod
     def of(cls, skeleton: Skeleton, groups: Collection[str]) -> "_Tree":
-        joints = range(len(skeleton.joints))
-        children = [[c for p, c in skeleton.bones if p == joint] for joint in joints]
-        fans = [joint for joint in joints if len(children[joint]) > 1]
-        ends = [joint for joint in fans if not any(children[c] for c in children[joint])]
-        groups = groups if skeleton == BODY_26 else ()
-        soles = zip(HEELS, BALLS, strict=True)
-        feet = dict(zip(FEET, soles, strict=True)) if "feet" in groups else {}
-        wrists = skeleton.indices("LWrist", "RWrist") if "hands" in groups else []
-        return cls(skeleton, children, [j for j in fans if j not in ends], ends, feet, wrists)
+        bundles: dict[tuple[int, object], list[int]] = {}
+        for parent, child in skeleton.bones:
+            name = skeleton.joints[child]
+            key = next((group for group in TOGETHER if name in group), name)
+            bundles.setdefault((parent, key), []).append(child)
+        below: dict[int, list[int]] = {}
+        for joint in reversed(range(len(skeleton.joints))):
+            fan = [child for parent, child in skeleton.bones if parent == joint]
+            below[joint] = [joint, *(d for child in fan for d in below[child])]
+        return cls(
+            skeleton,
+            [(parent, fan) for (parent, _), fan in bundles.items()],
+            [[d for child in fan for d in below[child]] for fan in bundles.values()],
+            groups if skeleton == BODY_26 else (),
+        )
+
+    def fan(self, tip: str) -> list[int]:
+        """Return the joints that turn as one with a joint."""
+        joint = self.skeleton.index[tip]
+        return next(fan for _, fan in self.bundles if joint in fan)
 
 
 def fit_rig(
@@ -112,7 +141,7 @@ def fit_rig(
     fps: float,
     observed: Float[np.ndarray, "s j 3"] | None = None,
     groups: Collection[str] = GROUPS,
-) -> Rig:
+) -> Fit:
     """Find the rest pose of a clip and the rotations that bring it nearest to every frame.
 
     Joints do not show the twist of a limb about its length. Upper arms and thighs take it from the
@@ -124,31 +153,39 @@ def fit_rig(
         skeleton: The joints, in the order of axis ``j``.
         fps: Frames per second.
         observed: Joints for the rest pose, by default all: interpolated frames have short bones.
-        groups: Names of `GROUPS` that were seen, and show how limbs are twisted.
+        groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
     """
     tree = _Tree.of(skeleton, groups)
-    children = tree.children
-    offsets = _rest_offsets(xyz if observed is None else observed, tree)
+    observed = xyz if observed is None else observed
+    joints = _rest_joints(observed, tree)
+    foot = foot_shape(observed, joints if "feet" in tree.groups else None)
+    rest = _rest_bones(joints, tree, foot)
     sigma = TWIST_SECONDS * fps
-    turns, root = np.empty((*xyz.shape, 3), np.float32), np.empty((len(xyz), 3))
-    reach = ceil(TRUNCATE * sigma)
+    turns, root = np.empty((len(xyz), len(BONES), 4)), np.empty((len(xyz), 3))
+    reach = ceil(2 * TRUNCATE * sigma)  # a shin follows a thigh, and both are smoothed
     for start in range(0, len(xyz), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
         # With the frames on both sides that smoothing reaches, parts equal the whole.
         first = max(start - reach, 0)
         near = xyz[first : part.stop + reach]
-        placed = _relax(_place(near, skeleton, children, offsets), near, children)
+        placed = _relax(_place(near, tree, joints), near, tree)
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
-        local = _orient(placed, tree, offsets, sigma)[own]
-        # Relative to the parent, from the ends inwards.
-        for parent, child in reversed(skeleton.bones):
-            local[:, child] = local[:, parent].swapaxes(1, 2) @ local[:, child]
-        turns[part], root[part] = local, placed[own, skeleton.root]
-    return Rig(offsets, turns, root)
+        world = _Poser(placed, tree, joints, foot, sigma).turn_bones()[own]
+        turns[part], root[part] = to_local(world), placed[own, skeleton.root]
+    return Fit(*rest, turns, root, foot)
+
+
+def to_local(world: Float[np.ndarray, "t b 3 3"]) -> Float[np.ndarray, "t b 4"]:
+    """Return the rotations of the bones relative to their parents, as quaternions."""
+    local = world.copy()
+    for bone, parent in enumerate(PARENTS):
+        if parent >= 0:
+            local[:, bone] = world[:, parent].swapaxes(1, 2) @ world[:, bone]
+    return Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
 
 
 def _align(
-    a: Float[np.ndarray, "#t n 3"], b: Joints, prior: Float[np.ndarray, "*t 3 3"]
+    a: Float[np.ndarray, "#t n 3"], b: Bones, prior: Float[np.ndarray, "*t 3 3"]
 ) -> Rotations:
     """Return the rotations that bring a nearest to b (Kabsch), near ``prior`` if these are many."""
     return nearest_rotation(b.swapaxes(1, 2) @ a + PRIOR_WEIGHT * prior)[0]
@@ -168,23 +205,83 @@ def _unit(
     return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), fallback)
 
 
-def _rest_offsets(xyz: Joints, tree: _Tree) -> Offsets:
+def _frame(
+    axes: Float[np.ndarray, "2 3"],
+    first: Vectors,
+    second: Vectors,
+    prior: Float[np.ndarray, "*t 3 3"],
+) -> Rotations:
+    """Return the rotations that bring two axes to a direction, and as near as possible to another.
+
+    The prior decides what directions without length leave open.
+    """
+    zero = np.zeros(3)
+    first = _unit(first, zero)
+    second = _unit(second - (second * first).sum(axis=-1, keepdims=True) * first, zero)
+    return _align(axes[None], np.stack([first, second], axis=1), prior)
+
+
+def _rest_joints(xyz: Joints, tree: _Tree) -> Offsets:
+    """Return the way from its parent to each joint in the rest pose."""
     skeleton = tree.skeleton
     offsets = np.zeros((len(skeleton.joints), 3))
     for parent, child in skeleton.bones:
         length = np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=1).mean()
         offsets[child] = length * BONE_DIRECTIONS[skeleton.joints[child]]
-    for joint in (*tree.trunk, *tree.ends):
-        fan = tree.children[joint]
-        bones = xyz[:, fan] - xyz[:, [joint]]
-        if joint in tree.ends:
-            offsets[fan] = _level(_mean_shape(bones, offsets[fan]), offsets[fan])
-        else:
-            offsets[fan] = _rest_fan(xyz, joint, skeleton.parents[joint], bones, offsets[fan])
+    for joint, fan in tree.bundles:
+        if len(fan) > 1 and joint != skeleton.root:
+            shape = _mean_shape(xyz[:, fan] - xyz[:, [joint]], offsets[fan])
+            offsets[fan] = _level(shape, offsets[fan])
+    neck, thorax = skeleton.indices("Neck", "Thorax")
+    chest = _chest(xyz, skeleton, np.eye(3))
+    lean = _turn(chest.swapaxes(1, 2), xyz[:, neck] - xyz[:, thorax]).mean(axis=0) * (Y + Z)
+    offsets[neck] = np.linalg.norm(offsets[neck]) * _unit(lean, Y)
     return offsets
 
 
-def _mean_shape(bones: Bones, start: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+def _rest_bones(
+    joints: Offsets, tree: _Tree, foot: FootShape
+) -> tuple[
+    Float[np.ndarray, "b 3"],
+    Float[np.ndarray, "b 3"],
+    dict[str, tuple[int, Float[np.ndarray, "3"]]],
+]:
+    """Return offsets and tails of the bones, and the joints that are no bone's head."""
+    index, here = tree.skeleton.index, {"": np.zeros(3)}
+    for joint, parent in enumerate(tree.skeleton.parents):
+        above = here[tree.skeleton.joints[parent]] if parent >= 0 else here[""]
+        here[tree.skeleton.joints[joint]] = above + joints[joint]
+    for side in "LR":
+        here[f"{side}Toe"] = here[f"{side}Ankle"] + foot.ball
+    heads = np.stack([here[bone.head] for bone in BONES])
+    spine2 = (1 - SPINE2_START) * here["Spine"] + SPINE2_START * here["Thorax"]
+    heads[INDEX["Spine2"]] = spine2
+    offsets = heads - np.where(np.array(PARENTS)[:, None] >= 0, heads[list(PARENTS)], 0.0)
+    ankles = min(here["LAnkle"][1], here["RAnkle"][1])
+    offsets[0] = (foot.ankle_height - ankles) * Y
+    tails = np.stack([here.get(bone.tip, here[""]) for bone in BONES]) - heads
+    for i, bone in enumerate(BONES):
+        if bone.mixamo in ENDS and bone.tip not in index:
+            tails[i] = np.linalg.norm(offsets[i]) * np.array(ENDS[bone.mixamo])
+        elif bone.mixamo.endswith("ToeBase"):
+            tails[i] = foot.toe
+    tails[0] = joints[index["Spine"]]
+    return offsets, tails, _markers(joints, tree)
+
+
+def _markers(joints: Offsets, tree: _Tree) -> dict[str, tuple[int, Float[np.ndarray, "3"]]]:
+    """Return the joints that are no bone's head: their bone, and where they are at rest."""
+    heads = {bone.head for bone in BONES}
+    bones = {bone.head: i for i, bone in enumerate(BONES)}
+    skeleton = tree.skeleton
+    return {
+        skeleton.joints[child]: (bones[skeleton.joints[parent]], joints[child])
+        for parent, child in skeleton.bones
+        if skeleton.joints[child] not in heads
+    }
+
+
+def _mean_shape(bones: Bones, start: Offsets) -> Offsets:
     """Return the mean shape of bones that start in the same joint."""
     shape = start
     for _ in range(10):
@@ -193,9 +290,7 @@ def _mean_shape(bones: Bones, start: Float[np.ndarray, "n 3"]) -> Float[np.ndarr
     return shape
 
 
-def _level(
-    shape: Float[np.ndarray, "n 3"], upright: Float[np.ndarray, "n 3"]
-) -> Float[np.ndarray, "n 3"]:
+def _level(shape: Offsets, upright: Offsets) -> Offsets:
     """Turn a foot until its sole is level, a head until ears and nose are; both look ahead."""
     front = upright[:, 2] > 0
     ahead = shape[front].mean(axis=0) - shape[~front & (upright[:, 1] == 0)].mean(axis=0)
@@ -205,137 +300,147 @@ def _level(
         targets = np.stack([X, Z])
     else:
         first, second, targets = ahead, -shape.mean(axis=0), np.stack([Z, Y])
-    first = _unit(first, targets[0])
-    second = _unit(second - (second @ first) * first, targets[1])
-    return _turn(_align(np.stack([first, second])[None], targets[None], np.eye(3)), shape)
+    turn = _frame(targets, first[None], second[None], np.eye(3))
+    return _turn(turn.swapaxes(1, 2), shape)
 
 
-def _rest_fan(
-    xyz: Joints, joint: int, parent: int, bones: Bones, upright: Float[np.ndarray, "n 3"]
-) -> Float[np.ndarray, "n 3"]:
-    """Return the mean shape of bones that start in the same joint, upright.
-
-    Upright is the mean bone that ends in the joint, so that a head carried forward stays forward;
-    at the root, which has none, it is the bone that leads up from it.
-    """
-    shape = _mean_shape(bones, upright)
-    back = _align(shape[None], bones, np.eye(3)).swapaxes(1, 2)
-    sideways = shape[upright[:, 0] > 0].sum(axis=0) - shape[upright[:, 0] < 0].sum(axis=0)
-    up = shape[upright[:, 1] > 0].sum(axis=0)
-    if parent >= 0:
-        up = _turn(back, xyz[:, joint] - xyz[:, parent]).mean(axis=0)
-    axes = np.stack([_unit(sideways, X), _unit(up, Y)])
-    return _turn(_align(axes[None], np.stack([X, Y])[None], np.eye(3)), shape)
+def _chest(xyz: Joints, skeleton: Skeleton, prior: Float[np.ndarray, "*t 3 3"]) -> Rotations:
+    """Return the rotation of the chest: up along the spine, sideways by the shoulders."""
+    spine, thorax, left, right = skeleton.indices("Spine", "Thorax", "LShoulder", "RShoulder")
+    up, side = xyz[:, thorax] - xyz[:, spine], xyz[:, left] - xyz[:, right]
+    return _frame(np.stack([Y, X]), up, side, prior)
 
 
-def _place(xyz: Joints, skeleton: Skeleton, children: list[list[int]], offsets: Offsets) -> Joints:
+def _place(xyz: Joints, tree: _Tree, offsets: Offsets) -> Joints:
     """Return joints on constant bones, from parent to child: the first guess."""
     placed = xyz.copy()
-    for joint, fan in enumerate(children):
-        if not fan:
-            continue
+    for joint, fan in tree.bundles:
         here = placed[:, [joint]]
         if len(fan) > 1:
             turns = _align(offsets[None, fan], xyz[:, fan] - here, np.eye(3))
             placed[:, fan] = here + _turn(turns[:, None], offsets[fan])
         else:
-            rest = BONE_DIRECTIONS[skeleton.joints[fan[0]]]
+            rest = _unit(offsets[fan[0]], BONE_DIRECTIONS[tree.skeleton.joints[fan[0]]])
             length = np.linalg.norm(offsets[fan[0]])
             placed[:, fan] = here + length * _unit(xyz[:, fan] - here, rest)
     return placed
 
 
-def _relax(placed: Joints, xyz: Joints, children: list[list[int]]) -> Joints:
+def _relax(placed: Joints, xyz: Joints, tree: _Tree) -> Joints:
     """Turn, joint by joint, its descendants nearer to ``xyz`` (mean square) on constant bones."""
-    below: list[list[int]] = [[] for _ in children]
-    for joint in reversed(range(len(children))):
-        below[joint] = [d for child in children[joint] for d in (child, *below[child])]
+    everything = (tree.skeleton.root, list(range(len(tree.skeleton.joints))))
+    steps = [
+        everything,
+        *((joint, own) for (joint, _), own in zip(tree.bundles, tree.below, strict=True)),
+    ]
     for _ in range(SWEEPS):
         placed = placed + (xyz - placed).mean(axis=1, keepdims=True)
-        for joint, descendants in enumerate(below):
-            if descendants:
-                here = placed[:, [joint]]
-                arms = placed[:, descendants] - here
-                turns = _align(arms, xyz[:, descendants] - here, np.eye(3))
-                placed[:, descendants] = here + _turn(turns[:, None], arms)
+        for joint, descendants in steps:
+            here = placed[:, [joint]]
+            arms = placed[:, descendants] - here
+            turns = _align(arms, xyz[:, descendants] - here, np.eye(3))
+            placed[:, descendants] = here + _turn(turns[:, None], arms)
     return placed
 
 
-def _orient(
-    placed: Joints, tree: _Tree, offsets: Offsets, sigma: float
-) -> Float[np.ndarray, "t j 3 3"]:
-    """Return the rotation of every joint from its rest pose, in the world."""
-    skeleton, children = tree.skeleton, tree.children
-    turns = np.broadcast_to(np.eye(3), (*placed.shape, 3)).copy()
-    for joint in tree.trunk:
-        # The chest comes before the spine: its prior is the pelvis.
-        turns[:, joint] = _turn_of_fan(placed, joint, tree, offsets, turns[:, skeleton.root])
-    for joint, fan in enumerate(children):
-        parent = skeleton.parents[joint]
-        if not fan:
-            turns[:, joint] = turns[:, parent]
-        elif joint in tree.ends:
-            turns[:, joint] = _turn_of_fan(placed, joint, tree, offsets, turns[:, parent])
-        elif joint not in tree.trunk:
-            turns[:, joint] = _turn_of_bone(placed, joint, tree, turns, sigma) @ turns[:, parent]
-    return turns
+class _Poser:
+    """Turns bones to where placed joints are, from the pelvis outwards."""
+
+    def __init__(
+        self, placed: Joints, tree: _Tree, joints: Offsets, foot: FootShape, sigma: float
+    ) -> None:
+        self.tree, self.joints, self.foot, self.sigma = tree, joints, foot, sigma
+        self.placed = placed
+        self.at = {name: placed[:, i] for name, i in tree.skeleton.index.items()}
+        left, right = self.at["LHip"], self.at["RHip"]
+        up = self.at["Spine"] - self.at["Hip"]
+        self.pelvis = _frame(np.stack([X, Y]), left - right, up, np.eye(3))
+        self.chest = _chest(placed, tree.skeleton, self.pelvis)
+        self.turns: dict[str, Rotations] = {"Hips": self.pelvis}
+
+    def turn_bones(self) -> Float[np.ndarray, "t b 3 3"]:
+        """Return the rotation of every bone from its rest pose, in the world."""
+        for bone in BONES[1:]:
+            self.turns[bone.mixamo] = self._turn_bone(bone)
+        return np.stack([self.turns[bone.mixamo] for bone in BONES], axis=1)
+
+    def _turn_bone(self, bone: Bone) -> Rotations:
+        name, above = bone.mixamo, self.turns[bone.parent]
+        if name == "Spine2":
+            return self.chest
+        if name.endswith("Foot"):
+            return self._turn_foot(bone, above)
+        if name.endswith("ToeBase") or (name.endswith("Hand") and "hands" not in self.tree.groups):
+            return above
+        if name == "Head" and "face" in self.tree.groups:
+            return self._turn_fan(bone, above)
+        return self._turn_limb(bone, above)
+
+    def _turn_limb(self, bone: Bone, above: Rotations) -> Rotations:
+        """Return the rotation of a bone that points at a joint."""
+        hinge = _turn(above, _hinge(bone.mixamo))
+        offset = self.joints[self.tree.skeleton.index[bone.tip]]
+        rest = _turn(above, _unit(offset, BONE_DIRECTIONS[bone.tip]))
+        along = _unit(self.at[bone.tip] - self.at[bone.head], rest)
+        swing = _swing(rest, along, hinge)
+        turn = swing @ above
+        if bone.mixamo.endswith("ForeArm") and "hands" in self.tree.groups:
+            bend = self._bend(along, bone.tip, bone.tip[0] + "Hand")
+            return _twist_by_plane(along, _turn(turn, WRIST_AXIS), bend, self.sigma) @ turn
+        evidence = self._twist_evidence(bone, along)
+        if evidence is None:
+            return turn
+        return _twist(along, _turn(swing, hinge), evidence, self.sigma) @ turn
+
+    def _twist_evidence(self, bone: Bone, along: Vectors) -> Vectors | None:
+        """Return the direction of a bone's hinge, as long as it is certain; None if unknown."""
+        name, side = bone.mixamo, bone.tip[0]
+        if name in SPINE_TWIST:
+            share = SPINE_TWIST[name]
+            return 3 * _turn((1 - share) * self.pelvis + share * self.chest, X)
+        if name == "Neck" and "face" in self.tree.groups:
+            skull = BONES[INDEX["Head"]]
+            return 2 * _turn(self.chest + self._turn_fan(skull, self.chest), X)
+        if name.endswith("Arm"):
+            return (
+                self._bend(along, side + "Elbow", side + "Wrist")
+                if bone.tip.endswith("Elbow")
+                else None
+            )
+        if name.endswith("UpLeg"):
+            evidence = self._bend(along, side + "Knee", side + "Ankle")
+            if "feet" in self.tree.groups:
+                shin = _unit(self.at[side + "Ankle"] - self.at[side + "Knee"], along)
+                evidence = evidence + FOOT_EVIDENCE * self._side_of_foot(shin, side)
+            return evidence
+        if name.endswith("Leg") and "feet" in self.tree.groups:
+            return self._side_of_foot(along, side)
+        return None
+
+    def _turn_fan(self, bone: Bone, prior: Rotations) -> Rotations:
+        """Return the rotation of a bone that several joints show."""
+        fan = self.tree.fan(bone.tip)
+        seen = self.placed[:, fan] - self.at[bone.head][:, None]
+        return _align(self.joints[None, fan], seen, prior)
+
+    def _turn_foot(self, bone: Bone, shin: Rotations) -> Rotations:
+        if "feet" in self.tree.groups:
+            return self._turn_fan(bone, shin)
+        return pose_foot(shin, self.at[bone.head][:, 1], self.foot)
+
+    def _bend(self, along: Vectors, joint: str, after: str) -> Vectors:
+        """Return the axis about which the next bone bends, as long as the sine of the bend."""
+        return np.cross(along, _unit(self.at[after] - self.at[joint], along))
+
+    def _side_of_foot(self, shin: Vectors, side: str) -> Vectors:
+        """Return the left of a foot, across the shin; shorter where it points along the shin."""
+        sole = self.at[f"{side}Toe"] - self.at[f"{side}Heel"]
+        return np.cross(-shin, _unit(sole, shin))
 
 
-def _turn_of_bone(
-    placed: Joints, joint: int, tree: _Tree, turns: Float[np.ndarray, "t j 3 3"], sigma: float
-) -> Rotations:
-    """Return the rotation of a joint with one child, from that of its parent."""
-    skeleton, child = tree.skeleton, tree.children[joint][0]
-    above, name = turns[:, skeleton.parents[joint]], skeleton.joints[joint]
-    hinge = _turn(above, HINGES[name])
-    rest = _turn(above, BONE_DIRECTIONS[skeleton.joints[child]])
-    bone = _unit(placed[:, child] - placed[:, joint], rest)
-    swing = _swing(rest, bone, hinge)
-    if child in tree.wrists:
-        axis = _turn(swing, _turn(above, WRIST_AXIS))
-        bend = _bend(placed, bone, child, tree.children)
-        return _twist_by_plane(bone, axis, bend, sigma) @ swing
-    evidence = np.zeros_like(bone)  # direction of the hinge
-    if child in tree.trunk:
-        # The spine twists half of the way from the pelvis to the chest.
-        evidence = _turn(above + turns[:, child], HINGES[name])
-    elif name[1:] in LIMBS:
-        evidence = _limb_evidence(placed, bone, child, tree)
-    return _twist(bone, _turn(swing, hinge), evidence, sigma) @ swing
-
-
-def _turn_of_fan(
-    placed: Joints, joint: int, tree: _Tree, offsets: Offsets, prior: Rotations
-) -> Rotations:
-    """Return the rotation of a joint that its children show."""
-    fan = tree.children[joint]
-    return _align(offsets[None, fan], placed[:, fan] - placed[:, [joint]], prior)
-
-
-def _limb_evidence(placed: Joints, bone: Vectors, child: int, tree: _Tree) -> Vectors:
-    """Return the direction of the hinge of a limb's bone, as long as it is certain."""
-    if child in tree.feet:
-        return _side_of_foot(placed, bone, tree.feet[child])
-    evidence = np.zeros_like(bone)
-    if len(tree.children[child]) == 1:
-        evidence = _bend(placed, bone, child, tree.children)
-        last = tree.children[child][0]
-        if last in tree.feet:
-            shin = _unit(placed[:, last] - placed[:, child], bone)
-            evidence = evidence + FOOT_EVIDENCE * _side_of_foot(placed, shin, tree.feet[last])
-    return evidence
-
-
-def _bend(placed: Joints, bone: Vectors, child: int, children: list[list[int]]) -> Vectors:
-    """Return the axis about which the next bone bends, as long as the sine of the bend."""
-    after = placed[:, children[child][0]] - placed[:, child]
-    return np.cross(bone, _unit(after, bone))
-
-
-def _side_of_foot(placed: Joints, shin: Vectors, foot: tuple[int, int]) -> Vectors:
-    """Return the left of a foot, across the shin; shorter where it points along the shin."""
-    heel, ball = foot
-    return np.cross(-shin, _unit(placed[:, ball] - placed[:, heel], shin))
+def _hinge(name: str) -> Float[np.ndarray, "3"]:
+    plain = name.removeprefix("Left").removeprefix("Right")
+    return HINGES[name] if name in HINGES else HINGES[plain]
 
 
 def _swing(start: Vectors, end: Vectors, hinge: Vectors) -> Rotations:

@@ -1,7 +1,12 @@
-"""The bones of the rig: their order, what hangs on what, and their names in other software."""
+"""The bones of the rig: what hangs on what, where that puts them, and their names elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 Names = Literal["mixamo", "vrm", "plain"]
 
@@ -15,8 +20,10 @@ class Bone:
     plain: str
     parent: str
     """Mixamo name of the parent; "" for the root."""
-    joint: str
-    """Joint of the motion at the bone's head; "" where the motion has none."""
+    head: str
+    """Joint of the motion at the bone's head; "" for `Spine2`, which starts between two."""
+    tip: str
+    """Joint towards which the bone points; "" where the motion has none."""
 
 
 def _limb(side: str) -> tuple[Bone, ...]:
@@ -24,37 +31,47 @@ def _limb(side: str) -> tuple[Bone, ...]:
     long = {"L": "Left", "R": "Right"}[side]
     # fmt: off
     table = (
-        ("Shoulder", "Shoulder", "clavicle", "Spine2", ""),
-        ("Arm", "UpperArm", "upper_arm", "Shoulder", "Shoulder"),
-        ("ForeArm", "LowerArm", "forearm", "Arm", "Elbow"),
-        ("Hand", "Hand", "hand", "ForeArm", "Wrist"),
-        ("UpLeg", "UpperLeg", "thigh", "Hips", "Hip"),
-        ("Leg", "LowerLeg", "shin", "UpLeg", "Knee"),
-        ("Foot", "Foot", "foot", "Leg", "Ankle"),
-        ("ToeBase", "Toes", "toe", "Foot", "Toe"),
+        ("Arm", "UpperArm", "upper_arm", "Shoulder", "Shoulder", "Elbow"),
+        ("ForeArm", "LowerArm", "forearm", "Arm", "Elbow", "Wrist"),
+        ("Hand", "Hand", "hand", "ForeArm", "Wrist", "Hand"),
+        ("UpLeg", "UpperLeg", "thigh", "", "Hip", "Knee"),
+        ("Leg", "LowerLeg", "shin", "UpLeg", "Knee", "Ankle"),
+        ("Foot", "Foot", "foot", "Leg", "Ankle", "Toe"),
+        ("ToeBase", "Toes", "toe", "Foot", "Toe", ""),
     )
     # fmt: on
-    middle = ("Spine2", "Hips")
-    return tuple(
+    clavicle = f"clavicle_{side}"
+    return (
         Bone(
-            long + mixamo,
-            long.lower() + vrm,
-            f"{plain}_{side}",
-            parent if parent in middle else long + parent,
-            side + joint if joint else "",
-        )
-        for mixamo, vrm, plain, parent, joint in table
+            f"{long}Shoulder",
+            f"{long.lower()}Shoulder",
+            clavicle,
+            "Spine2",
+            "Thorax",
+            side + "Shoulder",
+        ),
+        *(
+            Bone(
+                long + mixamo,
+                long.lower() + vrm,
+                f"{plain}_{side}",
+                long + parent if parent else "Hips",
+                side + head,
+                side + tip if tip else "",
+            )
+            for mixamo, vrm, plain, parent, head, tip in table
+        ),
     )
 
 
 _LEFT, _RIGHT = _limb("L"), _limb("R")
 BONES: tuple[Bone, ...] = (
-    Bone("Hips", "hips", "pelvis", "", "Hip"),
-    Bone("Spine", "spine", "spine", "Hips", ""),
-    Bone("Spine1", "chest", "chest", "Spine", "Spine"),
-    Bone("Spine2", "upperChest", "upper_chest", "Spine1", ""),
-    Bone("Neck", "neck", "neck", "Spine2", "Thorax"),
-    Bone("Head", "head", "head", "Neck", "Neck"),
+    Bone("Hips", "hips", "pelvis", "", "Hip", ""),
+    Bone("Spine", "spine", "spine", "Hips", "Hip", "Spine"),
+    Bone("Spine1", "chest", "chest", "Spine", "Spine", "Thorax"),
+    Bone("Spine2", "upperChest", "upper_chest", "Spine1", "", "Thorax"),
+    Bone("Neck", "neck", "neck", "Spine2", "Thorax", "Neck"),
+    Bone("Head", "head", "head", "Neck", "Neck", "Head"),
     *_LEFT[:4],
     *_RIGHT[:4],
     *_LEFT[4:],
@@ -63,6 +80,11 @@ BONES: tuple[Bone, ...] = (
 """Parents first, in the order of Mixamo's files."""
 INDEX = {bone.mixamo: i for i, bone in enumerate(BONES)}
 PARENTS = tuple(INDEX.get(bone.parent, -1) for bone in BONES)
+TWINS = tuple(
+    INDEX[name.replace("Left", "?").replace("Right", "Left").replace("?", "Right")]
+    for name in INDEX
+)
+"""Index of the bone on the other side; on the midline the bone itself."""
 
 
 def bone_names(names: Names) -> tuple[str, ...]:
@@ -72,3 +94,28 @@ def bone_names(names: Names) -> tuple[str, ...]:
     "leftUpperArm") or behind ("upper_arm_L").
     """
     return tuple(getattr(bone, names) for bone in BONES)
+
+
+def follow_chain(
+    parents: Sequence[int],
+    offsets: Float[np.ndarray, "b 3"],
+    rotations: Float[np.ndarray, "t b 4"],
+    root: Float[np.ndarray, "t 3"],
+) -> tuple[Float[np.ndarray, "t b 3"], Float[np.ndarray, "t b 4"]]:
+    """Return the heads of bones, and their rotations from the rest pose, in the world.
+
+    Args:
+        parents: Index of the parent of each bone, -1 for the root; parents come first.
+        offsets: From the parent's head to the bone's head in the rest pose.
+        rotations: Local quaternions x, y, z, w.
+        root: Position of the root in the world.
+    """
+    heads, turns = np.empty((*rotations.shape[:2], 3)), rotations.copy()
+    for bone, parent in enumerate(parents):
+        if parent < 0:
+            heads[:, bone] = root
+            continue
+        above = Rotation.from_quat(turns[:, parent])
+        heads[:, bone] = heads[:, parent] + above.apply(offsets[bone])
+        turns[:, bone] = (above * Rotation.from_quat(rotations[:, bone])).as_quat()
+    return heads, turns

@@ -11,13 +11,19 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..motion import Motion3D
-from ..skeleton import BALLS, BODY_26, FEET, GROUPS, HEELS, SOLE_DEPTH, stature
+from ..skeleton import (
+    ANKLE_OVER_SOLE,
+    BALLS,
+    BODY_26,
+    FEET,
+    GROUPS,
+    HEELS,
+    SOLE_DEPTH,
+    stature,
+)
 
 SEEN_SHARE = 0.5
 """Share of a person's frames in which a foot must be detected; else the ankles stand for it."""
-ANKLE_OVER_SOLE = 0.036 / 1.70
-"""Standing ankle over the flat sole's heel and ball, as a share of body height: median of the
-motion capture that the packaged weights are trained on."""
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mocaps import with_groups
-from motions import motion3d, walk
+from mocaps import bvh_file, with_groups
+from motions import walk
 from paths import DATA, GOLDEN, SHARED
 
 from tcpformer.datasets.convert.cleaning import find_floor_shift, rotate_z_up
 from tcpformer.datasets.convert.mocap import ConversionReport, convert_mocap
 from tcpformer.datasets.mocap import load_mocap
-from tcpformer.io.bvh import to_y_up, write_bvh
 from tcpformer.io.mocap_capture import Capture
+from tcpformer.io.rig import to_y_up
 from tcpformer.skeleton import BODY_26, H36M
 
 MM = 1e-3
@@ -27,8 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def write_motion(folder: Path, name: str, xyz: np.ndarray, fps: float = 50.0) -> Path:
     folder.mkdir(exist_ok=True)
-    write_bvh(motion3d(xyz, fps), folder / f"{name}.bvh")
-    return folder / f"{name}.bvh"
+    return bvh_file(folder / f"{name}.bvh", xyz, fps)
 
 
 def convert(folder: Path, **options) -> tuple[ConversionReport, dict[str, np.ndarray]]:

@@ -1,0 +1,163 @@
+"""Feet and toes of the rig: what a motion without feet, and every motion without toes, leaves open.
+
+World axes: y up, y = 0 at the soles of a standing person. Metres. Shapes: `t` frames.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
+
+from ..skeleton import ANKLE_OVER_SOLE, BODY_26, SOLE_DEPTH, stature
+from .rig_names import INDEX, PARENTS, follow_chain
+
+Rotations = Float[np.ndarray, "t 3 3"]
+Series = Float[np.ndarray, " t"]
+Vector = Float[np.ndarray, "3"]
+
+X, Y, Z = np.eye(3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeetConfig:
+    """How feet are made where they are not known."""
+
+    ball: float = 0.13 / 1.70
+    """Ball before the ankle, as a share of body height."""
+    toe: float = 0.07 / 1.70
+    """Toe tip before the ball, as a share of body height."""
+    flat: tuple[float, float] = (0.02, 0.10)
+    """Metres of the ankle over its height on a flat sole up to which the sole is level, and from
+    which on it is square to the shin."""
+    upright: tuple[float, float] = (0.3, 0.6)
+    """Cosines of the shin's tilt: up to the first the foot is square to the shin everywhere."""
+    max_bend: float = 60.0
+    """Degrees that a foot or toes may bend up for the floor."""
+    sideways: float = 0.15
+    """Sine of the tip's direction against straight down up to which they bend less."""
+
+
+FEET = FeetConfig()
+
+
+@dataclass(frozen=True)
+class FootShape:
+    """A foot on the floor, in the rest pose."""
+
+    ball: Vector
+    """From the ankle to the ball: the head of the toe bone."""
+    toe: Vector
+    """From the ball to the toe tip."""
+    ankle_height: float
+    """Of a standing foot over the floor."""
+    sole: float
+    """Height of heel, ball and toe tip over the floor."""
+
+
+def foot_shape(
+    xyz: Float[np.ndarray, "t j 3"],
+    joints: Float[np.ndarray, "j 3"] | None,
+    config: FeetConfig = FEET,
+) -> FootShape:
+    """Return the shape of the feet.
+
+    Args:
+        xyz: Joints, for the body height.
+        joints: Way from its parent to each joint of `BODY_26` at rest; None if feet were not seen.
+        config: Tuned numbers.
+    """
+    height = float(np.median(stature(xyz)))
+    sole, ankle = SOLE_DEPTH * height, ANKLE_OVER_SOLE * height
+    ball = np.array([0.0, -ankle, config.ball * height])
+    if joints is not None:
+        left, right = joints[BODY_26.indices("LToe", "RToe")]
+        ball = (left + right * [-1, 1, 1]) / 2 * [0, 1, 1]
+    return FootShape(ball, config.toe * height * Z, float(sole - ball[1]), sole)
+
+
+def pose_foot(
+    shin: Rotations, ankle: Series, foot: FootShape, config: FeetConfig = FEET
+) -> Rotations:
+    """Return the rotation of a foot of which only the ankle is known.
+
+    Near the floor the sole is level and looks where the shin looks. Above it the foot is square to
+    the shin, in the plane in which the knee bends, and its ball stays out of the floor.
+
+    Args:
+        shin: Rotation of the shin from its rest pose.
+        ankle: Height of the ankle.
+        foot: The shape of the foot.
+        config: Tuned numbers.
+    """
+    low, high = config.flat
+    share = 1 - _ease((ankle - foot.ankle_height - low) / (high - low))
+    low, high = config.upright
+    share = share * _ease((shin[:, 1, 1] - low) / (high - low))
+    # The shortest way to a level sole keeps the direction in which the foot looks.
+    across = np.cross(shin[:, :, 1], Y)
+    sine = np.linalg.norm(across, axis=1, keepdims=True)
+    angle = np.arctan2(sine, shin[:, 1, 1:2]) * share[:, None]
+    level = Rotation.from_rotvec(angle * across / np.maximum(sine, 1e-9)).as_matrix() @ shin
+    return keep_above_floor(level, foot.ball, ankle, foot.sole, config)
+
+
+def keep_above_floor(
+    turn: Rotations, tip: Vector, height: Series, least: float, config: FeetConfig = FEET
+) -> Rotations:
+    """Bend a bone up until its tip is at least so high, about its own left-right axis.
+
+    Args:
+        turn: Rotation of the bone from its rest pose.
+        tip: From the bone's head to its tip in the rest pose.
+        height: Height of the bone's head.
+        least: Height of the tip.
+        config: Tuned numbers.
+    """
+    # About the axis, the tip's height over the head is a cos(angle) + b sin(angle).
+    a, b = turn[:, 1] @ tip, turn[:, 1] @ np.cross(-X, tip)
+    radius = np.maximum(np.hypot(a, b), 1e-9)
+    peak = np.arctan2(b, a)
+    angle = peak - np.sign(peak) * np.arccos(np.clip((least - height) / radius, -1, 1))
+    # None where bending moves the tip sideways, so that the angle does not jump to its other sign.
+    limit = np.radians(config.max_bend) * _ease(b / radius / config.sideways)
+    angle = np.where(height + a < least, np.clip(angle, 0, limit), 0.0)
+    return turn @ Rotation.from_rotvec(-angle[:, None] * X).as_matrix()
+
+
+def clear_floor(
+    rotations: Float[np.ndarray, "t b 4"],
+    guessed: Bool[np.ndarray, "t b"],
+    offsets: Float[np.ndarray, "b 3"],
+    root: Float[np.ndarray, "t 3"],
+    foot: FootShape,
+) -> Float[np.ndarray, "t b 4"]:
+    """Bend guessed feet, and toes, up until they are above the floor.
+
+    Args:
+        rotations: Local rotations of the bones of `rig_names.BONES`.
+        guessed: Which of them are not those of the motion.
+        offsets: Of the bones, as in `rig_fit.Fit`.
+        root: Position of the root.
+        foot: The shape of the feet.
+    """
+    heads, turns = follow_chain(PARENTS, offsets, rotations, root)
+    cleared = rotations.copy()
+    for side in ("Left", "Right"):
+        leg, ankle, toe = (INDEX[side + name] for name in ("Leg", "Foot", "ToeBase"))
+        old = Rotation.from_quat(turns[:, ankle]).as_matrix()
+        made = guessed[:, ankle, None, None]
+        new = keep_above_floor(old, foot.ball, heads[:, ankle, 1], foot.sole)
+        new = np.where(made, new, old)
+        ball = heads[:, ankle, 1] + new[:, 1] @ foot.ball
+        flat = keep_above_floor(new, foot.toe, ball, foot.sole)
+        shin = Rotation.from_quat(turns[:, leg])
+        cleared[:, ankle] = (shin.inv() * Rotation.from_matrix(new)).as_quat()
+        cleared[:, toe] = Rotation.from_matrix(new.swapaxes(1, 2) @ flat).as_quat()
+    return cleared
+
+
+def _ease(x: Series) -> Series:
+    """Return 0 below 0, 1 above 1, and a smooth step between."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)

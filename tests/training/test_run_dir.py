@@ -36,6 +36,24 @@ def test_load_checkpoint_reads_what_was_saved(tmp_path: Path) -> None:
     assert folder.load_checkpoint(replace(OWN, steps=100, cooldown=0.4), 1) is not None
 
 
+def test_save_checkpoint_on_a_full_disk_is_an_os_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch calls it a RuntimeError, which the command line takes for a defect."""
+    run = RunDir(tmp_path)
+    run.save_checkpoint({"step": 1})
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 146176 vs 146064")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="the disk is full or broken"):
+        run.save_checkpoint({"step": 2})
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
 def test_load_checkpoint_refuses_another_run(tmp_path: Path) -> None:
     folder = RunDir(tmp_path)
     folder.save_checkpoint(checkpoint())

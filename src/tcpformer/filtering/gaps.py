@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..motion import Motion2D
+from ..motion import Motion2D, give
 from ..skeleton import BODY, BODY_26
 from .filters import AdaptiveCutoff, adaptive_butterworth
 
@@ -29,7 +29,7 @@ def smooth_uncertain(motion: Motion2D, unit: float) -> Motion2D:
         weight = (confidence / confidence.max()) ** _CONFIDENCE_POWER
         path = unit * adaptive_butterworth(x / unit, motion.times[at], _PATH_CUTOFF, weight)
         xy[at, j] = keep * x + (1 - keep) * path
-    return replace(motion, xy=xy)
+    return replace(motion, xy=give(xy))
 
 
 def fill_gaps(motion: Motion2D) -> Motion2D:
@@ -56,7 +56,8 @@ def fill_gaps(motion: Motion2D) -> Motion2D:
     xy[:, body][:, ~seen[body]] = xy[:, body][:, seen[body]].mean(axis=1, keepdims=True)
     extra = [j for j in range(len(seen))[body.stop :] if not seen[j]]
     xy[:, extra] = xy[:, [skeleton.parents[j] for j in extra]]
-    return replace(motion, xy=xy, confidence=np.where(detected, motion.confidence, 0.0))
+    confidence = np.where(detected, motion.confidence, 0.0)
+    return replace(motion, xy=give(xy), confidence=give(confidence))
 
 
 def bridge(

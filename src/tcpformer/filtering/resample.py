@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.interpolate import CubicSpline, make_interp_spline
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
-from ..motion import Motion2D
+from ..motion import Motion2D, give
 
 Points = Float[np.ndarray, "t j d"]
 Times = Float[np.ndarray, " t"]
@@ -54,8 +54,8 @@ def resample(motion: Motion2D, fps: float) -> Motion2D:
     confidence = interpolate_at(motion.confidence[..., None], motion.times, times, smooth=False)
     return replace(
         motion,
-        xy=interpolate_at(*_limit_band(motion, fps), times),
-        confidence=np.clip(confidence[..., 0], 0.0, 1.0),
+        xy=give(interpolate_at(*_limit_band(motion, fps), times)),
+        confidence=give(np.clip(confidence[..., 0], 0.0, 1.0)),
         valid=motion.valid[nearest],
         times=times,
         fps=fps,
@@ -142,11 +142,12 @@ def distinct_frames(times: Times) -> Bool[np.ndarray, " t"]:
     return np.append(True, intervals > MIN_INTERVAL * median)
 
 
-def remove_alternation(x: Points, seconds: float, fps: float) -> Points:
+def remove_alternation(x: Points, seconds: float, fps: float, out: Points | None = None) -> Points:
     """Average over time to remove what alternates; constant acceleration passes unchanged.
 
     The weights are a Gaussian of this standard deviation times a parabola, with second moment 0
-    (a kernel of fourth order). Beyond the ends, the end values continue.
+    (a kernel of fourth order). Beyond the ends, the end values continue. The result is written to
+    ``out``, which may be x, by default to a new array.
     """
     sigma = seconds * fps
     reach = max(2, round(4 * sigma))
@@ -154,4 +155,4 @@ def remove_alternation(x: Points, seconds: float, fps: float) -> Points:
     bell = np.exp(-(t**2) / (2 * sigma**2))
     m0, m2, m4 = (float((bell * t**k).sum()) for k in (0, 2, 4))
     weights = bell * (m4 - m2 * t**2) / (m0 * m4 - m2**2)
-    return correlate1d(x, weights, axis=0, mode="nearest")
+    return correlate1d(x, weights, axis=0, output=out, mode="nearest")

@@ -68,6 +68,7 @@ def fit_bones(
     moved = relative.copy()
     for _ in range(ROUNDS):
         _newton_step(moved, relative, weight, observed)
+    del observed  # large for a motion of an hour
     parts = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(moved), FRAMES_AT_ONCE)]
     lengths = np.empty((len(moved), len(_CHILDREN)))
     for part in parts:

@@ -19,11 +19,11 @@ from jaxtyping import Bool, Float
 from ..filtering.filters import AdaptiveCutoff, adaptive_butterworth, butterworth, gaussian_smooth
 from ..filtering.gaps import smooth_uncertain
 from ..filtering.one_euro import OneEuro, apply_live
-from ..motion import Motion2D, Motion3D
+from ..motion import Motion2D, Motion3D, give
 from ..skeleton import BODY, BODY_26, FEET, H36M, TRUNK, stature
 from ..world.camera import to_rays
 from ..world.ground import Ground, find_grounds, lowest_level_ground
-from ..world.soles import find_soles
+from ..world.soles import Soles, find_soles
 from ..world.trajectory import solve_root_trajectory
 from ..world.vertical import Hints
 from .bones import Observations, fit_bones
@@ -124,7 +124,7 @@ def clean_keypoints(motion: Motion2D, config: PostprocessConfig | None) -> Motio
         motion, _ = fix_left_right_swaps(motion)
     if config.reject_outliers:
         outliers = find_outliers(motion)
-        motion = replace(motion, confidence=np.where(outliers, 0.0, motion.confidence))
+        motion = replace(motion, confidence=give(np.where(outliers, 0.0, motion.confidence)))
     if config.smooth_uncertain:
         motion = smooth_uncertain(motion, torso_length(motion))
     return motion
@@ -156,22 +156,27 @@ def postprocess(
 
 @dataclass(frozen=True)
 class _Person:
-    """A motion, and the 17 joints in the image: smoothed rays, and their confidence."""
+    """A motion, the smoothed rays of the 17 joints in the image, and its pose to work on."""
 
     motion: Motion3D
     rays: Float[np.ndarray, "t 17 2"]
-    confidence: Float[np.ndarray, "t 17"]
+    pose: Joints
+    """The joints of the motion, in the same memory: a copy would be the largest array here."""
+
+    @property
+    def confidence(self) -> Float[np.ndarray, "t 17"]:
+        """Of the 17 joints; every frame counts a little."""
+        return np.maximum(self.motion.confidence[:, BODY], LEAST_CONFIDENCE)
 
     def with_pose(
         self, relative: Joints, contact: Contacts | None = None, standing: Sequence[int] = FEET
     ) -> "_Person":
         """Replace the pose, and solve its path; joints that are ``standing`` have contacts.
 
-        The pose itself is moved along the path: a copy would be the largest array here.
+        The pose itself is moved along the path.
         """
         relative += self.solve_path(relative, contact, standing)[:, None]
-        camera = relative
-        return replace(self, motion=replace(self.motion, xyz=camera, camera_xyz=camera))
+        return replace(self, motion=_with_joints(self.motion, relative), pose=relative)
 
     def solve_path(
         self, relative: Joints, contact: Contacts | None = None, standing: Sequence[int] = FEET
@@ -231,18 +236,19 @@ def _smooth_each(motions: Iterator[Motion3D], config: PostprocessConfig) -> Iter
 def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
     """Filter joints, fit bones, and solve the path of the result; the body height stays."""
     height = _median_height(motion.camera_xyz, motion)
+    depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
     # About the middle of the trunk: noise of the pelvis would otherwise move all joints.
     relative = _relative_to_root(motion)
     relative -= relative[:, TRUNK].mean(axis=1, keepdims=True)
-    rays = _smooth_rays(motion, relative, config)
     # From here on the place of the body is not needed; an hour of it is large.
-    motion = replace(motion, xyz=relative, camera_xyz=relative)
-    person = _Person(motion, rays, np.maximum(motion.confidence[:, BODY], LEAST_CONFIDENCE))
+    motion = _with_joints(motion, relative)
+    person = _Person(motion, _smooth_rays(motion, depth, config), relative)
     relative = smooth_joints(relative, motion.times, _trust(motion), config, out=relative)
     relative -= relative[:, [H36M.root]]
     if config.bones:
-        observed = _observations(person, relative, config)
-        body = fit_bones(relative[:, BODY], motion.valid * 1.0, observed)
+        body = fit_bones(
+            relative[:, BODY], motion.valid * 1.0, _observations(person, relative, config)
+        )
         more = relative.shape[1] > BODY.stop
         relative = make_rigid(relative, body, motion.valid) if more else body
     relative *= height / _median_height(relative, motion)
@@ -261,6 +267,12 @@ def _trust(motion: Motion3D) -> Float[np.ndarray, "t j"]:
     return trust
 
 
+def _with_joints(motion: Motion3D, xyz: Joints) -> Motion3D:
+    """Replace the joints, in the world and for the camera; they are not copied."""
+    given = give(xyz)
+    return replace(motion, xyz=given, camera_xyz=given)
+
+
 def _median_height(xyz: Joints, motion: Motion3D) -> float:
     return float(np.median(stature(xyz)[motion.valid]))
 
@@ -270,19 +282,29 @@ def _relative_to_root(motion: Motion3D) -> Joints:
 
 
 def _smooth_rays(
-    motion: Motion3D, relative: Joints, config: PostprocessConfig
+    motion: Motion3D, depth: float, config: PostprocessConfig
 ) -> Float[np.ndarray, "t 17 2"]:
-    """Smooth the rays as joints at the median depth, since a person who comes nearer is fast."""
-    depth = float(np.median(motion.camera_xyz[:, H36M.root, 2]))
-    confidence, relative = motion.confidence[:, BODY], relative[:, BODY]
-    flat = np.zeros((*confidence.shape, 3))
-    flat[..., :2] = depth * to_rays(motion.xy[:, BODY], motion.size, motion.focal)
-    middle = flat[:, TRUNK].mean(axis=1, keepdims=True)
-    flat -= middle
-    flat = smooth_joints(flat, motion.times, confidence, config, relative, out=flat)
-    most = confidence.max(axis=1)[:, None]
-    flat += smooth_joints(middle, motion.times, most, config)
-    return flat[..., :2] / depth
+    """Smooth the rays as joints at a depth, since a person who comes nearer is fast.
+
+    The motion is relative to the middle of the trunk; ``depth`` is the median one.
+    """
+    times, confidence = motion.times, motion.confidence[:, BODY]
+    middle = _flat(motion, TRUNK, depth).mean(axis=1, keepdims=True)
+    path = smooth_joints(middle, times, confidence.max(axis=1)[:, None], config)[:, 0]
+    rays = np.empty((*confidence.shape, 2))
+    for j in range(confidence.shape[1]):  # one at a time, to save memory
+        flat = _flat(motion, [j], depth)[:, 0] - middle[:, 0]
+        weight = np.maximum(confidence[:, j], LEAST_CONFIDENCE) ** 2
+        flat = _filter_path(flat, times, weight, config, j, motion.camera_xyz[:, j])
+        rays[:, j] = (flat + path)[:, :2] / depth
+    return rays
+
+
+def _flat(motion: Motion3D, joints: Sequence[int], depth: float) -> Float[np.ndarray, "t k 3"]:
+    """Return where joints would be in a plane at a depth, without the depth."""
+    flat = np.zeros((len(motion), len(joints), 3))
+    flat[..., :2] = depth * to_rays(motion.xy[:, list(joints)], motion.size, motion.focal)
+    return flat
 
 
 def _observations(
@@ -315,30 +337,32 @@ def _solve_path_on_contacts(person: _Person, ground: Ground) -> _Person:
     """Solve the path again, so that standing feet slide least."""
     motion = person.motion
     joints = find_soles(motion).joints
-    contact = find_contacts(
-        ground.to_world(motion.camera_xyz), motion.times, motion.valid, joints=joints
-    )
-    return person.with_pose(_relative_to_root(motion), contact, joints)
+    feet = ground.to_world(motion.camera_xyz[:, list(joints)])
+    contact = find_contacts(feet, motion.times, motion.valid, joints=range(len(joints)))
+    relative = person.pose  # is moved back along the path
+    relative -= relative[:, [H36M.root]]
+    return person.with_pose(relative, contact, joints)
 
 
 def _to_world(motion: Motion3D, ground: Ground, config: PostprocessConfig) -> Motion3D:
     """Transform to the world, and lock standing feet there."""
-    xyz = ground.to_world(motion.camera_xyz)
+    soles, xyz = find_soles(motion), ground.to_world(motion.camera_xyz)
+    motion = _with_joints(motion, xyz)  # those of the camera are not needed any more
     if config.foot_lock > 0:
-        xyz = _hold_feet(replace(motion, xyz=xyz), config)
+        xyz = _hold_feet(motion, soles, config)
+        motion = _with_joints(motion, xyz)
     sources = {"postprocess": config.describe(), "ground": ground.source}
     return replace(
         motion,
-        xyz=xyz,
-        camera_xyz=ground.to_camera(xyz),
+        camera_xyz=give(ground.to_camera(xyz)),
         provenance={**motion.provenance, **sources},
         ground_sigma=ground.sigma,
     )
 
 
-def _hold_feet(motion: Motion3D, config: PostprocessConfig) -> Joints:
+def _hold_feet(motion: Motion3D, soles: Soles, config: PostprocessConfig) -> Joints:
     """Hold standing feet where they stand: heel and ball if they are known, else ankles."""
-    soles, xyz = find_soles(motion), motion.xyz
+    xyz = motion.xyz
     contact = find_contacts(xyz, motion.times, motion.valid, joints=soles.joints)
     if len(soles.joints) == len(FEET):  # feet that are only guessed move no leg
         return lock_feet(xyz, motion.times, contact, config.foot_lock)

@@ -90,9 +90,17 @@ class RunDir:
             beside.write_text(json.dumps(content, indent=1) + "\n")
 
     def save_checkpoint(self, state: Row) -> None:
-        """Replace the checkpoint."""
-        with atomic_write(self.folder / "checkpoint.pt") as beside:
-            torch.save(state, beside)
+        """Replace the checkpoint.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        path = self.folder / "checkpoint.pt"
+        with atomic_write(path) as beside:
+            try:
+                torch.save(state, beside)
+            except RuntimeError as error:  # what a full disk is to torch
+                raise OSError(f"cannot write {path}: the disk is full or broken.") from error
 
     def log(self, row: Row) -> None:
         """Append a line to log.jsonl."""

@@ -57,7 +57,9 @@ class Ground:
 
     def to_world(self, camera: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """Transform from the camera frame to the world, whose origin is below the camera."""
-        return camera @ self.rotation.T - np.array([0.0, 0.0, self.level])
+        world = camera @ self.rotation.T
+        world -= np.array([0.0, 0.0, self.level])
+        return world
 
     def to_camera(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """Transform from the world to the camera frame: the inverse of `to_world`."""

@@ -15,7 +15,7 @@ from .result_folder import MANIFEST, hash_file
 SUFFIXES = (".npz", ".bvh", ".glb", ".usda", ".usdc", ".fbx", ".trc", ".c3d", ".mot", ".csv",
             ".json", ".parquet")  # fmt: skip
 """Of the files that hold a motion."""
-_MOTION = rf"motion(_raw\.npz|_\d+\.c3d|({'|'.join(map(re.escape, SUFFIXES))}))"
+_MOTION = rf"motion(_raw\.npz|_\d+\.c3d|\.bvh\.json|({'|'.join(map(re.escape, SUFFIXES))}))"
 _RESULT = re.compile(rf"person_\d+/{_MOTION}|overlay\.mp4|tcpformer\.json")
 """Paths that `lift` writes, relative to its folder."""
 _TOP = re.compile(r"person_\d+|overlay\.mp4|tcpformer\.json")

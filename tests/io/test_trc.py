@@ -1,16 +1,14 @@
 """Tables of Sports2D, and markers for OpenSim."""
 
-import json
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from foreign import pose2sim_setup, python_of
 from hypothesis import given, settings
 from keypoint_files import FPS, SIZE, people, read_motions, sports2d
-from paths import EXCERPT, TESTS
+from paths import EXCERPT
+from pose2sim_setup import solve_in_opensim
 from round_trips import motions
 from walk26 import walk26
 
@@ -163,20 +161,17 @@ def test_write_trc_of_a_walk_runs_through_inverse_kinematics(
     tmp_path: Path, with_feet: bool
 ) -> None:
     """OpenSim scales Pose2Sim's model to the markers and solves for the angles."""
-    python, setup = python_of("opensim", "opensim"), pose2sim_setup(tmp_path)
     motion = walk26(60) if with_feet else lifted_walk()
     save(motion, tmp_path / "walk.trc")
-    program = TESTS / "support" / "opensim_ik.py"
-    command = [python, str(program), str(tmp_path / "walk.trc"), str(setup), str(tmp_path)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    found = json.loads(output.stdout.splitlines()[-1])
+    found = solve_in_opensim(tmp_path / "walk.trc", tmp_path)
     names, xyz = place_markers(motion)
     assert found["labels"] == names
     np.testing.assert_allclose(found["times"], motion.times, rtol=0, atol=1e-6)
     x, y, z = np.moveaxis(np.reshape(found["xyz"], (len(motion), -1, 3)), -1, 0)
     np.testing.assert_allclose(np.stack([x, -z, y], axis=-1), xyz, rtol=0, atol=1e-3)
     assert len(found["rms"]) == len(motion)
-    assert np.median(found["rms"]) < 0.030
+    # The figure of walk26 has no person's proportions, so the model fits it less well.
+    assert np.median(found["rms"]) < (0.040 if with_feet else 0.030)
 
 
 def lifted_walk() -> Motion3D:

@@ -5,6 +5,7 @@ python opensim_ik.py TRC FOLDER_OF_POSE2SIMS_SETUP OUT; the last line that it pr
 """
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -38,8 +39,8 @@ def scale(trc: Path, setup: Path, out: Path, labels: list[str], span: str) -> No
     head = fill(head, "model_file", setup / "Model_Pose2Sim_simple.osim")
     head = fill(head, "marker_set_file", setup / "Markers_Halpe26.xml")
     head = fill(head, "scaling_order", "measurements")
-    head = fill(fill(head, "marker_file", trc), "time_range", span)
-    head = fill(head, "output_model_file", out / "scaled.osim")
+    head = fill(fill(head, "marker_file", os.path.relpath(trc, out)), "time_range", span)
+    head = fill(head, "output_model_file", "scaled.osim")  # from the setup's folder
     placer = fill(placer, "apply", "false")
     (out / "scale.xml").write_text(f"{head}<MarkerPlacer>{placer}")
     opensim.ScaleTool(str(out / "scale.xml")).run()

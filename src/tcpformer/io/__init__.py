@@ -4,29 +4,39 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..analysis.angles import measure_angles
 from ..detections import Detections
 from ..motion import Motion3D
 from ..optional import missing_extra
 from .bvh import write_bvh
 from .c3d import write_c3d
 from .csv_motion import read_csv, write_csv
+from .fbx import write_fbx
 from .formats import FOLDER_READERS, FORMATS, READERS, Reader
+from .glb import read_glb, write_glb
 from .json_motion import read_json_motion, write_json
 from .keypoints import MALFORMED, READABLE, RateAndSize
 from .mocap_capture import brief
+from .mot import write_mot
 from .npz import load_motion, save_motion
 from .parquet import read_parquet, write_parquet
 from .picture_size import check_picture_size
 from .pictures import is_picture
 from .trc import write_trc
+from .usd import write_usd
 
 WRITERS: dict[str, Callable[[Motion3D, Path], object]] = {
     ".npz": save_motion,
     ".bvh": write_bvh,
     ".trc": write_trc,
+    ".mot": lambda motion, path: write_mot(measure_angles(motion), path),
 }
 """Writers of formats that hold the motion of one person, by suffix."""
 GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {
+    ".glb": write_glb,
+    ".usda": write_usd,
+    ".usdc": write_usd,
+    ".fbx": write_fbx,
     ".c3d": write_c3d,
     ".csv": write_csv,
     ".json": write_json,
@@ -38,9 +48,15 @@ MOTION_READERS: dict[str, Callable[[Path], list[Motion3D]]] = {
     ".csv": read_csv,
     ".json": read_json_motion,
     ".parquet": read_parquet,
+    ".glb": read_glb,
 }
 """Readers of 3D motion, by suffix: those of formats that keep all of it."""
-NEEDED = {".c3d": ("ezc3d", "c3d"), ".parquet": ("pyarrow", "parquet")}
+NEEDED = {
+    ".usda": ("pxr", "usd"),
+    ".usdc": ("pxr", "usd"),
+    ".c3d": ("ezc3d", "c3d"),
+    ".parquet": ("pyarrow", "parquet"),
+}
 """Suffix -> the module that it needs, and the extra that installs it."""
 
 MAX_MESSAGE = 1000

@@ -32,6 +32,11 @@ MOTION_FORMATS = (
     MotionFormat("Parquet", ".parquet", "everything, contacts and events", "m", _WORLD),
     MotionFormat("C3D", ".c3d", "joints, frames that were not seen, events", "mm", _WORLD),
     MotionFormat("OpenSim, Pose2Sim", ".trc", "markers of Halpe-26", "m", _Y_UP),
+    MotionFormat("OpenSim", ".mot", "joint angles, path of the pelvis", "degrees, m", _Y_UP),
+    MotionFormat("glTF", ".glb", "bones that turn, a skinned body, the camera", "m", _Y_UP),
+    MotionFormat("USD, text", ".usda", "the same", "m", _Y_UP),
+    MotionFormat("USD, binary", ".usdc", "the same", "m", _Y_UP),
+    MotionFormat("FBX", ".fbx", "bones that turn, a skinned body", "cm", _Y_UP),
     MotionFormat("BVH", ".bvh", "bones that turn", "m", _Y_UP),
 )
 """Formats of motion, those that keep everything first."""

@@ -34,13 +34,9 @@ from jaxtyping import Float, Int
 from ..checks import check_type, describe
 from ..filtering.gaps import fill_gaps
 from ..filtering.resample import interpolate_at, remove_alternation, resample
-from ..models import lifts_center_only
-from ..models.checkpoint import Weights, weights_spec
-from ..models.uncertainty_head import WithUncertainty
 from ..motion import REGION_SCALE, Motion2D, Motion3D, give, to_skeleton
 from ..postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
-from ..runtime.backends import Backend, device_for, weights_for
-from ..runtime.device import Precision, pick_device, prepare_for_inference
+from ..runtime.choose import Backend, Precision, open_for_lifting
 from ..skeleton import (
     BODY,
     BODY_26,
@@ -51,6 +47,7 @@ from ..skeleton import (
     body_skeleton,
     conversion,
 )
+from ..weights import Weights, weights_spec
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
 from ..world.lines import SceneLines
@@ -103,8 +100,9 @@ class Lifter:
         overlap: Share of each clip that the next one covers again; 0 is fastest but has seams.
             Networks that lift the center frame ignore it.
         backend: Runtime of the network: "torch", or on the CPU "onnx" (ONNX Runtime) or
-            "openvino". "auto" is the one an exported file was written for, else torch. Weights
-            that are not exported yet are exported first, which takes some seconds.
+            "openvino". "auto" is the one an exported file was written for; packaged weights on a
+            CPU run in ONNX Runtime, all else in torch. Weights that are not exported yet are
+            exported first, which takes some seconds.
         joints: Joints of the result: 17, or 26 with feet, hands and face. By default those that the
             weights give.
         lookahead: Frames after each one that may be known; by default all of them, with weights for
@@ -138,26 +136,24 @@ class Lifter:
         check_type("overlap", overlap, float)
         check_type("joints", joints, Literal[17, 26] | None)
         check_type("precision", precision, Precision)
-        weights = weights_for(weights, backend, heads=heads)
-        self.spec = weights_spec(weights, checkpoint_protocol)
-        self.model = weights.model.to(pick_device(device_for(weights, device)))
-        self.name = weights.name
+        opened = open_for_lifting(weights, device, backend, precision, heads)
+        self.spec = weights_spec(opened.weights, checkpoint_protocol)
+        self.model, self.name = opened.weights.model, opened.weights.name
         self.skeleton = _SKELETONS[self.spec.skeleton]
         self.body = _choose_body(self.skeleton, joints, self.name)
         self.flip = flip
         self.overlap = overlap
         self.clip_shape = ClipShape(
-            weights.model.config.frames, self.spec.frame_step / self.spec.fps, self.spec.last_frames
+            self.model.config.frames, self.spec.frame_step / self.spec.fps, self.spec.last_frames
         )
         self.lookahead = _choose_lookahead(lookahead, self.clip_shape, self.name)
-        network = prepare_for_inference(self.model, precision)
-        self.uncertainty = getattr(network, "uncertainty", None)
-        self._network = network if self.uncertainty is None else WithUncertainty(network)
+        self.uncertainty, self.center_only = opened.uncertainty, opened.center_only
+        self._network = opened.network
 
     @property
     def region_scale(self) -> float:
         """Half-axes, in sigma, of the ellipsoid that holds a joint with probability 0.9."""
-        return REGION_SCALE if self.uncertainty is None else float(self.uncertainty.region_scale)
+        return REGION_SCALE if self.uncertainty is None else self.uncertainty.region_scale
 
     def __call__(self, motion: Motion2D, **options: Any) -> Motion3D:
         """Lift one person; options, result and errors are those of `lift_many`."""
@@ -501,7 +497,7 @@ class Lifter:
     def _clips(self, total: int) -> Int[np.ndarray, "n t"]:
         """Return the frame numbers of the clips that cover a motion."""
         frames, step = self.model.config.frames, self.spec.frame_step
-        if lifts_center_only(self.model):
+        if self.center_only:
             return centered_window_indices(total, frames, frame_step=step)
         return window_indices(total, frames, frame_step=step, overlap=self.overlap)
 
@@ -512,7 +508,7 @@ class Lifter:
         total: int,
     ) -> Float[np.ndarray, "t j d"]:
         """Join the answers to clips: the way back from `_clips`."""
-        if lifts_center_only(self.model):
+        if self.center_only:
             return np.concatenate([part[:, 0] for part in parts])
         answer = stitch(parts, clips, total)
         if self.spec.frame_step == 1:
@@ -535,7 +531,7 @@ class Lifter:
     def camera_sigma(
         self,
         log_sigma: Float[np.ndarray, "t j 3"],
-        rays: Float[np.ndarray, "t b 2"],
+        rays: Float[np.ndarray, "t 17 2"],
         unseen: Float[np.ndarray, " t"],
         out: Float[np.ndarray, "t b 3"] | None = None,
     ) -> Float[np.ndarray, "t b 3"]:
@@ -549,7 +545,7 @@ class Lifter:
         """
         head = self.uncertainty
         assert head is not None
-        prior_std, time_constant = head.prior_std.cpu().numpy(), float(head.time_constant)
+        prior_std, time_constant = head.prior_std, head.time_constant
         joints = conversion(self.skeleton, self.body)
         sigma = np.empty((len(log_sigma), len(joints), 3)) if out is None else out
         for first in range(0, len(sigma), FRAMES_AT_ONCE):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mocaps import mocap_file
-from motions import kick
 from paths import EXCERPT, ROOT, SAMPLE
 from walk26 import walk26
 
@@ -19,7 +18,6 @@ from tcpformer import (
     Motion2D,
     load_motion,
     open_video,
-    save,
     to_skeleton,
 )
 from tcpformer.io.video import write_video
@@ -64,16 +62,6 @@ def test_lift_keypoints_raises_right_arm(tmp_path: Path, run: Callable[..., None
     assert wrist[0, 2] < -0.3
     assert wrist[-1, 2] > 0.3
     assert np.abs(other[:, 2] + 0.4).max() < 0.25
-
-
-def test_knee_angles_of_a_kick(tmp_path: Path, run: Callable[..., None]) -> None:
-    motion = kick()
-    save(motion, tmp_path / "motion.npz")
-    run("knee_angles.py", tmp_path / "motion.npz", tmp_path / "knees.csv")
-    seconds, left, right = np.loadtxt(tmp_path / "knees.csv", delimiter=",", skiprows=1).T
-    np.testing.assert_allclose(seconds, motion.times, atol=1e-3)
-    assert np.ptp(left) < 1
-    assert 30 < right.max() < 150
 
 
 def first_views(path: Path, count: int) -> Path:

@@ -132,6 +132,13 @@ def test_compare_motions_refuses_what_it_cannot_align(
         compare_motions(walk26(90), walk26(frames), config)
 
 
+def test_compare_motions_refuses_motions_that_share_no_joint() -> None:
+    motion = walk26(20)
+    hidden = replace(motion, confidence=np.zeros_like(motion.confidence))
+    with pytest.raises(ValueError, match="both motions show a joint, found none"):
+        compare_motions(motion, hidden)
+
+
 def test_warp_times_takes_the_cheapest_path() -> None:
     """B stands still in the middle: A's frame there gets the middle of the pause."""
     pose = np.arange(5.0)[:, None, None] * np.ones((5, 17, 3))

@@ -118,7 +118,7 @@ class Comparison:
 
     def joint_rows(self) -> list[tuple[str, float, float]]:
         """Return joint, mean and largest distance in metres, the largest mean first."""
-        seen = np.isfinite(self.distance).any(axis=0)
+        seen = np.asarray(np.isfinite(self.distance).any(axis=0))
         rows = [
             (name, float(np.nanmean(self.distance[:, j])), float(np.nanmax(self.distance[:, j])))
             for j, name in enumerate(self.skeleton.joints)
@@ -148,8 +148,8 @@ def compare_motions(a: Motion3D, b: Motion3D, config: CompareConfig = DEFAULT) -
         config: How.
 
     Raises:
-        ValueError: If a motion has fewer than 2 frames that show the person, the motions are too
-            long, or events are missing.
+        ValueError: If a motion has fewer than 2 frames that show the person, no frame shows a joint
+            of both, the motions are too long, or events are missing.
     """
     for name, motion in (("A", a), ("B", b)):
         if motion.valid.sum() < 2:
@@ -166,6 +166,8 @@ def compare_motions(a: Motion3D, b: Motion3D, config: CompareConfig = DEFAULT) -
     shown_b = (b.confidence[:, :count] > 0) & b.valid[:, None]
     shown &= _at(shown_b.astype(float), at_b) == 1
     distance = np.where(shown, np.linalg.norm(pose_b - pose_a, axis=-1), np.nan)
+    if not np.isfinite(distance).any():
+        raise ValueError("expected a frame in which both motions show a joint, found none.")
     angles = measure_angles(a), measure_angles(b)
     difference, sigma, angles_b = _compare_angles(*angles, at_b)
     result = Comparison(

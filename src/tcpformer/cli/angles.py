@@ -29,11 +29,11 @@ def angles(
 
     source = load_motion(motion)
     folder = motion.parent if out is None else out
-    folder.mkdir(parents=True, exist_ok=True)
     found = measure_angles(source)
     known = found.known()
     if not known:
         raise ValueError(f"{motion}: no angle is known: no frame shows the joints that it needs.")
+    folder.mkdir(parents=True, exist_ok=True)
     if plot:
         from ..viz.plots import plot_angles
 

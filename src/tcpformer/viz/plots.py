@@ -156,7 +156,7 @@ def _draw(axes: Any, panel: Panel, times: Series) -> None:
     if not any(np.isfinite(curve.values).any() for curve in panel.curves):
         axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color="0.5")
     elif any(curve.label for curve in panel.curves):
-        axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=3)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=8, frameon=False, ncols=3)
     axes.set_title(panel.title, loc="left", fontsize=10)
     axes.set_ylabel(panel.unit, fontsize=9)
     axes.grid(alpha=0.25)

@@ -109,7 +109,8 @@ function showFrame(k) {
   $("time").innerHTML = "";
   const bold = document.createElement("b");
   bold.textContent = `${data.times[k].toFixed(2)} s`;
-  $("time").append(bold, ` frame ${k} / ${total - 1}`);
+  $("time").append(bold, ` ${k} / ${total - 1}`);
+  $("time").title = "Time, frame and last frame";
   $("slider").setAttribute("aria-valuetext", $("time").textContent);
   if (!$("curves").hidden) {
     chart.setFrame(Math.min(k, chart.times.length - 1));
@@ -211,7 +212,7 @@ function lookFromStart() {
 
 /** Return the radius of a ball that holds the people near a point in the present frame. */
 function radiusAround([x, y]) {
-  let radius = 1.3;
+  let radius = 1.45;
   for (const track of tracks) {
     if (!track.visible || !track.present(player.frame)) continue;
     const [px, py] = track.joint(player.frame, 0);

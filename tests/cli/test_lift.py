@@ -13,7 +13,7 @@ from motions import walk
 from paths import SAMPLE
 from weights26 import save_weights26
 
-from tcpformer import load_motion, open_video
+from tcpformer import __version__, load_motion, open_video
 from tcpformer.io.video import Frame, write_video
 from tcpformer.lifting import lifter as lift
 from tcpformer.skeleton import BODY25, H36M
@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 def bvh_frames(path: Path) -> np.ndarray:
     text = path.read_text()
-    assert text.startswith("HIERARCHY\nROOT Hip\n")
+    assert text.startswith("HIERARCHY\nROOT Hips\n")
     return np.array(
         [line.split() for line in text.split("Frame Time:")[1].split("\n")[1:-1]], float
     )
@@ -64,12 +64,12 @@ def test_lift_keypoints_writes_npz_and_bvh(
     np.testing.assert_allclose(motion.xy, walk(40).xy)
     assert motion.provenance["scale"] == "body height, given: 1.80 m"
     assert motion.provenance["weights"].startswith(f"{tiny.name} sha256:")
-    assert bvh_frames(out / "person_0/motion.bvh").shape == (40, 3 + 17 * 3)
+    assert len(bvh_frames(out / "person_0/motion.bvh")) == 40
     printed = capsys.readouterr()
     assert printed.err == ""
-    for words in ("person_0/motion.npz", "person_0/motion.bvh", "40 frames at 30", "seen in 40"):
+    for words in ("person_0: motion.npz, motion.bvh", "40 frames at 30", "seen in 40"):
         assert words in printed.out
-    assert re.search(r"scale: .*1\.80 m; focal length: assumed", printed.out)
+    assert re.search(r"\nscale: .*1\.80 m\nfocal length: assumed", printed.out)
     assert re.search(r"done in \d+\.\d s\n$", printed.out)
 
 
@@ -301,3 +301,55 @@ def test_lift_refuses_joints_that_the_weights_lack(
 ) -> None:
     wanted = ("--weights", tiny, "--joints", 26, "--out", tmp_path / "out")
     assert "give 17 joints, got joints=26" in refused(capsys, "lift", walking, *wanted)
+
+
+OPENPOSE = ("--fps", 30, "--size", 1280, 720, "--device", "cpu")
+
+
+def test_lift_quiet_prints_nothing(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("lift", walking, "-o", tmp_path / "out", "--weights", tiny, "--quiet", "--camera-tilt", 3)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    assert "person_0/motion.npz" in written(tmp_path / "out")
+
+
+def test_lift_quiet_prints_warnings_on_stderr(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heights = ("--height", "0=1.8,7=1.6")
+    run("lift", walking, "-o", tmp_path, "--weights", tiny, "--quiet", *heights)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "a height is given for person 7, who is not lifted; lifted are 0" in printed.err
+
+
+def test_lift_takes_a_height_for_each_person(
+    tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = openpose(tmp_path / "json", people(BODY25))
+    run("lift", folder, *OPENPOSE, "-o", tmp_path, "--weights", tiny, "--height", "0=1.85,1=1.62")
+    heights = [median_height(load_motion(tmp_path / f"person_{i}/motion.npz")) for i in (0, 1)]
+    assert heights == pytest.approx([1.85, 1.62], abs=0.02)
+    printed = capsys.readouterr().out
+    assert "  scale: body height, given: 1.62 m" in printed
+    assert printed.count("focal length: ") == printed.count("post-processing: ") == 1
+    assert "got the text '0=1.85,0=2'" in refused(capsys, "lift", folder, "--height", "0=1.85,0=2")
+
+
+def test_lift_a_part_keeps_the_times_of_the_whole(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("lift", walking, "-o", tmp_path, "--weights", tiny, "--start", 0.5, "--end", 1)
+    motion, whole = load_motion(tmp_path / "person_0/motion.npz"), walk(40)
+    np.testing.assert_allclose(motion.times, whole.times[15:30])
+    np.testing.assert_allclose(motion.xy, whole.xy[15:30])
+    assert (tmp_path / "person_0/motion.bvh").read_text().count("\n") > 15
+    message = refused(capsys, "lift", walking, "-o", tmp_path, "--weights", tiny, "--start", 9)
+    assert "the frames are at 0 to 1.3 s, and none from 9 s to its end" in message
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--version")
+    assert capsys.readouterr().out == f"tcpformer {__version__}\n"

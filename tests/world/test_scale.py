@@ -19,6 +19,7 @@ from tcpformer.world.scale import (
     choose_height,
     median_height,
     parse_bone_length,
+    parse_heights,
     scale_to_height,
 )
 
@@ -269,3 +270,23 @@ def test_widened_regions_hold_people_of_other_heights(rng: np.random.Generator) 
     assert wide.sigma is not None
     share = (np.abs(error) < wide.sigma[20, 10]).mean(axis=0)
     np.testing.assert_allclose(share, 0.683, atol=0.02)
+
+
+def test_parse_heights() -> None:
+    assert parse_heights(1.75) == 1.75
+    assert parse_heights(None) is None
+    assert parse_heights("0=1.85,1=1.62") == {0: 1.85, 1: 1.62}
+
+
+@pytest.mark.parametrize("text", ["", "1.75", "0=", "0=1.8,", "0=1.8,0=1.7", "-1=1.8", "a=1.8"])
+def test_parse_heights_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"number of metres, or PERSON=METRES"):
+        parse_heights(text)
+
+
+def test_scale_heights_by_person() -> None:
+    scale = Scale(height={0: 1.85, 2: 1.6})
+    assert [scale.height_of(person) for person in (0, 1, 2)] == [1.85, None, 1.6]
+    assert Scale(height=1.7).height_of(5) == 1.7
+    with pytest.raises(ValueError, match=r"from 0\.3 to 3\.0"):
+        Scale(height={0: 185.0})

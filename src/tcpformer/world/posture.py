@@ -45,7 +45,8 @@ class Posture:
     def describe(self) -> str:
         """Describe an estimated posture for the provenance."""
         tilt, roll = round(self.tilt), round(self.roll)
-        angles = f"the camera is tilted by {tilt} and rolled by {roll} degrees"
+        unit = "degree" if abs(roll) == 1 else "degrees"
+        angles = f"the camera is tilted by {tilt} and rolled by {roll} {unit}"
         return f"{angles}, one sigma {self.tilt_sigma:.1f} and {self.roll_sigma:.1f}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pybvh
 import pytest
+from foreign import bvh_in_blender
 from motions import breathing, motion3d, walk
 from paths import DATA
 from rigs import JOINT_BONES
@@ -17,8 +18,14 @@ from walk26 import tremble, walk26
 
 from tcpformer.io import rig_fit
 from tcpformer.io.bvh import read_bvh, to_euler, unwrap_euler, write_bvh
-from tcpformer.io.rig import RigOptions, from_y_up, joints_above_soles
-from tcpformer.io.rig_names import bone_names
+from tcpformer.io.rig import (
+    RigOptions,
+    forward_kinematics,
+    from_y_up,
+    joints_above_soles,
+    solve_rig,
+)
+from tcpformer.io.rig_names import INDEX, bone_names
 from tcpformer.motion import Motion3D
 from tcpformer.postprocess.stages import PostprocessConfig, postprocess
 from tcpformer.skeleton import BODY_26, COCO, H36M
@@ -46,6 +53,7 @@ Frame Time: {seconds}
 """
 WITH_BONES = [joint for joint in H36M.joints if joint != "Head"]
 """Joints at which a bone starts; the top of the head is an end."""
+LEG = ("UpLeg", "Leg", "Foot", "ToeBase")
 MOVES = "3 Xposition Yposition Zposition"
 
 
@@ -534,3 +542,25 @@ def test_read_bvh_refuses_truncated_files(share: float, tmp_path: Path) -> None:
     (tmp_path / "short.bvh").write_text(text[: int(share * len(text))])
     with pytest.raises(ValueError, match="not a well-formed"):
         read_bvh(tmp_path / "short.bvh")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", [24.0, 30.0, 30000 / 1001])
+def test_write_bvh_is_read_by_blender(fps: float, tmp_path: Path) -> None:
+    motion = walk26(50, fps)
+    write_bvh(motion, tmp_path / "a.bvh")
+    found = bvh_in_blender(tmp_path / "a.bvh")
+    assert found["fps"] == pytest.approx(fps, rel=1e-4)
+    assert found["end"] == 50
+    rig = solve_rig(motion)
+    heads = from_y_up(forward_kinematics(rig))
+    for i, name in enumerate(rig.bones):
+        there = np.array(found["bones"][name])[:, 0]
+        np.testing.assert_allclose(there, heads[:, i], atol=1e-4, err_msg=name)
+    sole = rig.offsets[0, 1] + sum(rig.offsets[INDEX[f"Left{b}"], 1] for b in LEG)
+    for side in ("Left", "Right"):
+        ends = np.array(found["bones"][f"{side}ToeBase"])[..., 2]  # z of head and tail
+        standing = np.quantile(ends.min(axis=1), 0.1)
+        assert standing == pytest.approx(sole, abs=0.02)
+        assert ends.min() > sole - 0.021  # `walk26` dips its ball by 2 cm
+        assert found["rest"][f"{side}ToeBase"][0][2] == pytest.approx(sole, abs=1e-4)

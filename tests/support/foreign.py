@@ -159,3 +159,41 @@ def read_in_ufbx(path: Path, times: list[float]) -> dict[str, Any]:
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
     assert done.stdout, done.stderr[-2000:]
     return json.loads(done.stdout)
+
+
+BVH_IN_BLENDER = """
+import bpy, json, sys
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.import_anim.bvh(
+    filepath=sys.argv[-1], update_scene_fps=True, update_scene_duration=True
+)
+scene = bpy.context.scene
+armature = bpy.context.object
+end = int(armature.animation_data.action.frame_range[1])  # the scene is never made shorter
+found = {"fps": scene.render.fps / scene.render.fps_base, "end": end, "bones": {}}
+found["rest"] = {
+    bone.name: [[*(armature.matrix_world @ end)] for end in (bone.head_local, bone.tail_local)]
+    for bone in armature.data.bones
+}
+for frame in range(1, end + 1):
+    scene.frame_set(frame)
+    seen = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    for bone in seen.pose.bones:
+        ends = [[*(seen.matrix_world @ end)] for end in (bone.head, bone.tail)]
+        found["bones"].setdefault(bone.name, []).append(ends)
+print("FOUND" + json.dumps(found))
+"""
+
+
+def bvh_in_blender(path: Path) -> dict[str, Any]:
+    """Import a BVH file into Blender, with its defaults and the file's rate and length.
+
+    Returns:
+        "fps" and "end", the last frame of the motion, which starts at 1; "rest" and "bones": head and tail by name, z
+        up, in the rest pose and in every frame.
+    """
+    arguments = [blender_python(), "-c", BVH_IN_BLENDER, str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
+    assert lines, done.stdout[-2000:] + done.stderr[-2000:]
+    return json.loads(lines[0].removeprefix("FOUND"))

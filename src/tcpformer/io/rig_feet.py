@@ -35,7 +35,8 @@ class FeetConfig:
     max_bend: float = 60.0
     """Degrees that a foot or toes may bend up for the floor."""
     sideways: float = 0.15
-    """Sine of the tip's direction against straight down up to which they bend less."""
+    """Share of the tip's way that is level, and of the bend that is upwards, up to which they bend
+    less."""
 
 
 FEET = FeetConfig()
@@ -105,7 +106,7 @@ def pose_foot(
 def keep_above_floor(
     turn: Rotations, tip: Vector, height: Series, least: float, config: FeetConfig = FEET
 ) -> Rotations:
-    """Bend a bone up until its tip is at least so high, about its own left-right axis.
+    """Bend a bone up until its tip is at least so high, as far as it bends that way.
 
     Args:
         turn: Rotation of the bone from its rest pose.
@@ -114,15 +115,19 @@ def keep_above_floor(
         least: Height of the tip.
         config: Tuned numbers.
     """
-    # About the axis, the tip's height over the head is a cos(angle) + b sin(angle).
-    a, b = turn[:, 1] @ tip, turn[:, 1] @ np.cross(-X, tip)
-    radius = np.maximum(np.hypot(a, b), 1e-9)
-    peak = np.arctan2(b, a)
-    angle = peak - np.sign(peak) * np.arccos(np.clip((least - height) / radius, -1, 1))
-    # None where bending moves the tip sideways, so that the angle does not jump to its other sign.
-    limit = np.radians(config.max_bend) * _ease(b / radius / config.sideways)
-    angle = np.where(height + a < least, np.clip(angle, 0, limit), 0.0)
-    return turn @ Rotation.from_rotvec(-angle[:, None] * X).as_matrix()
+    there = turn @ tip
+    length = max(float(np.linalg.norm(tip)), 1e-9)
+    level = np.hypot(there[:, 0], there[:, 2]) / length
+    up = np.arcsin(np.clip((least - height) / length, -1, 1))
+    angle = np.maximum(up - np.arctan2(there[:, 1] / length, level), 0)
+    across = np.cross(there, Y)
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    # Less where the tip points straight down, and not backwards, so that the angle does not jump.
+    forward = -(across * turn[:, :, 0]).sum(axis=1)
+    share = _ease(level / config.sideways) * _ease(forward / config.sideways)
+    angle = np.minimum(angle, np.radians(config.max_bend) * share)
+    bent = Rotation.from_rotvec(angle[:, None] * across).as_matrix() @ turn
+    return np.where(angle[:, None, None] > 0, bent, turn)
 
 
 def clear_floor(

@@ -78,7 +78,7 @@ def _encode(value: Any) -> bytes:
         return ARRAYS[value.dtype.name] + struct.pack("<3I", value.size, 1, len(data)) + data
     if isinstance(value, float):
         return b"D" + struct.pack("<d", value)
-    kind, form = (b"L", "<q") if isinstance(value, np.int64) else (b"I", "<i")
+    kind, form = (b"L", "<q") if isinstance(value, np.integer) else (b"I", "<i")
     return kind + struct.pack(form, value)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import as_path
 from ..detections import Detections
 from ..files import atomic_write
 from ..motion import (
@@ -56,6 +57,7 @@ def load_keypoints(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no npz, a key is missing, or the content is not a motion.
     """
+    path = as_path("path", path)
     return _parse_keypoints(path, _read_arrays(path), fps=fps, size=size)
 
 
@@ -183,6 +185,7 @@ def load_motion(path: str | Path) -> Motion3D:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not such a file.
     """
+    path = as_path("path", path)
     numbers, texts = (*_BY_JOINT, *_BY_FRAME, "fps", "size", "focal"), ("joints", "unit")
     maybe = ("sigma", "region_scale", "reach", "person", "ground_sigma")
     data = read_npz(path, numbers, texts, maybe, ("provenance", *_LEGACY))

@@ -9,8 +9,9 @@ import numpy as np
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork, Pose
+from tcpformer.detect.one_pass import follow_people
 from tcpformer.detect.regions import Region
-from tcpformer.detect.two_pass import follow_people
+from tcpformer.io.planes import Planes
 from tcpformer.io.video import Frame, write_video
 from tcpformer.skeleton import BLAZEPOSE
 from tcpformer.tracking.assemble import assemble_people
@@ -20,6 +21,7 @@ from tcpformer.viz.overlay import write_overlay
 SIZE, FPS, EVERY = (128, 72), 30.0, 7
 HEIGHT = 44.0  # pixels of a person
 COLOURS = 128  # bins of a histogram
+BITS, BLOCK = 18, 6  # of the number of a frame: bits, and pixels of each
 
 # Joints of an upright person: across and down from the hips, in heights of the person.
 BODY = np.zeros((len(BLAZEPOSE.joints), 2))
@@ -55,19 +57,31 @@ class StandIn(LandmarkNetwork):
     """Returns the joints of the person nearest to a region, from the number of the frame."""
 
     def __init__(self, people: int) -> None:
-        self.people, self.frame = people, 0
+        self.people = people
 
-    def __call__(self, image: np.ndarray, region: Region) -> Pose:
-        person = min(range(self.people), key=lambda i: abs(pose(i, self.frame)[1][0] - region.x))
-        xy, center, scale_point = pose(person, self.frame)
+    def __call__(self, image: np.ndarray | Planes, region: Region) -> Pose:
+        frame = read_number(image)
+        person = min(range(self.people), key=lambda i: abs(pose(i, frame)[1][0] - region.x))
+        xy, center, scale_point = pose(person, frame)
         return Pose(xy, np.full(len(xy), 0.9), 0.99, center, scale_point)
 
 
+def read_number(image: np.ndarray | Planes) -> int:
+    """Return the number that `frames` drew into the first rows of an image."""
+    gray = image.y if isinstance(image, Planes) else image[..., 0]
+    bits = gray[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK] > 128
+    return int(bits @ (1 << np.arange(BITS)))
+
+
 def frames(count: int) -> Iterator[Frame]:
+    """Yield images that drift, with their number in blocks of black and white."""
     rng = np.random.default_rng(0)
     still = rng.integers(60, 90, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     for i in range(count):
-        yield Frame(i, i / FPS, np.roll(still, i // 8, axis=1))
+        image = np.roll(still, i // 8, axis=1)
+        bits = (i >> np.arange(BITS)) & 1
+        image[:BLOCK, : BITS * BLOCK] = np.repeat(255 * bits, BLOCK)[None, :, None]
+        yield Frame(i, i / FPS, image)
 
 
 def detections(people: int, count: int) -> Iterator[list[Detection]]:
@@ -101,13 +115,9 @@ def run_stages(
         video = open_video(path)
         tracks = stage("track", lambda: number_people(link(detections(people, count))))
         network = StandIn(people)
-
-        def advance(done: int) -> None:
-            network.frame = done
-
         people_2d = stage(
             "follow",
-            lambda: assemble_people(follow_people(video, tracks, [], network, advance)),
+            lambda: assemble_people(follow_people(video, tracks, [], network)),
         )
         motions = stage("lift, post-process", lambda: Lifter(weights).lift_many(people_2d))
         stage(

@@ -22,8 +22,11 @@ from tcpformer.datasets.synthetic.cameras import sample_filmed_views
 from tcpformer.datasets.synthetic.detector import simulate_detector, torso_lengths
 from tcpformer.datasets.synthetic.playback import sample_playback
 from tcpformer.detect.blazepose import LandmarkNetwork
+from tcpformer.detect.bridge import EVERY_FRAME
+from tcpformer.detect.follow import PersonFollower
+from tcpformer.detect.one_pass import follow_people
 from tcpformer.detect.regions import region_around
-from tcpformer.detect.two_pass import PersonFollower, find_people, follow_people
+from tcpformer.detect.search import find_people
 from tcpformer.files import atomic_write
 from tcpformer.io.video import open_video
 from tcpformer.motion import to_skeleton
@@ -58,7 +61,7 @@ def read() -> list[Track]:
     found = []
     for track in tracks:
         others = [other for other in tracks if other is not track]
-        seen = follow_people(video, {0: track}, others, LandmarkNetwork())
+        seen = follow_people(video, {0: track}, others, LandmarkNetwork(), looks=EVERY_FRAME)
         motion = to_skeleton(assemble_people(seen)[0], H36M)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], motion.valid, [0]])))
         start, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])

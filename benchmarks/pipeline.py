@@ -38,7 +38,8 @@ from long_video import run_stages
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork
-from tcpformer.detect.two_pass import find_people, follow_people
+from tcpformer.detect.one_pass import follow_people
+from tcpformer.detect.search import find_people
 from tcpformer.io.video import Frame, Video, write_video
 from tcpformer.lifting.lifter import DEFAULT_POSTPROCESS
 from tcpformer.postprocess.stages import postprocess

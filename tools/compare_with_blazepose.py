@@ -20,8 +20,9 @@ from tflite_to_onnx import convert
 from tcpformer import Lifter, open_video
 from tcpformer.analysis.metrics import bone_deviation, jitter
 from tcpformer.detect.blazepose import LANDMARK_SIDE, LandmarkNetwork, Pose
+from tcpformer.detect.one_pass import follow_people
 from tcpformer.detect.regions import Region, crop
-from tcpformer.detect.two_pass import find_people, follow_people
+from tcpformer.detect.search import find_people
 from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import BLAZEPOSE, H36M, STANDARD_HEIGHT, conversion, stature
 from tcpformer.tracking.assemble import assemble_people

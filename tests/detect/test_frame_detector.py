@@ -11,7 +11,7 @@ from tcpformer.detect import FrameDetector
 from tcpformer.detect.blazepose import Pose
 from tcpformer.detect.frame_detector import FramePerson
 from tcpformer.detect.regions import Region, Tile
-from tcpformer.detect.two_pass import DEFAULT_SEARCH, PersonFinder
+from tcpformer.detect.search import DEFAULT_SEARCH, PersonFinder
 from tcpformer.io.video import Frame
 from tcpformer.tracking.tracker import Detection
 

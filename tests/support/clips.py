@@ -22,7 +22,7 @@ class Clip(Video):
 
     images: tuple[np.ndarray, ...] = ()
 
-    def frames(self, every: int = 1) -> Iterator[Frame]:
+    def frames(self, every: int = 1, *, stored: bool = False) -> Iterator[Frame]:
         for i in range(0, len(self.images), every):
             yield Frame(i, i / self.fps, self.images[i])
 

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..io.planes import Planes
 from ..skeleton import BLAZEPOSE
 from ..tracking.tracker import Detection
 from .boxes import merge
@@ -99,7 +100,7 @@ class LandmarkNetwork:
             raise ValueError(f"landmarks must be one of {LANDMARKS}, got {name!r}.")
         self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads)
 
-    def __call__(self, image: Image, region: Region) -> Pose:
+    def __call__(self, image: Image | Planes, region: Region) -> Pose:
         cut = crop(image, region, LANDMARK_SIDE)
         outputs = self.session.run(["landmarks", "score", "heatmap"], {"image": cut[None]})
         landmarks, score, heatmap = (np.asarray(output)[0] for output in outputs)
@@ -142,7 +143,7 @@ def _window(
     return np.where(inside, sigmoid(heatmap[each, rows, columns]), 0.0)
 
 
-def refine_twice(network: LandmarkNetwork, image: Image, start: Detection) -> Pose:
+def refine_twice(network: LandmarkNetwork, image: Image | Planes, start: Detection) -> Pose:
     """Read the joints at a rough place, then again in the region that the first pose gives."""
     first = network(image, region_around(start))
     if first.score < MIN_SCORE:

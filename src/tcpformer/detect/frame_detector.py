@@ -19,20 +19,17 @@ from ..tracking.tracker import (
     return_cost,
 )
 from .blazepose import LandmarkNetwork, Pose, refine_twice
-from .prefetch import WORKERS
-from .regions import Image
-from .two_pass import (
+from .follow import (
     DEFAULT_FOLLOW,
-    DEFAULT_SEARCH,
     FollowConfig,
-    PersonFinder,
-    SearchConfig,
     drop_duplicates,
     is_expected,
     is_inside,
     read_near,
-    search_tiles,
 )
+from .onnx import WORKERS
+from .regions import Image
+from .search import DEFAULT_SEARCH, PersonFinder, SearchConfig, search_tiles
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class FrameDetector:
     frame; in between, each is followed in the region of the frame before. A person who was lost
     gets the same id back by place and posture within ``tracker.max_gap_s``, and by the clothes
     within ``tracker.reid_max_absence_s``. Without the later frames, ids and joints differ from
-    those of `two_pass.detect` where people are hard to tell apart. ``landmarks`` is "full"
+    those of `one_pass.detect` where people are hard to tell apart. ``landmarks`` is "full"
     (faster) or "heavy" (accurate).
     """
 

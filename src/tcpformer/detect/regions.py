@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from ..io.planes import Image, Planes, warp
 from ..tracking.tracker import Detection
 
-Image = UInt8[np.ndarray, "h w 3"]
-"""RGB."""
 Points = Float[np.ndarray, "*n 2"]
 MARGIN = 1.25  # the network was trained on regions this much wider than the body's circle
 
@@ -36,11 +35,10 @@ def region_around(person: Detection) -> Region:
     return Region(x, y, 2 * person.radius * MARGIN, angle)
 
 
-def crop(image: Image, region: Region, side: int) -> UInt8[np.ndarray, "s s 3"]:
+def crop(image: Image | Planes, region: Region, side: int) -> UInt8[np.ndarray, "s s 3"]:
     """Cut out a region and resize it to ``side`` pixels; outside the image its border repeats."""
-    flags, border = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
-    size = (side, side)
-    return cv2.warpAffine(image, _matrix(region, side), size, flags=flags, borderMode=border)
+    matrix = _matrix(region, side)
+    return image.cut(matrix, side) if isinstance(image, Planes) else warp(image, matrix, side)
 
 
 def to_image(xy: Points, region: Region, side: int) -> Points:

@@ -6,7 +6,7 @@ for a camera that moves later; people are masked. Edges come from OpenCV's line 
 Axis legend: ``s`` segments.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from ..io.video import Frame, Video
 from ..motion import Motion2D
+from .blazepose import Pose
 
 Gray = UInt8[np.ndarray, "_ _"]
 Boxes = Float[np.ndarray, "_ 4"]
@@ -94,6 +95,50 @@ class SceneReading:
         )
 
 
+class SceneReader:
+    """Reads a scene frame by frame: edges in the first minute, movement of the background in all.
+
+    Most frames are not looked at.
+    """
+
+    def __init__(self, video: Video, config: SceneConfig = SCENE) -> None:
+        self.config, self.size = config, video.size
+        self.every = max(1, round(video.fps / config.rate))
+        self.last = max(min(video.length, round(config.seconds * video.fps)), 1)
+        self._edges_every = max(1, self.last // self.every // config.edge_frames)
+        self._edges: list[np.ndarray] = []
+        self._flow = _BackgroundFlow(config)
+        self._next = 0
+
+    def wants(self, frame: Frame) -> bool:
+        """Return whether a frame is looked at."""
+        late = frame.time % self.config.look_every <= self.config.look
+        return frame.index % self.every == 0 and (frame.index < self.last or late)
+
+    def add(self, frame: Frame, boxes: Boxes) -> None:
+        """Look at the next frame that is wanted; people in the boxes are masked."""
+        if frame.index < self._next:  # the video is read again, for people who were not found
+            return
+        self._next = frame.index + 1
+        gray = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+        early = frame.index < self.last
+        self._flow.add(gray, boxes, frame.time, early=early)
+        if early and frame.index // self.every % self._edges_every == 0:
+            self._edges.append(find_edges(gray, boxes, self.config))
+
+    def watch(self, frame: Frame, poses: Sequence[Pose]) -> None:
+        """Look at a frame in which people have these poses, if it is wanted."""
+        if self.wants(frame):
+            boxes = [_box(pose.xy[pose.visibility > 0], self.config) for pose in poses]
+            self.add(frame, np.array(boxes).reshape(-1, 4))
+
+    def reading(self) -> SceneReading:
+        """Return what was read."""
+        segments, weight = merge_edges(self._edges, self.config)
+        flow = self._flow
+        return SceneReading(segments, weight, self.size, *flow.drift_and_shake(), flow.since)
+
+
 def read_scene(
     video: Video, people: Sequence[Motion2D], config: SceneConfig = SCENE
 ) -> SceneReading:
@@ -105,37 +150,21 @@ def read_scene(
         people: Everyone known in the video, frame by frame, in its pixels; they are masked.
         config: How it is read.
     """
-    every = max(1, round(video.fps / config.rate))
-    last = min(video.length, round(config.seconds * video.fps))
-    edges_every = max(1, last // every // config.edge_frames)
-    found: list[np.ndarray] = []
-    flow = _BackgroundFlow(config)
-    for frame in _frames_to_read(video, every, last, config):
-        boxes = _boxes(people, frame.index, config)
-        gray = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
-        early = frame.index < max(last, 1)
-        flow.add(gray, boxes, frame.time, early=early)
-        if early and frame.index // every % edges_every == 0:
-            found.append(find_edges(gray, boxes, config))
-    segments, weight = merge_edges(found, config)
-    return SceneReading(segments, weight, video.size, *flow.drift_and_shake(), flow.since)
-
-
-def _frames_to_read(video: Video, every: int, last: int, config: SceneConfig) -> Iterator[Frame]:
-    """Yield every n-th frame before the last one, then those of each look."""
-    frames, index = video.frames(every), 0
+    reader = SceneReader(video, config)
+    frames, index = video.frames(reader.every), 0
     while True:
         try:
             frame = next(frames, None)
         except ValueError:
-            if index < last:  # what is left of a damaged video is of no use to the scene
+            if index < reader.last:  # what is left of a damaged video is of no use to the scene
                 raise
-            return
+            break
         if frame is None:
-            return
+            break
         index = frame.index
-        if index < max(last, 1) or frame.time % config.look_every <= config.look:
-            yield frame
+        if reader.wants(frame):
+            reader.add(frame, _boxes(people, frame.index, config))
+    return reader.reading()
 
 
 def find_edges(gray: Gray, boxes: Boxes, config: SceneConfig = SCENE) -> Float[np.ndarray, "s 4"]:
@@ -189,10 +218,15 @@ def _boxes(people: Sequence[Motion2D], frame: int, config: SceneConfig) -> Boxes
         if frame >= len(person) or not person.valid[frame]:
             continue
         seen = person.xy[frame, person.confidence[frame] > 0]
-        low, high = seen.min(axis=0), seen.max(axis=0)
-        margin = config.margin * (high - low).max()
-        boxes.append([*(low - margin), *(high + margin)])
+        boxes.append(_box(seen, config))
     return np.array(boxes).reshape(-1, 4)
+
+
+def _box(joints: Float[np.ndarray, "k 2"], config: SceneConfig) -> list[float]:
+    """Return the box around joints, with a margin."""
+    low, high = joints.min(axis=0), joints.max(axis=0)
+    margin = config.margin * (high - low).max()
+    return [*(low - margin), *(high + margin)]
 
 
 def _inside(points: Float[np.ndarray, "s 2"], boxes: Boxes) -> Bool[np.ndarray, " s"]:

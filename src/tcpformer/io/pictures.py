@@ -46,7 +46,7 @@ class Pictures(Video):
     seconds: tuple[float, ...] = ()
     numbers: tuple[int, ...] = ()
 
-    def _read(self, every: int) -> Generator[Frame, None, None]:
+    def _read(self, every: int, stored: bool) -> Generator[Frame, None, None]:
         for index in range(0, len(self.files), every):
             image = read_picture(self.files[index])
             size = (image.shape[1], image.shape[0])

@@ -17,18 +17,22 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import av.container
 import av.error
 import av.video.frame
+import av.video.plane
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import Float, UInt8
 
+from ..checks import as_path
 from ..files import atomic_write
 from ..motion import LIMITS
+from .planes import Image, Planes, matrix_to_rgb
 
 _FOCAL_KEY = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _FILM_WIDTH = 36.0  # mm, the long side of the 35 mm film to which focal lengths refer
@@ -52,6 +56,8 @@ _FORMATS = (
 _SAFE = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
 """Options of FFmpeg; it refuses another format before its reader starts."""
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_PLANAR = ("yuv420p", "yuvj420p")
+T = TypeVar("T")
 _ONE_PICTURE_A_PACKET = ("h264", "hevc", "mjpeg", "prores")
 """Codecs of which a packet without a picture is a loss; others have packets that show nothing."""
 
@@ -60,11 +66,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame: its number from 0, its seconds since the first one, and its upright RGB image."""
+    """A frame: its number from 0, its seconds since the first one, and its upright picture."""
 
     index: int
     time: float
-    image: UInt8[np.ndarray, "h w 3"]
+    picture: Image | Planes
+    """RGB, or as the decoder stores it."""
+
+    @property
+    def image(self) -> Image:
+        """The picture as RGB."""
+        return self.picture.rgb if isinstance(self.picture, Planes) else self.picture
 
 
 @dataclass(frozen=True)
@@ -91,8 +103,11 @@ class Video:
     _noted: set[str] = field(default_factory=set, repr=False, compare=False)
     """What was logged, so that reading again does not repeat it."""
 
-    def frames(self, every: int = 1) -> Iterator[Frame]:
+    def frames(self, every: int = 1, *, stored: bool = False) -> Iterator[Frame]:
         """Decode from the start; yield every n-th frame with its true index and time.
+
+        With ``stored``, pictures stay as the decoder stores them where that is 4:2:0 of 8 bits;
+        `Frame.image` converts them when it is asked for.
 
         Times strictly increase: if the file repeats or omits a timestamp, half the mean interval
         or all of it is added to the time before. Damage that the decoder does not report shows as
@@ -104,15 +119,16 @@ class Video:
         """
         if every < 1:
             raise ValueError(f"every must be 1 or more, got {every}.")
-        return _prefetch(self._read(every), _DECODED_AHEAD)
+        return run_ahead(self._read(every, stored), _DECODED_AHEAD)
 
-    def _read(self, every: int) -> Generator[Frame, None, None]:
+    def _read(self, every: int, stored: bool) -> Generator[Frame, None, None]:
         start, time = None, -1.0
         for index, decoded in enumerate(_decode(self.path, self._note_once)):
             start = decoded.time if start is None else start
             time = _next_time(decoded.time, start, time, self._played_fps)
             if index % every == 0:
-                yield Frame(index, time / self.slow_motion, self._upright(decoded, index))
+                picture = self._upright(decoded, index, stored)
+                yield Frame(index, time / self.slow_motion, picture)
 
     def _note_once(self, text: str) -> None:
         if text not in self._noted:
@@ -138,20 +154,42 @@ class Video:
             before = times[i] = _next_time(stamp, stamps[0], before, self._played_fps)
         return times / self.slow_motion
 
-    def _upright(self, decoded: av.video.frame.VideoFrame, index: int) -> np.ndarray:
-        width, height = _square_size(decoded.width, decoded.height, self.pixel_aspect)
-        if (width, height) != (decoded.width, decoded.height):
-            image = decoded.reformat(width, height, "rgb24").to_ndarray()
-        else:
-            image = decoded.to_ndarray(format="rgb24")
-        image = _orient(image, decoded)
-        size = (image.shape[1], image.shape[0])
+    def _upright(
+        self, decoded: av.video.frame.VideoFrame, index: int, stored: bool
+    ) -> Image | Planes:
+        picture = _read_planes(decoded, self.pixel_aspect) if stored else None
+        picture = _to_rgb(decoded, self.pixel_aspect) if picture is None else picture
+        size = (picture.shape[1], picture.shape[0])
         if size != self.size:
             raise ValueError(
                 f"{self.path}: the image changes from {self.size} to {size} in frame {index}; "
                 "re-encode the video at one size, for example with ffmpeg."
             )
-        return image
+        return picture
+
+
+def _to_rgb(decoded: av.video.frame.VideoFrame, aspect: float) -> Image:
+    """Return a decoded picture upright, with square pixels, as RGB."""
+    width, height = _square_size(decoded.width, decoded.height, aspect)
+    if (width, height) != (decoded.width, decoded.height):
+        return _orient(decoded.reformat(width, height, "rgb24").to_ndarray(), decoded)
+    return _orient(decoded.to_ndarray(format="rgb24"), decoded)
+
+
+def _read_planes(decoded: av.video.frame.VideoFrame, aspect: float) -> Planes | None:
+    """Return a decoded picture upright as it is stored; None if its pixels are of another kind."""
+    if decoded.format.name not in _PLANAR or aspect != 1.0:
+        return None
+    y, u, v = (_orient(_pixels(plane), decoded) for plane in decoded.planes)
+    full = decoded.format.name == "yuvj420p" or decoded.color_range == ColorRange.JPEG
+    matrix = matrix_to_rgb(decoded.colorspace, full_range=full)
+    return Planes(y, u, v, matrix, lambda: _to_rgb(decoded, aspect))
+
+
+def _pixels(plane: av.video.plane.VideoPlane) -> UInt8[np.ndarray, "h w"]:
+    """Return the pixels of a plane, which are not copied."""
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)  # pyright: ignore
+    return rows[: plane.height, : plane.width]
 
 
 def open_video(
@@ -171,7 +209,7 @@ def open_video(
     """
     from .pictures import find_pictures, open_pictures  # they are videos themselves
 
-    path = Path(path)
+    path = as_path("path", path)
     if (files := find_pictures(path)) is not None:
         if slow_motion is not None:
             raise ValueError(f"--slow-motion is for videos; give the rate of {path} as --fps.")
@@ -244,7 +282,7 @@ def write_video(path: str | Path, frames: Iterable[Frame], fps: float) -> None:
     """
     if Path(path).suffix.lower() not in _WRITABLE:
         raise ValueError(f"{path}: a video must end in one of {', '.join(_WRITABLE)}.")
-    rendered = _prefetch((frame for frame in frames), _RENDERED_AHEAD)
+    rendered = run_ahead((frame for frame in frames), _RENDERED_AHEAD)
     first = next(rendered, None)
     if first is None:
         raise ValueError(f"{path}: there are no frames to write.")
@@ -320,13 +358,13 @@ def _find_stream(container: av.container.InputContainer, path: Path) -> av.Video
     return moving[0]
 
 
-def _prefetch(frames: Generator[Frame, None, None], count: int) -> Generator[Frame, None, None]:
-    """Yield the frames, produced by another thread up to ``count`` ahead."""
-    with closing(frames), ThreadPoolExecutor(max_workers=1) as thread:
-        pending = deque(thread.submit(next, frames, None) for _ in range(count))
-        while (frame := pending.popleft().result()) is not None:
-            pending.append(thread.submit(next, frames, None))
-            yield frame
+def run_ahead(items: Generator[T, None, None], count: int) -> Generator[T, None, None]:
+    """Yield the items, produced by another thread up to ``count`` ahead."""
+    with closing(items), ThreadPoolExecutor(max_workers=1) as thread:
+        pending = deque(thread.submit(next, items, None) for _ in range(count))
+        while (item := pending.popleft().result()) is not None:
+            pending.append(thread.submit(next, items, None))
+            yield item
 
 
 def _decode(

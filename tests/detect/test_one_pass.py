@@ -1,4 +1,4 @@
-"""The packaged detector on videos: the search, following on rails, and the sample clip."""
+"""The packaged detector on videos: following on rails, people of tracks, and the sample clip."""
 
 import importlib.util
 import json
@@ -7,74 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from clips import Actor, clip, numbered, rail, sample
 from paths import ROOT, SAMPLE
 
-from tcpformer.detect.regions import cover_with_tiles
-from tcpformer.detect.two_pass import (
-    DEFAULT_SEARCH,
-    PersonFollower,
-    SearchConfig,
-    detect,
-    find_people,
-    follow_people,
-    search_interval,
-    search_tiles,
-)
+from tcpformer.detect.one_pass import CHUNK, assign_people, detect, follow_people
+from tcpformer.detect.search import SearchConfig
+from tcpformer.detections import Detections
 from tcpformer.io.video import Frame, Video, open_video
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import BLAZEPOSE
 from tcpformer.tracking.assemble import assemble_people
-from tcpformer.tracking.tracker import number_people
-
-# the search
-
-
-def test_search_interval_keeps_the_rate_and_ten_searches() -> None:
-    video = Video(Path("a.mp4"), 30.0, (640, 480), 900)
-    assert search_interval(video, 2) == round(30 / DEFAULT_SEARCH.rate)
-    assert search_interval(replace(video, length=40), 2) == 4
-    assert search_interval(replace(video, length=3), 2) == 1
-    assert search_interval(video, 13) == 2 * search_interval(video, 12)
-
-
-def test_search_tiles_shrink_and_the_second_attempt_sees_the_whole_image() -> None:
-    first, second, third = (search_tiles((640, 360), i, DEFAULT_SEARCH) for i in range(3))
-    assert first == cover_with_tiles((640, 360), 1.0)
-    assert max(tile.side for tile in second) == 640
-    assert third[0].side < second[0].side < first[0].side
-
-
-def test_find_people_finds_a_small_person_in_smaller_tiles() -> None:
-    images = []
-    for image in sample(0, 2).images:
-        canvas = np.full((360, 640, 3), 140, np.uint8)
-        man = image[:190, 150:320]  # 160 pixels tall there, 64 here
-        canvas[200:276, 400:468] = cv2.resize(man, (68, 76), interpolation=cv2.INTER_AREA)
-        images.append(canvas)
-    person = number_people(find_people(clip(images)))[0].detections[0]
-    expected = np.array([400 + (236 - 150) * 0.4, 200 + 98 * 0.4])
-    assert np.linalg.norm(person.center - expected) < 10
-    assert 20 < person.radius < 45
-
+from tcpformer.tracking.tracker import ActiveTrack, Track
 
 # following
-
-
-def test_person_follower_stays_with_the_person_through_a_crossing() -> None:
-    # the network takes the nearest person, and here starts with the wrong one
-    me, other = (100.0, 4.0), (500.0, -4.0)
-    tracks = [rail(*me, range(0, 100, 10)), rail(*other, range(0, 100, 10))]
-    pursuit = PersonFollower(tracks[0], tracks[1:], Actor(me, other))
-    pursuit.last = tracks[1].at(0.0)
-    for frame in numbered(95).frames():
-        pose = pursuit.step(frame)
-        assert pose is not None
-        if not 40 <= frame.index <= 60:  # they stand in each other's circle
-            assert pose.center[0] == pytest.approx(100 + 4 * frame.index)
 
 
 def test_follow_people_does_not_give_one_person_to_two_tracks() -> None:
@@ -108,7 +55,7 @@ def test_follow_people_keeps_few_frames_in_memory() -> None:
 
     @dataclass(frozen=True)
     class Long(Video):
-        def frames(self, every: int = 1) -> Iterator[Frame]:
+        def frames(self, every: int = 1, *, stored: bool = False) -> Iterator[Frame]:
             for i in range(0, self.length, every):
                 frame = Frame(i, i / self.fps, np.full((200, 600, 3), i % 100, np.uint8))
                 kept.append(weakref.ref(frame))
@@ -124,7 +71,50 @@ def test_follow_people_keeps_few_frames_in_memory() -> None:
     motions = assemble_people(found)
     assert [motion.valid.all() for motion in motions] == [True, True]
     np.testing.assert_allclose(motions[1].xy[:, 0, 0], 400 + np.arange(100.0))
-    assert max(counts) <= 3
+    assert max(counts) <= 2 * CHUNK + 3
+
+
+# people of tracks
+
+
+def rows(ids: list[str], frames: list[int]) -> Detections:
+    """Return detections whose joints hold the number of their row."""
+    xy = np.broadcast_to(np.arange(len(ids), dtype=float)[:, None, None], (len(ids), 33, 2))
+    shape = xy.shape[:2]
+    return Detections(
+        xy, np.ones(shape), np.array(frames), np.arange(40) / 30, (600, 200), 30.0, BLAZEPOSE,
+        ids=tuple(ids), tracked=True,
+    )  # fmt: skip
+
+
+def parts(*each: range) -> dict[int, ActiveTrack]:
+    """Return tracks that were detected in some frames."""
+    found = {}
+    for number, frames in enumerate(each):
+        first, *others = rail(100.0, 4.0, frames).detections
+        found[number] = ActiveTrack(first)
+        for detection in others:
+            found[number].add(detection)
+    return found
+
+
+def test_assign_people_takes_the_row_of_the_nearer_track() -> None:
+    tracks = parts(range(0, 10, 3), range(20, 30, 3))
+    joined = Track((*tracks[0].detections, *tracks[1].detections))
+    found = assign_people(rows(["0", "0", "1", "0", "1"], [2, 12, 12, 19, 19]), tracks, {5: joined})
+    assert found is not None
+    assert found.ids == ("5", "5", "5")
+    np.testing.assert_array_equal(found.frame, [2, 12, 19])
+    np.testing.assert_array_equal(found.xy[:, 0, 0], [0, 1, 4])
+
+
+def test_assign_people_leaves_out_mistakes() -> None:
+    tracks = parts(range(0, 10, 3), range(20, 21))
+    people = {0: Track(tuple(tracks[0].detections))}
+    found = assign_people(rows(["0", "1"], [2, 20]), tracks, people)
+    assert found is not None
+    assert found.ids == ("0",)
+    assert assign_people(rows(["1"], [20]), tracks, people) is None
 
 
 # whole

@@ -34,6 +34,11 @@ BROKEN = (
     RecursionError, TypeError, ValueError, pickle.UnpicklingError, struct.error,
 )  # fmt: skip
 
+_NO_ARCHIVE = (
+    BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, UnicodeDecodeError, zlib.error
+)  # fmt: skip
+"""Raised by ZipFile; the names of its members may be no UTF-8."""
+
 Stream = IO[bytes] | BufferedIOBase
 
 
@@ -77,7 +82,7 @@ def read_pickled_npz(path: str | Path, key: str) -> Any:
                 array = _read_npy(member, path, key)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
-    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, zlib.error) as error:
+    except _NO_ARCHIVE as error:
         raise ValueError(f"{path}: not a whole npz file ({brief(error)}).") from error
     return array.item() if array.dtype.hasobject and array.ndim == 0 else array
 

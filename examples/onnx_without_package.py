@@ -29,7 +29,7 @@ turned = np.einsum("tab,tjb->tja", rotation, points)
 seen = (turned[..., :2] / turned[..., 2:])[clips]
 seen /= np.sqrt((seen[:, :, :17] ** 2).sum(axis=-1).mean(axis=(1, 2)))[:, None, None, None]
 xyc = np.concatenate([seen, data["confidence"][clips][..., None]], axis=-1).astype(np.float32)
-pose = session.run(["xyz"], {"xyc": xyc})[0].astype(float)
+pose = np.array(session.run(["xyz"], {"xyc": xyc})[0], dtype=float)
 pose[..., :2] += 0.42 * (seen - seen[:, :, :1])  # the network adds depth and corrections to these
 pose = np.einsum("tba,tjb->tja", rotation, pose.reshape(-1, *pose.shape[2:])[:t])
 leg, trunk = ((1, 2), (2, 3), (4, 5), (5, 6)), ((0, 7), (7, 8), (8, 9), (9, 10))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..filtering.filters import gaussian_smooth
 from ..motion import Motion3D
@@ -140,20 +140,13 @@ class Comparison:
 
 
 def compare_motions(a: Motion3D, b: Motion3D, config: CompareConfig = DEFAULT) -> Comparison:
-    """Compare a motion with a reference.
-
-    Args:
-        a: The reference.
-        b: The motion that is aligned with it.
-        config: How.
+    """Compare a motion b with a reference a, with which it is aligned.
 
     Raises:
         ValueError: If a motion has fewer than 2 frames that show the person, no frame shows a joint
             of both, the motions are too long, or events are missing.
     """
-    for name, motion in (("A", a), ("B", b)):
-        if motion.valid.sum() < 2:
-            raise ValueError(f"expected at least 2 frames that show the person in motion {name}.")
+    _check_seen(a, b)
     both = BODY_26 if a.skeleton == b.skeleton == BODY_26 else H36M
     count = len(both.joints)
     scale = _height(a) / _height(b)
@@ -162,9 +155,7 @@ def compare_motions(a: Motion3D, b: Motion3D, config: CompareConfig = DEFAULT) -
     at_b = np.interp(times_b, b.times, np.arange(len(b)))
     at_b[~np.isfinite(times_b)] = np.nan
     pose_b = _align_space(pose_a, _at(pose_b, at_b), config)
-    shown = (a.confidence[:, :count] > 0) & a.valid[:, None]
-    shown_b = (b.confidence[:, :count] > 0) & b.valid[:, None]
-    shown &= _at(shown_b.astype(float), at_b) == 1
+    shown = _shown(a, count) & (_at(_shown(b, count).astype(float), at_b) == 1)
     distance = np.where(shown, np.linalg.norm(pose_b - pose_a, axis=-1), np.nan)
     if not np.isfinite(distance).any():
         raise ValueError("expected a frame in which both motions show a joint, found none.")
@@ -186,6 +177,17 @@ def compare_motions(a: Motion3D, b: Motion3D, config: CompareConfig = DEFAULT) -
         config=config,
     )
     return _with_moments(result)
+
+
+def _check_seen(a: Motion3D, b: Motion3D) -> None:
+    for name, motion in (("A", a), ("B", b)):
+        if motion.valid.sum() < 2:
+            raise ValueError(f"expected at least 2 frames that show the person in motion {name}.")
+
+
+def _shown(motion: Motion3D, count: int) -> Bool[np.ndarray, "t {count}"]:
+    """Return where each of the first joints was detected."""
+    return (motion.confidence[:, :count] > 0) & motion.valid[:, None]
 
 
 def _height(motion: Motion3D) -> float:

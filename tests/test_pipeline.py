@@ -21,6 +21,7 @@ from weights26 import save_weights26
 from tcpformer import load_motion, open_video
 from tcpformer.io.bvh import read_bvh
 from tcpformer.io.calibration import read_calibration
+from tcpformer.io.rig_names import bone_names
 from tcpformer.manifest import read_manifest
 from tcpformer.pipeline import (
     InputOptions,
@@ -40,6 +41,14 @@ def test_lift_file_returns_what_it_writes(tmp_path: Path, walking: Path, tiny: P
     assert saved.provenance == motion.provenance
     assert motion.person == 0
     assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
+
+
+def test_lift_file_rigs_as_wanted(tmp_path: Path, walking: Path, tiny: Path) -> None:
+    options = LiftOptions(weights=str(tiny), rig="plain", recenter=True)
+    lift_file(walking, tmp_path / "out", options)
+    capture = read_bvh(tmp_path / "out/person_0/motion.bvh")
+    assert capture.joints[0] == "pelvis"
+    np.testing.assert_allclose(capture.xyz[0, 0, [0, 2]], 0, atol=1e-5)
 
 
 def test_lift_file_writes_formats_and_lists_them(
@@ -436,4 +445,6 @@ def test_lift_file_writes_the_joints_that_are_wanted(
     assert saved.sigma is not None
     assert saved.sigma.shape == motion.xyz.shape
     capture = read_bvh(tmp_path / "out/person_0/motion.bvh")
-    assert {name for name in capture.joints if not name.endswith("End")} == set(skeleton.joints)
+    assert {name for name in capture.joints if not name.endswith("End")} == set(
+        bone_names("mixamo")
+    )

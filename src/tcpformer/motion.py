@@ -179,8 +179,8 @@ class Motion3D(Frames):
     """A person's joints over time in space.
 
     Attributes:
-        xyz: Joints in the world: x right, y away from the camera, z up; the lowest foot of the
-            clip is at z = 0. Metres.
+        xyz: Joints in the world: x right, y away from the camera, z up. z = 0 is the floor at the
+            soles with 26 joints, the height of standing ankles with 17. Metres.
         camera_xyz: The joints in the camera's axes: x right, y down, z forward. Metres.
         xy: The lifted joints in the image, in pixels.
         confidence: Detector score per joint, 0 to 1.

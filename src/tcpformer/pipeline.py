@@ -22,6 +22,8 @@ from .io import READERS, check_writable_suffix, read_detections, save
 from .io.calibration import read_calibration
 from .io.parts import cut_detections, cut_video
 from .io.pictures import Pictures, find_pictures
+from .io.rig import Rest, RigOptions
+from .io.rig_names import Names
 from .io.video import Video, check_local, open_video
 from .io.video_alignment import place_on_square_pixels, place_on_video
 from .lens import Lens, undistort_motion
@@ -133,7 +135,8 @@ class NetworkOptions:
     weights: str = "default"
     """Packaged name ("default", "fast"), a folder, a released checkpoint or an exported file."""
     device: str = "auto"
-    """"auto", "cpu", "cuda", "cuda:N" or "mps"."""
+    """"auto", "cpu", "cuda", "cuda:N" or "mps"; the 2D networks run there too if ONNX Runtime is
+    installed with a provider for it."""
     backend: Literal["auto", "torch", "onnx", "openvino"] = "auto"
     """Runtime of the network; "onnx" and "openvino" run on the CPU."""
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
@@ -162,6 +165,16 @@ class OutputOptions:
     formats: str = "bvh"
     """Formats beside motion.npz, separated by commas, such as bvh,trc,csv; "" for none. `tcpformer
     formats` lists them."""
+    rig: Names = "mixamo"
+    """Names of the bones in bvh, glb, usd and fbx: mixamo (Hips, LeftUpLeg), vrm (hips,
+    leftUpperLeg) or plain (pelvis, thigh_L)."""
+    rest: Rest = "t-pose"
+    """Rest pose of the bones: arms sideways, or 45 degrees down."""
+    recenter: bool = False
+    """Let the motion of bones start above the origin, each person's; else all share one world."""
+    trim: bool = True
+    """Leave out of the motion of bones the frames before the person is first seen and after the
+    last one."""
     overwrite: bool = False
     """Replace files with the names of results that no manifest of an earlier run lists, as in a
     folder of version 0.2 or older."""
@@ -479,6 +492,7 @@ def find_people(
             min_seconds=options.min_seconds,
             landmarks=options.landmarks,
             every_frame=options.every_frame,
+            device=options.device if isinstance(options, NetworkOptions) else "auto",
             progress=report,
             watch=watch,
         )
@@ -564,11 +578,12 @@ def _named(source: Path) -> Iterator[None]:
 def _write(
     motions: Sequence[Motion3D], raw: Sequence[Motion3D], out: Path, options: OutputOptions
 ) -> None:
+    rig = RigOptions(options.rig, options.rest, options.recenter, options.trim)
     for i, motion in enumerate(motions):
         folder = person_folder(out, motion)
         folder.mkdir()
         for name in options.result_names:
-            save(motion, folder / name)
+            save(motion, folder / name, rig)
         if raw:
             save(raw[i], folder / RAW)
 

@@ -25,6 +25,7 @@ from tcpformer.io import (
     save,
 )
 from tcpformer.io.npz import load_motion
+from tcpformer.io.rig import RigOptions
 from tcpformer.skeleton import HALPE26
 
 
@@ -318,3 +319,8 @@ def test_read_detections_keeps_the_text_with_escape_sequences() -> None:
     """It is escaped where it is printed."""
     (motion,) = read_motions(TRUST / "20-terminal-escapes/k.npz")
     assert motion.focal_source.startswith("\x1b]0;owned")
+
+
+def test_save_hands_on_the_options_of_the_rig(tmp_path: Path) -> None:
+    save(walk(3), tmp_path / "a.bvh", RigOptions(names="vrm"))
+    assert "ROOT hips" in (tmp_path / "a.bvh").read_text()

@@ -8,7 +8,7 @@ from ..analysis.angles import measure_angles
 from ..detections import Detections
 from ..motion import Motion3D
 from ..optional import missing_extra
-from .bvh import write_bvh
+from .bvh import TRIMMED, write_bvh
 from .c3d import write_c3d
 from .csv_motion import read_csv, write_csv
 from .fbx import write_fbx
@@ -22,17 +22,18 @@ from .npz import load_motion, save_motion
 from .parquet import read_parquet, write_parquet
 from .picture_size import check_picture_size
 from .pictures import is_picture
+from .rig import RigOptions
 from .trc import write_trc
 from .usd import write_usd
 
-WRITERS: dict[str, Callable[[Motion3D, Path], object]] = {
+WRITERS: dict[str, Callable[..., object]] = {
     ".npz": save_motion,
     ".bvh": write_bvh,
     ".trc": write_trc,
     ".mot": lambda motion, path: write_mot(measure_angles(motion), path),
 }
-"""Writers of formats that hold the motion of one person, by suffix."""
-GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {
+"""Writers of formats that hold the motion of one person, by suffix; called with it and a path."""
+GROUP_WRITERS: dict[str, Callable[..., object]] = {
     ".glb": write_glb,
     ".usda": write_usd,
     ".usdc": write_usd,
@@ -42,7 +43,9 @@ GROUP_WRITERS: dict[str, Callable[[Sequence[Motion3D], Path], object]] = {
     ".json": write_json,
     ".parquet": write_parquet,
 }
-"""Writers of formats that hold several people, by suffix."""
+"""Writers of formats that hold several people, by suffix; called with them and a path."""
+RIGGED = (".bvh", ".glb", ".usda", ".usdc", ".fbx")
+"""Suffixes whose writers take `RigOptions` as well."""
 MOTION_READERS: dict[str, Callable[[Path], list[Motion3D]]] = {
     ".npz": lambda path: [load_motion(path)],
     ".csv": read_csv,
@@ -128,7 +131,9 @@ def _find_reader(path: Path) -> Reader:
     return READERS[path.suffix.lower()]
 
 
-def save(motion: Motion3D | Sequence[Motion3D], path: str | Path) -> None:
+def save(
+    motion: Motion3D | Sequence[Motion3D], path: str | Path, rig: RigOptions = TRIMMED
+) -> None:
     """Write the motion of one person, or of several seen by one camera, in the format of a suffix.
 
     `docs/files.md` lists the formats and what each holds; ".npz", ".json", ".csv" and ".parquet"
@@ -137,6 +142,7 @@ def save(motion: Motion3D | Sequence[Motion3D], path: str | Path) -> None:
     Args:
         motion: One person, or several where the format can hold them (`GROUP_WRITERS`).
         path: Ends in one of the suffixes of `WRITERS` and `GROUP_WRITERS`.
+        rig: Names and rest pose of the bones, in the formats of `RIGGED`.
 
     Raises:
         ValueError: If the suffix is none of these, or several people are given to a format of one.
@@ -150,15 +156,16 @@ def save(motion: Motion3D | Sequence[Motion3D], path: str | Path) -> None:
             raise ValueError(f"save takes a Motion3D or several, got {type(each).__name__}.")
     if not motions:
         raise ValueError(f"{path.name}: expected at least one motion, got none.")
+    more = (rig,) if suffix in RIGGED else ()
     if suffix in GROUP_WRITERS:
-        GROUP_WRITERS[suffix](motions, path)
+        GROUP_WRITERS[suffix](motions, path, *more)
         return
     if len(motions) != 1:
         raise ValueError(
             f"{path.name}: {suffix} holds the motion of one person, got {len(motions)}; save each "
             f"into its own file, or all into one of {', '.join(GROUP_WRITERS)}."
         )
-    WRITERS[suffix](motions[0], path)
+    WRITERS[suffix](motions[0], path, *more)
 
 
 def check_writable_suffix(suffix: str, name: str) -> str:

@@ -173,4 +173,4 @@ def test_write_fbx_plays_in_blender(people: list[Motion3D], path: Path) -> None:
         rig = solve_rig(motion, RigOptions(trim=True))
         heads = forward_kinematics(rig)[::6]
         for bone, points in found[f"person_{motion.person}"].items():
-            np.testing.assert_allclose(points, heads[:, rig.bones.index(bone)], atol=1e-3)
+            np.testing.assert_allclose(points, heads[:, rig.bones.index(bone)], atol=1e-5)

@@ -183,8 +183,8 @@ def test_write_glb_plays_in_three(people: list[Motion3D], path: Path, tmp_path: 
             [forward_kinematics(r)[np.abs(r.times - time).argmin()] for r in rigs]
         )
         gaps = np.linalg.norm(found[i][:, None] - true, axis=-1)
-        assert gaps.min(axis=0).max() < 1e-4
-        assert gaps.min(axis=1).max() < 1e-4
+        assert gaps.min(axis=0).max() < 1e-5
+        assert gaps.min(axis=1).max() < 1e-5
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ def test_write_glb_plays_in_blender(people: list[Motion3D], path: Path) -> None:
         for bone, points in found[f"person_{motion.person}"].items():
             rows = np.arange(0, FRAMES, 6) - rig.start
             true = heads[np.maximum(rows, 0), rig.bones.index(bone)]
-            np.testing.assert_allclose(points, true, atol=1e-3)
+            np.testing.assert_allclose(points, true, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def _add_person(
 
 def _add_mesh(content: _Content, person: AnimatedPerson, shared: dict[str, int]) -> int:
     body = person.body
-    if not shared:  # the same for everybody
+    if not shared:  # the same for all people
         shared |= {
             "indices": content.add_array(body.triangles.ravel(), TRIANGLES),
             "JOINTS_0": content.add_array(body.bones, VERTICES),

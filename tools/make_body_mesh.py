@@ -312,7 +312,19 @@ def smooth(
         across = ((mean - xyz) * normals).sum(axis=1)
         xyz = xyz + (trunk * across)[:, None] * normals
         xyz[middle, 0] = 0
-    passes = (inside, MOUTH_ROUNDS), (head, HEAD_ROUNDS), (0.5 * trunk, HEAD_ROUNDS * 2)
+    lowest = np.flatnonzero(middle)[xyz[middle, 1].argmin()]
+    lips = np.flatnonzero(middle)[_foremost(xyz[middle], mouth)]
+    crotch, mouth_front = (
+        np.exp(-(np.linalg.norm(xyz - xyz[at], axis=1) ** 2) / size**2 / 2)
+        for at, size in ((lowest, 0.025), (lips, 0.012))
+    )
+    passes = (
+        (inside, MOUTH_ROUNDS),
+        (mouth_front, HEAD_ROUNDS * 4),
+        (head, HEAD_ROUNDS),
+        (0.5 * trunk, HEAD_ROUNDS * 2),
+        (crotch, MOUTH_ROUNDS),
+    )
     for share, rounds in passes:
         for _ in range(rounds):
             xyz = xyz + share[:, None] * (around @ xyz - xyz)
@@ -328,6 +340,12 @@ def _normals(xyz: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray
         np.add.at(normals, faces[:, corner], np.cross(b - a, c - a))
     area = np.linalg.norm(normals, axis=1)
     return normals / area[:, None], area
+
+
+def _foremost(xyz: np.ndarray, mouth: np.ndarray) -> int:
+    """Return the index of the vertex furthest ahead at the height of the mouth."""
+    level = np.abs(xyz[:, 1] - mouth[1]) < 0.015
+    return int(np.where(level, xyz[:, 2], -np.inf).argmax())
 
 
 def _is_inside(xyz: np.ndarray, faces: np.ndarray, center: np.ndarray) -> np.ndarray:

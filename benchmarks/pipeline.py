@@ -1,6 +1,7 @@
 """Time every stage from a video to motions, and how time and memory grow with the length.
 
 usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 90] [--runs 1]
+       python benchmarks/pipeline.py paired --other CHECKOUT [--frames 120] [--runs 3]
        python benchmarks/pipeline.py networks
        python benchmarks/pipeline.py length [--minutes 0.25 0.5 1] [--people 2]
        python benchmarks/pipeline.py memory [--minutes 60] [--no-overlay] [--picture FILE]
@@ -8,6 +9,9 @@ usage: python benchmarks/pipeline.py [stages] [VIDEO] [--height 1080] [--frames 
 `stages` times every stage of `tcpformer lift` on the sample clip, enlarged. Without a verb,
 `networks`, `stages` and `length` run. CPU time is summed over threads: the cost on one core, and
 the number to compare on a busy machine. Stages include the decoding that runs ahead of them.
+
+`paired` runs the whole road, without overlay, with this commit and with that in another checkout (a
+git worktree), in turns, each in a process of its own.
 
 `networks` times the landmark networks alone, in turns: a lower bound for any pipeline.
 
@@ -35,6 +39,7 @@ from typing import Any
 import cv2
 import numpy as np
 from long_video import run_stages
+from paired import compare_checkouts
 
 from tcpformer import Lifter, open_video, save
 from tcpformer.detect.blazepose import LandmarkNetwork
@@ -245,18 +250,28 @@ def main() -> None:
     parser.add_argument("--overlay", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--weights", default="default")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--other", type=Path, help="checkout of the commit to compare with")
     args = parser.parse_args()
-    how = (args.people, args.overlay, args.weights)
     if args.verb == "_watched":
+        how = (args.people, args.overlay, args.weights)
         print(json.dumps(measure_length(args.minutes[0], *how)))
-        return
+    elif args.verb == "paired":
+        if args.other is None:
+            parser.error("paired needs --other CHECKOUT, for example a git worktree.")
+        compare_checkouts(args.other, args.height, args.frames, args.runs)
+    else:
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the measurements of a verb; without one, all but `memory`."""
+    how = (args.people, args.overlay, args.weights)
     if args.verb in ("networks", "all"):
         report_networks()
     if args.verb in ("stages", "all"):
         report_stages(args.video, args.height, args.frames, args.runs)
     if args.verb in ("length", "all"):
-        each = args.minutes or (0.25, 0.5, 1)
-        found = [measure_in_process(minutes, *how) for minutes in each]
+        found = [measure_in_process(minutes, *how) for minutes in args.minutes or (0.25, 0.5, 1)]
         report_length(found, args.people)
     if args.verb == "memory":
         found = measure_in_process((args.minutes or [60])[0], *how)

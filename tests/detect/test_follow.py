@@ -10,6 +10,7 @@ from clips import Actor, numbered, rail
 from tcpformer.detect.blazepose import LandmarkNetwork, Pose
 from tcpformer.detect.follow import PersonFollower
 from tcpformer.detect.regions import Region
+from tcpformer.io.planes import Image, Planes
 
 
 class Counting(LandmarkNetwork):
@@ -18,7 +19,8 @@ class Counting(LandmarkNetwork):
     def __init__(self, actor: Actor) -> None:
         self.actor, self.frames = actor, list[int]()
 
-    def __call__(self, image: np.ndarray, region: Region) -> Pose:
+    def __call__(self, image: Image | Planes, region: Region) -> Pose:
+        assert isinstance(image, np.ndarray)
         self.frames.append(int(image[0, 0, 0]))
         return self.actor(image, region)
 

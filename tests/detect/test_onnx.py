@@ -9,7 +9,9 @@ from networks import SIDE, constant
 from onnx import helper
 
 from tcpformer.detect.onnx import (
+    CPU,
     check_answers,
+    choose_providers,
     drop_unknown,
     input_size,
     open_local,
@@ -135,3 +137,23 @@ def test_open_local_refuses_a_network_without_inputs(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=r"a\.onnx: expected an input of 1 x 3"):
         open_local(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("device", "installed", "expected"),
+    [
+        ("auto", [], [CPU]),
+        ("auto", ["CUDAExecutionProvider"], ["CUDAExecutionProvider", CPU]),
+        ("auto", ["DmlExecutionProvider"], ["DmlExecutionProvider", CPU]),
+        ("auto", ["CoreMLExecutionProvider"], [CPU]),
+        ("cpu", ["CUDAExecutionProvider"], [CPU]),
+        ("cuda", [], [CPU]),
+        ("cuda:1", ["CUDAExecutionProvider"], [("CUDAExecutionProvider", {"device_id": "1"}), CPU]),
+        ("mps", ["CoreMLExecutionProvider"], ["CoreMLExecutionProvider", CPU]),
+    ],
+)
+def test_choose_providers_takes_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, device: str, installed: list[str], expected: list
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [*installed, CPU])
+    assert choose_providers(device) == expected

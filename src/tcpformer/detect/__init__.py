@@ -28,6 +28,7 @@ def detect_people(  # noqa: PLR0913 - options of a user
     person: str | int = "all",
     landmarks: str = "heavy",
     every_frame: bool = False,
+    device: str = "auto",
     min_seconds: float = MIN_SECONDS,
     progress: Callable[[int, int], None] | None = None,
     watch: "Watch | None" = None,
@@ -45,6 +46,8 @@ def detect_people(  # noqa: PLR0913 - options of a user
         landmarks: Network that reads joints: "heavy" (accurate) or "full" (faster).
         every_frame: Look at every frame, also where the motion is so even that joints between two
             looks follow from them; their confidence is then a little lower.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps": chooses among the providers that ONNX
+            Runtime is installed with.
         min_seconds: Seconds that a person must be seen, as in `tracking.assemble_people`.
         watch: Called with every frame, in order, and the poses of the people in it.
         progress: Called with the steps done and the steps in all; the latter is an estimate.
@@ -64,6 +67,7 @@ def detect_people(  # noqa: PLR0913 - options of a user
         person=person,
         landmarks=landmarks,
         every_frame=every_frame,
+        device=device,
         progress=progress,
         watch=watch,
     )

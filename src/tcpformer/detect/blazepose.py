@@ -27,8 +27,8 @@ MIN_SCORE = 0.5  # candidates and poses with a lower score are no person
 class PersonDetector:
     """Finds people roughly; best at people a fifth to all of a tile high."""
 
-    def __init__(self, threads: int | None = None) -> None:
-        self.session = open_session(WEIGHTS / "blazepose_detector.onnx", threads)
+    def __init__(self, threads: int | None = None, device: str = "cpu") -> None:
+        self.session = open_session(WEIGHTS / "blazepose_detector.onnx", threads, device)
 
     def __call__(
         self, image: Image, tiles: Sequence[Tile], frame: int = 0, time: float = 0.0
@@ -95,10 +95,12 @@ class Pose:
 class LandmarkNetwork:
     """Reads the joints of one person: "heavy" (accurate) or "full" (four times as fast)."""
 
-    def __init__(self, name: str = "heavy", threads: int | None = None) -> None:
+    def __init__(
+        self, name: str = "heavy", threads: int | None = None, device: str = "cpu"
+    ) -> None:
         if name not in LANDMARKS:
             raise ValueError(f"landmarks must be one of {LANDMARKS}, got {name!r}.")
-        self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads)
+        self.session = open_session(WEIGHTS / f"blazepose_{name}.onnx", threads, device)
 
     def __call__(self, image: Image | Planes, region: Region) -> Pose:
         cut = crop(image, region, LANDMARK_SIDE)

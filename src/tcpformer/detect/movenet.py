@@ -50,8 +50,10 @@ class Person:
 class MoveNet:
     """Finds up to six people in an image, whose longer side is resized to ``longer`` pixels."""
 
-    def __init__(self, threads: int | None = None, longer: int = LONGER_SIDE) -> None:
-        self.session = open_session(WEIGHTS / "movenet_multipose.onnx", threads)
+    def __init__(
+        self, threads: int | None = None, longer: int = LONGER_SIDE, device: str = "cpu"
+    ) -> None:
+        self.session = open_session(WEIGHTS / "movenet_multipose.onnx", threads, device)
         self.longer = longer
 
     def __call__(self, image: Image) -> list[Person]:

@@ -36,6 +36,7 @@ def detect(  # noqa: PLR0913 - options of a user
     person: str | int = "all",
     landmarks: str = "heavy",
     every_frame: bool = False,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
     search: SearchConfig = DEFAULT_SEARCH,
@@ -47,7 +48,8 @@ def detect(  # noqa: PLR0913 - options of a user
     Raises:
         ValueError: If no one is found, there is no such person, or ``landmarks`` is unknown.
     """
-    network, looks = LandmarkNetwork(landmarks), EVERY_FRAME if every_frame else DEFAULT_LOOKS
+    looks = EVERY_FRAME if every_frame else DEFAULT_LOOKS
+    network, finder = LandmarkNetwork(landmarks, device=device), PersonFinder(search, device)
     readings = 1 if person == "all" else 2
     total = readings * max(video.length, 1)
 
@@ -56,9 +58,9 @@ def detect(  # noqa: PLR0913 - options of a user
             progress(min(done, total), total)
 
     if person == "all":
-        found = _follow_all(video, Reader(network, looks, report, watch), search)
+        found = _follow_all(video, Reader(network, looks, report, watch), finder)
     else:
-        tracks = find_people(video, lambda done: report(min(done, video.length)), search)
+        tracks = find_people(video, lambda done: report(min(done, video.length)), finder)
         chosen = select_people(number_people(tracks), person) if tracks else {}
         others = [track for track in tracks if track not in chosen.values()]
         reader = Reader(network, looks, lambda done: report(video.length + done), watch)
@@ -71,12 +73,12 @@ def detect(  # noqa: PLR0913 - options of a user
     return found
 
 
-def _follow_all(video: Video, reader: "Reader", config: SearchConfig) -> Detections | None:
+def _follow_all(video: Video, reader: "Reader", finder: PersonFinder) -> Detections | None:
     """Search and follow in one reading; if no one is certain, again in smaller and smaller tiles.
 
     At last those are followed who are not certain.
     """
-    finder, doubtful = PersonFinder(config), None
+    config, doubtful = finder.config, None
     for attempt in (*range(len(config.tile_shares)), None):
         if attempt is None and doubtful is None:
             return None
@@ -232,7 +234,7 @@ class _Group:
             return {}
         poses: Poses = {gap[0]: follower.looks.get(gap[0], (0.0, None))[1]}
         if len(gap) > 1:
-            poses |= follower.fill(*gap, self.frames, self.reader.looks)
+            poses |= follower.fill(gap[0], gap[1], self.frames, self.reader.looks)
         return poses
 
     def _step(self, frame: Frame) -> None:

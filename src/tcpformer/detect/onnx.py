@@ -1,5 +1,6 @@
 """ONNX Runtime: sessions, the packaged weights, and what networks of images share."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,17 @@ from jaxtyping import Float
 from ..io.mocap_capture import brief
 from ..model_files import read_onnx
 
+log = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parent / "weights"
-PROVIDERS = ["CPUExecutionProvider"]  # gives the same numbers on every machine
+CPU = "CPUExecutionProvider"
+"""Gives the same numbers on every machine, and takes over what another provider lacks."""
+PROVIDERS = {
+    "auto": ("CUDAExecutionProvider", "DmlExecutionProvider"),
+    "cuda": ("CUDAExecutionProvider", "DmlExecutionProvider"),
+    "mps": ("CoreMLExecutionProvider",),
+}
+"""Providers of ONNX Runtime by device, the best first. CoreML is in every package for macOS and
+answers a little differently, so only "mps" takes it; the others are there if one installed them."""
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 """People whom networks look at side by side. Two runs beside each other take less time than one
 after the other with two threads each; beyond four the gain is small."""
@@ -24,13 +34,34 @@ DAMAGED = "the file is damaged, or holds another network"
 class Session(onnxruntime.InferenceSession):
     """A network that is open, and the file it is from."""
 
-    def __init__(self, path: Path, options: onnxruntime.SessionOptions) -> None:
-        super().__init__(read_onnx(path), options, providers=PROVIDERS)
+    def __init__(
+        self, path: Path, options: onnxruntime.SessionOptions, device: str = "cpu"
+    ) -> None:
+        super().__init__(read_onnx(path), options, providers=choose_providers(device))
         self.path = path
 
 
-def open_session(path: Path, threads: int | None = None) -> Session:
+def choose_providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+    """Return the providers that run networks on a device, the best first.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps". Where ONNX Runtime is installed without a
+            provider for it, the processor computes.
+    """
+    kind, _, number = device.partition(":")
+    installed = set(onnxruntime.get_available_providers())
+    best = next((name for name in PROVIDERS.get(kind, ()) if name in installed), None)
+    if best is None:
+        if kind in ("cuda", "mps"):
+            log.info("ONNX Runtime has no provider for %s; the 2D networks run on the CPU", device)
+        return [CPU]
+    return [(best, {"device_id": number}) if number else best, CPU]
+
+
+def open_session(path: Path, threads: int | None = None, device: str = "cpu") -> Session:
     """Open an ONNX file; ``threads`` of the processor compute, by default one a core.
+
+    ``device`` is as of `choose_providers`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -41,7 +72,7 @@ def open_session(path: Path, threads: int | None = None) -> Session:
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised
-    return Session(path, options)
+    return Session(path, options, device)
 
 
 def open_local(path: Path) -> Session:

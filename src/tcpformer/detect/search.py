@@ -69,10 +69,10 @@ HISTORY_S = 3.0
 class PersonFinder:
     """Finds people in one frame, with their joints and the colors of their clothes."""
 
-    def __init__(self, config: SearchConfig = DEFAULT_SEARCH) -> None:
+    def __init__(self, config: SearchConfig = DEFAULT_SEARCH, device: str = "cpu") -> None:
         self.config = config
-        self.detector, self.movenet = PersonDetector(), MoveNet()
-        self.landmarks = LandmarkNetwork("full")
+        self.detector, self.movenet = PersonDetector(device=device), MoveNet(device=device)
+        self.landmarks = LandmarkNetwork("full", device=device)
 
     def propose(self, frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
         """Return where people may be; independent of other frames."""
@@ -260,14 +260,14 @@ def _since(detections: Sequence[Detection], time: float) -> list[Detection]:
 def find_people(
     video: Video,
     progress: Callable[[int], None] | None = None,
-    config: SearchConfig = DEFAULT_SEARCH,
+    finder: PersonFinder | None = None,
 ) -> list[Track]:
     """Return all people in a video; if no one is certain, look in smaller and smaller tiles.
 
     ``progress`` is called with the number of frames passed in the first attempt.
     """
-    finder, doubtful = PersonFinder(config), list[Track]()
-    for attempt in range(len(config.tile_shares)):
+    finder, doubtful = finder or PersonFinder(), list[Track]()
+    for attempt in range(len(finder.config.tile_shares)):
         searcher = make_searcher(video, finder, attempt)
         for chunk in searcher.chunks(video.frames(stored=True)):
             if progress is not None:

@@ -32,7 +32,7 @@ def view(
 ) -> None:
     """Write a page that shows a run: the video and the people in 3D, in one HTML file.
 
-    The page needs no network and no installation: open it in a browser, or send it to somebody.
+    The page needs no network and no installation: open it in a browser, or send it.
 
     Args:
         run: Folder of the results of `tcpformer lift`, or a motion.npz.
@@ -138,7 +138,7 @@ def _write(
 
 
 def _serve(page: Page, port: int) -> None:
-    """Serve a page until Ctrl-C."""
+    """Run the server of a page until Ctrl-C."""
     files = {"/": (page.path, "text/html; charset=utf-8")}
     if page.video is not None:
         kind = "video/webm" if page.video.suffix == ".webm" else "video/mp4"

@@ -11,9 +11,9 @@ from pages import small_video, unpack
 
 from tcpformer.motion import Motion3D
 from tcpformer.viz.viewer import page
-from tcpformer.viz.viewer.film import Film
 from tcpformer.viz.viewer.page import HERE, PageOptions, render_page, write_page
 from tcpformer.viz.viewer.payload import Clock
+from tcpformer.viz.viewer.web_video import WebVideo
 
 NASTY = "</script><script>alert(1)</script> \"a\" & 'b' %PAYLOAD% é"
 
@@ -31,8 +31,8 @@ def payload_of(text: str) -> dict[str, object]:
 
 def test_render_page_escapes_every_text(person: Motion3D) -> None:
     options = PageOptions(title=NASTY, notes=(NASTY,))
-    film = Film(Path("x"), "video/mp4", Clock([0.0, 0.1]))
-    text = render_page({0: person}, film, NASTY, options)
+    web = WebVideo(Path("x"), "video/mp4", Clock([0.0, 0.1]))
+    text = render_page({0: person}, web, NASTY, options)
     assert "<script>alert" not in text
     assert text.count("</script>") == text.count("<script") == 4
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in text

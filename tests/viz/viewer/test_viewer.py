@@ -73,7 +73,7 @@ def visit(chromium: Any, address: str) -> Iterator[Visit]:
     assert not [url for url in opened.requests if url.startswith(("http", "ws"))]
 
 
-def test_page_shows_the_frame_that_is_asked_for(visit: Visit, people: dict[int, Motion3D]) -> None:
+def test_page_shows_the_frame_of_seek(visit: Visit, people: dict[int, Motion3D]) -> None:
     for k in (0, 1, 30, 7, 19, 20, 21, 47, 46, 0):
         shown: Any = visit.run(
             f"{READ} await tcpformer.seek({k}); "

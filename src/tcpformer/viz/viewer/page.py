@@ -14,12 +14,12 @@ from ...files import atomic_write
 from ...io.video import Video
 from ...motion import Motion3D
 from ..overlay import check_video_size
-from .film import Film, make_film
 from .payload import build_payload
+from .web_video import WebVideo, make_web_video
 
 HERE = Path(__file__).parent
 MAX_EMBEDDED = 20_000_000
-"""Bytes of a video that `write_page` puts into the page, if not told otherwise."""
+"""Bytes of a video that `write_page` puts into the page, if nothing else is chosen."""
 Place = Literal["auto", "inside", "beside"]
 Progress = Callable[[int, int], None]
 
@@ -52,7 +52,7 @@ class Page:
 
 def render_page(
     people: Mapping[int, Motion3D],
-    film: Film | None = None,
+    web: WebVideo | None = None,
     source: str | None = None,
     options: PageOptions = PAGE,
 ) -> str:
@@ -60,7 +60,7 @@ def render_page(
 
     Args:
         people: Motions of one camera by number.
-        film: The video that they were seen in.
+        web: The video that they were seen in.
         source: Address of the video; None puts the video into the page.
         options: Title and notes.
 
@@ -68,11 +68,11 @@ def render_page(
         ValueError: If there are no people.
     """
     video: dict[str, Any] | None = None
-    if film is not None:
-        video = {"type": film.media_type, "source": source}
-    clock = None if film is None else film.clock
+    if web is not None:
+        video = {"type": web.media_type, "source": source}
+    clock = None if web is None else web.clock
     data = build_payload(people, title=options.title, clock=clock, video=video, notes=options.notes)
-    inside = film.path.read_bytes() if film is not None and source is None else b""
+    inside = web.path.read_bytes() if web is not None and source is None else b""
     parts = {
         "TITLE": html.escape(options.title),
         "STYLE": (HERE / "src" / "style.css").read_text("utf-8"),
@@ -116,22 +116,22 @@ def write_page(
         for motion in people.values():
             check_video_size(video, motion.size)
     with TemporaryDirectory() as folder:
-        film = None if video is None else make_film(video, Path(folder) / "video.mp4", progress)
+        web = None if video is None else make_web_video(video, Path(folder) / "video.mp4", progress)
         beside = None
-        if film is not None:
-            options = replace(options, notes=(*options.notes, *filter(None, [film.note])))
-            if not _is_inside(film, options.place):
-                beside = path.with_name(f"{path.stem}_video{film.path.suffix.lower()}")
-                _copy(film.path, beside)
+        if web is not None:
+            options = replace(options, notes=(*options.notes, *filter(None, [web.note])))
+            if not _is_inside(web, options.place):
+                beside = path.with_name(f"{path.stem}_video{web.path.suffix.lower()}")
+                _copy(web.path, beside)
         source = None if beside is None else quote(beside.name)
-        text = render_page(people, film, source, options)
+        text = render_page(people, web, source, options)
         with atomic_write(path) as new:
             new.write_text(text, "utf-8")
     return Page(path, path.stat().st_size, beside, options.notes)
 
 
-def _is_inside(film: Film, place: Place) -> bool:
-    return place == "inside" or (place == "auto" and film.path.stat().st_size <= MAX_EMBEDDED)
+def _is_inside(web: WebVideo, place: Place) -> bool:
+    return place == "inside" or (place == "auto" and web.path.stat().st_size <= MAX_EMBEDDED)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,8 +9,8 @@ from pages import TIMES, small_video
 
 from tcpformer.io.video import open_video
 from tcpformer.io.video_coding import Coding
-from tcpformer.viz.viewer import film
-from tcpformer.viz.viewer.film import make_film, media_type
+from tcpformer.viz.viewer import web_video
+from tcpformer.viz.viewer.web_video import make_web_video, media_type
 
 
 @pytest.mark.parametrize(
@@ -32,24 +32,24 @@ def test_media_type_is_of_what_all_browsers_play(
     assert media_type(Path(name), Coding(containers, codec, pixels)) == expected
 
 
-def test_make_film_keeps_a_video_that_browsers_play(tmp_path: Path) -> None:
+def test_make_web_video_keeps_a_video_that_browsers_play(tmp_path: Path) -> None:
     video = small_video(tmp_path / "a.mp4")
-    made = make_film(video, tmp_path / "copy.mp4")
+    made = make_web_video(video, tmp_path / "copy.mp4")
     assert made.path == video.path
     assert made.note == ""
     np.testing.assert_allclose(made.clock.stamps, TIMES, atol=1e-4)
-    slow = make_film(replace(video, slow_motion=4.0), tmp_path / "copy.mp4")
+    slow = make_web_video(replace(video, slow_motion=4.0), tmp_path / "copy.mp4")
     np.testing.assert_allclose(slow.clock.stamps, TIMES, atol=1e-4)
     assert slow.clock.slow_motion == 4
 
 
-def test_make_film_converts_another_to_smaller_h264(
+def test_make_web_video_converts_another_to_smaller_h264(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(film, "MAX_HEIGHT", 26)
+    monkeypatch.setattr(web_video, "MAX_HEIGHT", 26)
     video = small_video(tmp_path / "a.mkv", (48, 80))
     done = []
-    made = make_film(video, tmp_path / "copy.mp4", lambda *each: done.append(each))
+    made = make_web_video(video, tmp_path / "copy.mp4", lambda *each: done.append(each))
     copy = open_video(made.path)
     assert made.path == tmp_path / "copy.mp4"
     assert copy.size == (26, 44)

@@ -24,7 +24,7 @@ _PIXELS = ("yuv420p", "yuvj420p")
 
 
 @dataclass(frozen=True)
-class Film:
+class WebVideo:
     """A video that browsers play."""
 
     path: Path
@@ -45,7 +45,9 @@ def media_type(path: Path, coding: Coding) -> str | None:
     return next((kind for kind in found if kind is not None), None)
 
 
-def make_film(video: Video, copy: Path, progress: Callable[[int, int], None] | None = None) -> Film:
+def make_web_video(
+    video: Video, copy: Path, progress: Callable[[int, int], None] | None = None
+) -> WebVideo:
     """Return the video itself, or make a copy that browsers play.
 
     Args:
@@ -59,16 +61,16 @@ def make_film(video: Video, copy: Path, progress: Callable[[int, int], None] | N
     played = None if isinstance(video, Pictures) else read_coding(video.path)
     kind = None if played is None else media_type(video.path, played)
     if kind is not None:
-        return Film(video.path, kind, _clock(video, video.slow_motion))
+        return WebVideo(video.path, kind, _clock(video, video.slow_motion))
     write_video(copy, _smaller(video, progress), video.fps / video.slow_motion)
     made = open_video(copy)
     what = "Pictures were" if played is None else f"The video ({played.codec}) was"
     note = f"{what} converted to H.264 of {made.size[0]} x {made.size[1]}, without sound."
-    return Film(copy, "video/mp4", _clock(made, video.slow_motion), note)
+    return WebVideo(copy, "video/mp4", _clock(made, video.slow_motion), note)
 
 
 def _clock(video: Video, slow_motion: float) -> Clock:
-    """Return when a video shows its frames, if it plays so many times slower than captured."""
+    """Return when a video shows its frames, if it plays slower than captured by a factor."""
     return Clock((video.times() * video.slow_motion).tolist(), slow_motion)
 
 

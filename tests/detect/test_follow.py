@@ -78,15 +78,31 @@ def test_fill_looks_at_the_middle_where_a_side_is_not_seen() -> None:
     assert poses[15] is None
 
 
-def test_ahead_goes_on_at_the_speed_of_the_last_two_looks() -> None:
-    follower = PersonFollower(rail(100.0, 4.0, range(0, 60, 10)), [], Actor((100.0, 4.0)))
-    frames = {frame.index: frame for frame in numbered(20).frames()}
-    assert follower.ahead(0.0) is None
+def test_ahead_is_one_frame_behind_at_the_speed_of_the_last_two_looks() -> None:
+    actor = Actor((100.0, 4.0))
+    follower = PersonFollower(rail(100.0, 4.0, range(0, 60, 10)), [], actor)
+    frames = {frame.index: frame for frame in numbered(60).frames()}
+    assert follower.ahead(frames[0]) is None
     for i in (4, 6):
         follower.step(frames[i])
-    place = follower.ahead(8 / 30)
+    place = follower.ahead(frames[8])
     assert place is not None
-    assert place.center == pytest.approx((132.0, 100.0))
-    far = follower.ahead(2.0)
+    assert place.center == pytest.approx((100 + 4 * 7, 100.0))
+    far = follower.ahead(frames[50])
     assert far is not None
     assert far.center[0] == pytest.approx(124 + 0.3 * 100)
+
+
+def test_walk_looks_at_every_frame_unless_the_motion_is_even() -> None:
+    frames = {frame.index: frame for frame in numbered(20).frames()}
+    for speed, count in ((4.0, 1), (0.0, 1)):
+        follower = PersonFollower(rail(100.0, speed, range(0, 60, 10)), [], Actor((100.0, speed)))
+        for i in (0, 2, 4, 6):
+            follower.looks[i] = frames[i].time, follower.step(frames[i])
+        found = follower.walk([frames[7], frames[8]], 2)
+        assert sum(pose is not None for pose in found) == count
+        time, pose = follower.looks[4]
+        assert pose is not None
+        follower.looks[4] = time, replace(pose, xy=pose.xy + 30.0)
+        found = follower.walk([frames[9], frames[10]], 2)
+        assert all(pose is not None for pose in found)

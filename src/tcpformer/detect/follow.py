@@ -1,4 +1,4 @@
-"""One person, looked at in some frames and bridged in the others; several people told apart."""
+"""One person, looked at in some frames and bridged in the others; several people kept apart."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from functools import partial
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 from ..io.video import Frame
 from ..tracking.tracker import DEFAULT_TRACKER, Detection, Track, distance, keypoint_similarity
@@ -30,7 +31,7 @@ class FollowConfig:
     extend_s: float = 0.5
     """Seconds before the first and after the last detection in which a person is looked for."""
     max_lead: float = 0.3
-    """Radii by which a person is expected ahead of the last look, at most."""
+    """Radii by which center and scale point are expected ahead of the last look, at most."""
 
 
 DEFAULT_FOLLOW = FollowConfig()
@@ -48,28 +49,44 @@ class PersonFollower:
     config: FollowConfig = DEFAULT_FOLLOW
     last: Detection | None = None
     """Where the person was at the last look; None if not seen there."""
-    speed: tuple[float, float] = (0.0, 0.0)
-    """Pixels a second between the last two looks."""
+    speed: Float[np.ndarray, "2 2"] = field(default_factory=lambda: np.zeros((2, 2)))
+    """Pixels a second of center and scale point between the last two looks."""
     looks: dict[int, tuple[float, Pose | None]] = field(default_factory=dict)
     """Time and pose of the recent looks, by the number of the frame."""
 
     def step(self, frame: Frame) -> Pose | None:
         """Look at the next frame that is not skipped; return the pose, or None."""
-        pose = self._read(frame, self.ahead(frame.time))
+        pose = self._read(frame, self.ahead(frame))
         before, self.last = self.last, pose and pose.detection(frame.index, frame.time)
-        self.speed = (0.0, 0.0)
+        self.speed = np.zeros((2, 2))
         if before is not None and self.last is not None and frame.time > before.time:
-            moved = np.subtract(self.last.center, before.center) / (frame.time - before.time)
-            self.speed = float(moved[0]), float(moved[1])
+            self.speed = (_points(self.last) - _points(before)) / (frame.time - before.time)
         return pose
 
-    def ahead(self, time: float) -> Detection | None:
-        """Return where the person is expected from the last two looks."""
+    def walk(
+        self, frames: Sequence[Frame], stride: int, config: LookConfig = DEFAULT_LOOKS
+    ) -> list[Pose | None]:
+        """Look at the last of some frames; where the motion is uneven, at those before it as well.
+
+        Frame after frame, the region is that of a look at every frame.
+        """
+        recent = [look for i, look in sorted(self.looks.items()) if i % stride == 0][-4:]
+        seen = [(time, pose) for time, pose in recent if pose is not None]
+        even = len(seen) == 4 and may_bridge(seen, config)
+        skipped = frames[:-1] if even or not seen else frames[:0]
+        return [None] * len(skipped) + [self.step(frame) for frame in frames[len(skipped) :]]
+
+    def ahead(self, frame: Frame) -> Detection | None:
+        """Return where the last two looks expect the person one frame before this one.
+
+        Joints depend a little on the region; this is that of a look at every frame.
+        """
         if self.last is None:
             return None
-        lead = np.array(self.speed) * (time - self.last.time)
+        skipped = 1 - 1 / max(frame.index - self.last.frame, 1)
+        lead = self.speed * (frame.time - self.last.time) * skipped
         limit = self.config.max_lead * self.last.radius
-        lead = lead * min(1.0, limit / max(float(np.hypot(*lead)), 1e-9))
+        lead = lead * min(1.0, limit / max(float(np.hypot(*lead.T).max()), 1e-9))
         return _moved(self.last, lead)
 
     def forget(self) -> None:
@@ -96,15 +113,17 @@ class PersonFollower:
         ends = [looks.get(i, (0.0, None))[1] for i in (first, last)]
         if last - first < 2 or not any(ends):
             return
-        around = _around(looks, first, last)
+        around = None if (first + last) // 2 in looks else _around(looks, first, last)
         if around is not None and may_bridge(around, config):
             inside = range(first + 1, last)
             poses.update({i: bridge(around, frames[i].time, config) for i in inside})
             return
         middle = (first + last) // 2
-        frame = frames[middle]
-        pose = self._read(frame, _between(ends, frame))
-        poses[middle], looks[middle] = pose, (frame.time, pose)
+        if middle not in looks:
+            share = (middle - 1 - first) / (last - first)
+            pose = self._read(frames[middle], _between(ends, share))
+            looks[middle] = frames[middle].time, pose
+        poses[middle] = looks[middle][1]
         self._fill(first, middle, state, config)
         self._fill(middle, last, state, config)
 
@@ -139,17 +158,21 @@ def _around(
     return seen if len(seen) == 4 else None
 
 
-def _between(ends: Sequence[Pose | None], frame: Frame) -> Detection:
-    """Return the place in the middle of two poses, or that of the one that is known."""
-    places = [pose.detection(frame.index, frame.time) for pose in ends if pose is not None]
-    return _moved(places[0], np.subtract(places[-1].center, places[0].center) / 2)
+def _between(ends: Sequence[Pose | None], share: float) -> Detection:
+    """Return the place at a share of the way between two poses, or that of the one known."""
+    places = [pose.detection() for pose in ends if pose is not None]
+    return _moved(places[0], (_points(places[-1]) - _points(places[0])) * share)
 
 
-def _moved(person: Detection, shift: np.ndarray) -> Detection:
-    """Return a detection without joints, moved by some pixels."""
-    (x, y), (up_x, up_y), (dx, dy) = person.center, person.scale_point, shift.tolist()
-    center, scale_point = (x + dx, y + dy), (up_x + dx, up_y + dy)
-    return Detection(person.frame, person.time, center, scale_point, person.score)
+def _points(person: Detection) -> Float[np.ndarray, "2 2"]:
+    """Return center and scale point."""
+    return np.array([person.center, person.scale_point])
+
+
+def _moved(person: Detection, shift: Float[np.ndarray, "2 2"]) -> Detection:
+    """Return a detection without joints, whose center and scale point moved by some pixels."""
+    (x, y), (up_x, up_y) = (_points(person) + shift).tolist()
+    return Detection(person.frame, person.time, (x, y), (up_x, up_y), person.score)
 
 
 def read_near(

@@ -239,18 +239,23 @@ class _Group:
 
     def _step(self, frame: Frame) -> None:
         """Look at all people in a frame, side by side."""
-        steps = [self.threads.submit(each.step, frame) for each in self.followers.values()]
-        found = [step.result() for step in steps]
-        pairs = zip(self.followers, found, strict=True)
-        people = {n: pose for n, pose in pairs if pose is not None}
+        since = self.looked[-1] if self.looked else -1
+        frames = [self.frames[i] for i in sorted(self.frames) if since < i <= frame.index]
+        how = self.stride, self.reader.looks
+        steps = [self.threads.submit(f.walk, frames, *how) for f in self.followers.values()]
+        walked = [step.result() for step in steps]
+        pairs = zip(self.followers, walked, strict=True)
+        people = {n: poses[-1] for n, poses in pairs if poses[-1] is not None}
         distinct = self._distinct(people, frame)
         self.looked.append(frame.index)
-        oldest = self.looked[max(len(self.looked) - 4, 0)] - self.stride
-        for number, follower in self.followers.items():
+        oldest = self.looked[max(len(self.looked) - 4, 0)] - 2 * self.stride
+        for (number, follower), poses in zip(self.followers.items(), walked, strict=True):
             if number in people and number not in distinct:
                 follower.forget()
-            recent = {i: look for i, look in follower.looks.items() if i >= oldest}
-            follower.looks = recent | {frame.index: (frame.time, distinct.get(number))}
+            looks = {i: look for i, look in follower.looks.items() if i >= oldest}
+            between = zip(frames[:-1], poses[:-1], strict=True)
+            looks |= {each.index: (each.time, pose) for each, pose in between if pose is not None}
+            follower.looks = looks | {frame.index: (frame.time, distinct.get(number))}
 
     def _distinct(self, people: dict[int, Pose], frame: Frame) -> dict[int, Pose]:
         if len(people) < 2:

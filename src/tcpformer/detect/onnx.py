@@ -24,10 +24,11 @@ PROVIDERS = {
 """Providers of ONNX Runtime by device, the best first. CoreML is in every package for macOS and
 answers a little differently, so only "mps" takes it; the others are there if one installed them."""
 WORKERS = max(1, min(4, os.cpu_count() or 1))
-"""People whom networks look at side by side. Two runs beside each other take less time than one
+"""People that networks look at side by side. Two runs beside each other take less time than one
 after the other with two threads each; beyond four the gain is small."""
 MAX_SIDE = 4096
 """Pixels along a side of a network's input."""
+_threads = 0
 DAMAGED = "the file is damaged, or holds another network"
 
 
@@ -58,8 +59,14 @@ def choose_providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     return [(best, {"device_id": number}) if number else best, CPU]
 
 
+def set_session_threads(threads: int) -> None:
+    """Set how many threads sessions take that are opened from now on; 0 for one a core."""
+    global _threads
+    _threads = threads
+
+
 def open_session(path: Path, threads: int | None = None, device: str = "cpu") -> Session:
-    """Open an ONNX file; ``threads`` of the processor compute, by default one a core.
+    """Open an ONNX file; ``threads`` of the processor compute, by default `set_session_threads`.
 
     ``device`` is as of `choose_providers`.
 
@@ -68,7 +75,7 @@ def open_session(path: Path, threads: int | None = None, device: str = "cpu") ->
         ValueError: If it names other files, or a packaged one has changed.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or _threads
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised

@@ -32,9 +32,9 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from tcpformer.models.checkpoint import Weights  # noqa: E402
 from tcpformer.models.layers import JOINTS  # noqa: E402
 from tcpformer.models.tcpformer import Config, TCPFormer  # noqa: E402
+from tcpformer.weights import Weights  # noqa: E402
 
 ROWS = {
     "a": "textbook, float32",
@@ -264,8 +264,9 @@ def has_bfloat16(threads: int) -> bool:
 def runtimes(rounds: int) -> str:
     """Return a table of PyTorch against ONNX Runtime at the packaged clip length."""
     from tcpformer.lifting.run_network import CLIPS_AT_ONCE
-    from tcpformer.models.checkpoint import load_weights, packaged_names
+    from tcpformer.models.checkpoint import load_weights
     from tcpformer.runtime.backends import weights_for
+    from tcpformer.weights import packaged_names
 
     lines = ["| network | threads | clips | PyTorch, ms | ONNX Runtime, ms | ratio |"]
     lines.append("|---" * 6 + "|")

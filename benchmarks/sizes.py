@@ -19,7 +19,7 @@ from lifters import seen
 from motions import walk
 
 from tcpformer import Lifter
-from tcpformer.models.checkpoint import packaged_names
+from tcpformer.weights import packaged_names
 
 FRAMES, FPS = 1800, 30.0
 

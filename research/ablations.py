@@ -26,7 +26,6 @@ from tcpformer.evaluation.open_benchmark import evaluate_open
 from tcpformer.files import atomic_write, make_writable
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models import build, lifts_center_only, name_of
-from tcpformer.models.checkpoint import Weights, WeightsSpec
 from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2
 from tcpformer.models.strided_transformer import Config as Strided
@@ -36,6 +35,7 @@ from tcpformer.training.hardware import HardwareConfig
 from tcpformer.training.presets import config_to_dict
 from tcpformer.training.run_dir import Row
 from tcpformer.training.train import train
+from tcpformer.weights import Weights, WeightsSpec
 
 FRAMES_PER_STEP = 432
 """Supervised output frames of a step of any network: 48 clips of 9, or 432 center frames."""

@@ -17,7 +17,7 @@ import tyro
 from torch import Tensor, nn
 
 from tcpformer.models import Network, body_of, build
-from tcpformer.models.checkpoint import Weights, WeightsSpec, load_model, load_weights, save_model
+from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config, HybridTCPFormer
 from tcpformer.models.pose_transformer import Config as PoseConfig
 from tcpformer.models.pose_transformer import PoseTransformer
@@ -25,6 +25,7 @@ from tcpformer.models.tcpformer import Config as PaperConfig
 from tcpformer.models.tcpformer import TCPFormer
 from tcpformer.training.presets import load_config
 from tcpformer.training.train import without_uncertainty
+from tcpformer.weights import Weights, WeightsSpec
 
 TCPFormers = TCPFormer | HybridTCPFormer
 _ADDITIONS = {

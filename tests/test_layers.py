@@ -21,18 +21,20 @@ ALLOWED: dict[str, set[str]] = {
     "result_folder": {"files"},
     "manifest": {"files", "result_folder"},
     "optional": set(),
+    "weights": set(),
     "model_files": set(),
     "filtering": NOUNS,
     "tracking": NOUNS,
-    "models": {"checks", "result_folder", "model_files", "io"},
+    "models": {"checks", "weights", "result_folder", "model_files", "io"},
     "io": NOUNS | {"checks", "lens", "files", "optional", "filtering", "analysis"},
-    "runtime": {"models", "files", "result_folder", "model_files", "optional"},
+    "runtime": {"models", "weights", "files", "result_folder", "model_files", "optional"},
     "world": NOUNS | {"checks", "filtering"},
     "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"filtering", "world", "postprocess"},
     "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "world"},
-    "lifting": NOUNS | {"checks", "filtering", "world", "postprocess", "models", "runtime"},
+    "lifting": NOUNS
+    | {"checks", "weights", "filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS
     | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}
     | {"checks", "runtime", "lens"},
@@ -41,8 +43,18 @@ ALLOWED: dict[str, set[str]] = {
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"}
     | {"result_folder"},
     "training": NOUNS
-    | {"evaluation", "datasets", "lifting", "analysis", "models", "runtime", "files", "optional"},
-    "__init__": NOUNS | {"detect", "io", "lifting", "models", "pipeline"},
+    | {
+        "evaluation",
+        "datasets",
+        "lifting",
+        "analysis",
+        "models",
+        "runtime",
+        "weights",
+        "files",
+        "optional",
+    },
+    "__init__": NOUNS | {"weights", "detect", "io", "lifting", "models", "pipeline", "serve"},
 }
 """Room -> rooms it may import. An entry that no import uses is an error, as is one too few."""
 
@@ -50,7 +62,7 @@ WITHOUT_TORCH = {
     *NOUNS,
     *("result_folder", "manifest"),
     *("lens", "files", "optional", "filtering", "tracking", "io", "world", "detect", "postprocess"),
-    *("analysis", "viz", "datasets"),
+    *("analysis", "viz", "datasets", "lifting", "weights"),
 }
 TENSORS = {"torch", "safetensors", "einops"}
 

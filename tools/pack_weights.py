@@ -20,7 +20,8 @@ import torch
 from refresh_sha256 import refresh
 
 from tcpformer.models import body_of, build, name_of, whole_body
-from tcpformer.models.checkpoint import PACKAGED, Weights, load_weights, save_model
+from tcpformer.models.checkpoint import load_weights, save_model
+from tcpformer.weights import PACKAGED, Weights
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,8 +21,11 @@ from .pipeline import LiftOptions, lift_file
 from .skeleton import BLAZEPOSE, BODY_26, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 
 if TYPE_CHECKING:
+    from .detect.frame_detector import FrameDetector
     from .lifting.lifter import Lifter
-    from .models.checkpoint import WeightsSpec, load_model, save_model
+    from .models.checkpoint import load_model, save_model
+    from .serve.live import LiveLifter
+    from .weights import WeightsSpec
 
 __version__ = "0.2.0"
 
@@ -36,8 +39,10 @@ __all__ = [
     "HALPE26",
     "MPI_INF_3DHP",
     "Detections",
+    "FrameDetector",
     "LiftOptions",
     "Lifter",
+    "LiveLifter",
     "Motion2D",
     "Motion3D",
     "Skeleton",
@@ -56,8 +61,10 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
+    "FrameDetector": ".detect.frame_detector",
     "Lifter": ".lifting.lifter",
-    "WeightsSpec": ".models.checkpoint",
+    "LiveLifter": ".serve.live",
+    "WeightsSpec": ".weights",
     "load_model": ".models.checkpoint",
     "save_model": ".models.checkpoint",
 }

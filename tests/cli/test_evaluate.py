@@ -12,7 +12,8 @@ from paths import EXCERPT, GOLDEN
 from trainings import TINY
 
 from tcpformer.models import build
-from tcpformer.models.checkpoint import RELEASED, save_model
+from tcpformer.models.checkpoint import save_model
+from tcpformer.weights import RELEASED
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from commands import run
 
 from tcpformer import __version__
-from tcpformer.models.checkpoint import packaged_names
+from tcpformer.weights import packaged_names
 
 
 def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,5 +24,5 @@ def test_info_prints_versions_devices_and_weights(capsys: pytest.CaptureFixture[
         assert words in printed
     for name in packaged_names():
         assert f"weights {name} sha256:" in printed
-    assert re.search(r"weights default .*: [\d,]+ parameters, (17|26) joints", printed)
+    assert re.search(r"weights default .*, clips of 27 frames, (17|26) joints", printed)
     assert "normalization=" in printed

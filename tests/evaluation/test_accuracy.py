@@ -6,7 +6,7 @@ from paths import EXCERPT
 from tcpformer import Lifter
 from tcpformer.evaluation.open_benchmark import evaluate_open
 from tcpformer.evaluation.report import Report
-from tcpformer.models.checkpoint import packaged_names
+from tcpformer.weights import packaged_names
 
 BARS = {
     "default": {"clean": (27.7, 23.8, 103), "noisy": (40, 33, 158)},

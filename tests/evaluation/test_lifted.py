@@ -23,9 +23,9 @@ from tcpformer.evaluation.lifted import describe_lifting, lift_poses
 from tcpformer.evaluation.mpi_inf_3dhp import evaluate_3dhp, lift_3dhp, score_3dhp
 from tcpformer.evaluation.report import UNSCALED
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models.checkpoint import WeightsSpec
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M, H36M_NOSE, MPI_INF_3DHP, Skeleton, conversion
+from tcpformer.weights import WeightsSpec
 
 TEST = {"TS1": 30, "TS4": 22, "TS6": 25}
 

@@ -11,10 +11,11 @@ from motions import FOCAL, SIZE, walk
 
 from tcpformer.evaluation.open_benchmark import SCORES, evaluate_open
 from tcpformer.lifting.lifter import Lifter, _Prediction
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import BODY_26, GROUPS, H36M, STANDARD_HEIGHT, stature
+from tcpformer.weights import WeightsSpec
 
 FPS = 50.0
 LENGTHS = (40, 25, 15)

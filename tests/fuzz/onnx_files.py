@@ -8,8 +8,8 @@ import numpy as np
 from tiny_configs import TINY
 
 from tcpformer.models import MODELS
-from tcpformer.models.checkpoint import WeightsSpec
 from tcpformer.runtime.backends import KEY, Description
+from tcpformer.weights import WeightsSpec
 
 
 def _save(path: Path, nodes: list[Any], inputs: Any, outputs: Any, arrays: Any, text: str) -> None:

@@ -130,8 +130,8 @@ def test_stream_gives_the_answers_of_the_whole_clip(lookahead: int) -> None:
     history, streamed = History(lifter.clip_shape.seconds), []
     for i in range(len(motion)):
         xyc = np.column_stack([motion.xy[i], motion.confidence[i]])
-        asked = max(i - lookahead, 0)
-        history.add(float(motion.times[i]), xyc, float(motion.times[asked]))
+        needed = max(i - lookahead, 0)
+        history.add(float(motion.times[i]), xyc, float(motion.times[needed]))
         if i >= lookahead:
             clip = history.clip(-1 - lookahead, lifter.clip_shape)
             pose = lifter.answer_clips(clip, motion.size, FOCAL)[0, :, :3]

@@ -11,9 +11,10 @@ from motions import FOCAL, walk
 from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.windows import window_indices
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import H36M, MPI_INF_3DHP, conversion
+from tcpformer.weights import WeightsSpec
 
 # Lengths, rates and times
 

@@ -11,9 +11,10 @@ from lifters import SPECS, lifter, network, projected, seen
 from motions import FOCAL, walk
 from paths import GOLDEN
 
-from tcpformer.lifting.lifter import Lifter, pick_device
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.lifting.lifter import Lifter
+from tcpformer.models.checkpoint import save_model
 from tcpformer.motion import Motion2D, Motion3D
+from tcpformer.runtime.device import pick_device
 from tcpformer.skeleton import (
     BODY,
     COCO,
@@ -24,6 +25,7 @@ from tcpformer.skeleton import (
     conversion,
     stature,
 )
+from tcpformer.weights import WeightsSpec
 from tcpformer.world.ground import ground_of
 
 # What comes out

@@ -15,10 +15,11 @@ from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.normalize import to_screen
 from tcpformer.lifting.run_network import run_network
 from tcpformer.models import Network, build
-from tcpformer.models.checkpoint import WeightsSpec, load_weights
+from tcpformer.models.checkpoint import load_weights
 from tcpformer.models.poseformerv2 import Config as PoseFormerV2Config
 from tcpformer.models.strided_transformer import Config as StridedTransformerConfig
 from tcpformer.skeleton import H36M
+from tcpformer.weights import WeightsSpec
 
 FRAMES = 9
 CONFIGS = {

@@ -11,17 +11,10 @@ from safetensors.torch import load_file, save_file
 from tiny_configs import TINY as TINY_MODELS
 
 from tcpformer.models import MODELS, build, hybrid, inputs_of, joints_of, pose_transformer
-from tcpformer.models.checkpoint import (
-    CONFIG_FILE,
-    PACKAGED,
-    WEIGHTS_FILE,
-    WeightsSpec,
-    load_model,
-    load_weights,
-    packaged_names,
-    save_model,
-)
+from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.runtime.graph import GRAPH_FILE
+from tcpformer.weights import CONFIG_FILE, PACKAGED, WEIGHTS_FILE, WeightsSpec, packaged_names
 
 State = dict[str, torch.Tensor]
 TINY = Config(frames=9, depth=1, width=8, heads=2, representation=12)
@@ -123,7 +116,7 @@ def test_load_weights_of_packaged_have_a_spec() -> None:
         weights = load_weights(name)
         assert weights.spec is not None
         assert weights.name.startswith(f"{name} sha256:")
-        assert files(PACKAGED / name) == [CONFIG_FILE, WEIGHTS_FILE]
+        assert files(PACKAGED / name) == [CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE]
 
 
 def _describe(ours: Path, part: str, **changes: object) -> str:
@@ -249,11 +242,10 @@ def test_save_model_that_fails_keeps_the_old_files(
 ) -> None:
     before = {path.name: path.read_bytes() for path in ours.iterdir()}
 
-    def breaks(state: State, path: Path) -> None:
-        path.write_bytes(b"half")
+    def breaks(state: State) -> bytes:
         raise OSError("disk full")
 
-    monkeypatch.setattr("tcpformer.models.checkpoint.save_file", breaks)
+    monkeypatch.setattr("tcpformer.models.checkpoint.save", breaks)
     with pytest.raises(OSError, match="disk full"):
         save_model(TCPFormer(TINY), ours)
     assert {path.name: path.read_bytes() for path in ours.iterdir()} == before

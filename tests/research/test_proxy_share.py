@@ -11,10 +11,11 @@ from research.attention_maps import attention_maps
 from research.proxy_share import VARIANTS, Skip, main, without_proxy
 from tcpformer.evaluation.open_benchmark import evaluate_open
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.models.pose_transformer import Config as PoseConfig
 from tcpformer.models.pose_transformer import PoseTransformer
 from tcpformer.models.tcpformer import Config, TCPFormer
+from tcpformer.weights import WeightsSpec
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from research.surgery import (
     join_models,
     main,
 )
-from tcpformer.models.checkpoint import WeightsSpec, load_model, save_model
+from tcpformer.models.checkpoint import load_model, save_model
 from tcpformer.models.hybrid import Config, HybridTCPFormer
 from tcpformer.models.pose_transformer import Config as PosesConfig
 from tcpformer.models.pose_transformer import PoseTransformer
+from tcpformer.weights import WeightsSpec
 
 
 def _lively(frames: int, **changes: Any) -> HybridTCPFormer:

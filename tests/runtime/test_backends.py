@@ -14,7 +14,6 @@ from motions import walk
 
 from tcpformer import Lifter
 from tcpformer.models import hybrid
-from tcpformer.models.checkpoint import WeightsSpec
 from tcpformer.runtime.backends import (
     Description,
     Exported,
@@ -23,6 +22,7 @@ from tcpformer.runtime.backends import (
     load_exported,
     weights_for,
 )
+from tcpformer.weights import WeightsSpec
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 from motions import SIZE, walk2d
 
 from tcpformer.filtering.one_euro import OneEuro, apply_live
-from tcpformer.models.checkpoint import Weights, load_weights
+from tcpformer.models.checkpoint import load_weights
 from tcpformer.motion import Motion2D
 from tcpformer.serve.live import LIVE, LiveFrame, LiveLifter
 from tcpformer.skeleton import H36M
+from tcpformer.weights import Weights
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from motions import walk
 
 from tcpformer.cli import main
 from tcpformer.manifest import MANIFEST
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.skeleton import H36M
+from tcpformer.weights import WeightsSpec
 
 
 def keypoints() -> dict[str, np.ndarray]:

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from lifters import SPECS, network
 
 from tcpformer.models import Network, pose_transformer, poseformerv2, strided_transformer
-from tcpformer.models.checkpoint import Weights
 from tcpformer.runtime.backends import SUFFIXES, Format
 from tcpformer.runtime.export import export
+from tcpformer.weights import Weights
 
 FORMATS: tuple[Format, ...] = ("onnx", "openvino")
 """Of files that are read back."""

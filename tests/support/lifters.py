@@ -9,9 +9,10 @@ from torch import nn
 
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.models import Network
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.models.tcpformer import Config, TCPFormer
 from tcpformer.motion import Motion2D, Motion3D
+from tcpformer.weights import WeightsSpec
 
 SPECS = {
     "ours": WeightsSpec(fps=30.0),

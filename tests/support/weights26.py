@@ -4,8 +4,9 @@ from pathlib import Path
 
 import torch
 
-from tcpformer.models.checkpoint import WeightsSpec, save_model
+from tcpformer.models.checkpoint import save_model
 from tcpformer.models.pose_transformer import Config, PoseTransformer
+from tcpformer.weights import WeightsSpec
 
 
 def save_weights26(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from tcpformer.tracking.online import OnlineTracker
 
 
 def frames(shift: float) -> np.ndarray:
-    """Return a walk, moved to the right by so many pixels: x, y and confidence."""
+    """Return a walk, moved to the right by some pixels: x, y and confidence."""
     motion = walk2d(40)
     return np.concatenate(
         [motion.xy + np.array([shift, 0.0]), motion.confidence[..., None]], axis=-1

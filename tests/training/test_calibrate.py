@@ -15,7 +15,7 @@ from tcpformer.cli import main
 from tcpformer.datasets.mocap import Mocap
 from tcpformer.lifting.uncertainty import NON_ROOT, coverage, widen_unseen
 from tcpformer.models import build
-from tcpformer.models.checkpoint import WeightsSpec, load_model, load_weights, save_model
+from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config
 from tcpformer.models.pose_transformer import Config as PoseConfig
 from tcpformer.models.uncertainty_head import UncertaintyHead, uncertainty_inputs
@@ -29,6 +29,7 @@ from tcpformer.training.calibrate import (
     scale_head,
     to_saved_precision,
 )
+from tcpformer.weights import WeightsSpec
 
 SMALL = Config(frames=9, depth=2, width=16, heads=2, representation=16)
 POSES = PoseConfig(frames=9, layers=1, width=8, heads=2, channels=8, representation=16)

@@ -192,24 +192,27 @@ def progress_bar(
 
 
 def set_threads(threads: int) -> None:
-    """Set how many CPU threads PyTorch takes in this process; 0 leaves all of them.
+    """Set how many CPU threads networks take in this process; 0 leaves all of them.
 
     Raises:
         ValueError: If the number is negative.
     """
-    import torch
+    from ..runtime.graph import set_graph_threads
 
     if threads < 0:
         raise ValueError(f"threads must be at least 0 (0 takes all), got {threads}.")
-    if threads:
-        torch.set_num_threads(threads)
+    set_graph_threads(threads)
+    if threads and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    elif threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # for PyTorch, if it is imported later
 
 
 def prepare_training(threads: int) -> None:
     """Set the threads of this process, and round denormal numbers to 0: they slow training down."""
     import torch
 
-    set_threads(threads)
+    set_threads(threads)  # after the import, which OMP_NUM_THREADS decides about
     torch.set_flush_denormal(True)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..evaluation.report import Report
     from ..lifting.lifter import Lifter
     from ..models import Network
-    from ..models.checkpoint import Weights, WeightsSpec
+    from ..weights import Weights, WeightsSpec
 
 Dataset = Literal["h36m-sh", "h36m-cpn", "3dhp", "open"]
 EXPECTED = {"h36m-sh": "h36m", "h36m-cpn": "h36m-cpn", "3dhp": "3dhp"}
@@ -140,7 +140,7 @@ def _choose_model(
 ) -> "Network | Lifter":
     """Return the network if it has the protocol's input and output, else a lifter of it."""
     from ..lifting.lifter import Lifter
-    from ..models.checkpoint import RELEASED, weights_spec
+    from ..weights import RELEASED, weights_spec
 
     expected, spec = RELEASED[EXPECTED[dataset]], loaded.spec
     if checkpoint_protocol is not None:

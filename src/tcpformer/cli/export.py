@@ -43,9 +43,10 @@ def export(
     """
     from dataclasses import replace
 
-    from ..models.checkpoint import load_weights, weights_spec
+    from ..models.checkpoint import load_weights
     from ..runtime.backends import SUFFIXES
     from ..runtime.export import export as write
+    from ..weights import weights_spec
 
     loaded = load_weights(weights, heads=heads, frames=frames, strides=strides)
     if checkpoint_protocol is not None:

@@ -1,36 +1,64 @@
 """The verb `info`: versions, devices, weights and extras of this installation."""
 
+import json
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.util import find_spec
 
 from ._terminal import show
+
+SHOWN_DIGITS = 12
+"""Of the sha256 of weights, as in the provenance of motions."""
 
 
 def info() -> None:
     """Print versions, devices, packaged weights, and the extras that are not installed."""
-    import torch
-
     from .. import __version__
-    from ..models import joints_of
-    from ..models.checkpoint import load_weights, packaged_names
 
     show(f"tcpformer {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for name in ("torch", "onnxruntime", "av", "opencv-python-headless", "numpy"):
-        show(f"  {name} {version(name)}")
-    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no"
-    mps = "yes" if torch.backends.mps.is_available() else "no"
-    show(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}, mps: {mps}")
-    for name in packaged_names():
-        weights = load_weights(name)
-        count = sum(p.numel() for p in weights.model.parameters())
-        joints = joints_of(weights.model.config)
-        show(f"weights {weights.name}: {count:,} parameters, {joints} joints")
-        show(f"  {weights.model.config}")
-        show(f"  {weights.spec}")
+    for name in ("onnxruntime", "av", "opencv-python-headless", "numpy", "torch"):
+        show(f"  {name} {_version_of(name)}")
+    show(f"devices: {_describe_devices()}")
+    _show_weights()
     extras = metadata("tcpformer").get_all("Provides-Extra") or []
     missing = [extra for extra in extras if not _is_installed(extra)]
     show(f"extras not installed: {', '.join(missing) or 'none'}")
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _describe_devices() -> str:
+    if find_spec("torch") is None:
+        return "cpu (others need the extra torch)"
+    import torch
+
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no"
+    mps = "yes" if torch.backends.mps.is_available() else "no"
+    return f"cpu ({torch.get_num_threads()} threads), cuda: {cuda}, mps: {mps}"
+
+
+def _show_weights() -> None:
+    """Print the network and the spec of each of the packaged weights; numbers are not read."""
+    from ..model_files import packaged_sums
+    from ..weights import CONFIG_FILE, PACKAGED, WEIGHTS_FILE, packaged_names, read_spec
+
+    sums = packaged_sums()
+    for name in packaged_names():
+        folder = PACKAGED / name
+        known = json.loads((folder / CONFIG_FILE).read_text())
+        digest = sums[folder / WEIGHTS_FILE][:SHOWN_DIGITS]
+        network = known["model"].get("more", known["model"])
+        show(
+            f"weights {name} sha256:{digest}: {known['architecture']}, clips of "
+            f"{network['frames']} frames, {network.get('joints', 17)} joints"
+        )
+        show(f"  {read_spec(known['spec'])}")
 
 
 def _is_installed(extra: str) -> bool:

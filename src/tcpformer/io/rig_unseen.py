@@ -17,7 +17,7 @@ from .rig_names import BONES, INDEX, Bone
 Quaternions = Float[np.ndarray, "t 4"]
 Turns = Float[np.ndarray, "t b 4"]
 Side = Float[np.ndarray, " t"] | float
-Seen = Bool[np.ndarray, "t b"]
+SeenBones = Bool[np.ndarray, "t b"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,9 @@ def _corner(a: Side, b: Side, opposite: Side) -> Float[np.ndarray, " t"]:
     return np.arccos(np.clip(cosine, -1, 1))
 
 
-def seen_bones(motion: Motion3D, groups: Collection[str], config: UnseenConfig = UNSEEN) -> Seen:
+def seen_bones(
+    motion: Motion3D, groups: Collection[str], config: UnseenConfig = UNSEEN
+) -> SeenBones:
     """Return in which frames each bone was detected.
 
     Args:
@@ -99,7 +101,14 @@ def seen_bones(motion: Motion3D, groups: Collection[str], config: UnseenConfig =
         config: Tuned numbers.
     """
     shown = (motion.confidence >= config.confidence) & motion.valid[:, None]
-    shows = [_shows(bone, motion.skeleton, groups) for bone in BONES]
+    return bones_of_joints(shown, motion.skeleton, groups)
+
+
+def bones_of_joints(
+    shown: Bool[np.ndarray, "t j"], skeleton: Skeleton, groups: Collection[str]
+) -> SeenBones:
+    """Return in which frames each bone was detected, from the joints that were."""
+    shows = [_shows(bone, skeleton, groups) for bone in BONES]
     return np.stack([shown[:, joints].any(axis=1) for joints in shows], axis=1)
 
 
@@ -120,7 +129,7 @@ def _shows(bone: Bone, skeleton: Skeleton, groups: Collection[str]) -> list[int]
 
 
 def ease_unseen(
-    rotations: Turns, neutral: Turns, seen: Seen, fps: float, config: UnseenConfig = UNSEEN
+    rotations: Turns, neutral: Turns, seen: SeenBones, fps: float, config: UnseenConfig = UNSEEN
 ) -> Turns:
     """Ease bones to a neutral pose where they are not seen for long, and spread turns too fast.
 
@@ -136,16 +145,19 @@ def ease_unseen(
     eased = rotations.copy()
     for i, bone in enumerate(BONES):
         turns, shown = rotations[:, i], _without_flicker(seen[:, i], config.flicker * fps)
-        plain = bone.mixamo.removeprefix("Left").removeprefix("Right")
-        if plain in MAX_BEND:
-            possible = 2 * np.arccos(np.clip(np.abs(turns[:, 3]), 0, 1))
-            possible = possible <= np.radians(MAX_BEND[plain])
-            turns, shown = _bridge(turns, possible), shown & possible
+        possible = is_possible(bone, turns)
+        turns, shown = _bridge(turns, possible), shown & possible
         for run in _runs(~shown):
             if bone.mixamo != "Hips" and run.stop - run.start > config.bridged * fps:
                 turns = _ease_run(turns, neutral[:, i], run, config.ease * fps)
         eased[:, i] = _spread_jumps(turns, fps, config)
     return eased
+
+
+def is_possible(bone: Bone, turns: Quaternions) -> Bool[np.ndarray, " t"]:
+    """Return which turns of a bone from the rest pose are within `MAX_BEND`."""
+    limit = MAX_BEND.get(bone.mixamo.removeprefix("Left").removeprefix("Right"), 360.0)
+    return 2 * np.arccos(np.clip(np.abs(turns[:, 3]), 0, 1)) <= np.radians(limit)
 
 
 def _without_flicker(seen: Bool[np.ndarray, " t"], frames: float) -> Bool[np.ndarray, " t"]:
@@ -175,7 +187,7 @@ def _ease_run(turns: Quaternions, neutral: Quaternions, run: slice, frames: floa
     since = place if run.start > 0 else np.full(len(place), np.inf)
     until = place[::-1] if run.stop < len(turns) else np.full(len(place), np.inf)
     eased = turns.copy()
-    eased[run] = _between(held, neutral[run], _ease(np.minimum(since, until) / frames))
+    eased[run] = turn_between(held, neutral[run], smooth_step(np.minimum(since, until) / frames))
     return eased
 
 
@@ -204,7 +216,7 @@ def _spread_jumps(turns: Quaternions, fps: float, config: UnseenConfig) -> Quate
     return spread
 
 
-def _between(start: Quaternions, end: Quaternions, share: Float[np.ndarray, " t"]) -> Quaternions:
+def turn_between(start: Quaternions, end: Quaternions, share: Float[np.ndarray, " t"]) -> Quaternions:
     """Return the turns at shares of the shortest way between two."""
     first = Rotation.from_quat(start)
     way = (first.inv() * Rotation.from_quat(end)).as_rotvec()
@@ -217,7 +229,7 @@ def _steps(turns: Quaternions) -> Float[np.ndarray, " s"]:
     return np.degrees(2 * np.arccos(np.clip(cosine, 0, 1)))
 
 
-def _ease(x: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+def smooth_step(x: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
     """Return 0 below 0, 1 above 1, and a smooth step between."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)

@@ -39,7 +39,7 @@ class ClipShape:
     interval: float
     """Seconds from one frame of a clip to the next."""
     last_frames: int
-    """Frames at the end that it was trained on: the look-ahead is less than so many intervals."""
+    """Frames at the end that it was trained on: the look-ahead has fewer intervals."""
 
     @property
     def seconds(self) -> float:
@@ -106,15 +106,15 @@ class History:
     """The last frames of one person, as long as a clip; the joints are filled."""
 
     span: float
-    """Seconds to keep before the frame that is asked for."""
+    """Seconds to keep before the frame whose clip is needed."""
     times: deque[float] = field(default_factory=deque)
     xyc: deque[np.ndarray] = field(default_factory=deque)
 
-    def add(self, time: float, xyc: Float[np.ndarray, "j 3"], oldest_asked: float) -> None:
-        """Add a frame, and forget those that no clip of ``oldest_asked`` or later needs."""
+    def add(self, time: float, xyc: Float[np.ndarray, "j 3"], oldest_needed: float) -> None:
+        """Add a frame, and forget those that no clip of ``oldest_needed`` or later needs."""
         self.times.append(time)
         self.xyc.append(xyc)
-        while len(self.times) > 2 and self.times[1] <= oldest_asked - self.span:
+        while len(self.times) > 2 and self.times[1] <= oldest_needed - self.span:
             self.times.popleft()
             self.xyc.popleft()
 

@@ -469,7 +469,7 @@ class Lifter:
     def answer_clips(
         self, clips: CausalClips, size: tuple[int, int], focal: float
     ) -> Float[np.ndarray, "n j d"]:
-        """Run the network over clips of which one frame is asked for.
+        """Run the network over clips of which one frame is needed.
 
         Returns the pose of that frame in camera axes, in the weights' unit, and log sigma in those
         of the virtual camera, if the weights predict it.

@@ -1,25 +1,22 @@
 """Run a network over any number of clips, averaged with its answer to their mirror image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
-
-from ..models import Network, inputs_of
 
 CLIPS_AT_ONCE = 16
 
 
-@torch.inference_mode()
 def run_network(
-    model: Network, xyc: Float[np.ndarray, "n t j 3"], mirror: Sequence[int], *, flip: bool
+    model: Any, xyc: Float[np.ndarray, "n t j 3"], mirror: Sequence[int], *, flip: bool
 ) -> Float[np.ndarray, "n s j d"]:
     """Run a network over clips; its training or evaluation mode stays as it is.
 
     Args:
-        model: A network of `MODELS`; it gets as many of the channels as it takes.
+        model: A network of `models.MODELS`, or one that another runtime computes (`answer`); it
+            gets as many of the channels as it takes.
         xyc: Normalized x, y and confidence.
         mirror: For each joint, the index of its left-right twin.
         flip: Average with the answer to the mirror image, mirrored back.
@@ -28,21 +25,29 @@ def run_network(
         The answer in float32; s is 1 for a network that lifts the center frame alone, else t. The
         first three of d are x, y, z; the others are the same for a mirror image.
     """
-    # A network in another runtime has no parameters, and is on the CPU.
-    device, swap = next(model.parameters(), torch.empty(0)).device, list(mirror)
-    inputs = inputs_of(model)
+    answer, swap = _answer_of(model), list(mirror)
+    clips = xyc[..., : getattr(model.config, "inputs", 3)].astype(np.float32)
     results = []
-    for part in torch.from_numpy(xyc[..., :inputs].astype(np.float32)).split(CLIPS_AT_ONCE):
-        x = part.to(device)
-        y = model(x)
+    for first in range(0, len(clips), CLIPS_AT_ONCE):
+        x = clips[first : first + CLIPS_AT_ONCE]
+        y = answer(x)
         if flip:
-            y = (y + _mirror(model(_mirror(x, swap)), swap)) / 2
-        results.append(y.float().cpu())
-    return torch.cat(results).numpy()
+            y = (y + _mirror(answer(_mirror(x, swap)), swap)) / 2
+        results.append(y)
+    return np.concatenate(results)
 
 
-def _mirror(x: Tensor, swap: list[int]) -> Tensor:
+def _mirror(x: Float[np.ndarray, "n t j d"], swap: list[int]) -> Float[np.ndarray, "n t j d"]:
     """Exchange joints with their twins and negate x."""
-    sign = torch.ones(x.shape[-1], device=x.device)
+    sign = np.ones(x.shape[-1], dtype=x.dtype)
     sign[0] = -1.0
     return x[:, :, swap] * sign
+
+
+def _answer_of(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a network as a function of arrays."""
+    if hasattr(model, "answer"):
+        return model.answer
+    from ..models.arrays import answer_of  # PyTorch
+
+    return answer_of(model)

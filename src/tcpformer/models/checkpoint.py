@@ -7,82 +7,30 @@ input and give as output.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ..checks import as_path
 from ..model_files import read_model
 from ..result_folder import recover, replace_together
+from ..weights import (
+    CONFIG_FILE,
+    PACKAGED,
+    WEIGHTS_FILE,
+    Weights,
+    WeightsSpec,
+    packaged_names,
+    read_spec,
+)
 from . import Network, build, model_kind, name_of
 from .upstream.read import SUFFIXES, read_released, rename_key
 from .upstream.release import CheckpointHints, State
-
-PACKAGED = Path(__file__).parents[1] / "packaged"
-WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-MOST_FPS = 1000.0
-"""Of a spec, frames per second; its motion is resampled to that rate."""
-SkeletonName = Literal["h36m", "body26", "h36m-nose", "mpi-inf-3dhp"]
-Normalization = Literal["centered-camera", "screen"]
-Unit = Literal["metres", "screen"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightsSpec:
-    """What weights expect as input and give as output."""
-
-    skeleton: SkeletonName = "h36m"
-    """The joints of input and output."""
-    normalization: Normalization = "centered-camera"
-    """How pixels become input; see `lifting.normalize`."""
-    unit: Unit = "metres"
-    """Of the output. "screen" is half an image width, so a distant person is small."""
-    fps: float = 50.0
-    """Frame rate of the motion that the weights were trained on."""
-    frame_step: int = 1
-    """Frames, at that rate, from one frame of a clip to the next."""
-    last_frames: int = 0
-    """Frames at the end of a clip that the weights were trained on, for live use; 0 if on all."""
-
-    def __post_init__(self) -> None:
-        known = {"skeleton": SkeletonName, "normalization": Normalization, "unit": Unit}
-        for name, values in known.items():
-            value, allowed = getattr(self, name), get_args(values)
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
-        if not 0 < self.fps <= MOST_FPS or not 1 <= self.frame_step <= MOST_FPS:
-            raise ValueError(
-                f"fps and frame_step must be positive and at most {MOST_FPS:g}, got {self.fps}, "
-                f"{self.frame_step}."
-            )
-        if not 0 <= self.last_frames <= MOST_FPS:
-            raise ValueError(f"last_frames must be from 0 to {MOST_FPS:g}, got {self.last_frames}.")
-
-
-RELEASED = {
-    "h36m": WeightsSpec(skeleton="h36m-nose", normalization="screen", unit="screen"),
-    "h36m-cpn": WeightsSpec(skeleton="h36m-nose", normalization="screen"),
-    "3dhp": WeightsSpec(skeleton="mpi-inf-3dhp", normalization="screen", fps=25.0),
-}
-"""By training protocol, which released checkpoints do not name: "h36m" is MotionBERT's, as of
-TCPFormer; "h36m-cpn" is VideoPose3D's, as of both baselines. The 3DHP ones give millimetres over
-1024, which is near to metres; the person's height corrects the rest. Some of their sequences have
-50 frames a second, most 25."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A network and what is known about it."""
-
-    model: Network
-    spec: WeightsSpec | None
-    """None if the file does not tell."""
-    name: str
-    """Source and the first digits of the sha256 of the weights file."""
 
 
 def load_model(
@@ -150,33 +98,6 @@ def save_model(model: Network, folder: str | Path, *, spec: WeightsSpec | None =
         (run.new / CONFIG_FILE).write_text(json.dumps(description, indent=2) + "\n")
 
 
-def packaged_names() -> tuple[str, ...]:
-    """Return the names of the weights that come with the package."""
-    return tuple(sorted(path.parent.name for path in PACKAGED.glob(f"*/{WEIGHTS_FILE}")))
-
-
-def weights_spec(weights: Weights, checkpoint_protocol: str | None) -> WeightsSpec:
-    """Return the spec of weights: their own, or of the protocol that the caller names.
-
-    Raises:
-        ValueError: If both or neither are known, or the protocol is not in `RELEASED`.
-    """
-    if weights.spec is not None:
-        if checkpoint_protocol is not None:
-            raise ValueError(
-                f"{weights.name} has a spec of its own; omit checkpoint_protocol, "
-                f"got {checkpoint_protocol!r}."
-            )
-        return weights.spec
-    if checkpoint_protocol not in RELEASED:
-        raise ValueError(
-            f"{weights.name} does not tell its training protocol, and the data sets differ in "
-            "joint order, normalization and unit: give checkpoint_protocol "
-            f"(--checkpoint-protocol), one of {list(RELEASED)}, got {checkpoint_protocol!r}."
-        )
-    return RELEASED[checkpoint_protocol]
-
-
 # Files of version 0.1
 
 _OURS = ("pose_embedding", "frame_position", "pose_layers", "rotary_poses", "uncertainty")
@@ -191,7 +112,6 @@ _OLD_KEYS = (
     (r"^(exchanges\.\d+\.pam)\.trust$", r"\1.mix_logit"),
     (r"^centre_head\.", "center_head."),
 )
-_OLD_SPEC = {"rule": "normalization", "spacing": "frame_step"}
 
 
 def upgrade_config(architecture: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -230,23 +150,8 @@ def read_config(architecture: str, fields: Mapping[str, Any]) -> Any:
     return model_kind(name).config(**values)
 
 
-def read_spec(fields: Mapping[str, Any] | None) -> WeightsSpec | None:
-    """Return the spec that a file of any version describes.
-
-    Raises:
-        ValueError: If a value is wrong.
-        TypeError: If a field is unknown.
-    """
-    if fields is None:
-        return None
-    known = {_OLD_SPEC.get(key, key): v for key, v in fields.items() if key != "close"}
-    if known.get("normalization") == "aimed":
-        known["normalization"] = "centered-camera"
-    return WeightsSpec(**known)
-
-
 def _find(source: str | Path) -> Path:
-    path = Path(source)
+    path = as_path("source", source)
     if str(source) in packaged_names():
         return PACKAGED / str(source)
     if path.name == WEIGHTS_FILE and path.with_name(CONFIG_FILE).is_file():

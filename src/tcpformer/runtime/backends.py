@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from ..model_files import read_onnx
 from ..models import inputs_of, joints_of, lifts_center_only, name_of
-from ..models.checkpoint import Weights, WeightsSpec, load_weights, read_config, read_spec
+from ..models.checkpoint import load_weights, read_config
 from ..optional import missing_extra
+from ..weights import Weights, WeightsSpec, read_spec
+from .choose import Backend
 
-Backend = Literal["auto", "torch", "onnx", "openvino"]
 Format = Literal["onnx", "openvino", "torch-export"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2"}
 KEY = "tcpformer"

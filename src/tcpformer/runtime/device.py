@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,8 @@ from ..models.hybrid import HybridTCPFormer
 from ..models.tcpformer import TCPFormer
 from ..models.whole_body import WholeBody
 from .backends import Exported
+from .choose import Precision
 
-Precision = Literal["auto", "float32", "bfloat16"]
 CLIPS, ROUNDS = 8, 3
 """Of a measurement: clips at once, and runs of which the fastest counts."""
 MATRIX_SIDE = 512

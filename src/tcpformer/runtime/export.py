@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ..files import atomic_write
 from ..models import inputs_of, joints_of, name_of
-from ..models.checkpoint import Weights
 from ..result_folder import replace_together
+from ..weights import Weights
 from .backends import (
     KEY,
     SUFFIXES,
@@ -101,6 +101,8 @@ def export(
         try:
             traced = _trace(network, description, "fp32" if format == "openvino" else precision)
             _write(traced, written, description, format, precision)
+        except OSError:
+            raise
         except Exception as error:  # the exporters raise kinds of their own
             reason = str(error).strip().split("\n")[0]
             raise ValueError(

@@ -39,7 +39,7 @@ from ..world.scale import choose_height
 from ..world.trajectory import solve_root_line
 
 if TYPE_CHECKING:
-    from ..models.checkpoint import Weights
+    from ..weights import Weights
 
 Image = UInt8[np.ndarray, "h w 3"]
 
@@ -238,9 +238,9 @@ class LiveLifter:
             ValueError: If the time does not increase, or the frame is neither.
         """
         self._check_time(time)
-        people = self._find(frame, time, ids)
         if self._times and time - self._times[-1] > self.config.max_pause:
             self.reset()
+        people = self._find(frame, time, ids)
         self._times.append(float(time))
         sure = sorted(people, key=lambda person: -person.confidence.mean())
         seen = {person.id for person in sure[: self.config.max_people] if self._see(person, time)}
@@ -254,10 +254,12 @@ class LiveLifter:
         return [frame for back in waiting if (frame := self._answer(back)) is not None]
 
     def reset(self) -> None:
-        """Forget everyone; the floor stays."""
+        """Forget everyone, as after a pause or when pictures change their size; the floor stays."""
         self._times.clear()
         self._people.clear()
         self._tracker = OnlineTracker(self.skeleton)
+        if self._detector is not None:
+            self._detector.reset()
 
     def _check_time(self, time: float) -> None:
         if not np.isfinite(time) or (self._times and time <= self._times[-1]):
@@ -269,7 +271,10 @@ class LiveLifter:
         if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3:
             if self._detector is None:
                 self._detector = FrameDetector(self.landmarks)
-            self.size = frame.shape[1], frame.shape[0]
+            size = frame.shape[1], frame.shape[0]
+            if self._times and size != self.size:
+                self.reset()
+            self.size = size
             found = self._detector(frame, time)
             return [DetectedPerson(p.id, p.xy, p.confidence) for p in found]
         if self.size is None:

@@ -38,10 +38,10 @@ from ..lifting.uncertainty import (
     widen_unseen,
 )
 from ..models import Network, build, hybrid, joints_of, tcpformer, whole_body
-from ..models.checkpoint import Weights
 from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
 from ..skeleton import BODY, BODY_26, H36M, STANDARD_HEIGHT
+from ..weights import Weights
 
 KIND_WEIGHTS = {"clean": 1, "noisy": 1, "filmed": 4}
 """Weight of each kind of 2D in the calibration line; two thirds are like home videos."""

@@ -20,8 +20,8 @@ from ..datasets.synthetic.as_filmed import generate_filmed_clips
 from ..datasets.synthetic.benchmark_like import generate_benchmark_clips
 from ..datasets.video_dataset import VideoDataset
 from ..models import joints_of
-from ..models.checkpoint import RELEASED, WeightsSpec
 from ..skeleton import BODY, H36M
+from ..weights import RELEASED, WeightsSpec
 from .config import VALIDATION_SPLIT, TrainConfig
 
 VALIDATION_CLIPS = 512

@@ -64,7 +64,7 @@ clean:
 	rm -rf .venv out dist
 
 .venv/demo: pyproject.toml constraints.txt
-	@echo "installing into .venv (PyTorch, ONNX Runtime, OpenCV, FFmpeg: some minutes the first time)"
+	@echo "installing into .venv (ONNX Runtime, OpenCV, FFmpeg: a minute or two the first time)"
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	$(PIP) -e .
 	touch $@

@@ -2,7 +2,8 @@
 
 usage: python tools/check_package.py [--download]
 
-Dependencies are borrowed from the environment that runs this; with --download, pip installs them.
+Dependencies are borrowed from the environment that runs this, those of extras excepted; with
+--download, pip installs them.
 """
 
 import os
@@ -18,7 +19,9 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = (
     "tcpformer/py.typed",
+    "tcpformer/packaged/default/graph.onnx",
     "tcpformer/packaged/default/model.safetensors",
+    "tcpformer/packaged/fast/graph.onnx",
     "tcpformer/packaged/fast/model.safetensors",
     "tcpformer/detect/weights/blazepose_heavy.onnx",
     "licenses/LICENSE",
@@ -26,6 +29,8 @@ NEEDED = (
 )
 OUTSIDE = ("research/", "tests/", "benchmarks/", "tools/", "docs/", "examples/", "assets/")
 LARGEST = 60e6  # bytes; the packaged networks are 50 MB of it, and PyPI refuses more than 100 MB
+OPTIONAL = ("torch", "einops", "safetensors", "matplotlib", "onnx", "fastapi", "pyarrow", "ezc3d")
+"""Modules of extras, which the base installation must do without."""
 TRIAL = """
 import numpy as np
 import tcpformer
@@ -78,7 +83,8 @@ def install(wheel: Path, folder: Path, *, download: bool) -> Path:
     run(folder, commands / "python", "-m", "pip", "install", "--quiet", *options, wheel)
     if not download:  # no .pth file of the borrowed folder is read, so no editable install either
         pure = Path(sysconfig.get_path("purelib", "venv", place))
-        (pure / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+        blocked = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL!r}))"
+        (pure / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{blocked}\n")
     return commands
 
 

@@ -46,7 +46,7 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
 def export_network(name: str) -> onnx.ModelProto:
     """Return the graph of packaged weights with their uncertainty, numbers inside."""
     model = load_weights(name).model.eval()
-    network = WithUncertainty(model).eval()
+    network = model if model.uncertainty is None else WithUncertainty(model).eval()
     example = torch.rand(2, model.config.frames, joints_of(model.config), inputs_of(model)) - 0.5
     shapes = ({0: torch.export.Dim("batch")},)
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
@@ -129,18 +129,21 @@ def describe(name: str) -> str:
     weights = load_weights(name)
     head: Any = weights.model.uncertainty
     assert weights.spec is not None
-    return json.dumps(
-        {
-            "name": weights.name,
-            "frames": weights.model.config.frames,
-            "joints": joints_of(weights.model.config),
-            "inputs": inputs_of(weights.model),
-            "spec": asdict(weights.spec),
+    known = {
+        "name": weights.name,
+        "frames": weights.model.config.frames,
+        "joints": joints_of(weights.model.config),
+        "inputs": inputs_of(weights.model),
+        "spec": asdict(weights.spec),
+        "uncertainty": None,
+    }
+    if head is not None:
+        known["uncertainty"] = {
             "region_scale": float(head.region_scale),
             "prior_std": [float(x) for x in head.prior_std],
             "time_constant": float(head.time_constant),
         }
-    )
+    return json.dumps(known)
 
 
 def make_graph(name: str) -> Path:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from make_graphs import make_graph
 from refresh_sha256 import refresh
 
 from tcpformer.models import body_of, build, name_of, whole_body
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
         head.region_scale.fill_(args.region_scale)
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
     save_model(loaded.model.half(), PACKAGED / args.name, spec=loaded.spec)
+    make_graph(args.name)
     refresh()
     packed = load_weights(args.name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())

@@ -47,14 +47,16 @@ class Uncertainty:
 
 
 class Graph:
-    """A packaged network that ONNX Runtime computes on the CPU, with its uncertainty."""
+    """A packaged network that ONNX Runtime computes on the CPU, with its uncertainty if any."""
 
-    def __init__(self, session: Any, config: GraphConfig, uncertainty: Uncertainty) -> None:
+    def __init__(
+        self, session: Any, config: GraphConfig, uncertainty: Uncertainty | None
+    ) -> None:
         self.config, self.uncertainty = config, uncertainty
         self._session = session
 
     def answer(self, clips: Float[np.ndarray, "b t j i"]) -> Float[np.ndarray, "b t j d"]:
-        """Lift clips: the pose, and log sigma."""
+        """Lift clips: the pose, and log sigma if there is an uncertainty."""
         return self._session.run(None, {"xyc": np.ascontiguousarray(clips, np.float32)})[0]
 
 
@@ -82,9 +84,12 @@ def open_graph(name: str) -> Weights:
         str(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"]
     )
     known = json.loads(session.get_modelmeta().custom_metadata_map[GRAPH_KEY])
-    uncertainty = Uncertainty(
-        known["region_scale"], np.array(known["prior_std"]), known["time_constant"]
-    )
+    measured = known["uncertainty"]
+    uncertainty = None
+    if measured is not None:
+        uncertainty = Uncertainty(
+            measured["region_scale"], np.array(measured["prior_std"]), measured["time_constant"]
+        )
     config = GraphConfig(known["frames"], known["joints"], known["inputs"])
     return Weights(Graph(session, config, uncertainty), read_spec(known["spec"]), known["name"])
 

@@ -1,0 +1,139 @@
+"""Worker processes: what ends a job, and that none is lost or done twice."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from commands import keypoint_file
+from served import StandInWork, wait_until
+
+from tcpformer.serve.jobs import FINISHED, Job, JobStore
+from tcpformer.serve.workers import InputLimits, LiftWork, PoolOptions, WorkerPool, list_files
+
+OPTIONS = PoolOptions(workers=1, job_s=30.0, memory=1 << 30)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    made = JobStore(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def add(store: JobStore, text: str) -> Job:
+    with store.new_folder() as folder:
+        (folder / "source.video").write_text(text)
+        return store.add(folder / "source.video", {}, None, 99)[0]
+
+
+def ended(store: JobStore, job: Job) -> Job:
+    def known() -> Job | None:
+        found = store.get(job.id)
+        assert found is not None
+        return found if found.state in FINISHED else None
+
+    return wait_until(known)
+
+
+def test_pool_does_jobs_and_replaces_what_dies(store: JobStore) -> None:
+    pool = WorkerPool(store, StandInWork(), OPTIONS)
+    pool.start()
+    texts = ("copy", "fail", "defect", "die", "again")
+    done = [ended(store, job) for job in [add(store, text) for text in texts]]
+    pool.stop()
+    assert [each.state for each in done] == ["done", "failed", "failed", "failed", "done"]
+    assert done[1].error == "source.video is no video."
+    assert done[2].error == "unexpected KeyError; this is a defect of the program."
+    assert done[3].error == "the worker died (signal SIGKILL)."
+    assert dict(pool.replaced) == {"died": 1}
+    assert (store.results(done[4]) / "copy.txt").read_text() == "again"
+
+
+def test_pool_stops_what_takes_too_long_or_too_much(store: JobStore) -> None:
+    options = replace(OPTIONS, job_s=0.5, memory=400 << 20)
+    pool = WorkerPool(store, StandInWork(), options)
+    slow, large = add(store, "sleep 60"), add(store, "grow 80000000")
+    pool.start()
+    assert ended(store, slow).error == "the job took longer than 0.5 s."
+    pool.options = replace(options, job_s=30.0)
+    assert ended(store, large).error == "the job took more than 0.391 GiB."
+    pool.stop()
+    assert dict(pool.replaced) == {"time": 1, "memory": 1}
+
+
+def test_stop_queues_the_job_in_hand_and_cancelling_ends_it(store: JobStore) -> None:
+    pool = WorkerPool(store, StandInWork(), OPTIONS)
+    pool.start()
+    cancelled, job = add(store, "sleep 60"), add(store, "sleep 60")
+    wait_until(lambda: store.counts()["running"])
+    store.delete(cancelled)
+    wait_until(lambda: store.is_running(replace(job, attempt=1)))
+    assert not store.folder(cancelled).exists()
+    pool.stop()
+    found = store.get(job.id)
+    assert found is not None
+    assert (found.state, found.attempt) == ("queued", 1)
+
+
+@pytest.mark.slow
+def test_killed_workers_lose_no_job_and_do_none_twice(store: JobStore, tmp_path: Path) -> None:
+    pool = WorkerPool(store, StandInWork(str(tmp_path / "log")), replace(OPTIONS, workers=2))
+    jobs = [add(store, "sleep 0.3") for _ in range(12)]
+    pool.start()
+    children = Path(f"/proc/{os.getpid()}/task")
+    killed = 0
+    for _ in range(3):
+        wait_until(lambda: store.counts()["running"] == 2)
+        pids = [int(pid) for task in children.iterdir() for pid in
+                (task / "children").read_text().split()]  # fmt: skip
+        workers = [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        os.kill(workers[0], signal.SIGKILL)
+        killed += 1
+        wait_until(lambda: sum(pool.replaced.values()) >= killed)  # noqa: B023
+    done = [ended(store, job) for job in jobs]
+    pool.stop()
+    states = [each.state for each in done]
+    assert states.count("done") + states.count("failed") == 12
+    assert states.count("failed") <= 3
+    lines = (tmp_path / "log").read_text().split()
+    assert len(lines) == len(set(lines))
+    assert {each.id for each in done if each.state == "done"} <= set(lines)
+
+
+def test_limits_of_keypoints_name_what_came(walking: Path, tmp_path: Path) -> None:
+    for limits, message in (
+        (InputLimits(seconds=1.0), "at most 1 s"),
+        (InputLimits(frames=10), "10 frames"),
+        (InputLimits(pixels=100), "at most 100 pixels"),
+        (InputLimits(people=0), "at most 0 people"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            LiftWork(limits)(walking, tmp_path / "out", {}, lambda *step: None)
+
+
+def test_content_decides_what_a_file_is(tmp_path: Path) -> None:
+    playlist = tmp_path / "source.video"
+    playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n")
+    with pytest.raises(ValueError, match="is not a video"):
+        LiftWork()(playlist, tmp_path / "out", {}, lambda *step: None)
+    disguised = keypoint_file()(tmp_path).rename(tmp_path / "source.mp4")
+    with pytest.raises(ValueError, match="is not a video"):
+        LiftWork()(disguised, tmp_path / "out", {}, lambda *step: None)
+
+
+@pytest.mark.slow
+def test_lift_work_writes_results_and_the_page(walking: Path, tmp_path: Path) -> None:
+    stages: list[str] = []
+    files = LiftWork()(
+        walking,
+        tmp_path / "out",
+        {"weights": "fast", "formats": "csv"},
+        lambda stage, step, steps: stages.append(stage),
+    )
+    assert {"person_0/motion.npz", "person_0/motion.csv", "tcpformer.json", "view.html"} == {*files}
+    assert files == list_files(tmp_path / "out")
+    assert stages[0] == "reading"
+    assert stages[-1] == "page"

@@ -45,7 +45,8 @@ def cut_video(video: Video, start: float, end: float | None) -> Video:
     """
     if start <= 0 and end is None:
         return video
-    inside = find_inside(video.times(), start, end)
+    times = video.times()
+    inside = find_inside(times, start, end)
     if isinstance(video, Pictures):
         kept = np.flatnonzero(inside).tolist()
         return replace(
@@ -56,7 +57,7 @@ def cut_video(video: Video, start: float, end: float | None) -> Video:
             numbers=tuple(video.numbers[i] for i in kept) if video.numbers else (),
         )
     whole = {each.name: getattr(video, each.name) for each in fields(Video)}
-    whole["length"] = int(inside.sum())
+    whole |= {"length": int(inside.sum()), "first_time": float(times[inside][0])}
     return VideoPart(**whole, start=start, end=np.inf if end is None else end)
 
 

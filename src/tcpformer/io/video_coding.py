@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .video import _open_stream
+from .video import open_stream
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,6 @@ def read_coding(path: str | Path) -> Coding:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no video.
     """
-    with _open_stream(Path(path)) as (container, stream):
+    with open_stream(Path(path)) as (container, stream):
         names = tuple(container.format.name.split(","))
         return Coding(names, stream.codec_context.name, stream.codec_context.pix_fmt or "")

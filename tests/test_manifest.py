@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpformer import manifest
 from tcpformer.io import GROUP_WRITERS, WRITERS
 from tcpformer.manifest import (
     MANIFEST,
@@ -14,8 +15,10 @@ from tcpformer.manifest import (
     check_inputs,
     claim_results,
     hash_input,
+    is_whole,
     paths_from,
     read_manifest,
+    stamp_input,
     write_manifest,
 )
 
@@ -34,11 +37,11 @@ def results(tmp_path: Path) -> Path:
 
 
 def test_read_manifest_returns_what_write_manifest_wrote(results: Path) -> None:
-    manifest = read_manifest(results)
-    assert manifest is not None
-    assert manifest.key == "a"
-    assert sorted(manifest.files) == sorted(NAMES)
-    assert manifest.files["overlay.mp4"]["bytes"] == len("overlay.mp4")
+    found = read_manifest(results)
+    assert found is not None
+    assert found.key == "a"
+    assert sorted(found.files) == sorted(NAMES)
+    assert found.files["overlay.mp4"]["bytes"] == len("overlay.mp4")
 
 
 def test_suffixes_are_those_that_are_written() -> None:
@@ -47,11 +50,12 @@ def test_suffixes_are_those_that_are_written() -> None:
 
 def test_read_manifest_of_version_0_2_has_no_paths(results: Path) -> None:
     content = json.loads((results / MANIFEST).read_text())
-    del content["paths"]
+    del content["paths"], content["stamps"]
     (results / MANIFEST).write_text(json.dumps(content))
-    manifest = read_manifest(results)
-    assert manifest is not None
-    assert manifest.paths == {}
+    found = read_manifest(results)
+    assert found is not None
+    assert found.paths == {}
+    assert found.stamps == {}
 
 
 def test_paths_from_lead_back_to_the_inputs(tmp_path: Path) -> None:
@@ -73,9 +77,9 @@ def test_read_manifest_leaves_out_other_paths(results: Path) -> None:
     ):
         content["files"][name] = {}
     (results / MANIFEST).write_text(json.dumps(content))
-    manifest = read_manifest(results)
-    assert manifest is not None
-    assert sorted(manifest.files) == sorted(NAMES)
+    found = read_manifest(results)
+    assert found is not None
+    assert sorted(found.files) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"files": 3}', "[" * 10_000, "\0"])
@@ -181,3 +185,29 @@ def test_hash_input_depends_on_names_and_content(tmp_path: Path) -> None:
     assert len(set(found)) == 3
     assert folder("4", "a", "x") == found[0]
     assert hash_input(tmp_path / "1/a") == hash_input(tmp_path / "2/b")
+
+
+def test_stamp_input_changes_with_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_text("film")
+    assert stamp_input(path) == "", "it might be written to within the resolution of its times"
+    monkeypatch.setattr(manifest, "STAMP_SECONDS", -10.0)
+    before = stamp_input(path)
+    assert before == stamp_input(path) != ""
+    path.write_text("a longer film")
+    assert stamp_input(path) != before
+    folder = stamp_input(tmp_path)
+    (tmp_path / "b.mp4").write_text("film")
+    assert stamp_input(tmp_path) != folder
+
+
+def test_is_whole_misses_files_and_bytes(results: Path) -> None:
+    found = read_manifest(results)
+    assert found is not None
+    assert is_whole(results, found)
+    (results / NAMES[0]).write_text("shorter")
+    assert not is_whole(results, found)
+    (results / NAMES[0]).unlink()
+    assert not is_whole(results, found)

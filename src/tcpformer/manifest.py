@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +17,8 @@ from .result_folder import MANIFEST, hash_file
 SUFFIXES = (".npz", ".bvh", ".glb", ".usda", ".usdc", ".fbx", ".trc", ".c3d", ".mot", ".csv",
             ".json", ".parquet")  # fmt: skip
 """Of the files that hold a motion."""
+STAMP_SECONDS = 2.0
+"""Since the last change of a file, after which its times tell of the next one."""
 _MOTION = rf"motion(_raw\.npz|_\d+\.c3d|\.bvh\.json|({'|'.join(map(re.escape, SUFFIXES))}))"
 _RESULT = re.compile(rf"person_\d+/{_MOTION}|overlay\.mp4|tcpformer\.json")
 """Paths that `lift` writes, relative to its folder."""
@@ -34,6 +38,8 @@ class Manifest:
     """Which input -> sha256 of the file, or of the files in the folder."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Which input -> where it was, relative to the folder."""
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Which input -> `stamp_input` of it, where that is certain."""
     weights: str = ""
     """Name and fingerprint."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +64,30 @@ def _files_of(path: Path) -> list[Path]:
     if path.is_dir():
         return list(path.iterdir())
     return [] if path.exists() else match_files(path)
+
+
+def stamp_input(path: Path) -> str:
+    """Return what changes when a file, or several, are written to: sizes and times.
+
+    Empty if a file was written to a moment ago: within the resolution of these times, it might be
+    again.
+    """
+    files = [path] if path.is_file() else sorted(_files_of(path))
+    states = [(file.name, file.stat()) for file in files if file.is_file()]
+    latest = max((state.st_ctime for _, state in states), default=math.inf)
+    if latest > time.time() - STAMP_SECONDS:
+        return ""
+    texts = [f"{name}\0{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}\0" for name, s in states]
+    return hashlib.sha256("".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Check that the files of a manifest exist, with their sizes."""
+    try:
+        sizes = [(folder / name).stat().st_size for name in manifest.files]
+    except OSError:
+        return False
+    return sizes == [each.get("bytes") for each in manifest.files.values()]
 
 
 def paths_from(folder: Path, inputs: Mapping[str, Path]) -> dict[str, str]:
@@ -87,7 +117,7 @@ def read_manifest(folder: str | Path) -> Manifest | None:
     try:
         content = json.loads(path.read_text("utf-8"))
         files = {name: dict(each) for name, each in content["files"].items()}
-        content = {"paths": {}} | content  # versions before 0.3 have none
+        content = {"paths": {}, "stamps": {}} | content  # versions before 0.3 have none
         fields: dict[str, Any] = {name: content[name] for name in asdict(Manifest())}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -151,6 +181,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return state.st_dev, state.st_ino
+
+
+def is_reserved_name(name: str) -> bool:
+    """Return whether a name at the top of a folder is one of results, or of a run's own files."""
+    return bool(_RESERVED.fullmatch(name))
 
 
 def existing_results(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,8 +34,11 @@ from .manifest import (
     check_inputs,
     claim_results,
     hash_input,
+    is_whole,
     key_of,
     paths_from,
+    read_manifest,
+    stamp_input,
     write_manifest,
 )
 from .motion import Motion2D, Motion3D
@@ -286,7 +290,7 @@ def lift_file(
     check_type("options", options, LiftOptions)
     source, out = as_path("source", source), as_path("out", out)
     progress = progress or (lambda stage, done, total: None)
-    inputs = _inputs(source, options)
+    inputs = inputs_of(source, options)
     check_inputs(inputs, out)
     video, people = _open(source, options)
     if video is not None and people is not None and options.overlay:
@@ -297,8 +301,9 @@ def lift_file(
     with replace_together(out, owned=False) as run:
         earlier = claim_results(out, overwrite=options.overwrite)
         lifter = _lifter(options)
-        manifest = _describe(inputs, options, lifter.name)
-        manifest = replace(manifest, paths=paths_from(out, inputs))
+        stamps = {name: stamp_input(path) for name, path in inputs.items()}
+        manifest = describe_run(_hash_inputs(inputs), options, lifter.name)
+        manifest = replace(manifest, paths=paths_from(out, inputs), stamps=stamps)
         if people is None:
             assert video is not None
             people, scene = _detect(video, options, progress)
@@ -318,7 +323,7 @@ def lift_file(
     return motions
 
 
-def _inputs(source: Path, options: LiftOptions) -> dict[str, Path]:
+def inputs_of(source: Path, options: LiftOptions) -> dict[str, Path]:
     """Return the files and folders that are read, by the option that names them."""
     weights = Path(options.weights)
     inputs = {
@@ -362,18 +367,77 @@ def _lifter(options: LiftOptions) -> "Lifter":
     )
 
 
-def _describe(inputs: dict[str, Path], options: LiftOptions, weights: str) -> Manifest:
-    """Return the manifest of a run before it has written anything."""
-    hashed = {name: hash_input(path) for name, path in inputs.items() if name != "--weights"}
-    elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model", "camera"}
-    kept = {name: value for name, value in asdict(options).items() if name not in elsewhere}
+def _hash_inputs(inputs: Mapping[str, Path]) -> dict[str, str]:
+    """Return the sha256 of each input but the weights, whose name contains it."""
+    return {name: hash_input(path) for name, path in inputs.items() if name != "--weights"}
+
+
+def name_weights(options: LiftOptions) -> str:
+    """Open the weights that options name; return their name, with a fingerprint.
+
+    Raises:
+        FileNotFoundError: If there are no such weights.
+        ValueError: If they do not fit the other options.
+        ImportError: If their runtime is not installed.
+    """
+    return _lifter(options).name
+
+
+def describe_run(hashes: Mapping[str, str], options: LiftOptions, weights: str) -> Manifest:
+    """Return the manifest of a run before it has written anything.
+
+    Args:
+        hashes: Which input -> its sha256.
+        options: Those that change the results are part of the key.
+        weights: Name and fingerprint.
+    """
     content = {
-        "inputs": hashed,
+        "inputs": dict(hashes),
         "weights": weights,
-        "options": kept,
-        "version": version("tcpformer"),
+        "options": _describe_options(options),
+        "version": _version(),
     }
     return Manifest(key=key_of(content), **content)
+
+
+def _describe_options(options: LiftOptions) -> dict[str, Any]:
+    elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model", "camera"}
+    return {name: value for name, value in asdict(options).items() if name not in elsewhere}
+
+
+@cache
+def _version() -> str:
+    return version("tcpformer")
+
+
+def is_lifted(
+    source: Path, out: Path, options: LiftOptions, weights: str, *, hashing: bool = True
+) -> bool:
+    """Check whether a folder holds what `lift_file` would write: same input, options and weights.
+
+    Args:
+        source: As of `lift_file`.
+        out: Folder of the results.
+        options: As of `lift_file`.
+        weights: What `name_weights` returns for them.
+        hashing: Whether to read inputs whose sizes and times have changed; else these count as
+            changed.
+    """
+    manifest = read_manifest(out)
+    if manifest is None or manifest.state != "complete" or not is_whole(out, manifest):
+        return False
+    hashes = {}
+    for name, path in inputs_of(source, options).items():
+        if name == "--weights":
+            continue
+        stamp = stamp_input(path)
+        if stamp and stamp == manifest.stamps.get(name):
+            hashes[name] = manifest.inputs.get(name, "")
+        elif not hashing:
+            return False
+        else:
+            hashes[name] = hash_input(path)
+    return describe_run(hashes, options, weights).key == manifest.key
 
 
 def _lift(

@@ -34,6 +34,10 @@ _AT_FDCWD = -100
 _NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
 
 
+class FolderBusyError(OSError):
+    """Another run writes into the folder."""
+
+
 @dataclass(frozen=True)
 class Replacement:
     """Results on their way into a folder."""
@@ -103,7 +107,7 @@ def _locked(folder: Path, run: str) -> Iterator[None]:
         delete_empty(missing)
         raise OSError(f"cannot write into a folder {folder}: {error.strerror}.") from error
     if handle is None:
-        raise OSError(
+        raise FolderBusyError(
             f"another run is writing into {folder}; wait until it ends, or give another folder."
         )
     with ExitStack() as cleanup:

@@ -22,9 +22,11 @@ from ..pipeline import (
     files_of_person,
     lift_file,
 )
+from ..serve.inputs import is_clip
 from ..skeleton import BODY_26, GROUPS
 from ..tracking.bystanders import find_bystanders
 from ..tracking.tracker import MAIN_SHARE
+from ._batch import BatchOptions, lift_clips
 from ._terminal import count, progress_bar, set_threads, show, show_notes, show_written
 
 OLD_OPTIONS = {
@@ -39,6 +41,7 @@ OLD_OPTIONS = {
 
 def lift(
     source: tyro.conf.Positional[Path],
+    more: tyro.conf.Positional[tuple[Path, ...]] = (),
     *,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out"),
     quiet: bool = False,
@@ -47,6 +50,7 @@ def lift(
     camera: tyro.conf.OmitArgPrefixes[CameraOptions] = CameraOptions(),  # noqa: B008
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = NetworkOptions(),  # noqa: B008
     output: tyro.conf.OmitArgPrefixes[OutputOptions] = OutputOptions(),  # noqa: B008
+    batch: tyro.conf.OmitArgPrefixes[BatchOptions] = BatchOptions(),  # noqa: B008
 ) -> None:
     """Lift the people in a video, in pictures, or of 2D keypoints, to 3D.
 
@@ -55,20 +59,33 @@ def lift(
     folder, which are those in its manifest, are replaced together; those of people excluded by
     --person are kept.
 
+    Of several inputs, or a folder with videos at any depth, each clip gets a folder of results
+    below --out, at its relative path. What an earlier run has lifted from the same input with the
+    same options is left as it is; a clip that fails is reported in report.jsonl, and the others go
+    on. Exit code: 0 if all are lifted, 3 if some are not, 2 if none is.
+
     Args:
-        source: A video; a folder or a quoted pattern of pictures, with --fps; or 2D keypoints, as
-            `tcpformer formats` lists them.
+        source: A video; a folder or a quoted pattern of pictures, with --fps; 2D keypoints, as
+            `tcpformer formats` lists them; or a folder of videos, of folders of pictures, or of
+            folders of keypoint JSON.
+        more: Further ones.
         out: Folder of the results; made if missing.
         quiet: Print warnings and errors alone, on stderr.
-        threads: CPU threads of the lifter; 0 takes all. On a busy machine, 1 is many times faster.
+        threads: CPU threads of the lifter, in each of --jobs; 0 takes all, or an equal share. On a
+            busy machine, 1 is many times faster.
         input: What is lifted.
         camera: Where metres and the focal length come from.
         network: Which network lifts, and where it runs.
         output: What is written.
+        batch: How many clips are lifted.
     """
     start = time.monotonic()
     set_threads(threads)
     options = LiftOptions(**vars(input), **vars(camera), **vars(network), **vars(output))
+    if more or (options.video is None and not is_clip(source)):
+        lift_clips([source, *more], out, options, batch, threads=threads, quiet=quiet)
+        return
+    batch.check_unused()
     with show_notes(quiet=quiet), progress_bars(quiet=quiet) as progress:
         motions = lift_file(source, out, options, progress)
     if quiet:

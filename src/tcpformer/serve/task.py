@@ -1,0 +1,198 @@
+"""Lifting one clip of many, in whichever process: skipped if done, or if another run works on it.
+
+What is done stands in the manifest of each folder of results, and nowhere else.
+"""
+
+import errno
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..files import delete_empty, open_locked
+from ..io import load
+from ..manifest import read_manifest
+from ..motion import Motion3D
+from ..pipeline import LiftOptions, Progress, is_lifted
+from ..result_folder import FolderBusyError
+from .inputs import Task
+from .report import Line, describe_motions
+
+Lift = Callable[[Path, Path, LiftOptions, Progress], Sequence[Motion3D]]
+"""`pipeline.lift_file`, or what stands in for it in a test."""
+CLAIMS = ".tcpformer-claims"
+"""Folder of locks, one for each clip in work, below that of all results."""
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is the same for all clips of a run."""
+
+    out: Path
+    """Folder of all results."""
+    options: LiftOptions
+    weights: str
+    """Of `pipeline.name_weights`."""
+    lift: Lift
+
+    def folder_of(self, task: Task) -> Path:
+        """Return the folder of a clip's results."""
+        return self.out / task.name
+
+
+class DiskError(OSError):
+    """The results cannot be written; other clips would fail as well."""
+
+
+def is_done(job: Job, task: Task, *, hashing: bool) -> bool:
+    """Check whether a clip was lifted before; see `pipeline.is_lifted`.
+
+    An input that cannot be read counts as not lifted.
+    """
+    try:
+        folder = job.folder_of(task)
+        return is_lifted(task.source, folder, job.options, job.weights, hashing=hashing)
+    except OSError:
+        return False
+
+
+def run_task(job: Job, task: Task, progress: Progress) -> Line:
+    """Lift a clip, unless it is done or another run works on it; a failure is a line, too.
+
+    Raises:
+        DiskError: If the disk is full or cannot be written.
+    """
+    start, cpu = time.monotonic(), time.process_time()
+    try:
+        with _claim(job.out, task.name) as claimed, _warnings() as warnings:
+            found = _run_claimed(job, task, progress) if claimed else {"state": "busy"}
+    except FolderBusyError:
+        found, warnings = {"state": "busy"}, []
+    except (ValueError, OSError, ImportError) as error:
+        if _is_of_disk(error):
+            raise DiskError(f"{job.folder_of(task)}: {error}") from error
+        found, warnings = {"state": "failed", "error": str(error)}, []
+    except Exception as error:
+        text = f"unexpected {type(error).__name__}: {error}; this is a defect of the program."
+        found, warnings = {"state": "failed", "error": text}, []
+    return line_of(
+        job,
+        task,
+        seconds=round(time.monotonic() - start, 3),
+        cpu_seconds=round(time.process_time() - cpu, 3),
+        memory_mb=_peak_memory(),
+        warnings=warnings,
+        **found,
+    )
+
+
+def _run_claimed(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
+    """Lift a clip that no other run works on; return fields of its line."""
+    if is_done(job, task, hashing=True):
+        return describe_present(job, task)
+    motions = job.lift(task.source, job.folder_of(task), job.options, progress)
+    return {"state": "done", **_describe_size(job, task), **describe_motions(motions)}
+
+
+def describe_present(job: Job, task: Task) -> dict[str, Any]:
+    """Return the fields of a line that results of an earlier run tell."""
+    try:
+        paths = sorted(job.folder_of(task).glob("person_*/motion.npz"))
+        motions = [motion for path in paths for motion in load(path)]
+        described = describe_motions(motions)
+    except (ValueError, OSError):
+        described = {}  # they are whole by their sizes, but not what was written
+    return {"state": "present", **_describe_size(job, task), **described}
+
+
+def line_of(job: Job, task: Task, **found: Any) -> Line:
+    """Return the line of a clip."""
+    return Line(
+        file=task.name,
+        source=str(task.source),
+        version=version("tcpformer"),
+        weights=job.weights,
+        **found,
+    )
+
+
+def _describe_size(job: Job, task: Task) -> dict[str, Any]:
+    manifest = read_manifest(job.folder_of(task))
+    files = {} if manifest is None else manifest.files
+    return {"result_mb": round(sum(each.get("bytes", 0) for each in files.values()) / 1e6, 3)}
+
+
+@contextmanager
+def _claim(out: Path, name: str) -> Iterator[bool]:
+    """Lock a clip against other runs; yield whether that succeeded. The lock ends with the process.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+    handle = _open_claim(out / CLAIMS / digest[:32])
+    if handle is None:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if os.name != "nt":  # where an open file cannot be deleted; an empty one is no harm
+            (out / CLAIMS / digest[:32]).unlink(missing_ok=True)
+        os.close(handle)
+        delete_empty([out / CLAIMS])
+
+
+def _open_claim(path: Path) -> int | None:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return open_locked(path)
+        except FileNotFoundError:
+            continue  # another run deleted the empty folder in between
+
+
+def _is_of_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            return True
+        error = error.__cause__
+    return False
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Yield a list that gets the warnings of the package."""
+    found: list[str] = []
+    handler, log = _ListHandler(found), logging.getLogger("tcpformer")
+    log.addHandler(handler)
+    try:
+        yield found
+    finally:
+        log.removeHandler(handler)
+
+
+class _ListHandler(logging.Handler):
+    def __init__(self, found: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(record.getMessage().removeprefix("warning: "))
+
+
+def _peak_memory() -> float:
+    """Return the most memory that this process has held, in MB; 0 where that is unknown."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if os.uname().sysname == "Darwin" else 1e3), 1)

@@ -105,3 +105,30 @@ def test_frame_detector_agrees_with_the_detector_of_videos() -> None:
         ids = [owner for owner in owners if owner is not None]
         assert len(set(ids)) == 1
         assert len(ids) >= 0.9 * len(owners)
+
+
+def test_frame_detector_takes_an_image_alone() -> None:
+    detector = FrameDetector()
+    detector.finder = RailFinder({(100.0, 4.0): range(3), (600.0, 1.0): range(3)})
+    detector.network = RailActor(detector.finder.rails)
+    for i in range(3):  # each is searched, and numbers start anew
+        people = detector(np.full((200, 900, 3), i, np.uint8))
+        assert [person.id for person in people] == [0, 1]
+    assert detector.finder.searched == [0, 1, 2]
+
+
+@pytest.mark.parametrize("time", [0.0, -1.0, np.nan, np.inf])
+def test_frame_detector_refuses_a_time_that_does_not_increase(time: float) -> None:
+    detector = FrameDetector()
+    detector.finder = RailFinder({})
+    detector(np.zeros((200, 900, 3), np.uint8), 0.0)
+    with pytest.raises(ValueError, match="expected the time of the next frame"):
+        detector(np.zeros((200, 900, 3), np.uint8), time)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((0, 9, 3), np.uint8)]
+)
+def test_frame_detector_refuses_what_is_no_rgb_image(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected an RGB image of uint8"):
+        FrameDetector()(image)

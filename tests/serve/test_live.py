@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from motions import SIZE, walk2d
 
+from tcpformer.detect.frame_detector import FramePerson
 from tcpformer.filtering.one_euro import OneEuro, apply_live
+from tcpformer.lifting.causal import CausalClips
 from tcpformer.models.checkpoint import load_weights
 from tcpformer.motion import Motion2D
 from tcpformer.serve.live import LIVE, LiveFrame, LiveLifter
@@ -60,7 +62,9 @@ def test_pose_equals_that_of_the_whole_clip_under_the_same_filter(weights: Weigh
     streamed = np.stack([a.people[0].camera_xyz for a in answers])
     streamed -= streamed[:, [H36M.root]]
     scale = np.linalg.norm(streamed[-1]) / np.linalg.norm(whole[-1])
-    filtered = apply_live(whole, motion.times, OneEuro(LIVE.pose_cutoff, LIVE.pose_beta / scale))
+    filtered = apply_live(
+        whole, motion.times, OneEuro(LIVE.pose_cutoff, LIVE.pose_beta / float(scale))
+    )
     np.testing.assert_allclose(streamed[-1], scale * filtered[-1], atol=0.01)
 
 
@@ -151,3 +155,48 @@ def test_keypoints_without_a_size_raise(weights: Weights) -> None:
 def test_ids_that_do_not_match_people_raise(weights: Weights) -> None:
     with pytest.raises(ValueError, match="an id for each"):
         live(weights).push([rows(walk2d(1))[0]], 0.0, ids=[1, 2])
+
+
+def test_two_thousand_frames_leave_no_more_than_a_hundred(weights: Weights) -> None:
+    lifter, walk = live(weights), rows(walk2d(100))
+    pose = lifter.lifter.predict(walk2d(2), 1000.0)[0]
+    dims = 3 + 3 * (lifter.lifter.uncertainty is not None)
+    answer = np.zeros((len(pose), dims))
+    answer[:, :3] = pose
+
+    def stub(clips: CausalClips, size: tuple[int, int], focal: float) -> np.ndarray:
+        return np.repeat(answer[None], len(clips.at), axis=0)
+
+    lifter.lifter.answer_clips = stub  # type: ignore[method-assign]
+    sizes = []
+    for i in range(2000):
+        people = [walk[i % 100]] if i % 400 < 300 else []  # goes for 3.3 s, and comes back
+        lifter.push(people, i / 30)
+        if i in (200, 1900):
+            (person,) = lifter._people.values()
+            sizes.append((len(person.history.times), len(person.frames), len(lifter._times)))
+    assert sizes[0] == sizes[1]
+    assert len(lifter._heights) == LIVE.floor_frames
+    assert len(lifter._tracker._tracks) == 1
+
+
+def test_pictures_of_another_size_start_anew(weights: Weights) -> None:
+    lifter = LiveLifter(weights, device="cpu")
+    detector = NoOne()
+    lifter._detector = detector  # type: ignore[assignment]
+    for i, width in enumerate((64, 64, 96)):
+        lifter.push(np.zeros((48, width, 3), np.uint8), i / 30)
+    assert detector.resets == 1
+    assert lifter.size == (96, 48)
+
+
+class NoOne:
+    """A detector that finds no one."""
+
+    resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def __call__(self, image: np.ndarray, time: float) -> list[FramePerson]:
+        return []

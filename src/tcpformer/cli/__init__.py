@@ -26,8 +26,10 @@ from .formats import formats
 from .info import info
 from .lift import OLD_OPTIONS as LIFT_OLD_OPTIONS
 from .lift import lift, refuse_expanded_pattern
+from .live import live
 from .plot import plot
 from .quality import quality
+from .serve import serve
 from .view import view
 
 DATA_VERBS: dict[str, Callable[..., Any]] = {
@@ -54,12 +56,14 @@ GROUPS = {"train": _train, "data": _data}
 """Verbs that parse their own arguments."""
 VERBS: dict[str, Callable[..., Any]] = {
     "lift": lift,
+    "live": live,
     "convert": convert,
     "quality": quality,
     "angles": angles,
     "compare": compare,
     "plot": plot,
     "view": view,
+    "serve": serve,
     "info": info,
     "formats": formats,
     "export": export,

@@ -28,7 +28,6 @@ from .follow import (
     read_near,
 )
 from .onnx import WORKERS
-from .regions import Image
 from .search import DEFAULT_SEARCH, PersonFinder, SearchConfig, search_tiles
 
 
@@ -61,6 +60,8 @@ class _Person:
 class FrameDetector:
     """Finds and follows people in the frames of a stream: ``people = detector(image, time)``.
 
+    ``people = detector(image)`` finds those in one image alone.
+
     In the first frame, and then ``search.rate`` times a second, people are searched in the whole
     frame; in between, each is followed in the region of the frame before. A person who was lost
     gets the same id back by place and posture within ``tracker.max_gap_s``, and by the clothes
@@ -78,17 +79,35 @@ class FrameDetector:
     ) -> None:
         self.search, self.follow, self.tracker = search, follow, tracker
         self.finder, self.network = PersonFinder(search), LandmarkNetwork(landmarks)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everyone; ids start at 0 again."""
         self._people: dict[int, _Person] = {}
         self._frames = self._numbers = self._empty_searches = 0
-        self._last_search = -np.inf
+        self._last_search = self._time = -np.inf
 
-    def __call__(self, image: Image, time: float) -> list[FramePerson]:
+    def __call__(self, image: np.ndarray, time: float | None = None) -> list[FramePerson]:
         """Return the people in the next frame, by id.
 
         Args:
             image: RGB; every frame of the same size.
-            time: Seconds, later than that of the frame before.
+            time: Seconds, later than that of the frame before. Without it, the image is one of its
+                own: people are searched for in all of it, and those of other frames are forgotten.
+
+        Raises:
+            ValueError: If the image is no RGB image, or the time does not increase.
         """
+        if time is None:
+            self.reset()
+            time = 0.0
+        _check_image(image)
+        if not self._time < time < np.inf:
+            raise ValueError(
+                f"expected the time of the next frame in seconds, after {self._time:.6g}, got "
+                f"{time}."
+            )
+        self._time = time
         frame = Frame(self._frames, time, image)
         self._frames += 1
         poses = self._follow_people(frame)
@@ -185,3 +204,11 @@ class FrameDetector:
                 del self._people[number]
             while len(detections) > 2 and detections[0].time < time - self.tracker.max_gap_s:
                 del detections[0]
+
+
+def _check_image(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(
+            "expected an RGB image of uint8, of shape (height, width, 3), got "
+            f"{image.dtype} of shape {image.shape}."
+        )

@@ -155,24 +155,56 @@ def fit_rig(
         observed: Joints for the rest pose, by default all: interpolated frames have short bones.
         groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
     """
-    tree = _Tree.of(skeleton, groups)
-    observed = xyz if observed is None else observed
-    joints = _rest_joints(observed, tree)
-    foot = foot_shape(observed, joints if "feet" in tree.groups else None)
-    rest = _rest_bones(joints, tree, foot)
+    rest = RestPose(xyz if observed is None else observed, skeleton, groups)
     sigma = TWIST_SECONDS * fps
     turns, root = np.empty((len(xyz), len(BONES), 4)), np.empty((len(xyz), 3))
-    reach = ceil(2 * TRUNCATE * sigma)  # a shin follows a thigh, and both are smoothed
+    reach = twist_reach(fps)
     for start in range(0, len(xyz), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
         # With the frames on both sides that smoothing reaches, parts equal the whole.
         first = max(start - reach, 0)
-        near = xyz[first : part.stop + reach]
-        placed = _relax(_place(near, tree, joints), near, tree)
+        placed = rest.place(xyz[first : part.stop + reach])
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
-        world = _Poser(placed, tree, joints, foot, sigma).turn_bones()[own]
+        world = rest.turn_bones(placed, sigma)[own]
         turns[part], root[part] = to_local(world), placed[own, skeleton.root]
-    return Fit(*rest, turns, root, foot)
+    return Fit(rest.offsets, rest.tails, rest.markers, turns, root, rest.foot)
+
+
+def twist_reach(fps: float) -> int:
+    """Return how many frames before and after one decide about its twist."""
+    return ceil(2 * TRUNCATE * TWIST_SECONDS * fps)  # a shin follows a thigh; both are smoothed
+
+
+class RestPose:
+    """The rest pose of a clip, and how bones turn from it; offsets and tails as in `Fit`.
+
+    Args:
+        observed: Joints that show the lengths of the bones.
+        skeleton: The joints, in the order of axis ``j``.
+        groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
+    """
+
+    def __init__(
+        self, observed: Joints, skeleton: Skeleton, groups: Collection[str] = GROUPS
+    ) -> None:
+        self._tree = _Tree.of(skeleton, groups)
+        self._joints = _rest_joints(observed, self._tree)
+        feet = self._joints if "feet" in self._tree.groups else None
+        self.foot = foot_shape(observed, feet)
+        self.offsets, self.tails, self.markers = _rest_bones(self._joints, self._tree, self.foot)
+
+    def place(self, xyz: Joints) -> Joints:
+        """Return the joints, in each frame alone, on bones of constant length."""
+        return _relax(_place(xyz, self._tree, self._joints), xyz, self._tree)
+
+    def turn_bones(self, placed: Joints, sigma: float) -> Float[np.ndarray, "t b 3 3"]:
+        """Return the rotation of every bone from the rest pose, in the world.
+
+        Args:
+            placed: Joints of `place`, at even times.
+            sigma: Frames, of the Gaussian that smooths the twist.
+        """
+        return _Poser(placed, self._tree, self._joints, self.foot, sigma).turn_bones()
 
 
 def to_local(world: Float[np.ndarray, "t b 3 3"]) -> Float[np.ndarray, "t b 4"]:

@@ -216,7 +216,9 @@ def _spread_jumps(turns: Quaternions, fps: float, config: UnseenConfig) -> Quate
     return spread
 
 
-def turn_between(start: Quaternions, end: Quaternions, share: Float[np.ndarray, " t"]) -> Quaternions:
+def turn_between(
+    start: Quaternions, end: Quaternions, share: Float[np.ndarray, " t"]
+) -> Quaternions:
     """Return the turns at shares of the shortest way between two."""
     first = Rotation.from_quat(start)
     way = (first.inv() * Rotation.from_quat(end)).as_rotvec()

@@ -1,0 +1,73 @@
+"""The live page: what it is served as, who may watch, and how it looks in a browser."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from browser import Visit, start_chromium
+from live_people import frame_of
+from walk26 import walk26
+
+from tcpformer.serve.view import WIDTH, LiveView, encode
+from tcpformer.skeleton import BODY_26
+
+client = pytest.importorskip("websockets.sync.client", reason="websockets is not installed")
+from websockets.exceptions import InvalidStatus  # noqa: E402
+
+
+@pytest.fixture
+def view() -> Iterator[LiveView]:
+    opened = LiveView(BODY_26)
+    yield opened
+    opened.close()
+
+
+def test_page_is_served_whole(view: LiveView) -> None:
+    with urllib.request.urlopen(view.address) as answer:
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        text = answer.read().decode()
+    assert "TcpformerScene" in text
+    assert "%SCENE%" not in text
+    assert text.rstrip().endswith("</html>")
+
+
+def test_other_address_is_not_found(view: LiveView) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(view.address + "other")
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "http://localhost:1"])
+def test_only_the_page_itself_may_watch(view: LiveView, origin: str | None) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        client.connect(view.address.replace("http", "ws"), origin=origin)
+
+
+def test_encode_shrinks_a_large_picture() -> None:
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    picture[..., 0] = 255
+    data = encode(picture)
+    assert data[:2] == b"\xff\xd8"
+    assert len(data) < 20_000
+    assert WIDTH == 640
+
+
+@pytest.mark.slow
+def test_page_shows_picture_and_people(view: LiveView) -> None:
+    picture = np.full((360, 640, 3), (200, 60, 60), np.uint8)
+    with start_chromium() as browser:
+        visit = Visit(browser, view.address)
+        motion = walk26(4)
+        for k in range(4):
+            view.send(frame_of(motion, k, people=2), picture)
+        visit.page.wait_for_function("tcpformer.frames === 4")
+        visit.page.wait_for_function("document.getElementById('state').textContent[0] === '2'")
+        drawn = visit.run(
+            "const c = document.getElementById('picture');"
+            "return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data];"
+        )
+        assert not visit.problems
+        assert len(visit.requests) == 1
+        np.testing.assert_allclose(drawn, [200, 60, 60, 255], atol=60)  # type: ignore[arg-type]
+        visit.close()

@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
         head.region_scale.fill_(args.region_scale)
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
     save_model(loaded.model.half(), PACKAGED / args.name, spec=loaded.spec)
-    make_graph(args.name)
+    refresh()
+    make_graph(args.name)  # of weights that are known
     refresh()
     packed = load_weights(args.name)
     worst = max(float((packed.model.state_dict()[k] - v).abs().max()) for k, v in exact.items())

@@ -1,11 +1,12 @@
 """Causal clips: what a network may know of a frame as soon as it, or a few later ones, are seen.
 
-A clip of T frames, ``interval`` seconds apart, that holds a frame and its past:
+A clip of T frames, some interval apart, that holds a frame and its past:
 
     frame - (T - 1 - a) interval, ..., frame - interval, frame, ..., frame + a interval
 
-where a, the look-ahead, is as many intervals as have been seen after the frame. Between frames of
-the video, joints are interpolated by straight lines; before its first one they rest.
+With a look-ahead, a and the interval are chosen so that the clip ends with the newest frame that is
+known. Between frames of the video, joints are interpolated by straight lines; before its first one
+they rest.
 """
 
 from collections import deque
@@ -37,14 +38,28 @@ class ClipShape:
 
     frames: int
     interval: float
-    """Seconds from one frame of a clip to the next."""
+    """Seconds from one frame of a clip to the next, if nothing is known of later ones."""
     last_frames: int
     """Frames at the end that it was trained on: the look-ahead has fewer intervals."""
+    shortest: float = 0.5
+    """Least interval, of the usual one: clips are trained with 0.5 to 1.75 of it."""
+    longest: float = 1.5
+    """Longest interval, of the usual one."""
 
     @property
     def seconds(self) -> float:
-        """Seconds from the first frame of a clip to its last."""
-        return (self.frames - 1) * self.interval
+        """Most seconds from the first frame of a clip to its last."""
+        return (self.frames - 1) * self.interval * self.longest
+
+    def look_ahead(
+        self, known: Float[np.ndarray, " n"]
+    ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Return how many intervals to look ahead, and the interval, for seconds that are known."""
+        enough = known + EPSILON >= self.shortest * self.interval
+        intervals = np.maximum(np.rint(known / self.interval), enough).astype(int)
+        intervals = np.minimum(intervals, self.last_frames - 1)
+        apart = np.where(intervals > 0, known / np.maximum(intervals, 1), self.interval)
+        return intervals, np.minimum(apart, self.longest * self.interval)
 
 
 class LastSeen:
@@ -142,9 +157,9 @@ def causal_clips(
         shape: The clips.
     """
     known = times[np.minimum(rows + ahead, len(times) - 1)] - times[rows]
-    ahead = np.floor((known + EPSILON) / shape.interval).astype(int)
-    at = shape.frames - 1 - np.minimum(ahead, shape.last_frames - 1)
-    wanted = times[rows][:, None] + (np.arange(shape.frames) - at[:, None]) * shape.interval
+    intervals, apart = shape.look_ahead(known)
+    at = shape.frames - 1 - intervals
+    wanted = times[rows][:, None] + (np.arange(shape.frames) - at[:, None]) * apart[:, None]
     return CausalClips(sample_linearly(xyc, times, wanted), at)
 
 

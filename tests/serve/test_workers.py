@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from commands import keypoint_file
-from served import StandInWork, wait_until
+from served import wait_until
+from stand_in_work import StandInWork
 
 from tcpformer.serve.jobs import FINISHED, Job, JobStore
 from tcpformer.serve.workers import InputLimits, LiftWork, PoolOptions, WorkerPool, list_files
@@ -52,10 +53,11 @@ def test_pool_does_jobs_and_replaces_what_dies(store: JobStore) -> None:
     assert (store.results(done[4]) / "copy.txt").read_text() == "again"
 
 
+@pytest.mark.slow
 def test_pool_stops_what_takes_too_long_or_too_much(store: JobStore) -> None:
     options = replace(OPTIONS, job_s=0.5, memory=400 << 20)
     pool = WorkerPool(store, StandInWork(), options)
-    slow, large = add(store, "sleep 60"), add(store, "grow 80000000")
+    slow, large = add(store, "sleep 60"), add(store, "grow 640000000")
     pool.start()
     assert ended(store, slow).error == "the job took longer than 0.5 s."
     pool.options = replace(options, job_s=30.0)
@@ -64,6 +66,7 @@ def test_pool_stops_what_takes_too_long_or_too_much(store: JobStore) -> None:
     assert dict(pool.replaced) == {"time": 1, "memory": 1}
 
 
+@pytest.mark.slow
 def test_stop_queues_the_job_in_hand_and_cancelling_ends_it(store: JobStore) -> None:
     pool = WorkerPool(store, StandInWork(), OPTIONS)
     pool.start()
@@ -84,14 +87,12 @@ def test_killed_workers_lose_no_job_and_do_none_twice(store: JobStore, tmp_path:
     jobs = [add(store, "sleep 0.3") for _ in range(12)]
     pool.start()
     children = Path(f"/proc/{os.getpid()}/task")
-    killed = 0
-    for _ in range(3):
+    for killed in (1, 2, 3):
         wait_until(lambda: store.counts()["running"] == 2)
         pids = [int(pid) for task in children.iterdir() for pid in
                 (task / "children").read_text().split()]  # fmt: skip
         workers = [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
         os.kill(workers[0], signal.SIGKILL)
-        killed += 1
         wait_until(lambda: sum(pool.replaced.values()) >= killed)  # noqa: B023
     done = [ended(store, job) for job in jobs]
     pool.stop()

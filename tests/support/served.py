@@ -1,9 +1,7 @@
-"""What tests of the service share: work that needs no network, and services in this process."""
+"""What tests of the service share: services in this process, and what lifts live frames."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,43 +11,6 @@ import numpy as np
 from tcpformer.serve.http import ServiceOptions
 from tcpformer.serve.live_socket import LiveSettings
 from tcpformer.serve.workers import PoolOptions
-
-HOST = "http://127.0.0.1"
-
-
-@dataclass(frozen=True)
-class StandInWork:
-    """Does what the input says: "sleep 5", "die", "fail" or "grow"; else copies it."""
-
-    log: str = ""
-    """File with a line for each job that was done."""
-
-    def prepare(self) -> None:
-        pass
-
-    def __call__(
-        self, source: Path, out: Path, options: Mapping[str, Any], report: Callable[..., None]
-    ) -> Mapping[str, int]:
-        word, _, value = source.read_text().partition(" ")
-        out.mkdir()
-        report("detecting", 1, 2)
-        if word == "sleep":
-            time.sleep(float(value))
-        if word == "die":
-            os.kill(os.getpid(), 9)
-        if word == "fail":
-            raise ValueError(f"{source} is no video.")
-        if word == "defect":
-            raise KeyError("secret")
-        if word == "grow":
-            kept = np.ones(int(value))
-            time.sleep(20)
-            del kept
-        (out / "copy.txt").write_text(word)
-        if self.log:
-            with open(self.log, "a") as log:
-                log.write(f"{source.parent.name}\n")
-        return {"copy.txt": len(word)}
 
 
 class StandInLifter:
@@ -64,7 +25,13 @@ class StandInLifter:
             return None
         xyz = self.frames[-1 - self.lookahead]
         person = SimpleNamespace(
-            id=0, seen=True, xyz=xyz, camera_xyz=xyz, sigma=None, xy=xyz[:, :2], confidence=xyz[:, 0]
+            id=0,
+            seen=True,
+            xyz=xyz,
+            camera_xyz=xyz,
+            sigma=None,
+            xy=xyz[:, :2],
+            confidence=xyz[:, 0],
         )
         return SimpleNamespace(time=time, people=(person,))
 

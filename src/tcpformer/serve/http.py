@@ -127,7 +127,7 @@ class Places:
             HTTPException: 429 if all are taken.
         """
         if self.taken >= self.most:
-            raise busy(f"expected at most {self.most} {self.what} at once.", 5)
+            raise busy(f"expected at most {self.most} {self.what} at once.", 5.0)
         self.taken += 1
         try:
             yield
@@ -241,7 +241,7 @@ class Service:
             raise self._full()
 
     def _full(self) -> HTTPException:
-        return busy("as many jobs wait as may; try again later.", self.pool.mean_seconds or 5)
+        return busy("as many jobs wait as may; try again later.", self.pool.mean_seconds or 5.0)
 
 
 def make_live_lifter(

@@ -6,7 +6,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c con
 # fixtures of a module are rarely built twice.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -n 2 --dist worksteal
 
-.PHONY: demo test test-all fuzz lint docs package bench lock sbom audit clean faults
+.PHONY: demo test test-all test-pages fuzz lint docs package bench lock sbom audit clean faults
 
 demo: .venv/demo
 	.venv/bin/tcpformer lift assets/sample.mp4 --out out
@@ -16,6 +16,10 @@ test: .venv/test
 
 test-all: .venv/test
 	$(PYTEST) --cov --cov-report=term:skip-covered
+
+# The pages in a browser: those of the viewer, live use and the service.
+test-pages: .venv/test
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -m slow -k "page or pages or viewer" tests/viz/viewer tests/serve
 
 # Damaged files of every format; resumes where it stopped. SEED, INPUTS and JOBS may be given.
 fuzz: .venv/test

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,20 @@ from tcpformer.serve.task import Job
 WEIGHTS = "stand-in sha256:0"
 LOG = "done.log"
 """Beside the folder of results: one line for each time that a clip was lifted to its end."""
+
+DRIVER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from stand_ins import job_of
+from tcpformer.serve.batch import lift_many
+from tcpformer.serve.inputs import find_tasks
+from tcpformer.serve.processes import Processes
+if __name__ == "__main__":
+    here = Path(sys.argv[2])
+    print("ready", flush=True)
+    lift_many(job_of(here), find_tasks([here / "in"], here / "out"), Processes(2, 1))
+"""
 
 
 def pretend(source: Path, out: Path, options: LiftOptions, progress: Progress) -> list[Motion3D]:
@@ -75,3 +91,13 @@ def job_of(folder: Path, options: LiftOptions | None = None) -> Job:
 def lifted(folder: Path) -> list[str]:
     """Return the clips that were lifted to their ends, each as often as it was."""
     return sorted((folder / LOG).read_text().split())
+
+
+def start_driver(folder: Path) -> subprocess.Popen[str]:
+    """Start a batch in a process of its own."""
+    script = folder / "driver.py"
+    script.write_text(DRIVER)
+    return subprocess.Popen(
+        [sys.executable, script, Path(__file__).parent, folder], stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip

@@ -127,7 +127,7 @@ class Bars(Watch, ExitStack):
         self._keep(line)
         if line.state == "failed":
             with tqdm.external_write_mode():
-                show_error(f"{line.source}: {line.error}")
+                show_error(_named(line))
 
     def _keep(self, line: Line) -> None:
         """Keep a line for the table: those that failed first."""
@@ -138,10 +138,16 @@ class Bars(Watch, ExitStack):
             self.lines.append(line)
 
 
+def _named(line: Line) -> str:
+    """Return the error of a clip, with the name of the clip."""
+    text = str(line.error)
+    return text if text.startswith(line.source) else f"{line.source}: {text}"
+
+
 def show_summary(summary: Summary, lines: Sequence[Line]) -> None:
     """Print a table of clips, and how many are in each state."""
+    width = max((len(line.file) for line in lines), default=0)
     if lines:
-        width = max(len(line.file) for line in lines)
         show(f"{'clip':{width}}  state    people  frames  seconds")
     for line in sorted(lines, key=lambda line: line.file):
         text = f"{line.people:6d}  {line.frames:6d}  {line.seconds:7.1f}"

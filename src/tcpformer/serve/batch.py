@@ -13,7 +13,7 @@ from pathlib import Path
 from ..files import make_writable
 from .inputs import Task
 from .report import Line, append, encode, leave_one_line_a_file, lines_of_parts
-from .task import DiskError, Job, describe_present, is_done, line_of
+from .task import DiskError, Job, delete_dead_claims, describe_present, is_done, line_of
 from .watch import Watch
 
 Run = Callable[[Job, Sequence[Task], Watch], Iterator[Line]]
@@ -79,10 +79,11 @@ def lift_many(
     present, missing = _split(job, tasks, watch)
     summary = Summary(job.out / report, Counter(present=len(present)))
     try:
-        _run(job, missing, run, watch, summary)
+        present += _run(job, missing, run, watch, summary)
     except DiskError as error:
         return Summary(summary.report, _with_stopped(summary.counts, len(tasks)), str(error))
     finally:
+        delete_dead_claims(job.out)
         leave_one_line_a_file(summary.report, _lines_of(job, present, summary.report))
     return summary
 
@@ -97,23 +98,27 @@ def _split(job: Job, tasks: Sequence[Task], watch: Watch) -> tuple[list[Task], l
     return present, missing
 
 
-def _run(job: Job, tasks: Sequence[Task], run: Run, watch: Watch, summary: Summary) -> None:
-    """Lift clips, and add to the counts of a summary."""
-    busy: list[Line] = []
+def _run(job: Job, tasks: Sequence[Task], run: Run, watch: Watch, summary: Summary) -> list[Task]:
+    """Lift clips, and add to the counts of a summary; return those found to be done before."""
+    later: list[Line] = []
     total = summary.counts.total() + len(tasks)
     for line in run(job, tasks, watch):
-        if line.state == "busy":
-            busy.append(line)
-            continue
-        summary.counts[line.state] += 1
-        append(summary.report, line)
-        watch.ended(line, summary.counts.total() + len(busy), total)
-    for line in busy:  # perhaps the other run has lifted it meanwhile
+        if line.state in ("busy", "present"):
+            later.append(line)
+        else:
+            summary.counts[line.state] += 1
+            append(summary.report, line)
+            watch.ended(line, summary.counts.total() + len(later), total)
+    present = []
+    for line in later:
         task = Task(line.file, Path(line.source))
-        state = "present" if is_done(job, task, hashing=True) else "busy"
-        summary.counts[state] += 1
-        if state == "busy":
+        if line.state == "present" or is_done(job, task, hashing=True):
+            summary.counts["present"] += 1
+            present.append(task)  # perhaps another run has lifted it meanwhile
+        else:
+            summary.counts["busy"] += 1
             watch.ended(line, summary.counts.total(), total)
+    return present
 
 
 def _with_stopped(counts: Counter[str], total: int) -> Counter[str]:

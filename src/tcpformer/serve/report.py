@@ -131,13 +131,13 @@ def leave_one_line_a_file(path: Path, more: Iterable[bytes] = ()) -> None:
 
     Args:
         path: Of the report.
-        more: Lines of files that the report lacks.
+        more: Lines that take the place of those in the report.
 
     Raises:
         OSError: If it cannot be written.
     """
     with _locked(path.parent):
-        lines = {name_of(text): text for text in more} | read_lines(path)
+        lines = read_lines(path) | {name_of(text): text for text in more}
         with atomic_write(path) as beside, beside.open("wb") as file:
             for name in sorted(lines):
                 file.write(lines[name].rstrip(b"\n") + b"\n")

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -148,6 +148,18 @@ def _claim(out: Path, name: str) -> Iterator[bool]:
             (out / CLAIMS / digest[:32]).unlink(missing_ok=True)
         os.close(handle)
         delete_empty([out / CLAIMS])
+
+
+def delete_dead_claims(out: Path) -> None:
+    """Delete the locks that killed runs left behind."""
+    for path in (out / CLAIMS).glob("*"):
+        with suppress(OSError):
+            handle = open_locked(path)
+            if handle is not None:
+                if os.name != "nt":
+                    path.unlink(missing_ok=True)
+                os.close(handle)
+    delete_empty([out / CLAIMS])
 
 
 def _open_claim(path: Path) -> int | None:

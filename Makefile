@@ -48,8 +48,8 @@ bench: .venv/test
 
 # What the base install holds: each file by its sha256, a CycloneDX list, and known defects.
 lock: out/audit
-	(sed -n 1,4p requirements.lock; out/audit/bin/uv pip compile pyproject.toml -c constraints.txt --quiet \
-		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu --torch-backend cpu \
+	(sed -n 1,3p requirements.lock; out/audit/bin/uv pip compile pyproject.toml -c constraints.txt --quiet \
+		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
 		--generate-hashes --no-header --no-annotate) > out/requirements.lock
 	mv out/requirements.lock requirements.lock
 

@@ -2,8 +2,8 @@
 
     python benchmarks/lookahead.py open_benchmark.npz --view-step 8
 
-Every frame is lifted from what is known some frames later, without post-processing; "filtered" is
-with the One-Euro filter of `LiveLifter`.
+Every frame is lifted from what is known some frames of 20 ms later, without post-processing;
+"filtered" is with the filter of `LiveLifter`.
 Ratios are to the packaged `fast`, which knows the whole clip.
 """
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from tcpformer import Lifter, Motion2D
 from tcpformer.evaluation.open_benchmark import evaluate_open
-from tcpformer.filtering.one_euro import OneEuro, apply_live
+from tcpformer.filtering.gh_filter import GhFilter
+from tcpformer.filtering.one_euro import apply_live
 from tcpformer.serve.live import LIVE
 
 SCORES = {"n_mpjpe": "N-MPJPE, mm", "mpjve": "MPJVE, mm/s", "acceleration_error": "accel., mm/s2"}
@@ -25,7 +26,7 @@ class FilteredLifter(Lifter):
 
     def predict_rigid(self, motion: Motion2D, *, height: float, focal: float) -> np.ndarray:
         pose = super().predict_rigid(motion, height=height, focal=focal)
-        return apply_live(pose, motion.times, OneEuro(LIVE.pose_cutoff, LIVE.pose_beta))
+        return apply_live(pose, motion.times, GhFilter(LIVE.pose_cutoff, LIVE.pose_beta))
 
 
 def score(lifter: Lifter, data: Path, view_step: int) -> dict[str, dict[str, float]]:
@@ -40,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--view-step", type=int, default=8)
-    parser.add_argument("--lookaheads", type=int, nargs="+", default=[0, 2, 5])
+    parser.add_argument("--lookaheads", type=int, nargs="+", default=[0, 4, 10])
     parser.add_argument("--weights", default="live")
     args = parser.parse_args()
     whole = score(Lifter("fast", "cpu", flip=False), args.data, args.view_step)

@@ -41,8 +41,9 @@ class ClipShape:
     """Seconds from one frame of a clip to the next, if nothing is known of later ones."""
     last_frames: int
     """Frames at the end that it was trained on: the look-ahead has fewer intervals."""
-    shortest: float = 0.5
-    """Least interval, of the usual one: clips are trained with 0.5 to 1.75 of it."""
+    shortest: float = 0.75
+    """Least interval, of the usual one: shorter clips, though trained, lose more than a frame of
+    look-ahead gains."""
     longest: float = 1.5
     """Longest interval, of the usual one."""
 
@@ -56,7 +57,7 @@ class ClipShape:
     ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Return how many intervals to look ahead, and the interval, for seconds that are known."""
         enough = known + EPSILON >= self.shortest * self.interval
-        intervals = np.maximum(np.rint(known / self.interval), enough).astype(int)
+        intervals = enough * np.maximum(np.rint(known / self.interval), 1).astype(int)
         intervals = np.minimum(intervals, self.last_frames - 1)
         apart = np.where(intervals > 0, known / np.maximum(intervals, 1), self.interval)
         return intervals, np.minimum(apart, self.longest * self.interval)

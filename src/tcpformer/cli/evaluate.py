@@ -71,8 +71,9 @@ def evaluate(
         view_step: Score every n-th view, at least 1 (open only): faster, but another benchmark.
         precision: Precision of the network, as in `lift` (open only).
     """
-    from ..lifting.lifter import Lifter, pick_device
+    from ..lifting.lifter import Lifter
     from ..models.checkpoint import load_weights
+    from ..runtime.device import pick_device
 
     open_options = {
         "--no-known-focal": not known_focal,

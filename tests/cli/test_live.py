@@ -1,7 +1,6 @@
 """The verb `live`: a file that plays, lines of JSON, and bad input in one sentence."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +8,14 @@ import pytest
 
 from tcpformer.cli import main
 from tcpformer.io.video import Frame, write_video
-from tcpformer.models.checkpoint import load_weights
 from tcpformer.serve import live as live_module
 from tcpformer.serve.live import DetectedPerson
 from tcpformer.skeleton import BLAZEPOSE
 
 
 @pytest.fixture
-def causal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the packaged "fast" stand in for weights of live use, and a rule for the detector."""
-    found = load_weights("fast")
-    assert found.spec is not None
-    weights = replace(found, spec=replace(found.spec, last_frames=6))
-    lifter = live_module.Lifter
-    monkeypatch.setattr(
-        live_module, "Lifter", lambda _, *args, **more: lifter(weights, *args, **more)
-    )
+def one_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a rule stand in for the detector."""
 
     class Detector:
         def __init__(self, landmarks: str) -> None: ...
@@ -39,12 +30,12 @@ def causal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     images = (Frame(i, i / 25, np.full((64, 64, 3), 90, np.uint8)) for i in range(5))
-    write_video(tmp_path / "clip.mp4", images, 25)
+    write_video(tmp_path / "clip.mp4", images, 25.0)
     return tmp_path / "clip.mp4"
 
 
 def test_file_becomes_lines_of_json(
-    causal: None, clip: Path, capsys: pytest.CaptureFixture[str]
+    one_person: None, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["live", "--source", str(clip), "--no-pace", "--send", "jsonl", "--lookahead", "2"])
     out, err = capsys.readouterr()
@@ -56,7 +47,7 @@ def test_file_becomes_lines_of_json(
 
 
 def test_report_is_the_result_where_lines_go_to_a_file(
-    causal: None, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    one_person: None, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "people.jsonl"
     main(["live", "--source", str(clip), "--no-pace", "--send", f"jsonl:{target}"])
@@ -86,7 +77,7 @@ def test_bad_input_ends_in_one_sentence(
 
 
 def test_address_of_no_receiver_ends_in_one_sentence(
-    causal: None, clip: Path, capsys: pytest.CaptureFixture[str]
+    one_person: None, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         main(["live", "--source", str(clip), "--send", "udp://a:1"])

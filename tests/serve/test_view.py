@@ -61,8 +61,9 @@ def test_page_shows_picture_and_people(view: LiveView) -> None:
         motion = walk26(4)
         for k in range(4):
             view.send(frame_of(motion, k, people=2), picture)
-        visit.page.wait_for_function("tcpformer.frames === 4")
-        visit.page.wait_for_function("document.getElementById('state').textContent[0] === '2'")
+        visit.run("while (tcpformer.frames < 4) await new Promise((go) => setTimeout(go, 20));")
+        visit.run("await new Promise((go) => requestAnimationFrame(() => setTimeout(go)));")
+        assert str(visit.run("return document.getElementById('state').textContent"))[0] == "2"
         drawn = visit.run(
             "const c = document.getElementById('picture');"
             "return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data];"

@@ -221,6 +221,8 @@ class Reader:
         with self._changed:
             if not self.drop:
                 self._changed.wait_for(lambda: self._shot is None or self._stopped.is_set())
+            if self._stopped.is_set():
+                return
             self.count += 1
             self.dropped += self._shot is not None
             self._shot = shot
@@ -248,7 +250,7 @@ class Reader:
                         lost = False
                         self._put(shot)
                         if self._stopped.is_set():
-                            return
+                            break
                 return
             except OSError as error:
                 if not self.source.live or not self.count:

@@ -6,7 +6,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c con
 # fixtures of a module are rarely built twice.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest --quiet -n 2 --dist worksteal
 
-.PHONY: demo test test-all test-pages fuzz lint docs package bench lock sbom audit clean faults
+.PHONY: demo test test-all test-pages fuzz lint docs package bench lock sbom audit clean faults soak
 
 demo: .venv/demo
 	.venv/bin/tcpformer lift assets/sample.mp4 --out out
@@ -33,6 +33,10 @@ lint: .venv/lint
 
 faults: .venv/test
 	.venv/bin/python tests/faults/campaign.py
+
+# The service under jobs and live sockets, HOURS long (0.05 is three minutes): out/soak/soak.csv and .png.
+soak: .venv/test
+	.venv/bin/python benchmarks/serve.py --soak $(or $(HOURS),24)
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir out/site

@@ -43,7 +43,7 @@ def client(token: str | None, host: str = "http://localhost:8000") -> TestClient
     ],
 )
 def test_token_is_required_beyond_the_page(headers: dict[str, str], status: int) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     with_token = client(TOKEN, "http://example.org")
     assert with_token.get("/secret", headers=encoded).status_code == status
     assert with_token.get("/").status_code == 200

@@ -16,6 +16,7 @@ function fail(text) {
 
 function show(name) {
   for (const each of ["work", "result", "live"]) $(each).hidden = each !== name;
+  $("choose").classList.toggle("small", name === "result" || name === "live");
 }
 
 // The token of a server with one goes into a cookie of this origin, which frames and sockets send too.
@@ -47,7 +48,6 @@ async function send(file) {
   const form = new FormData();
   form.append("file", file);
   try {
-    await call("/readyz").catch(() => null);
     job = await call("/v1/jobs", { method: "POST", body: form });
     follow(job.id);
   } catch (error) {
@@ -117,7 +117,7 @@ async function startCamera() {
   fail("");
   if (!navigator.mediaDevices) return fail("The browser gives the camera to pages of localhost or https alone.");
   try {
-    await call("/v1/jobs/0").catch(() => null); // asks for the token if there is one
+    await call("/openapi.json"); // asks for the token if there is one
     $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
   } catch (error) {
     return fail(`The camera cannot be used: ${error.message}`);
@@ -176,14 +176,24 @@ function draw(answer, state) {
     id: person.id, joints: person.xyz.flat(), skeleton: state.skeleton, colour: COLOURS[person.id % COLOURS.length],
     seen: person.confidence.map((value) => (value > 0.3 ? 1 : 0)),
   })));
-  if (seen.length) {
-    const [x, y] = seen[0].xyz[0];
-    const before = state.middle ?? [x, y];
-    state.middle = [before[0] + 0.05 * (x - before[0]), before[1] + 0.05 * (y - before[1])];
-    scene.follow([...state.middle, 0.9]);
-  }
+  lookAt(seen.map((person) => person.xyz[0]), state);
   scene.render();
   $("figures").textContent = `${seen.length} ${seen.length === 1 ? "person" : "people"}, ${(state.answered.length / 2).toFixed(0)} pictures a second, ${delay.toFixed(0)} ms`;
+}
+
+// Keep all people in the picture: slowly, and anew where they spread or gather.
+function lookAt(hips, state) {
+  if (!hips.length) return;
+  const middle = [0, 1].map((axis) => hips.reduce((sum, hip) => sum + hip[axis], 0) / hips.length);
+  const radius = 1.3 + Math.max(...hips.map((hip) => Math.hypot(hip[0] - middle[0], hip[1] - middle[1])));
+  const height = hips.reduce((sum, hip) => sum + hip[2], 0) / hips.length;
+  if (!state.middle || Math.abs(Math.log(radius / state.radius)) > 0.4) {
+    Object.assign(state, { middle, radius, height });
+    scene.lookFrom({ target: [...middle, height], radius });
+  }
+  state.middle = state.middle.map((before, axis) => before + 0.05 * (middle[axis] - before));
+  state.height += 0.05 * (height - state.height);
+  scene.follow([...state.middle, state.height]);
 }
 
 function stopCamera() {

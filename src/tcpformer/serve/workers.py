@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -87,6 +88,7 @@ class LiftWork:
         from ..pipeline import LiftOptions, lift_file
         from ..viz.viewer.page import PageOptions, write_page
 
+        tempfile.tempdir = str(out.parent)  # what is left there goes with the job
         report("reading", 0, 0)
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value

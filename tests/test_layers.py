@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "detect": NOUNS | {"io", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"filtering", "world", "postprocess"},
-    "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "world"},
+    "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "tracking", "world"},
     "lifting": NOUNS
     | {"checks", "weights", "filtering", "world", "postprocess", "models", "runtime"},
     "pipeline": NOUNS

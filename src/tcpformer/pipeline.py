@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,7 +44,8 @@ from .manifest import (
 from .motion import Motion2D, Motion3D
 from .result_folder import Replacement, replace_together
 from .tracking.assemble import MIN_SECONDS, assemble_people
-from .viz.overlay import check_video_size, write_overlay
+from .viz.overlay import OverlayConfig, check_video_size, write_overlay
+from .viz.view_path import Side, ViewConfig
 from .world.lines import SceneLines
 from .world.scale import Scale, parse_bone_length, parse_heights
 from .world.vertical import Hints, hints_from
@@ -161,7 +162,12 @@ class OutputOptions:
     """What is written."""
 
     overlay: bool = True
-    """Write overlay.mp4: the video with the 2D skeleton, and the 3D motion beside it."""
+    """Write overlay.mp4: the video with the 2D skeleton, the 3D motion beside it, and the sound."""
+    view: Side = "turn"
+    """Side from which the overlay shows the 3D motion: the camera's, from the camera's right
+    (side), from the top, or first the camera's and then slowly around (turn)."""
+    overlay_angles: bool = False
+    """Write the degrees of knees, hips and elbows into the overlay."""
     postprocess: bool = True
     """Clean the keypoints, smooth the motion and put it on the floor."""
     save_raw: bool = False
@@ -182,6 +188,17 @@ class OutputOptions:
     overwrite: bool = False
     """Replace files with the names of results that no manifest of an earlier run lists, as in a
     folder of version 0.2 or older."""
+
+    @property
+    def result_names(self) -> tuple[str, ...]:
+        """Names of the files of a person's motion, but for the raw one."""
+        suffixes = (each.strip().lower().lstrip(".") for each in self.formats.split(","))
+        return tuple(dict.fromkeys(f"motion.{each}" for each in ("npz", *suffixes) if each))
+
+    @property
+    def overlay_config(self) -> OverlayConfig:
+        """What the overlay shows, and from which side."""
+        return OverlayConfig(angles=self.overlay_angles, view=ViewConfig(self.view))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,12 +245,6 @@ class LiftOptions(InputOptions, CameraOptions, NetworkOptions, OutputOptions):
                 "camera_up turns the world upright, which is a step of the post-processing; leave "
                 "it out, or do not turn that off."
             )
-
-    @property
-    def result_names(self) -> tuple[str, ...]:
-        """Names of the files of a person's motion, but for the raw one."""
-        suffixes = (each.strip().lower().lstrip(".") for each in self.formats.split(","))
-        return tuple(dict.fromkeys(f"motion.{each}" for each in ("npz", *suffixes) if each))
 
     @property
     def _up_is_given(self) -> bool:
@@ -315,7 +326,8 @@ def lift_file(
         _write(motions, raw, run.new, options)
         if video is not None and options.overlay:
             drawn = {motion.person: _as_recorded(motion, lens) for motion in motions}
-            write_overlay(video, drawn, run.new / OVERLAY, lambda *s: progress("drawing", *s))
+            report = partial(progress, "drawing")
+            write_overlay(video, drawn, run.new / OVERLAY, report, options.overlay_config)
         kept = {} if options.person == "all" else _of_others(earlier, out, run.new)
         write_manifest(replace(manifest, files=kept), run.new)
         _release(run, earlier, kept)

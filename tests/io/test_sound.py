@@ -8,6 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 from tcpformer.io.parts import cut_video
 from tcpformer.io.sound import find_sound
@@ -16,12 +18,18 @@ from tcpformer.io.video import Frame, open_video, write_video
 RATE, CLICK = 48_000, 0.7
 
 
+def add_sound(container: OutputContainer, codec: str) -> AudioStream:
+    stream = container.add_stream(codec, rate=RATE, layout="mono")
+    assert isinstance(stream, AudioStream)
+    return stream
+
+
 def write_clip(path: Path, codec: str | None, late: float = 0.0) -> Path:
     """Write 1.2 s of grey pictures, with a click 0.7 s after the first one."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", 10, options={"bf": "0"})
         video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
-        sound = None if codec is None else container.add_stream(codec, rate=RATE, layout="mono")
+        sound = None if codec is None else add_sound(container, codec)
         for i in range(12):
             picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 128, np.uint8))
             picture.pts, picture.time_base = round(1000 * (i / 10 + late)), Fraction(1, 1000)
@@ -43,9 +51,9 @@ def write_clip(path: Path, codec: str | None, late: float = 0.0) -> Path:
 def click_of(path: Path) -> float:
     """Return when the click is heard, in seconds after the first picture."""
     with av.open(str(path)) as container:
-        first = next(container.decode(video=0)).time
+        first = next(container.decode(video=0)).time or 0.0
     with av.open(str(path)) as container:
-        parts = [(f.time, f.to_ndarray().ravel(), f.rate) for f in container.decode(audio=0)]
+        parts = [(f.time or 0.0, f.to_ndarray().ravel(), f.rate) for f in container.decode(audio=0)]
     loud = [t + int(np.abs(x).argmax()) / r for t, x, r in parts if np.abs(x).max() > 0.1]
     return loud[0] - first
 
@@ -85,7 +93,7 @@ def test_copy_into_ends_with_the_pictures(tmp_path: Path) -> None:
     frames = (frame for frame in video.frames() if frame.index < 5)
     write_video(tmp_path / "o.mp4", frames, video.fps, find_sound(video))
     with av.open(str(tmp_path / "o.mp4")) as container:
-        times = [frame.time for frame in container.decode(audio=0)]
+        times = [frame.time or 0.0 for frame in container.decode(audio=0)]
     assert 0.4 < times[-1] < 0.56
 
 

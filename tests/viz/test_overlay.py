@@ -10,18 +10,16 @@ from standing import SIZE, motion
 from walk26 import body_of, masked, walk26
 
 from tcpformer.io.video import Frame, Video, open_video, write_video
-from tcpformer.motion import LIMITS
 from tcpformer.skeleton import BODY_26, GROUPS, H36M
 from tcpformer.viz.figure import LEFT, MIDLINE, RIGHT, person_colour
 from tcpformer.viz.overlay import (
-    _solve_view_path,
+    OverlayConfig,
     check_video_size,
     draw_2d,
     draw_number,
     figures_in_frame,
     write_overlay,
 )
-from tcpformer.viz.scene import View
 
 
 @pytest.fixture
@@ -174,34 +172,6 @@ def test_write_overlay_refuses_motion_of_another_size(tmp_path: Path) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
-def test_solve_view_path_keeps_people_in_view() -> None:
-    still = motion(200)
-    shift = np.linspace(0, 6, 200)[:, None, None] * np.array([1.0, 0.5, 0.0])
-    walker = replace(still, xyz=still.xyz + shift)
-    targets, radii = _solve_view_path([still, walker], 25.0)
-    for person in (still, walker):
-        for t in range(0, 200, 20):
-            view = View((targets[t, 0], targets[t, 1], targets[t, 2]), radii[t], azimuth=20.0)
-            pixels, _ = view.project(person.xyz[t], (400, 400))
-            assert pixels.min() > 0
-            assert pixels.max() < 400
-    assert np.abs(np.diff(radii)).max() < 0.1  # the view does not jump
-
-
-def test_solve_view_path_bounds_the_window_of_an_absurd_rate() -> None:
-    still = motion(20)
-    absurd, most = (_solve_view_path([still], fps) for fps in (1e9, LIMITS.max_fps))
-    np.testing.assert_array_equal(absurd[0], most[0])
-
-
-def test_solve_view_path_ignores_frames_that_are_not_valid() -> None:
-    still = motion(20)
-    hidden = replace(still, xyz=still.xyz + 5.0, valid=np.zeros(20, dtype=bool))
-    both, alone = _solve_view_path([still, hidden], 25.0), _solve_view_path([still], 25.0)
-    np.testing.assert_array_equal(both[0], alone[0])
-    assert len(_solve_view_path([hidden], 25.0)[0]) == len(_solve_view_path([], 25.0)[0]) == 1
-
-
 def test_draw_2d_draws_detected_feet_only() -> None:
     person = walk26(1)
     black = np.zeros((person.size[1], person.size[0], 3), np.uint8)
@@ -219,4 +189,15 @@ def test_figures_in_frame_marks_what_was_not_detected() -> None:
     person = masked(walk26(1), GROUPS["feet"], [5])
     (figure,) = figures_in_frame({0: person}, 0)
     assert figure.seen is not None
-    assert np.flatnonzero(~figure.seen).tolist() == GROUPS["feet"]
+    assert np.flatnonzero(~figure.seen).tolist() == [5, *GROUPS["feet"]]
+
+
+def test_write_overlay_writes_angles(tmp_path: Path) -> None:
+    video, person = grey_video(tmp_path / "a.mp4", np.arange(6) / 25), motion(6)
+    pictures = []
+    for angles in (False, True):
+        write_overlay(video, [person], tmp_path / "o.mp4", config=OverlayConfig(angles=angles))
+        pictures.append(next(open_video(tmp_path / "o.mp4").frames()).image.astype(int))
+    changed = np.abs(pictures[1] - pictures[0]).max(axis=-1) > 60
+    assert changed[:, : SIZE[0]].any()
+    assert not changed[:, SIZE[0] + 4 :].any()

@@ -122,3 +122,18 @@ def test_draw_scene_draws_feet_and_hands_pale_where_they_are_unseen() -> None:
     assert 5 < distance["pale"] < 0.7 * distance["bold"]
     body = draw_scene([Figure(xyz[:17])], view, size).astype(float)
     assert np.abs(body[patch] - images["pale"][patch]).max() > 5
+
+
+def test_draw_scene_draws_unseen_limbs_thin() -> None:
+    view, size = View((0.0, 0.0, 0.87), azimuth=0.0), (300, 300)
+    leg = H36M.indices("LKnee", "LAnkle")
+    images = [
+        draw_scene([Figure(STANDING, seen=~np.isin(np.arange(17), hidden))], view, size)
+        for hidden in ([], leg)
+    ]
+    x, y = np.round(view.project(STANDING[leg].mean(axis=0), size)[0]).astype(int)
+    empty = draw_scene([], view, size)
+    wide = [
+        (np.abs(i.astype(int) - empty)[y, x - 30 : x + 30].max(axis=-1) > 8).sum() for i in images
+    ]
+    assert 0 < wide[1] < 0.7 * wide[0]

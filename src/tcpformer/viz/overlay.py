@@ -1,23 +1,25 @@
-"""The video with the joints drawn in, and beside it the figures in space from another side.
+"""The video with the joints drawn in, and beside it the figures in space; with the sound.
 
 People are matched to the video by frame index; what either has beyond the other is not drawn.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+from jaxtyping import UInt8
 
+from ..analysis.angles import measure_angles
+from ..io.sound import find_sound
 from ..io.video import Frame, Video, write_video
-from ..motion import LIMITS, Motion3D
-from ..skeleton import BODY
+from ..motion import Motion3D
 from . import figure
 from .ellipse import rotate_to_world
-from .scene import Figure, View, draw_scene
+from .legend import draw_angles, draw_legend
+from .scene import Figure, draw_scene
+from .view_path import TURN, ViewConfig, solve_view_path
 
 Image = UInt8[np.ndarray, "h w 3"]
 
@@ -28,18 +30,13 @@ _STROKE = 0.42  # radius of a stroke over the image, in radii of the body: the b
 
 @dataclass(frozen=True)
 class OverlayConfig:
-    """Size of the overlay and motion of its view in space. All values were chosen by eye."""
+    """Size of the overlay, its view in space, and what is written into it."""
 
     max_height: int = 1080
     """Pixels; larger videos are scaled down, as hardware players of H.264 end not far above."""
-    swing: float = 28.0
-    """Degrees by which the view moves to either side."""
-    swing_period: float = 12.0
-    """Seconds."""
-    smoothing: float = 0.6
-    """Seconds over which the view follows the people."""
-    min_radius: float = 0.95
-    """Metres around the target that are always in view."""
+    angles: bool = False
+    """Write the degrees of knees, hips and elbows beside them."""
+    view: ViewConfig = TURN
 
 
 def write_overlay(
@@ -50,6 +47,8 @@ def write_overlay(
     config: OverlayConfig = OverlayConfig(),
 ) -> None:
     """Write a video of the same frames and times: the joints in the image, the figures in space.
+
+    The first frame is at 0 s. Sound is kept, but for that of slow motion.
 
     Args:
         video: The video that the motions were lifted from.
@@ -64,7 +63,8 @@ def write_overlay(
     people = dict(people) if isinstance(people, Mapping) else dict(enumerate(people))
     for person in people.values():
         check_video_size(video, person.size)
-    write_video(path, _render(video, people, progress, config), video.fps)
+    sound = find_sound(video)
+    write_video(path, _render(video, people, progress, config), video.fps, sound)
 
 
 def check_video_size(video: Video, size: tuple[int, int]) -> None:
@@ -82,18 +82,24 @@ def draw_2d(image: Image, person: Motion3D, index: int, midline: figure.Colour =
     A bone is as faint as the less certain of its ends. Frames that are not valid, and joints
     without a position or of confidence 0, are not drawn.
     """
+    result = image.copy()
+    _paint_2d(result, person, index, midline)
+    return result
+
+
+def _paint_2d(image: Image, person: Motion3D, index: int, midline: figure.Colour) -> None:
+    """Draw what `draw_2d` draws into the image itself."""
     if index >= len(person) or not person.valid[index]:
-        return image
+        return
     xy, confidence = person.xy[index], person.confidence[index]
     radii = _STROKE * figure.joint_radii(person.skeleton) * _pixels_per_metre(person, index)
     colours = figure.bone_colours(person.skeleton, midline)
     known = np.isfinite(xy).all(axis=1)
-    result = image.copy()
     if not known.any():
-        return result
-    region, corner = figure.crop_around(result, xy[known], 1.35 * radii[known] + 1)
+        return
+    region, corner = figure.crop_around(image, xy[known], 1.35 * radii[known] + 1)
     if not region.size:
-        return result
+        return
     strokes, opacity, xy = region.copy(), np.zeros(region.shape[:2], np.uint8), xy - corner
     for bone in map(list, figure.strokes(person.skeleton)):
         certain = min(float(confidence[bone].min()), 1.0)
@@ -105,7 +111,6 @@ def draw_2d(image: Image, person: Motion3D, index: int, midline: figure.Colour =
         figure.draw_capsule(strokes, xy[bone], outer, figure.mix(colour, _RIM, 0.8))
         figure.draw_capsule(strokes, xy[bone], radii[bone], colour)
     figure.alpha_blend(region, strokes, opacity)
-    return result
 
 
 def draw_number(image: Image, person: Motion3D, index: int, number: int) -> None:
@@ -139,7 +144,6 @@ def figures_in_frame(people: Mapping[int, Motion3D], index: int) -> list[Figure]
             if person.sigma is not None:
                 covariance = rotate_to_world(person.sigma[index], person.camera_xyz[index], xyz)
             seen = person.confidence[index] > 0
-            seen[BODY] = True
             result.append(Figure(xyz, person.skeleton, not valid[index], colour, covariance, seen))
     return result
 
@@ -158,66 +162,44 @@ def _render(
 ) -> Iterator[Frame]:
     """Yield the frames of the overlay, the first at 0 s, also of a part of a video."""
     begin = None
-    targets, radii = _solve_view_path(list(people.values()), video.fps, config)
+    path = solve_view_path(people, video.fps, config.view)
+    angles = {i: measure_angles(each) for i, each in people.items()} if config.angles else {}
     scale = min(1.0, config.max_height / max(video.size[1], 1))
     width, height = (round(side * scale) for side in video.size)
     panel = (min(width, height), height)
+    shown = {i: _scaled(person, scale, (width, height)) for i, person in people.items()}
     for frame in video.frames():
-        image = _draw_people(frame.image, people, frame.index)
-        if (width, height) != video.size:
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        now = min(frame.index, len(targets) - 1)
-        x, y, z = targets[now].tolist()
-        swing = config.swing * np.cos(2 * np.pi * frame.time / config.swing_period)
-        view = View((x, y, z), float(radii[now]), float(View.azimuth - swing))
-        scene = draw_scene(figures_in_frame(people, frame.index), view, panel)
         begin = frame.time if begin is None else begin
-        yield Frame(frame.index, frame.time - begin, np.hstack([image, scene]))
+        canvas = np.empty((height, width + panel[0], 3), np.uint8)
+        image, scene = canvas[:, :width], canvas[:, width:]
+        if (width, height) == video.size:
+            image[:] = frame.image
+        else:
+            image[:] = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+        _draw_people(image, shown, frame.index)
+        for i, each in angles.items():
+            draw_angles(image, shown[i], each, frame.index)
+        view = path.at(frame.index, frame.time - begin)
+        scene[:] = draw_scene(figures_in_frame(people, frame.index), view, panel)
+        draw_legend(scene, view, frame.time, people=bool(people))
+        yield Frame(frame.index, frame.time - begin, canvas)
         if progress is not None:
             progress(frame.index + 1, max(video.length, frame.index + 1))
 
 
-def _draw_people(image: Image, people: Mapping[int, Motion3D], index: int) -> Image:
-    """Return the image with all people drawn in: the nearest on top, numbered if several."""
+def _scaled(person: Motion3D, scale: float, size: tuple[int, int]) -> Motion3D:
+    """Return a person whose joints lie in a smaller image."""
+    if size == person.size:
+        return person
+    return replace(person, xy=scale * person.xy, focal=scale * person.focal, size=size)
+
+
+def _draw_people(image: Image, people: Mapping[int, Motion3D], index: int) -> None:
+    """Draw all people into the image itself: the nearest on top, numbered if several."""
     present = {i: person for i, person in people.items() if index < len(person)}
     for i in sorted(present, key=lambda i: -people[i].camera_xyz[index, :, 2].mean()):
-        image = draw_2d(
-            image, people[i], index, figure.person_colour(i) if len(people) > 1 else _MIDLINE
-        )
+        midline = figure.person_colour(i) if len(people) > 1 else _MIDLINE
+        _paint_2d(image, people[i], index, midline)
     if len(people) > 1:
-        image = image.copy()
         for i, person in present.items():
             draw_number(image, person, index, i)
-    return image
-
-
-def _solve_view_path(
-    people: Sequence[Motion3D], fps: float, config: OverlayConfig = OverlayConfig()
-) -> tuple[Float[np.ndarray, "t 3"], Float[np.ndarray, " t"]]:
-    """Return target and radius of the view in each frame: smooth, all valid people in view."""
-    length = max((len(person) for person in people), default=1)
-    low, high = np.full((length, 3), np.inf), np.full((length, 3), -np.inf)
-    for person in people:
-        valid = np.nonzero(person.valid)[0]
-        low[valid] = np.minimum(low[valid], person.xyz[valid].min(axis=1))
-        high[valid] = np.maximum(high[valid], person.xyz[valid].max(axis=1))
-    known = np.nonzero(np.isfinite(low[:, 0]))[0]
-    if not len(known):
-        return np.array([[0.0, 0.0, 0.9]]), np.array([config.min_radius])
-    low[:, 2] = 0.0  # the floor below a jump stays in view
-    window = max(config.smoothing * min(fps, LIMITS.max_fps), 1.0)
-    low = _smooth_bound(low, known, window, minimum_filter1d)
-    high = _smooth_bound(high, known, window, maximum_filter1d)
-    across, top = np.linalg.norm((high - low)[:, :2], axis=1), high[:, 2]
-    radius = np.maximum(0.5 * across + 0.2, 0.57 * top)  # bodies extend beyond their joints
-    return 0.5 * (low + high), np.maximum(radius, config.min_radius)
-
-
-def _smooth_bound(
-    bound: np.ndarray, known: np.ndarray, window: float, extreme: Callable[..., np.ndarray]
-) -> np.ndarray:
-    """Interpolate frames without people, take the extreme within the window, then smooth."""
-    frames = np.arange(len(bound))
-    bridged = np.stack([np.interp(frames, known, column[known]) for column in bound.T], axis=1)
-    wide = extreme(bridged, size=2 * round(window) + 1, axis=0, mode="nearest")
-    return gaussian_filter1d(wide, window / 2, axis=0, mode="nearest")

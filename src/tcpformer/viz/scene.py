@@ -50,7 +50,9 @@ class SceneStyle:
     shadow_decay: float = 0.9
     """Opacity of a shadow is exp(-shadow_decay * height in metres)."""
     pale: float = 0.6
-    """Share of the sky's colour in joints that were not detected."""
+    """Share of the sky's colour in limbs that were not detected."""
+    thin: float = 0.5
+    """Thickness of these limbs, in that of others."""
     outline: float = 0.012
     """Metres of bright rim around each limb."""
     skull: tuple[float, float] = (0.05, 0.40)
@@ -114,7 +116,11 @@ class Figure:
     covariance: Float[np.ndarray, "j 3 3"] | None = None
     """Of each joint, in the world; drawn as an ellipse of one sigma."""
     seen: Bool[np.ndarray, " j"] | None = None
-    """Whether each joint is drawn in full colour; others, which were never detected, are pale."""
+    """Whether each joint was detected; bones that end in another are thin and pale."""
+
+    def hidden(self, *joints: int) -> bool:
+        """Return whether one of some joints was not detected."""
+        return self.seen is not None and not self.seen[list(joints)].all()
 
 
 Figures = Sequence[Figure]
@@ -166,7 +172,8 @@ def _bones(person: Figure, view: View, size: tuple[int, int], style: SceneStyle)
             ends = ends[0] + np.array(style.skull)[:, None] * (ends[1] - ends[0])
             radius = np.array(style.skull_radius)
         haze = float(np.clip(2.5 * (1 - near.mean() / at_target), 0, 0.5))
-        pale = style.pale * (person.seen is not None and not person.seen[child])
+        hidden = person.hidden(parent, child)
+        pale, radius = style.pale * hidden, radius * (style.thin if hidden else 1.0)
         colour = figure.mix(_GHOST if person.ghost else colours[child], SKY, max(haze, pale))
         mean, radius = float(near.mean()), radius * near
         result.append(_Bone(mean, ends, radius, radius + style.outline * mean, colour))
@@ -256,6 +263,7 @@ def _draw_shadows(image: Image, figures: Figures, view: View, style: SceneStyle)
         for ends in map(list, bones):
             if scale[ends].min() > 0:
                 opacity = int(255 * np.exp(-style.shadow_decay * height[ends].mean()))
-                figure.draw_capsule(mask, pixels[ends], radius[ends], opacity)
+                thin = style.thin if person.hidden(*ends) else 1.0
+                figure.draw_capsule(mask, pixels[ends], thin * radius[ends], opacity)
     blur = max(3, round(0.012 * min(size))) | 1
     figure.alpha_blend(image, _SHADOW, mask, blur=(blur, blur // 2 | 1))

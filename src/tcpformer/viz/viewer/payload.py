@@ -22,9 +22,9 @@ from ...io.rig_unseen import seen_bones
 from ...motion import Motion3D, seen_groups
 from ...postprocess.foot_contacts import find_contacts
 from ...skeleton import BALLS, BODY_26, FEET, GROUPS, H36M, HEELS, Skeleton
-from ...world.ground import ground_of
 from .. import figure
 from ..scene import SceneStyle
+from ..view_path import find_camera
 
 _ALIGNMENT = 8
 _INT16 = 2**15 - 1
@@ -189,15 +189,6 @@ def build_payload(
     return packer.pack(
         header | ({"surface": describe_surface(packer, rigged[0])} if rigged else {})
     )
-
-
-def find_camera(
-    motion: Motion3D,
-) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
-    """Return the rotation from camera to world axes, and the place of the camera in the world."""
-    rotation = ground_of(motion).rotation
-    world, seen = (x.reshape(-1, 3).mean(axis=0) for x in (motion.xyz, motion.camera_xyz))
-    return rotation, world - rotation @ seen
 
 
 def _sole_level(motion: Motion3D) -> float:

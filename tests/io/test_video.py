@@ -349,6 +349,19 @@ def test_frames_logs_how_many_are_lost(tmp_path: Path, caplog: pytest.LogCapture
     assert lost == stored - read > 0
 
 
+@pytest.mark.parametrize("lost", [slice(0, 188 * 12), slice(188 * 40, 188 * 48)])
+def test_times_are_those_of_the_frames_that_are_left(tmp_path: Path, lost: slice) -> None:
+    """Packets are lost at the start or in the middle of a recording from a transport stream."""
+    write_stream(tmp_path / "a.ts", 40)
+    data = bytearray((tmp_path / "a.ts").read_bytes())
+    del data[lost]
+    (tmp_path / "a.ts").write_bytes(data)
+    video = open_video(tmp_path / "a.ts")
+    times = video.times()
+    assert times.tolist() == [frame.time for frame in video.frames()]
+    assert times.tolist() == video.times().tolist()
+
+
 def test_frames_of_a_whole_video_log_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -152,9 +152,8 @@ class Video:
         Raises:
             ValueError: If the file is broken.
         """
-        stamps = _packet_stamps(self.path) or [
-            decoded.time for decoded in _decode(self.path, self._note_once)
-        ]
+        stamps = None if self._noted else _packet_stamps(self.path)  # noted: frames are lost
+        stamps = stamps or [decoded.time for decoded in _decode(self.path, self._note_once)]
         times = np.empty(len(stamps))
         before = -1.0
         for i, stamp in enumerate(stamps):
@@ -427,6 +426,9 @@ def _packet_stamps(path: Path) -> list[float] | None:
             packets = [p for p in container.demux(stream) if p.size > 0 and not p.is_discard]
         except av.error.FFmpegError:
             return None
+        cut = bool(packets) and not packets[0].is_keyframe
+        if cut or any(p.is_corrupt for p in packets):
+            return None  # the decoder leaves some out
         stamps = [float(p.pts * p.time_base) for p in packets if p.pts is not None]
         return sorted(stamps) if len(stamps) == len(packets) else None
 

@@ -1,5 +1,6 @@
 """The command line: files in, files out."""
 
+import json
 import re
 import shutil
 from itertools import islice
@@ -353,3 +354,61 @@ def test_lift_a_part_keeps_the_times_of_the_whole(
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     run("--version")
     assert capsys.readouterr().out == f"tcpformer {__version__}\n"
+
+
+def test_lift_of_several_sources_gives_each_a_folder(
+    tmp_path: Path, walking: Path, tiny: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """In this process; those of `serve.processes` have tests of their own."""
+    from tcpformer.cli import _batch
+    from tcpformer.serve.task import run_task
+
+    def here(job, tasks, watch):
+        for number, task in enumerate(tasks, 1):
+            line = run_task(job, task, lambda *step, t=task: watch.progress(0, t, *step))
+            watch.ended(line, number, len(tasks))
+            yield line
+
+    monkeypatch.setattr(_batch.BatchOptions, "run", lambda self, threads: here)
+    bad = tmp_path / "videos/deep/bad.mp4"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("no video")
+    command = ("lift", walking, tmp_path / "videos", "--out", tmp_path / "out", "--weights", tiny)
+    for words in ("1 lifted, 1 failed", "1 lifted before, 1 failed"):
+        with pytest.raises(SystemExit) as ended:
+            run(*command)
+        assert ended.value.code == 3
+        printed = capsys.readouterr()
+        assert words in printed.out
+        assert "bad.mp4 is not a video" in printed.err
+    assert "keypoints/person_0/motion.npz" in written(tmp_path / "out")
+    lines = [json.loads(line) for line in (tmp_path / "out/report.jsonl").read_text().splitlines()]
+    assert [(line["file"], line["state"]) for line in lines] == [
+        ("deep/bad", "failed"),
+        ("keypoints", "done"),
+    ]
+    assert lines[1]["frames"] == 40
+    assert lines[1]["weights"].startswith(f"{tiny.name} sha256:")
+    with pytest.raises(SystemExit) as ended:
+        run("lift", tmp_path / "videos", "--out", tmp_path / "none", "--weights", tiny, "--quiet")
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--jobs", 2), "for several inputs, got one clip"),
+        (("--part", "1/2"), "for several inputs, got one clip"),
+        (("--jobs", 0), "at least 1"),
+        (("--part", "3/2"), "K/N with K from 1 to N"),
+        (("--ray", "auto", "--jobs", 2), "for one machine"),
+        (("missing.npz",), "no such file or folder: missing"),
+    ],
+)
+def test_lift_refuses_options_of_a_batch(
+    tmp_path: Path, walking: Path, capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...], words: str,
+) -> None:  # fmt: skip
+    assert words in refused(capsys, "lift", walking, *arguments, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -33,7 +33,12 @@ class BatchOptions:
     part: str | None = None
     """Lift only the K-th of N equal parts of the clips, as 3/16; each machine takes another."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Check that options are in range and fit each other.
+
+        Raises:
+            ValueError: If they do not.
+        """
         if self.jobs < 1:
             raise ValueError(f"--jobs must be at least 1, got {self.jobs}.")
         if self.ray is not None and self.jobs != 1:

@@ -82,6 +82,7 @@ def lift(
     start = time.monotonic()
     set_threads(threads)
     options = LiftOptions(**vars(input), **vars(camera), **vars(network), **vars(output))
+    batch.check()
     if more or (options.video is None and not is_clip(source)):
         lift_clips([source, *more], out, options, batch, threads=threads, quiet=quiet)
         return
@@ -91,8 +92,10 @@ def lift(
     if quiet:
         return
     report(motions, out, options)
-    if (out / OVERLAY).exists() and options.overlay:
-        show_written(out / OVERLAY)
+    together = options.group_names if len(motions) > 1 else ()
+    for name in (*together, *((OVERLAY,) if options.overlay else ())):
+        if (out / name).exists():
+            show_written(out / name)
     show(f"done in {time.monotonic() - start:.1f} s")
 
 

@@ -128,8 +128,8 @@ def _absolute(job: Job) -> Job:
 
 def _import_ray() -> Any:
     try:
-        import ray
-        import ray.exceptions
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.exceptions  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise missing_extra("Lifting on a cluster (--ray)", "ray", "ray") from error
     return ray

@@ -6,7 +6,7 @@ usage: python tools/train_packaged.py --pack PACK BODY MORE [BODY MORE ...]
 
 The first form writes motion capture of 26 joints into one small file: of each source the file of 17
 joints, and that of feet, hands and face (may be the same file). The second writes it as the file
-that `tcpformer train` reads. The third trains `fast`, then
+that `tcpformer train` reads. The third trains `fast`, then `live`, which starts from it, then
 `default`, and writes weights, log, model card and hashes into DIR. Each call trains at a constant
 learning rate, keeps a checkpoint there, and lets the rate fall to 0 over its last part, so that the
 weights are usable after every call; `--resume` goes on from the checkpoint. `--contest` trains the
@@ -68,6 +68,8 @@ from tcpformer.training.validate import validation_scores  # noqa: E402
 WARMUP = 100
 COOLDOWN = 0.35
 """Steps at the start over which the rate rises, and the last share of a call in which it falls."""
+LIVE_FRAMES = 6
+"""Frames at the end of clips that weights for live use are trained on."""
 WORKERS_MARGIN = 2
 """Processor cores that prepare no clips."""
 JOINTS_26 = replace(PACKAGED_NETWORK, joints=26)
@@ -81,13 +83,16 @@ class Job:
     config: TrainConfig
     share: float
     build: Callable[[Any], nn.Module] = build
+    start: str = ""
+    """Name of an earlier job of the call from whose weights it starts; "" for random ones."""
 
 
 def packaged_jobs() -> list[Job]:
     """Return the packaged networks, the quick one first."""
     both = replace(PRESETS["open"], network=JOINTS_26, blur_prob=0.5, grad_accum_steps=1)
     fast = replace(both, network=JOINTS_26.pose_transformer, batch_size=768)
-    return [Job("fast", fast, 0.2), Job("default", replace(both, batch_size=384), 0.8)]
+    live = Job("live", replace(fast, last_frames=LIVE_FRAMES), 0.15, start="fast")
+    return [Job("fast", fast, 0.2), live, Job("default", replace(both, batch_size=384), 0.65)]
 
 
 def contest_jobs() -> list[Job]:
@@ -123,6 +128,11 @@ class Training:
         self.checkpoint = folder / "checkpoint.pt"
         if resume and self.checkpoint.exists():
             self.restore(torch.load(self.checkpoint, map_location=device, weights_only=True))
+
+    def start_from(self, network: nn.Module) -> None:
+        """Take the weights of another network of the same sizes."""
+        for model in (self.model, self.mean):
+            model.load_state_dict(network.state_dict())
 
     def state(self) -> dict[str, Any]:
         """Return all that resuming needs."""
@@ -240,7 +250,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_float32_matmul_precision("high")
     torch.set_flush_denormal(True)
     unpack(args.data, args.out / "mocap.npz")
-    results = {}
+    results, trained = {}, dict[str, nn.Module]()
     for job in contest_jobs() if args.contest else packaged_jobs():
         if args.batch:
             job = replace(job, config=replace(job.config, batch_size=args.batch))
@@ -248,7 +258,10 @@ def main(arguments: list[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         source = SyntheticSource(job.config, args.out / "mocap.npz")
         training = Training(job, folder, torch.device(args.device), resume=args.resume)
+        if job.start and not training.step:
+            training.start_from(trained[job.start])
         train_job(training, source, 60 * args.minutes * job.share, args.steps)
+        trained[job.name] = training.mean
         results[job.name] = write_result(training, source)
         write_card(results, args.out, args.data)
         print(json.dumps({job.name: results[job.name]}), flush=True)

@@ -76,19 +76,19 @@ def test_pack_keeps_millimetres_and_corrects_the_floor(tool: Any, pack: Path) ->
     assert held_out.lengths.tolist() == [70]  # never trained on
 
 
-def test_dry_run_trains_both_and_resumes(tool: Any, pack: Path, tmp_path: Path) -> None:
+def test_dry_run_trains_all_and_resumes(tool: Any, pack: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     how = [str(pack), "--out", str(out), "--device", "cpu", "--steps", "3", "--batch", "4"]
     tool.main(how)
     tool.main([*how, "--resume"])
-    for name in ("fast", "default"):
+    for name in ("fast", "live", "default"):
         assert load_model(out / name / "weights").config.joints == 26
         steps = [
             json.loads(x)["step"] for x in (out / name / "log.jsonl").read_text().split("\n") if x
         ]
         assert steps == [1, 2, 3, 3, 4, 5]  # on from before the rate fell
     card = (out / "MODEL_CARD.md").read_text()
-    assert card.count("sha256") == 3
+    assert card.count("sha256") == 4
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from ._terminal import SafeStream, count, escape, set_threads, show
 
 if TYPE_CHECKING:
     from ..serve.capture import Reader
+    from ..serve.live import LiveLifter
     from ..serve.session import Statistics
 
 KEEPS_UP = 0.02
@@ -64,9 +65,6 @@ def live(
         raise ValueError("live sends its people nowhere; give --view, --send or both.")
     from ..serve.capture import FileSource, Reader, open_source
     from ..serve.live import LiveLifter
-    from ..serve.send import open_sender
-    from ..serve.session import Session
-    from ..serve.view import LiveView
 
     set_threads(threads)
     chosen = open_source(camera, source, pace=pace)
@@ -82,25 +80,38 @@ def live(
     )
     whole = isinstance(chosen, FileSource) and not pace
     reader = Reader(chosen, drop=not whole, note=_note)
+    _run(lifter, reader, send, port if view else None)
+
+
+def _run(
+    lifter: "LiveLifter", reader: "Reader", send: tuple[str, ...], view_port: int | None
+) -> None:
+    """Lift until the pictures end or Ctrl-C, and print what was done."""
+    from ..serve.send import Sender, open_sender
+    from ..serve.session import Session
+    from ..serve.view import LiveView
+
     skeleton = lifter.lifter.body
     with ExitStack() as stack:
-        senders = [open_sender(address, skeleton, _write_line(reader.stop)) for address in send]
-        if view:
-            page = LiveView(skeleton, port)
+        senders: list[Sender] = []
+        for address in send:
+            senders.append(open_sender(address, skeleton, _write_line(reader.stop)))
+            stack.callback(senders[-1].close)
+        if view_port is not None:
+            senders.append(page := LiveView(skeleton, view_port))
+            stack.callback(page.close)
             _note(f"{page.address} until Ctrl-C")
-            senders.append(page)
-        for sender in senders:
-            stack.callback(sender.close)
+        lifter.load_detector()
         session = Session(lifter, senders, _note)
         try:
             session.run(reader)
         except KeyboardInterrupt:
             reader.stop()
             _note("stopped")
-        finally:
-            tell = _note if "jsonl" in send else show
-            for line in report(session.statistics, reader):
-                tell(line)
+    if session.statistics.lifted:
+        tell = _note if "jsonl" in send else show
+        for line in report(session.statistics, reader):
+            tell(line)
 
 
 def report(statistics: "Statistics", reader: "Reader") -> list[str]:

@@ -254,6 +254,12 @@ class LiveLifter:
         waiting = range(min(self.lifter.lookahead, len(self._times)) - 1, -1, -1)
         return [frame for back in waiting if (frame := self._answer(back)) is not None]
 
+    def load_detector(self) -> FrameDetector:
+        """Load the detector now, so that the first picture need not wait for it."""
+        if self._detector is None:
+            self._detector = FrameDetector(self.landmarks)
+        return self._detector
+
     def reset(self) -> None:
         """Forget everyone, as after a pause or when pictures change their size; the floor stays."""
         self._times.clear()
@@ -270,13 +276,12 @@ class LiveLifter:
     def _find(self, frame: Any, time: float, ids: Sequence[int] | None) -> Sequence[DetectedPerson]:
         """Return the people of a picture, or those whose keypoints are given."""
         if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3:
-            if self._detector is None:
-                self._detector = FrameDetector(self.landmarks)
+            detector = self.load_detector()
             size = frame.shape[1], frame.shape[0]
             if self._times and size != self.size:
                 self.reset()
             self.size = size
-            found = self._detector(frame, time)
+            found = detector(frame, time)
             return [DetectedPerson(p.id, p.xy, p.confidence) for p in found]
         if self.size is None:
             raise ValueError(

@@ -81,7 +81,9 @@ def write_camera(path: Path, size: tuple[int, int] = (640, 360), seconds: float 
 
 
 @pytest.mark.slow
-def test_page_lifts_a_file_and_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_lifts_a_camera_and_a_file(
+    walking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     camera = write_camera(tmp_path / "camera.y4m")
     fake = [
         "--use-fake-ui-for-media-stream",
@@ -108,7 +110,7 @@ def test_page_lifts_a_file_and_a_camera(tmp_path: Path, monkeypatch: pytest.Monk
         if shots:
             page.screenshot(path=f"{shots}/live.png")
         page.click("#stop")
-        page.set_input_files("#file", SAMPLE)
+        page.set_input_files("#file", walking)
         page.wait_for_selector("#work:not([hidden])")
         page.wait_for_selector("#result:not([hidden])")
         viewer = page.frame_locator("#viewer")

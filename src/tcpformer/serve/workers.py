@@ -368,6 +368,7 @@ class _Worker:
 
 def _run_worker(work: Work, connection: Connection) -> None:
     """Do jobs until the pipe closes."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # to stderr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     threading.Thread(target=_die_with_parent, daemon=True).start()
     work.prepare()

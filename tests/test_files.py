@@ -90,6 +90,13 @@ def test_make_writable_refuses_a_folder_under_a_file(check, tmp_path: Path) -> N
         check(tmp_path / "file/a")
 
 
+def test_make_writable_deletes_what_a_killed_run_left(tmp_path: Path) -> None:
+    (tmp_path / ".writable-tcpformer-611f61921288").touch()
+    (tmp_path / ".other").touch()
+    make_writable(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [".other"]
+
+
 def test_make_writable_makes_an_empty_folder(tmp_path: Path) -> None:
     make_writable(tmp_path / "a/b")
     assert list((tmp_path / "a/b").iterdir()) == []

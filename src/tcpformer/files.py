@@ -192,11 +192,14 @@ def delete_empty(folders: Iterable[Path]) -> None:
 def make_writable(folder: str | Path) -> None:
     """Create a folder, with its parents, and check that it can be written.
 
+    Temporary files of dead processes in it are deleted.
+
     Raises:
         OSError: If the folder cannot be made or written.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+        _delete_abandoned(Path(folder))
         with _temporary_beside(Path(folder) / "writable"):
             pass
     except OSError as error:

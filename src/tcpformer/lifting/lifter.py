@@ -247,6 +247,7 @@ class Lifter:
             )
             lifted = self._lift(clean_keypoints(swaps.motion, config), height, focal)
             if swaps.swapped.any():
+                swaps = replace(swaps, motion=motion)  # an hour of the other is large
                 lifted = self._doubt_swaps(lifted, swaps, height, focal)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
@@ -307,16 +308,22 @@ class Lifter:
         """Add to sigma, and to the provenance, that the other frames may be the swapped ones.
 
         With probability p of the other pose b, the variance of pose a grows by p (1 - p) (a - b)^2.
+        The motion of ``swaps`` is the one before sides were exchanged.
         """
         frames, p = int(swaps.swapped.sum()), swaps.doubt
         text = f"left and right exchanged in {frames} of {len(lifted)} frames, doubt {p:.2g}"
         lifted = replace(lifted, provenance={**lifted.provenance, "swaps": text})
         if lifted.sigma is None:
             return lifted
-        everywhere = np.ones(len(lifted), dtype=bool)
-        other = self._lift(swap_sides(swaps.motion, everywhere), height, focal, solve_root=False)
-        apart = _relative(lifted.camera_xyz) - _relative(other.camera_xyz)
-        return replace(lifted, sigma=np.sqrt(lifted.sigma**2 + p * (1 - p) * apart**2))
+        other = self._lift(  # without a name for the keypoints: an hour of them is large
+            swap_sides(swaps.motion, ~swaps.swapped), height, focal, solve_root=False
+        ).camera_xyz
+        sigma = np.empty_like(lifted.sigma)
+        for first in range(0, len(sigma), FRAMES_AT_ONCE):
+            part = np.s_[first : first + FRAMES_AT_ONCE]
+            apart = _relative(lifted.camera_xyz[part]) - _relative(other[part])
+            sigma[part] = np.sqrt(lifted.sigma[part] ** 2 + p * (1 - p) * apart**2)
+        return replace(lifted, sigma=give(sigma))
 
     def _choose_focal(
         self,

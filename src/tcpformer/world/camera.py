@@ -48,7 +48,9 @@ def to_rays(
     xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int], focal: float
 ) -> Float[np.ndarray, "*batch 2"]:
     """Map pixels to rays (x / z, y / z) of a camera whose principal point is the image center."""
-    return (xy - np.array(size) / 2) / focal
+    rays = xy - np.array(size) / 2
+    rays /= focal  # in place: those of hours are large
+    return rays
 
 
 def choose_focal(

@@ -266,27 +266,29 @@ class _Person:
 
 def _gather(motion: Motion3D, trust: float, config: VerticalConfig) -> _Person | None:
     """Gather the evidence of a person; None if never valid, or without extent."""
-    xyz, times = motion.camera_xyz[motion.valid], motion.times[motion.valid]
+    used = [H36M.root, _NECK, *FEET]  # all joints of hours would be large
+    xyz, times = motion.camera_xyz[:, used][motion.valid], motion.times[motion.valid]
     if not len(xyz):
         return None
-    body = xyz[:, _NECK] - xyz[:, FEET].mean(axis=1)
+    root, neck, feet = xyz[:, 0], xyz[:, 1], xyz[:, 2:]
+    body = neck - feet.mean(axis=1)
     length = np.linalg.norm(body, axis=-1)
     if not length.min() > 0:
         return None
-    body = _straighten(body / length[:, None], xyz[:, H36M.root], times, config)
+    body = _straighten(body / length[:, None], root, times, config)
     seconds = np.minimum(frame_durations(times), 1.0)
-    sure = motion.confidence[motion.valid][:, [_NECK, *FEET]].mean(axis=1)
+    sure = motion.confidence[:, used[1:]][motion.valid].mean(axis=1)
     seconds = seconds * np.minimum(sure / config.sure, 1.0)
     standing = length > config.standing * np.quantile(length, 0.95)
-    still = np.exp(-((foot_speeds(xyz[:, FEET], times) / GROUND.slow) ** 2))
+    still = np.exp(-((foot_speeds(feet, times) / GROUND.slow) ** 2))
     every = -(-len(times) // FRAMES)
     part = slice((every - 1) // 2, None, every)
     return _Person(
         trust=trust,
         body=body[part],
-        pelvis=xyz[part, H36M.root],
+        pelvis=root[part],
         upright=(every * standing * seconds)[part],
-        feet=xyz[part][:, FEET].reshape(-1, 3),
+        feet=feet[part].reshape(-1, 3),
         rest=(trust * every * still * seconds[:, None])[part].reshape(-1),
     )
 

@@ -8,7 +8,7 @@ from ..analysis.angles import measure_angles
 from ..detections import Detections
 from ..motion import Motion3D
 from ..optional import missing_extra
-from .bvh import TRIMMED, write_bvh
+from .bvh import write_bvh
 from .c3d import write_c3d
 from .csv_motion import read_csv, write_csv
 from .fbx import write_fbx
@@ -22,7 +22,7 @@ from .npz import load_motion, save_motion
 from .parquet import read_parquet, write_parquet
 from .picture_size import check_picture_size
 from .pictures import is_picture
-from .rig import RigOptions
+from .rig import TRIMMED, RigOptions
 from .trc import write_trc
 from .usd import write_usd
 

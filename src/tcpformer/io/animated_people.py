@@ -11,10 +11,9 @@ from ..analysis.metrics import nearest_rotation
 from ..motion import Motion3D
 from .body_mesh import BodyMesh, fit_body
 from .motion_events import SIDES, find_contacts
-from .rig import RiggedMotion, RigOptions, solve_rig
+from .rig import TRIMMED, RiggedMotion, RigOptions, solve_rig
 
 AXES = "x right, y up, z towards the camera"
-TRIMMED = RigOptions(trim=True)
 MAX_CAMERA_ERROR = 0.005
 """Metres between joints in the world and joints of a camera that stands still, at which there is no
 one place of the camera."""

@@ -27,7 +27,7 @@ from .mocap_capture import (
     compose_rotations,
     sum_offsets,
 )
-from .rig import RiggedMotion, RigOptions, solve_rig
+from .rig import TRIMMED, RiggedMotion, RigOptions, solve_rig
 from .rig_names import BONES
 
 Vectors = Float[np.ndarray, "t 3"]
@@ -39,7 +39,6 @@ LEG_ORDER = "XZY"
 """Order of the axes of a bone, and of thighs and shins. Angles are unsteady where the middle one
 nears 90 degrees. For legs that is the side step, which is rare: a sitting thigh or knee turns by 90
 degrees about X."""
-TRIMMED = RigOptions(trim=True)
 NOTES_SUFFIX = ".json"
 FRAMES_AT_ONCE = 10_000
 """Frames whose angles are in memory at once."""

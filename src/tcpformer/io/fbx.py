@@ -19,10 +19,10 @@ from scipy.spatial.transform import Rotation
 
 from ..files import atomic_write
 from ..motion import Motion3D
-from .animated_people import TRIMMED, AnimatedPerson, animate_people
+from .animated_people import AnimatedPerson, animate_people
 from .body_mesh import rest_heads
 from .bvh import unwrap_euler
-from .rig import RigOptions
+from .rig import TRIMMED, RigOptions
 
 VERSION = 7400
 MAGIC = b"Kaydara FBX Binary  \x00\x1a\x00"

@@ -21,11 +21,11 @@ from jaxtyping import Float, Shaped
 
 from ..files import atomic_write
 from ..motion import Motion3D
-from .animated_people import TRIMMED, AnimatedPerson, StillCamera, animate_people, find_camera
+from .animated_people import AnimatedPerson, StillCamera, animate_people, find_camera
 from .body_mesh import rest_heads
 from .json_values import get_field, get_index, get_list
 from .npz import load_motion, save_motion
-from .rig import RigOptions
+from .rig import TRIMMED, RigOptions
 
 MAGIC, VERSION, JSON_CHUNK, BINARY_CHUNK = b"glTF", 2, b"JSON", b"BIN\0"
 MAX_BYTES = 2**32 - 1

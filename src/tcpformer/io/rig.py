@@ -51,6 +51,7 @@ class RigOptions:
 
 
 RIG = RigOptions()
+TRIMMED = RigOptions(trim=True)
 A_POSE = 45.0
 """Degrees of the arms below the horizontal in the A-pose."""
 

@@ -15,9 +15,9 @@ import numpy as np
 from ..files import atomic_write
 from ..motion import Motion3D
 from ..optional import missing_extra
-from .animated_people import TRIMMED, AnimatedPerson, StillCamera, animate_people, find_camera
+from .animated_people import AnimatedPerson, StillCamera, animate_people, find_camera
 from .body_mesh import rest_heads
-from .rig import RiggedMotion, RigOptions
+from .rig import TRIMMED, RiggedMotion, RigOptions
 
 FILM_WIDTH = 36.0
 """Width of the film in USD's unit of lenses, a tenth of the scene's unit taken as centimetres."""

@@ -158,7 +158,7 @@ def test_convert_mocap_writes_17_joints_where_no_rig_has_more(folder: Path) -> N
 
 
 def test_convert_mocap_splits_at_a_jump(folder: Path) -> None:
-    xyz = walk(120, 50.0).xyz
+    xyz = walk(120, 50.0).xyz.copy()
     xyz[70:] += [1.0, 0, 0]
     write_motion(folder, "a", xyz)
     report, data = convert(folder)
@@ -169,7 +169,7 @@ def test_convert_mocap_splits_at_a_jump(folder: Path) -> None:
 
 
 def test_convert_mocap_reports_cut_frames(folder: Path) -> None:
-    xyz = walk(120, 50.0).xyz
+    xyz = walk(120, 50.0).xyz.copy()
     xyz[:3] += [5.0, 0, 0]
     write_motion(folder, "a", xyz)
     report, data = convert(folder)

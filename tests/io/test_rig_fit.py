@@ -158,6 +158,6 @@ def test_fit_rig_of_the_mirror_image_is_the_mirror_image(rng: np.random.Generato
     flip, mirror = np.diag([-1.0, 1.0, 1.0]), list(BODY_26.mirror)
     there = motion3d(motion.xyz[:, mirror] @ flip, motion.fps)
     direct, mirrored = rig_of(motion), rig_of(there)
-    np.testing.assert_allclose(mirrored.offsets[TWINS] @ flip, direct.offsets, atol=1e-4)
-    back = flip @ world_turns(mirrored)[:, TWINS] @ flip
+    np.testing.assert_allclose(mirrored.offsets[list(TWINS)] @ flip, direct.offsets, atol=1e-4)
+    back = flip @ world_turns(mirrored)[:, list(TWINS)] @ flip
     np.testing.assert_allclose(back, world_turns(direct), atol=5e-3)

@@ -10,6 +10,7 @@ the camera's right, where depth shows; the table says what can be measured witho
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +48,7 @@ class WithWorld(LandmarkNetwork):
         self.other = onnxruntime.InferenceSession(path)
         self.kept: dict[bytes, np.ndarray] = {}
 
-    def __call__(self, image: np.ndarray, region: Region) -> Pose:
+    def __call__(self, image: Any, region: Region) -> Pose:
         pose = super().__call__(image, region)
         cut = crop(image, region, LANDMARK_SIDE)
         world = np.asarray(self.other.run(["world"], {"image": cut[None]})[0])[0]

@@ -79,7 +79,7 @@ def make_gif(overlay: Path, target: Path) -> None:
 def make_stills(person: Path) -> None:
     import pybvh
 
-    from tcpformer.io.bvh import from_y_up
+    from tcpformer.io.rig import from_y_up
 
     motion = load_motion(person / "motion.npz")
     read = pybvh.read_bvh_file(person / "motion.bvh", world_up="+y")

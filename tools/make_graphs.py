@@ -113,7 +113,10 @@ def refer(key: str, entry: dict[str, Any], start: int) -> onnx.TensorProto:
     """Return a tensor whose numbers lie in the weights file."""
     first, last = entry["data_offsets"]
     tensor = onnx.TensorProto(
-        name=f"half/{key}", data_type=TYPES[entry["dtype"]], dims=entry["shape"], data_location=TensorProto.EXTERNAL
+        name=f"half/{key}",
+        data_type=TYPES[entry["dtype"]],
+        dims=entry["shape"],
+        data_location=TensorProto.EXTERNAL,
     )
     for key, value in {
         "location": WEIGHTS_FILE,

@@ -10,7 +10,12 @@ import hashlib
 from tcpformer.files import atomic_write
 from tcpformer.model_files import PACKAGE, SUMS
 
-PATTERNS = ("packaged/*/*.safetensors", "packaged/*/*.json", "packaged/*/*.onnx", "detect/weights/*.onnx")
+PATTERNS = (
+    "packaged/*/*.safetensors",
+    "packaged/*/*.json",
+    "packaged/*/*.onnx",
+    "detect/weights/*.onnx",
+)
 
 
 def table() -> str:

@@ -16,7 +16,7 @@ from weights26 import save_weights26
 
 from tcpformer import __version__, load_motion, open_video
 from tcpformer.io.video import Frame, write_video
-from tcpformer.lifting import lifter as lift
+from tcpformer.runtime import device
 from tcpformer.skeleton import BODY25, H36M
 from tcpformer.world.ground import ground_of
 from tcpformer.world.posture import angles_of
@@ -216,9 +216,9 @@ def test_lift_passes_precision_to_the_network(
     tmp_path: Path, walking: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     precisions: list[str] = []
-    form = lift.prepare_for_inference
+    form = device.prepare_for_inference
     monkeypatch.setattr(
-        lift,
+        device,
         "prepare_for_inference",
         lambda model, numbers: (precisions.append(numbers), form(model, "float32"))[1],
     )

@@ -95,8 +95,8 @@ def test_read_scene_of_a_long_video_of_a_camera_that_stands(tmp_path: Path) -> N
 
 def test_read_scene_goes_as_far_as_a_damaged_video(tmp_path: Path) -> None:
     class Broken(Clip):
-        def frames(self, every: int = 1) -> Iterator[Frame]:
-            yield from super().frames(every)
+        def frames(self, every: int = 1, *, stored: bool = False) -> Iterator[Frame]:
+            yield from super().frames(every, stored=stored)
             raise ValueError("broken")
 
     images = tuple(picture() for _ in range(40))

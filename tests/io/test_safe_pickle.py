@@ -111,7 +111,8 @@ def test_read_pickled_npz_returns_the_object(tmp_path: Path, value: Any) -> None
 
 def test_read_pickled_npz_names_a_file_whose_members_have_no_names(tmp_path: Path) -> None:
     """A name that is marked as UTF-8 and is none stops the zip reader of Python."""
-    np.savez(tmp_path / "a.npz", **{"é": GRID})
+    named: dict[str, Any] = {"é": GRID}
+    np.savez(tmp_path / "a.npz", **named)
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content.replace("é.npy".encode(), b"\xe2(.npy"))
     with pytest.raises(ValueError, match=r"a\.npz: not a whole npz file"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ class Actor(LandmarkNetwork):
     def __init__(self, *rails: tuple[float, float], blind: range = range(0)) -> None:
         self.rails, self.blind, self.frame = rails, blind, 0
 
-    def __call__(self, image: np.ndarray, region: Region) -> Pose:
+    def __call__(self, image: Any, region: Region) -> Pose:
         frame = int(image[0, 0, 0])
         places = [start + speed * frame for start, speed in self.rails]
         x = float(min(places, key=lambda place: abs(place - region.x)))

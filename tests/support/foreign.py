@@ -189,8 +189,8 @@ def bvh_in_blender(path: Path) -> dict[str, Any]:
     """Import a BVH file into Blender, with its defaults and the file's rate and length.
 
     Returns:
-        "fps" and "end", the last frame of the motion, which starts at 1; "rest" and "bones": head and tail by name, z
-        up, in the rest pose and in every frame.
+        "fps" and "end", the last frame of the motion, which starts at 1; "rest" and "bones": head
+        and tail by name, z up, in the rest pose and in every frame.
     """
     arguments = [blender_python(), "-c", BVH_IN_BLENDER, str(path)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)

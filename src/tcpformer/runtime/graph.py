@@ -49,9 +49,7 @@ class Uncertainty:
 class Graph:
     """A packaged network that ONNX Runtime computes on the CPU, with its uncertainty if any."""
 
-    def __init__(
-        self, session: Any, config: GraphConfig, uncertainty: Uncertainty | None
-    ) -> None:
+    def __init__(self, session: Any, config: GraphConfig, uncertainty: Uncertainty | None) -> None:
         self.config, self.uncertainty = config, uncertainty
         self._session = session
 

@@ -21,7 +21,7 @@ def serve(
     keep_days: float = 7.0,
     device: str = "auto",
 ) -> None:
-    """Serve jobs and live motion over HTTP, with a page for both, until Ctrl-C.
+    """Run a service of jobs and live motion over HTTP, with a page for both, until Ctrl-C.
 
     Args:
         host: Address to listen at; any but this machine's own needs --token-file.

@@ -208,7 +208,7 @@ class Service:
         return job
 
     async def receive(self, request: Request, key: str | None) -> tuple[Job, bool]:
-        """Receive a job; return it, and whether it is new.
+        """Take a job from a request; return it, and whether it is new.
 
         Raises:
             HTTPException: If it is not taken.
@@ -303,7 +303,7 @@ def create_app(
 
 
 def _answer_os_error(request: Request, error: Exception) -> Response:
-    """Answer when the disk fails; the log has the reason, the client has none of its paths."""
+    """Report that the disk failed; the log has the reason, the client has none of its paths."""
     log.error("a request failed: %s", error)
     if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return JSONResponse({"detail": "the server cannot use its disk."}, 500)
@@ -388,7 +388,7 @@ async def post_job(
         str | None, Header(min_length=1, max_length=200, pattern=r"^[!-~]+$")
     ] = None,
 ) -> JobAnswer:
-    """Queue a video or a file of keypoints.
+    """Append a video or a file of keypoints to the queue.
 
     With the header Idempotency-Key, a request that is repeated returns the job of the first one.
     """
@@ -433,7 +433,7 @@ def get_job(request: Request, number: str) -> JobAnswer:
     },
 )
 async def get_events(request: Request, number: str) -> StreamingResponse:
-    """Stream the state of a job as server-sent events until it ends."""
+    """Return the state of a job as server-sent events until it ends."""
     service = _service(request)
     await run_in_threadpool(service.find, number)
     place = service.events.take()
@@ -527,13 +527,13 @@ async def live(socket: WebSocket) -> None:
 
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Answer that the server runs."""
+    """Report that the server runs."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", responses={503: {"description": "no worker is ready"}})
 def readyz(request: Request) -> dict[str, str]:
-    """Answer whether jobs can be done."""
+    """Report whether jobs can be done."""
     service = _service(request)
     service.store.counts()
     if not service.pool.ready:

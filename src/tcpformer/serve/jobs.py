@@ -125,7 +125,7 @@ class JobStore:
     def add(
         self, source: Path, options: Mapping[str, Any], key: str | None, max_queued: int
     ) -> tuple[Job, bool]:
-        """Queue a job, and return it, and whether it is new.
+        """Append a job to the queue; return it, and whether it is new.
 
         Args:
             source: The input, in a folder of `new_folder`, whose name becomes the job's id.
@@ -201,7 +201,7 @@ class JobStore:
     def finish(
         self, job: Job, error: str = "", files: Mapping[str, int] | None = None
     ) -> Job | None:
-        """End an attempt: done, or failed if there is an error; None if it was not wanted any more.
+        """Store how an attempt ended: done, or failed with an error; None if it was unwanted by then.
 
         Raises:
             sqlite3.Error: If the disk fails; the job is still running then.
@@ -223,7 +223,7 @@ class JobStore:
             return self.get(job.id) if ended else None
 
     def requeue(self, job: Job) -> None:
-        """Queue a running job again, in its old place."""
+        """Put a running job back into the queue, in its old place."""
         with self._lock:
             self._write(
                 "UPDATE jobs SET state = 'queued' WHERE id = ? AND attempt = ?"
@@ -259,7 +259,7 @@ class JobStore:
         return len(rows)
 
     def _recover(self) -> None:
-        """Queue what was running, and delete folders that no job owns."""
+        """Put what was running back into the queue; delete folders that no job owns."""
         with self._lock:
             self._write("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
             kept = {row[0] for row in self._db.execute(

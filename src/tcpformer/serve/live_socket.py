@@ -139,7 +139,7 @@ class LiveSocket:
         self._newest, self._numbers = _Newest(), deque[int](maxlen=MOST_LOOKAHEAD + 1)
 
     async def run(self, make: MakeLifter) -> None:
-        """Answer frames until the client leaves, or sends what is refused."""
+        """Lift frames until the client leaves, or sends what is refused."""
         await self.socket.accept()
         reader = asyncio.create_task(self._read())
         try:

@@ -243,7 +243,7 @@ class WorkerPool:
             self.replaced[why] += 1
 
     def _serve_next(self, worker: "_Worker") -> bool:
-        """Do the next job if there is one; return whether the worker can do another."""
+        """Process the next job if there is one; return whether the worker can do another."""
         if not worker.is_alive():
             self._count_replaced("died")
             return False
@@ -367,7 +367,7 @@ class _Worker:
 
 
 def _run_worker(work: Work, connection: Connection) -> None:
-    """Do jobs until the pipe closes."""
+    """Process jobs until the pipe closes."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # to stderr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -56,16 +56,17 @@ def here(job: Job, tasks: Sequence[Task], watch: Watch) -> Iterator[Line]:
 def step(name: str, folder: Path) -> None:
     """Run one step of the simulation, and print what it took."""
     job = Job(out=folder / "out", options=LiftOptions(), weights="stand-in", lift=pretend)
-    base, start = peak_mb(), time.monotonic()
+    base, start, cpu = peak_mb(), time.monotonic(), time.process_time()
     tasks = find_tasks([folder / "in"], folder / "out")
-    listed = time.monotonic() - start
-    text = f"{len(tasks)} clips listed in {listed:.1f} s"
+    listed = time.process_time() - cpu
+    text = f"{len(tasks)} clips listed in {listed:.2f} s"
     if name != "list":
         run = Processes(1, 1) if name == "process" else here
         counts = lift_many(job, tasks, run).counts
         text += f", {dict(counts)}"
-    seconds = time.monotonic() - start
-    print(f"{name}: {text}; {seconds:.1f} s, peak {peak_mb():.0f} MB (at start {base:.0f})")
+    seconds, cpu = time.monotonic() - start, time.process_time() - cpu
+    print(f"{name}: {text}; {seconds:.1f} s, of these {cpu:.1f} s of this process's CPU; "
+          f"peak {peak_mb():.0f} MB (at start {base:.0f})")  # fmt: skip
 
 
 def peak_mb() -> float:

@@ -20,9 +20,10 @@ SUFFIXES = (".npz", ".bvh", ".glb", ".usda", ".usdc", ".fbx", ".trc", ".c3d", ".
 STAMP_SECONDS = 2.0
 """Since the last change of a file, after which its times tell of the next one."""
 _MOTION = rf"motion(_raw\.npz|_\d+\.c3d|\.bvh\.json|({'|'.join(map(re.escape, SUFFIXES))}))"
-_RESULT = re.compile(rf"person_\d+/{_MOTION}|overlay\.mp4|tcpformer\.json")
+_WHOLE = r"overlay\.mp4|people\.(glb|usda|usdc|fbx)|tcpformer\.json"
+_RESULT = re.compile(rf"person_\d+/{_MOTION}|{_WHOLE}")
 """Paths that `lift` writes, relative to its folder."""
-_TOP = re.compile(r"person_\d+|overlay\.mp4|tcpformer\.json")
+_TOP = re.compile(rf"person_\d+|{_WHOLE}")
 _RESERVED = re.compile(rf"{_TOP.pattern}|\.tcpformer.*", re.IGNORECASE)
 
 
@@ -118,7 +119,7 @@ def read_manifest(folder: str | Path) -> Manifest | None:
         content = json.loads(path.read_text("utf-8"))
         files = {name: dict(each) for name, each in content["files"].items()}
         content = {"paths": {}, "stamps": {}} | content  # versions before 0.3 have none
-        fields: dict[str, Any] = {name: content[name] for name in asdict(Manifest())}
+        fields: dict[str, Any] = {name: content[name] for name in vars(Manifest())}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     known = {name: each for name, each in files.items() if _RESULT.fullmatch(name)}

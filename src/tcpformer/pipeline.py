@@ -8,7 +8,7 @@ It never prints: notes go to the logger ``tcpformer.pipeline``, progress to a ca
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,14 @@ import numpy as np
 from .checks import as_path, check_field_types, check_type
 from .detect import detect_people
 from .detections import Detections
-from .io import READERS, check_writable_suffix, read_detections, save
+from .io import (
+    GROUP_WRITERS,
+    READERS,
+    RIGGED,
+    check_writable_suffix,
+    read_detections,
+    save,
+)
 from .io.calibration import read_calibration
 from .io.parts import cut_detections, cut_video
 from .io.pictures import Pictures, find_pictures
@@ -174,7 +181,7 @@ class OutputOptions:
     """Write motion_raw.npz too: the motion before post-processing, for `tcpformer quality`."""
     formats: str = "bvh"
     """Formats beside motion.npz, separated by commas, such as bvh,trc,csv; "" for none. `tcpformer
-    formats` lists them."""
+    formats` lists them. glb, usd and fbx are written for each person, and for all as people.glb."""
     rig: Names = "mixamo"
     """Names of the bones in bvh, glb, usd and fbx: mixamo (Hips, LeftUpLeg), vrm (hips,
     leftUpperLeg) or plain (pelvis, thigh_L)."""
@@ -194,6 +201,14 @@ class OutputOptions:
         """Names of the files of a person's motion, but for the raw one."""
         suffixes = (each.strip().lower().lstrip(".") for each in self.formats.split(","))
         return tuple(dict.fromkeys(f"motion.{each}" for each in ("npz", *suffixes) if each))
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the files of several people together: animations, which share one scene."""
+        suffixes = (Path(name).suffix for name in self.result_names)
+        return tuple(
+            f"people{each}" for each in suffixes if each in RIGGED and each in GROUP_WRITERS
+        )
 
     @property
     def overlay_config(self) -> OverlayConfig:
@@ -275,7 +290,8 @@ def lift_file(
     """Lift the people in a video or a keypoint file, and write their motion.
 
     Writes ``person_<number>/motion.npz`` and ``motion.bvh``, or the files of other
-    ``options.formats``, into the folder ``out``, for a video
+    ``options.formats``, into the folder ``out``; of several people also all in one ``people.glb``,
+    if that or another animation is among the formats (`RIGGED` and `GROUP_WRITERS`); for a video
     ``overlay.mp4``, and ``tcpformer.json``, the manifest. All take their places at the end,
     together. Results of an earlier run in this folder, which are those in its manifest, are
     replaced; those of people that ``options.person`` excludes are kept.
@@ -414,7 +430,7 @@ def describe_run(hashes: Mapping[str, str], options: LiftOptions, weights: str) 
 
 def _describe_options(options: LiftOptions) -> dict[str, Any]:
     elsewhere = {"overwrite", "weights", "video", "pose_model", "person_model", "camera"}
-    return {name: value for name, value in asdict(options).items() if name not in elsewhere}
+    return {name: value for name, value in vars(options).items() if name not in elsewhere}
 
 
 @cache
@@ -662,6 +678,9 @@ def _write(
             save(motion, folder / name, rig)
         if raw:
             save(raw[i], folder / RAW)
+    if len(motions) > 1:
+        for name in options.group_names:
+            save(motions, out / name, rig)
 
 
 def person_folder(out: Path, motion: Motion3D) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stand_ins import batch, job_of, lifted, start_driver
 
-from tcpformer.serve.batch import lift_many
+from tcpformer.serve.batch import SOME_FAILED, lift_many
 from tcpformer.serve.inputs import Task
 from tcpformer.serve.processes import (
     Processes,
@@ -85,13 +85,15 @@ def test_processes_end_with_the_driver(tmp_path: Path, number: int) -> None:
 
 @pytest.mark.slow
 def test_two_drivers_share_the_work(tmp_path: Path) -> None:
-    texts = {f"clip{i:02d}": "sleep 0.1" for i in range(40)}
+    texts = {f"clip{i:02d}": "sleep 0.1" for i in range(20)}
     tasks = batch(tmp_path, texts)
     drivers = [start_driver(tmp_path) for _ in range(2)]
-    assert [driver.wait(timeout=300) for driver in drivers] == [0, 0]
+    codes = sorted(driver.wait(timeout=300) for driver in drivers)
+    assert codes[0] == 0, "the one that ends last sees all done"
+    assert codes[1] in (0, SOME_FAILED), "the last clip may be in work by the other"
     assert lifted(tmp_path) == sorted(texts)
     assert sorted(read_lines(tmp_path / "out/report.jsonl")) == sorted(texts)
-    assert lift_many(job_of(tmp_path), tasks, Processes(1)).counts == Counter(present=40)
+    assert lift_many(job_of(tmp_path), tasks, Processes(1)).counts == Counter(present=20)
 
 
 def test_share_threads_of_all_processors() -> None:

@@ -19,6 +19,7 @@ from tcpformer.serve.task import (
     DiskError,
     Job,
     _claim,
+    delete_dead_claims,
     describe_present,
     is_done,
     run_task,
@@ -38,7 +39,8 @@ def test_run_task_lifts_once(tmp_path: Path) -> None:
     states = [run(job, task).state for _ in range(3)]
     assert states == ["done", "present", "present"]
     assert lifted(tmp_path) == ["a"]
-    assert not (tmp_path / "out" / CLAIMS).exists()
+    delete_dead_claims(job.out)
+    assert not (job.out / CLAIMS).exists()
 
 
 def test_run_task_lifts_again_what_changed(tmp_path: Path) -> None:
@@ -124,3 +126,13 @@ def test_describe_present_reads_the_results(tmp_path: Path) -> None:
     found = describe_present(job, task)
     assert (found["frames"], found["people"]) == (40, 1)
     assert found["quality"]["0"]["jitter"] > 0
+
+
+def test_delete_dead_claims_keeps_those_in_use(tmp_path: Path) -> None:
+    (tmp_path / CLAIMS).mkdir()
+    (tmp_path / CLAIMS / "dead").touch()
+    with _claim(tmp_path, "a"):
+        delete_dead_claims(tmp_path)
+        assert len(list((tmp_path / CLAIMS).iterdir())) == 1
+    delete_dead_claims(tmp_path)
+    assert list(tmp_path.iterdir()) == []

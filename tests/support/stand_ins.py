@@ -30,7 +30,8 @@ from tcpformer.serve.processes import Processes
 if __name__ == "__main__":
     here = Path(sys.argv[2])
     print("ready", flush=True)
-    lift_many(job_of(here), find_tasks([here / "in"], here / "out"), Processes(2, 1))
+    tasks = find_tasks([here / "in"], here / "out")
+    sys.exit(lift_many(job_of(here), tasks, Processes(2, 1)).exit_code)
 """
 
 

@@ -99,25 +99,26 @@ def _split(job: Job, tasks: Sequence[Task], watch: Watch) -> tuple[list[Task], l
 
 
 def _run(job: Job, tasks: Sequence[Task], run: Run, watch: Watch, summary: Summary) -> list[Task]:
-    """Lift clips, and add to the counts of a summary; return those found to be done before."""
-    later: list[Line] = []
+    """Lift clips, and add to the counts of a summary; return those found to be done before.
+
+    Clips that another run works on are tried again at the end, when it may have ended.
+    """
+    present: list[Task] = []
     total = summary.counts.total() + len(tasks)
-    for line in run(job, tasks, watch):
-        if line.state in ("busy", "present"):
-            later.append(line)
-        else:
+    waiting = list(tasks)
+    for last in (False, True):
+        busy: list[Task] = []
+        for line in run(job, waiting, watch):
+            if line.state == "busy" and not last:
+                busy.append(Task(line.file, Path(line.source)))
+                continue
             summary.counts[line.state] += 1
-            append(summary.report, line)
-            watch.ended(line, summary.counts.total() + len(later), total)
-    present = []
-    for line in later:
-        task = Task(line.file, Path(line.source))
-        if line.state == "present" or is_done(job, task, hashing=True):
-            summary.counts["present"] += 1
-            present.append(task)  # perhaps another run has lifted it meanwhile
-        else:
-            summary.counts["busy"] += 1
+            if line.state == "present":
+                present.append(Task(line.file, Path(line.source)))
+            elif line.state != "busy":
+                append(summary.report, line)
             watch.ended(line, summary.counts.total(), total)
+        waiting = busy
     return present
 
 

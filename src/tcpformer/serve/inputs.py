@@ -184,7 +184,7 @@ def _add(tasks: dict[str, Task], task: Task) -> None:
     """
     key = unicodedata.normalize("NFC", task.name).casefold()
     other = tasks.setdefault(key, task)
-    if other.source.resolve() != task.source.resolve():
+    if other is not task and other.source.resolve() != task.source.resolve():
         raise ValueError(
             f"{other.source} and {task.source} would both write the folder {task.name} of results; "
             "rename one, or lift them with two --out."

@@ -147,11 +147,10 @@ def _claim(out: Path, name: str) -> Iterator[bool]:
         if os.name != "nt":  # where an open file cannot be deleted; an empty one is no harm
             (out / CLAIMS / digest[:32]).unlink(missing_ok=True)
         os.close(handle)
-        delete_empty([out / CLAIMS])
 
 
 def delete_dead_claims(out: Path) -> None:
-    """Delete the locks that killed runs left behind."""
+    """Delete the locks that killed runs left behind, and their folder if it is empty."""
     for path in (out / CLAIMS).glob("*"):
         with suppress(OSError):
             handle = open_locked(path)

@@ -68,6 +68,17 @@ def test_lift_file_writes_formats_and_lists_them(
     assert written(tmp_path / "out") == ["person_0/motion.npz"]
 
 
+def test_lift_file_writes_several_people_into_one_animation(tmp_path: Path, tiny: Path) -> None:
+    source, out = openpose(tmp_path / "json", people(BODY25, 30)), tmp_path / "out"
+    given = {"weights": str(tiny), "fps": 30.0, "size": SIZE, "formats": "glb,csv"}
+    lift_file(source, out, LiftOptions(**given))
+    each = [f"person_{i}/motion.{suffix}" for i in (0, 1) for suffix in ("npz", "glb", "csv")]
+    assert written(out) == sorted([*each, "people.glb"])
+    assert (out / "people.glb").stat().st_size > (out / "person_0/motion.glb").stat().st_size
+    lift_file(source, out, LiftOptions(person="0", **given))
+    assert "people.glb" not in written(out)  # it would hold an older motion of that person
+
+
 def test_lift_options_refuse_unknown_formats() -> None:
     with pytest.raises(ValueError, match=r"cannot write 'motion\.mp3': expected a name"):
         LiftOptions(formats="bvh,mp3")

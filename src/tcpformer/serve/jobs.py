@@ -201,7 +201,7 @@ class JobStore:
     def finish(
         self, job: Job, error: str = "", files: Mapping[str, int] | None = None
     ) -> Job | None:
-        """Store how an attempt ended: done, or failed with an error; None if it was unwanted by then.
+        """Store how an attempt ended: done, or failed with an error; None if it was unwanted.
 
         Raises:
             sqlite3.Error: If the disk fails; the job is still running then.

@@ -34,7 +34,7 @@ class LiveRigConfig:
 
     rest_frames: int = 256
     """Newest frames that show the lengths of the bones. These are measured anew after 1, 2, 4, ...
-    frames, and then each time that so many have passed."""
+    frames, and then whenever that number has passed."""
     most_frames: int = 200
     """Frames kept to smooth the twist, at any rate."""
 

@@ -44,11 +44,11 @@ class Sender(Protocol):
     """Takes the people of each frame."""
 
     def send(self, frame: LiveFrame, image: Image | None = None) -> None:
-        """Send a frame; ``image`` is its picture, if there is one."""
+        """Take a frame; ``image`` is its picture, if there is one."""
         ...
 
     def close(self) -> None:
-        """Send no more."""
+        """Close what is open."""
         ...
 
 
@@ -165,7 +165,7 @@ class Udp:
         self._socket.setblocking(False)
 
     def send(self, messages: Iterable[Message]) -> None:
-        """Send messages; a datagram that the network does not take is lost."""
+        """Pass messages on; a datagram that the network does not take is lost."""
         bundle = self._bundle(self._now)
         for address, values in messages:
             message = self._message(address)

@@ -62,7 +62,7 @@ class SocketServer:
         return 0 if self._server is None else len(self._server.connections)
 
     def broadcast(self, *messages: str | bytes) -> None:
-        """Send messages together, now, to all clients that keep up."""
+        """Give messages together, now, to all clients that keep up."""
         if self._thread.is_alive() and not self._stop.is_set():
             self._loop.call_soon_threadsafe(self._send, messages)
 
@@ -110,7 +110,7 @@ class SocketServer:
             broadcast(ready, message)
 
     def _answer(self, client: "ServerConnection", request: "Request") -> "Response | None":
-        """Answer a browser that asks for the page; None lets a websocket in."""
+        """Return what a browser that asks for the page gets; None lets a websocket in."""
         if "Upgrade" in request.headers:
             own = f"http://{request.headers.get('Host')}"
             if self._page is None or request.headers.get("Origin") == own:

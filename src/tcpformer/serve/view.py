@@ -43,7 +43,7 @@ class LiveView:
         return f"http://{HOST}:{self.server.port}/"
 
     def send(self, frame: LiveFrame, image: Image | None = None) -> None:
-        """Send a frame to the pages that are open."""
+        """Show a frame on the pages that are open."""
         if not self.server.clients:
             return
         message = frame_to_json(frame)

@@ -493,7 +493,7 @@ def _to_yuv(frame: Frame) -> av.video.frame.VideoFrame:
     if h % 2 or w % 2:
         even = np.pad(even, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
     planes = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
-    result = av.VideoFrame.from_ndarray(np.asarray(planes), format="yuv420p")
+    result = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
     result.colorspace, result.color_range = Colorspace.ITU601, ColorRange.MPEG
     result.pts = round(frame.time * _TICKS_PER_SECOND)
     result.time_base = Fraction(1, _TICKS_PER_SECOND)

@@ -36,7 +36,7 @@ def ended(store: JobStore, job: Job) -> Job:
         assert found is not None
         return found if found.state in FINISHED else None
 
-    return wait_until(known)
+    return wait_until(known, 120.0)
 
 
 def test_pool_does_jobs_and_replaces_what_dies(store: JobStore) -> None:
@@ -84,21 +84,21 @@ def test_stop_queues_the_job_in_hand_and_cancelling_ends_it(store: JobStore) -> 
 @pytest.mark.slow
 def test_killed_workers_lose_no_job_and_do_none_twice(store: JobStore, tmp_path: Path) -> None:
     pool = WorkerPool(store, StandInWork(str(tmp_path / "log")), replace(OPTIONS, workers=2))
-    jobs = [add(store, "sleep 0.3") for _ in range(12)]
+    jobs = [add(store, "sleep 1") for _ in range(20)]
     pool.start()
     children = Path(f"/proc/{os.getpid()}/task")
-    for killed in (1, 2, 3):
-        wait_until(lambda: store.counts()["running"] == 2)
+    for killed in (1, 2):
+        wait_until(lambda: store.counts()["running"])
         pids = [int(pid) for task in children.iterdir() for pid in
                 (task / "children").read_text().split()]  # fmt: skip
         workers = [p for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
         os.kill(workers[0], signal.SIGKILL)
-        wait_until(lambda: sum(pool.replaced.values()) >= killed)  # noqa: B023
+        wait_until(lambda: sum(pool.replaced.values()) >= killed, 120.0)  # noqa: B023
     done = [ended(store, job) for job in jobs]
     pool.stop()
     states = [each.state for each in done]
-    assert states.count("done") + states.count("failed") == 12
-    assert states.count("failed") <= 3
+    assert states.count("done") + states.count("failed") == 20
+    assert states.count("failed") <= 2
     lines = (tmp_path / "log").read_text().split()
     assert len(lines) == len(set(lines))
     assert {each.id for each in done if each.state == "done"} <= set(lines)

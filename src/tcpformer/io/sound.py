@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _KEPT = ("aac", "mp3", "ac3", "eac3", "alac")
 """Codecs that MP4, MOV and Matroska all hold: these are copied, others become AAC."""
 Sounds = Iterator[tuple[float, list[av.Packet]]]
-"""Packets with the seconds at which they begin."""
+"""Packets with the seconds at which they onset."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sound:
     """The first sound track of a video file."""
 
     path: Path
-    begin: float
+    onset: float
     """Seconds, by the file's own time stamps, at which the written one begins."""
 
     @contextmanager
@@ -42,7 +42,7 @@ class Sound:
         with open_stream(self.path) as (source, _):
             stream = source.streams.audio[0]
             take = _copy if stream.codec_context.name in _KEPT else _encode
-            sounds = self._until_broken(take(source, stream, container, self.begin))
+            sounds = self._until_broken(take(source, stream, container, self.onset))
             following = next(sounds, None)
 
             def write(until: float) -> None:
@@ -85,20 +85,20 @@ def _copy(
     source: av.container.InputContainer,
     stream: AudioStream,
     container: av.container.OutputContainer,
-    begin: float,
+    onset: float,
 ) -> Sounds:
-    """Yield the packets as they are, without those before ``begin``."""
+    """Yield the packets as they are, without those before ``onset``."""
     copy = container.add_stream_from_template(stream)
-    return _shifted(source, stream, copy, begin)
+    return _shifted(source, stream, copy, onset)
 
 
 def _shifted(
-    source: av.container.InputContainer, stream: AudioStream, copy: AudioStream, begin: float
+    source: av.container.InputContainer, stream: AudioStream, copy: AudioStream, onset: float
 ) -> Sounds:
     for packet in source.demux(stream):
         if packet.pts is None or packet.dts is None or packet.time_base is None:
             continue
-        shift = round(begin / packet.time_base)
+        shift = round(onset / packet.time_base)
         packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
         if packet.pts >= 0:
             yield float(packet.pts * packet.time_base), [packet]
@@ -108,24 +108,24 @@ def _encode(
     source: av.container.InputContainer,
     stream: AudioStream,
     container: av.container.OutputContainer,
-    begin: float,
+    onset: float,
 ) -> Sounds:
     """Yield the sound as AAC, one or two channels of at most 48 kHz."""
     rate = min(stream.codec_context.sample_rate, 48_000)
     layout = "mono" if stream.codec_context.channels == 1 else "stereo"
     coded = container.add_stream("aac", rate=rate, layout=layout)
-    return _encoded(source, stream, coded, begin)
+    return _encoded(source, stream, coded, onset)
 
 
 def _encoded(
-    source: av.container.InputContainer, stream: AudioStream, coded: AudioStream, begin: float
+    source: av.container.InputContainer, stream: AudioStream, coded: AudioStream, onset: float
 ) -> Sounds:
     context = coded.codec_context
     resampler = av.audio.resampler.AudioResampler("fltp", context.layout, context.sample_rate)
     for frame in source.decode(stream):
-        if frame.time is None or frame.time < begin:
+        if frame.time is None or frame.time < onset:
             continue
-        time, frame.pts = frame.time - begin, round((frame.time - begin) * frame.sample_rate)
+        time, frame.pts = frame.time - onset, round((frame.time - onset) * frame.sample_rate)
         frame.time_base = 1 / Fraction(frame.sample_rate)
         packets = [p for each in resampler.resample(frame) for p in coded.encode(each)]
         yield time, packets

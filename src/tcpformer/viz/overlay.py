@@ -161,7 +161,7 @@ def _render(
     config: OverlayConfig,
 ) -> Iterator[Frame]:
     """Yield the frames of the overlay, the first at 0 s, also of a part of a video."""
-    begin = None
+    onset = None
     path = solve_view_path(people, video.fps, config.view)
     angles = {i: measure_angles(each) for i, each in people.items()} if config.angles else {}
     scale = min(1.0, config.max_height / max(video.size[1], 1))
@@ -169,7 +169,7 @@ def _render(
     panel = (min(width, height), height)
     shown = {i: _scaled(person, scale, (width, height)) for i, person in people.items()}
     for frame in video.frames():
-        begin = frame.time if begin is None else begin
+        onset = frame.time if onset is None else onset
         canvas = np.empty((height, width + panel[0], 3), np.uint8)
         image, scene = canvas[:, :width], canvas[:, width:]
         if (width, height) == video.size:
@@ -179,10 +179,10 @@ def _render(
         _draw_people(image, shown, frame.index)
         for i, each in angles.items():
             draw_angles(image, shown[i], each, frame.index)
-        view = path.at(frame.index, frame.time - begin)
+        view = path.at(frame.index, frame.time - onset)
         scene[:] = draw_scene(figures_in_frame(people, frame.index), view, panel)
         draw_legend(scene, view, frame.time, people=bool(people))
-        yield Frame(frame.index, frame.time - begin, canvas)
+        yield Frame(frame.index, frame.time - onset, canvas)
         if progress is not None:
             progress(frame.index + 1, max(video.length, frame.index + 1))
 

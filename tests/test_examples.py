@@ -1,13 +1,16 @@
 """The examples run, and give what they promise."""
 
 import runpy
+import subprocess
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign import blender_python
 from mocaps import mocap_file
+from motions import walk
 from paths import EXCERPT, ROOT, SAMPLE
 from walk26 import walk26
 
@@ -18,6 +21,7 @@ from tcpformer import (
     Motion2D,
     load_motion,
     open_video,
+    save,
     to_skeleton,
 )
 from tcpformer.io.video import write_video
@@ -116,3 +120,24 @@ def test_onnx_without_package_gives_the_package_s_answer(
     apart = np.linalg.norm(xyz - expected[::step], axis=-1)
     assert apart.mean() < 0.003  # the package smooths what alternates between its clips
     assert np.median(stature(xyz)) == pytest.approx(1.8)
+
+
+@pytest.mark.slow
+def test_blender_import_sets_rate_length_and_camera(tmp_path: Path) -> None:
+    motion = walk(40, fps=29.97)
+    save(motion, tmp_path / "people.glb")
+    report = (
+        "import bpy, runpy, sys; bpy.ops.wm.read_factory_settings(use_empty=True); "
+        "runpy.run_path(sys.argv[1], run_name='__main__'); s = bpy.context.scene; "
+        "image = s.camera.data.background_images[0].image; "
+        "print('FOUND', s.render.fps / s.render.fps_base, s.frame_start, s.frame_end, "
+        "s.render.resolution_x, s.render.resolution_y, image.source, *s.camera.location)"
+    )
+    script = EXAMPLES / "blender_import.py"
+    arguments = [blender_python(), "-c", report, script, "--", tmp_path / "people.glb", SAMPLE]
+    done = subprocess.run([*map(str, arguments)], capture_output=True, text=True, timeout=300)
+    found = next(line for line in done.stdout.splitlines() if line.startswith("FOUND")).split()
+    assert float(found[1]) == pytest.approx(29.97, rel=1e-6)
+    assert found[2:6] == ["0", "39", *map(str, motion.size)]
+    assert found[6] == "MOVIE"
+    np.testing.assert_allclose([float(x) for x in found[7:]], [0, -5, 1], atol=1e-5)  # CAMERA

@@ -43,17 +43,11 @@ ALLOWED: dict[str, set[str]] = {
     | {"lifting", "datasets", "analysis", "models", "postprocess", "world", "files", "optional"}
     | {"result_folder"},
     "training": NOUNS
-    | {
-        "evaluation",
-        "datasets",
-        "lifting",
-        "analysis",
-        "models",
-        "runtime",
-        "weights",
-        "files",
-        "optional",
-    },
+    | {"evaluation", "datasets", "lifting", "analysis", "models", "runtime", "weights"}
+    | {"files", "optional"},
+    "serve": NOUNS
+    | {"pipeline", "detect", "tracking", "filtering", "world", "lifting", "analysis", "viz"}
+    | {"io", "files", "result_folder", "manifest", "runtime", "weights", "optional"},
     "__init__": NOUNS | {"weights", "detect", "io", "lifting", "models", "pipeline", "serve"},
 }
 """Room -> rooms it may import. An entry that no import uses is an error, as is one too few."""
@@ -104,7 +98,7 @@ def rooms_imported(name: str) -> set[str]:
     return {other if is_room(other) else "__init__" for other in full} - {name}
 
 
-@pytest.mark.parametrize("name", sorted({room(path) for path in MODULES} - {"cli", "serve"}))
+@pytest.mark.parametrize("name", sorted({room(path) for path in MODULES} - {"cli"}))
 def test_room_imports_what_the_table_allows(name: str) -> None:
     assert name in ALLOWED, "a new room needs a row in the table"
     assert rooms_imported(name) <= ALLOWED[name]

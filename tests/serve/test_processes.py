@@ -25,7 +25,7 @@ from tcpformer.serve.watch import Watch
 CLIPS = {f"clip{i}": "x" for i in range(5)}
 
 
-class Seen(Watch):
+class Shown(Watch):
     """Keeps what it is called with."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Seen(Watch):
 @pytest.mark.slow
 def test_processes_replace_those_that_die(tmp_path: Path) -> None:
     odd = {"killed": "die", "left": "exit", "bad": "bad film", "last": "x"}
-    tasks, job, seen = batch(tmp_path, CLIPS | odd), job_of(tmp_path), Seen()
+    tasks, job, seen = batch(tmp_path, CLIPS | odd), job_of(tmp_path), Shown()
     lines = {line.file: line for line in Processes(2, 1)(job, tasks, seen)}
     assert Counter(line.state for line in lines.values()) == {"done": 6, "failed": 3}
     assert "SIGKILL, as systems do that run out of memory" in str(lines["killed"].error)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _KEPT = ("aac", "mp3", "ac3", "eac3", "alac")
 """Codecs that MP4, MOV and Matroska all hold: these are copied, others become AAC."""
 Sounds = Iterator[tuple[float, list[av.Packet]]]
-"""Packets with the seconds at which they onset."""
+"""Packets with the seconds at which they start."""
 
 
 @dataclass(frozen=True)

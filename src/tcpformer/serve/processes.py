@@ -217,7 +217,7 @@ class _Reporter:
 
 
 def limit_threads(threads: int) -> None:
-    """Let networks and pictures take so many threads in this process; 0 leaves all of them."""
+    """Let networks and pictures take this many threads in this process; 0 leaves all of them."""
     import cv2
 
     from ..detect.onnx import set_session_threads

@@ -26,7 +26,7 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What became of a file."""
+    """The outcome of a file."""
 
     file: str
     """Folder of its results, relative to that of all."""

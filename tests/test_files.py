@@ -1,5 +1,6 @@
 """Atomic writes, checks of folders."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def test_make_writable_deletes_what_a_killed_run_left(tmp_path: Path) -> None:
 def test_make_writable_makes_an_empty_folder(tmp_path: Path) -> None:
     make_writable(tmp_path / "a/b")
     assert list((tmp_path / "a/b").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_atomic_write_replaces_nothing_but_files(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(OSError, match="expected a file"), atomic_write(path):
+        pass
+    assert not path.is_file()
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]

@@ -12,6 +12,7 @@ from paths import ROOT
 
 from tcpformer import model_files
 from tcpformer.model_files import PACKAGE, SUMS, packaged_sums, read_model, read_onnx
+from tcpformer.weights import packaged_names
 
 
 def test_packaged_sums_match_the_tool() -> None:
@@ -28,7 +29,7 @@ def test_packaged_sums_match_the_tool() -> None:
 def test_packaged_sums_list_every_packaged_model() -> None:
     models = {*PACKAGE.glob("packaged/*/*"), *PACKAGE.glob("detect/weights/*")}
     assert set(packaged_sums()) == models
-    assert len(models) == 8
+    assert len(models) == 4 + 3 * len(packaged_names())
 
 
 def test_read_model_refuses_a_packaged_file_that_changed(

@@ -36,11 +36,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     behind in the folder is deleted by the next process that writes there.
 
     Raises:
-        OSError: If the folder does not exist or cannot be written.
+        OSError: If the folder does not exist or cannot be written, or ``path`` is a device, a pipe
+            or a folder, which a file must not replace.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path.name}: no folder {path.parent}.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write {path}: expected a file, or nothing there yet.")
     _delete_abandoned(path.parent)
     with _temporary_beside(path) as (beside, lock):
         yield beside

@@ -9,6 +9,7 @@ from commands import keypoint_file, refused, run, written
 from tcpformer import load_motion
 
 
+@pytest.mark.slow
 def test_export_writes_a_file_that_lifts(
     tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

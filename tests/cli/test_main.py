@@ -18,7 +18,7 @@ from tcpformer import cli, pipeline
     ("arguments", "words"),
     [
         ((), ["lift", "info", "evaluate", "train"]),
-        (("lift",), ["--out", "--height", "--checkpoint-protocol", "or 2D keypoints"]),
+        (("lift",), ["--out", "--height", "--checkpoint-protocol", "2D keypoints"]),
         (("evaluate",), ["--data", "--known-focal"]),
         (("train",), ["--config.network.frames", "Clip length", "h36m-243", "--hardware.device"]),
         (("data",), ["check", "mocap", "open"]),
@@ -51,7 +51,8 @@ def test_main_in_a_process_of_its_own(tmp_path: Path, walking: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert (done.returncode, done.stderr) == (2, "tcpformer: no such file: none.mp4\n")
-    assert re.search(r"person_0/motion\.bvh\n(.*\n)*done in \d+\.\d s\n$", done.stdout)
+    summary = r"person_0: motion\.npz, motion\.bvh\n(.*\n)*done in \d+\.\d s\n$"
+    assert re.search(summary, done.stdout)
     assert written(tmp_path / "out") == ["person_0/motion.bvh", "person_0/motion.npz"]
 
 
@@ -156,5 +157,5 @@ def test_lift_escapes_what_a_file_prints(
     run("lift", source, "--out", tmp_path / "a\nb\u202ec", "--weights", tiny)
     printed = capsys.readouterr().out
     assert r"\x1b]0;owned\x07\x1b[2J" in printed
-    assert r"a\nb\u202ec/person_0/motion.npz" in printed
+    assert r"a\nb\u202ec/person_0: motion.npz" in printed
     assert not set(printed) & set("\x1b\x07\u202e")

@@ -97,6 +97,7 @@ def test_evaluate_3dhp_scores_lifted_poses(tmp_path: Path, factor: float) -> Non
     assert UNSCALED in report.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["ours", "spaced", "h36m"])
 def test_evaluate_3dhp_scores_weights_of_any_input(tmp_path: Path, spec: str) -> None:
     model = lifter(tmp_path, SPECS[spec], flip=False)
@@ -173,6 +174,7 @@ class EveryVideo(Answers):
         return SimpleNamespace(camera_xyz=to_h36m(self.millimetres[part], H36M_NOSE))
 
 
+@pytest.mark.slow
 def test_evaluate_h36m_sh_scores_weights_of_the_centered_camera(
     tmp_path: Path, sh_golden: Path
 ) -> None:

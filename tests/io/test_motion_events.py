@@ -24,7 +24,7 @@ def test_find_events_are_those_of_the_strides() -> None:
 
 
 def test_find_contacts_share_is_that_of_the_stance() -> None:
-    contacts = find_contacts(walk26(300, fps=31.0, speed=0.4))[60:240]
+    contacts = find_contacts(walk26(300, fps=31.0, speed=0.8))[60:240]
     assert set(np.unique(contacts)) == {0.0, 1.0}
     np.testing.assert_allclose(contacts.mean(axis=0), STANCE, atol=0.12)
 

@@ -113,6 +113,7 @@ def test_predict_turns_with_the_camera_for_centered_camera(
     assert apart["h36m"] > 0.1  # the rule of the released checkpoints does see the place
 
 
+@pytest.mark.slow
 def test_lift_is_independent_of_image_size(tmp_path: Path) -> None:
     """Half as many pixels, half the focal length: the same motion."""
     person = seen(walk(30))

@@ -25,6 +25,7 @@ from tcpformer.runtime.backends import (
 from tcpformer.weights import WeightsSpec
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "format", ["onnx", *(pytest.param(name, marks=pytest.mark.slow) for name in FORMATS[1:])]
 )
@@ -35,6 +36,7 @@ def test_lifter_of_exported_file_gives_the_same_motion(format: Format, tmp_path:
     assert found.provenance == expected.provenance
 
 
+@pytest.mark.slow
 def test_weights_for_exports_what_is_not_exported() -> None:
     weights = weights_for(ours(), "onnx")
     assert isinstance(weights.model, Exported)
@@ -87,6 +89,7 @@ def test_device_for_exported_is_the_cpu(tmp_path: Path) -> None:
 # Files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_load_exported_answers_as_the_network(format: Format, tmp_path: Path) -> None:
     loaded = load_exported(exported(format, tmp_path))

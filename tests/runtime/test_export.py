@@ -55,6 +55,7 @@ def test_export_to_pt2_runs_in_torch(name: str, tmp_path: Path) -> None:
     assert described.config == OTHERS[name]
 
 
+@pytest.mark.slow
 def test_export_static_has_fixed_shapes(tmp_path: Path) -> None:
     path = export(ours(), tmp_path / "a.onnx", "onnx", static=True).path
     proto = onnx.load(path)

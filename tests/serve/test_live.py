@@ -158,6 +158,7 @@ def test_ids_that_do_not_match_people_raise(weights: Weights) -> None:
         live(weights).push([rows(walk2d(1))[0]], 0.0, ids=[1, 2])
 
 
+@pytest.mark.slow
 def test_two_thousand_frames_leave_no_more_than_a_hundred(weights: Weights) -> None:
     lifter, walk = live(weights), rows(walk2d(100))
     pose = lifter.lifter.predict(walk2d(2), 1000.0)[0]

@@ -115,6 +115,7 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "weights"
 
 
+@pytest.mark.slow
 def test_calibrate_verb_writes_weights_with_the_same_poses(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -193,7 +193,7 @@ class LiveLifter:
         self.height, _ = choose_height(height)
         self.focal, self.smooth, self.config = focal, smooth, config
         self.up = up_of(np.array(camera_tilt), np.array(camera_roll))
-        self._detector: FrameDetector | None = None
+        self._detector: Any = None
         self._tracker = OnlineTracker(skeleton)
         self._times = deque[float](maxlen=lookahead + 1)
         self._people: dict[int, _Person] = {}
@@ -254,7 +254,7 @@ class LiveLifter:
         waiting = range(min(self.lifter.lookahead, len(self._times)) - 1, -1, -1)
         return [frame for back in waiting if (frame := self._answer(back)) is not None]
 
-    def load_detector(self) -> FrameDetector:
+    def load_detector(self) -> Any:
         """Load the detector now, so that the first picture need not wait for it."""
         if self._detector is None:
             self._detector = FrameDetector(self.landmarks)

@@ -61,7 +61,7 @@ def test_split_at_glitches_keeps_sane_motion(fps: float) -> None:
 
 
 def test_split_at_glitches_cuts_a_jump_of_one_frame() -> None:
-    xyz = walk(240, 120.0).xyz
+    xyz = walk(240, 120.0).xyz.copy()
     xyz[100, H36M.index["LWrist"]] += [0.1, 0, 0]
     first, second = split_at_glitches(xyz, 120.0)
     assert len(first) <= 100
@@ -71,7 +71,7 @@ def test_split_at_glitches_cuts_a_jump_of_one_frame() -> None:
 
 
 def test_check_limbs_refuses_changing_lengths() -> None:
-    xyz = walk(100).xyz
+    xyz = walk(100).xyz.copy()
     knee, ankle = H36M.index["LKnee"], H36M.index["LAnkle"]
     stretch = 1 + 0.1 * np.sin(np.arange(100))[:, None]
     xyz[:, ankle] = xyz[:, knee] + stretch * (xyz[:, ankle] - xyz[:, knee])

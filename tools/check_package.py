@@ -81,11 +81,19 @@ def install(wheel: Path, folder: Path, *, download: bool) -> Path:
     commands = Path(sysconfig.get_path("scripts", "venv", place))
     options = [] if download else ["--no-deps"]
     run(folder, commands / "python", "-m", "pip", "install", "--quiet", *options, wheel)
-    if not download:  # no .pth file of the borrowed folder is read, so no editable install either
-        pure = Path(sysconfig.get_path("purelib", "venv", place))
-        blocked = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL!r}))"
-        (pure / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{blocked}\n")
+    if not download:
+        borrow(
+            Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("purelib", "venv", place))
+        )
     return commands
+
+
+def borrow(source: Path, target: Path) -> None:
+    """Link what is installed, but for modules of extras; no .pth file, so no editable install."""
+    for each in source.iterdir():
+        name = each.name.split("-")[0].split(".")[0].lower()
+        if each.suffix != ".pth" and name not in OPTIONAL and not (target / each.name).exists():
+            (target / each.name).symlink_to(each)
 
 
 def main(*, download: bool) -> None:

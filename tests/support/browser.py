@@ -1,10 +1,12 @@
 """A headless Chromium for tests of pages; tests are skipped where it is missing."""
 
+import atexit
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,18 +22,26 @@ OPTIONS = [
 ]
 
 
+@cache
+def start_playwright() -> Any:
+    """Start the one driver that a process can have; skip the test if it is not installed."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    started = api.sync_playwright().start()
+    atexit.register(started.stop)
+    return started
+
+
 @contextmanager
 def start_chromium() -> "Iterator[Browser]":
     """Start Chromium with WebGL in software; skip the test if there is none."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        found = own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
-        if found is None:
-            pytest.skip("no Chromium: `playwright install chromium`, or the system's package")
-        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
-        yield browser
-        browser.close()
+    playwright = start_playwright()
+    own = playwright.chromium.executable_path
+    found = own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium: `playwright install chromium`, or the system's package")
+    browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
+    yield browser
+    browser.close()
 
 
 class Visit:

@@ -23,7 +23,7 @@ import cv2
 from tcpformer import open_video
 from tcpformer.io.video import Frame, write_video
 from tcpformer.serve.capture import FileSource, Reader
-from tcpformer.serve.live import LiveFrame, LiveLifter
+from tcpformer.serve.live import IN_TIME, LiveFrame, LiveLifter
 from tcpformer.serve.send import Image, JsonLines, Sender, open_sender
 from tcpformer.serve.session import Session
 from tcpformer.weights import Weights
@@ -76,7 +76,10 @@ def causal_weights(name: str) -> "str | Weights":
 def measure(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Play a file once."""
     lifter = LiveLifter(
-        causal_weights(options.weights), options.lookahead, landmarks=options.landmarks
+        causal_weights(options.weights),
+        options.lookahead,
+        landmarks=options.landmarks,
+        config=IN_TIME,
     )
     warm = next(open_video(path).frames()).image
     for i in range(3):

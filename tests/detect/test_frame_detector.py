@@ -1,6 +1,8 @@
 """One frame after the other: ids, searches, and agreement with the detector of whole videos."""
 
 from collections.abc import Sequence
+from concurrent.futures import wait
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def watch(
     rails: dict[tuple[float, float], range], frames: Sequence[int]
 ) -> tuple[list[list[FramePerson]], RailFinder]:
     """Return the people in each frame, and the finder, which knows when it was used."""
-    detector = FrameDetector()
+    detector = FrameDetector(search=replace(DEFAULT_SEARCH, sure_rate=DEFAULT_SEARCH.rate))
     finder = detector.finder = RailFinder(rails)
     detector.network = RailActor(rails)
     images = [np.full((200, 900, 3), i, np.uint8) for i in frames]
@@ -105,6 +107,31 @@ def test_frame_detector_agrees_with_the_detector_of_videos() -> None:
         ids = [owner for owner in owners if owner is not None]
         assert len(set(ids)) == 1
         assert len(ids) >= 0.9 * len(owners)
+
+
+def test_frame_detector_searches_less_while_all_are_followed() -> None:
+    rails = {(100.0, 4.0): range(90)}
+    detector = FrameDetector()
+    finder = detector.finder = RailFinder(rails)
+    detector.network = RailActor(rails)
+    for i in range(90):
+        detector(np.full((200, 900, 3), i, np.uint8), i / FPS)
+    assert finder.searched == list(range(0, 90, round(FPS)))
+
+
+def test_frame_detector_searches_in_the_background() -> None:
+    rails = {(100.0, 4.0): range(90), (600.0, 1.0): range(40, 90)}
+    detector = FrameDetector(background=True)
+    finder = detector.finder = RailFinder(rails)
+    detector.network = RailActor(rails)
+    seen = []
+    for i in range(90):
+        seen.append([p.id for p in detector(np.full((200, 900, 3), i, np.uint8), i / FPS)])
+        if detector._pending is not None:
+            wait([detector._pending])
+    assert seen[0] == [0]  # the first search is waited for
+    assert seen[-1] == [0, 1]
+    assert finder.searched == [*range(0, 90, round(FPS))]
 
 
 def test_frame_detector_takes_an_image_alone() -> None:

@@ -64,10 +64,11 @@ def live(
     if not (view or send):
         raise ValueError("live sends its people nowhere; give --view, --send or both.")
     from ..serve.capture import FileSource, Reader, open_source
-    from ..serve.live import LiveLifter
+    from ..serve.live import IN_TIME, LIVE, LiveLifter
 
     set_threads(threads)
     chosen = open_source(camera, source, pace=pace)
+    whole = isinstance(chosen, FileSource) and not pace
     lifter = LiveLifter(
         weights,
         lookahead,
@@ -77,8 +78,8 @@ def live(
         camera_tilt=camera_tilt,
         camera_roll=camera_roll,
         device=device,
+        config=LIVE if whole else IN_TIME,
     )
-    whole = isinstance(chosen, FileSource) and not pace
     reader = Reader(chosen, drop=not whole, note=_note)
     _run(lifter, reader, send, port if view else None)
 

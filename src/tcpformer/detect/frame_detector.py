@@ -1,7 +1,7 @@
 """The packaged detector on one frame after the other, without knowledge of later frames."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +62,14 @@ class FrameDetector:
 
     ``people = detector(image)`` finds those in one image alone.
 
-    In the first frame, and then ``search.rate`` times a second, people are searched in the whole
-    frame; in between, each is followed in the region of the frame before. A person who was lost
-    gets the same id back by place and posture within ``tracker.max_gap_s``, and by the clothes
-    within ``tracker.reid_max_absence_s``. Without the later frames, ids and joints differ from
-    those of `one_pass.detect` where people are hard to tell apart. ``landmarks`` is "full"
-    (faster) or "heavy" (accurate).
+    In the first frame people are searched in the whole frame, then ``search.rate`` times a second,
+    or ``search.sure_rate`` while everyone is followed; in between, each is followed in the region
+    of the frame before. A person who was lost gets the same id back by place and posture within
+    ``tracker.max_gap_s``, and by the clothes within ``tracker.reid_max_absence_s``. Without the
+    later frames, ids and joints differ from those of `one_pass.detect` where people are hard to
+    tell apart. ``landmarks`` is "full"
+    (faster) or "heavy" (accurate). With ``background``, a search beside people who are followed
+    runs in a thread of its own, and what it finds appears some frames later: no frame waits for it.
     """
 
     def __init__(
@@ -76,13 +78,16 @@ class FrameDetector:
         search: SearchConfig = DEFAULT_SEARCH,
         follow: FollowConfig = DEFAULT_FOLLOW,
         tracker: TrackerConfig = DEFAULT_TRACKER,
+        background: bool = False,
     ) -> None:
         self.search, self.follow, self.tracker = search, follow, tracker
+        self._searcher = ThreadPoolExecutor(1) if background else None
         self.finder, self.network = PersonFinder(search), LandmarkNetwork(landmarks)
         self.reset()
 
     def reset(self) -> None:
         """Forget everyone; ids start at 0 again."""
+        self._pending: Future[list[Detection]] | None = None
         self._people: dict[int, _Person] = {}
         self._frames = self._numbers = self._empty_searches = 0
         self._last_search = self._time = -np.inf
@@ -111,9 +116,8 @@ class FrameDetector:
         frame = Frame(self._frames, time, image)
         self._frames += 1
         poses = self._follow_people(frame)
-        if time - self._last_search >= 1 / self.search.rate - 1e-6:  # times are rounded
-            self._last_search = time
-            poses |= self._search(frame, poses)
+        if (proposals := self._propose(frame, poses)) is not None:
+            poses |= self._add_people(frame, poses, proposals)
         self._forget(time)
         return [FramePerson(k, p.xy, p.visibility, p.score) for k, p in sorted(poses.items())]
 
@@ -146,11 +150,32 @@ class FrameDetector:
 
         return read_near(self.network, frame, last, expected, accepts)
 
-    def _search(self, frame: Frame, poses: Mapping[int, Pose]) -> dict[int, Pose]:
-        """Return the people in the whole frame who are not followed already, by id."""
+    def _propose(self, frame: Frame, poses: Mapping[int, Pose]) -> list[Detection] | None:
+        """Return what a search has found that is due, or that ran in the background."""
+        if self._pending is not None:
+            if not self._pending.done():
+                return None
+            found, self._pending = self._pending.result(), None
+            return found
+        last = {number: person.last.time for number, person in self._people.items()}
+        recent = {n for n, time in last.items() if frame.time - time <= self.follow.extend_s}
+        rate = self.search.sure_rate if poses and recent == set(poses) else self.search.rate
+        if frame.time - self._last_search < 1 / rate - 1e-6:  # times are rounded
+            return None
+        self._last_search = frame.time
         height, width = frame.image.shape[:2]
         attempt = self._empty_searches % len(self.search.tile_shares)
-        proposals = self.finder.propose(frame, search_tiles((width, height), attempt, self.search))
+        tiles = search_tiles((width, height), attempt, self.search)
+        if self._searcher is None or not poses:
+            return self.finder.propose(frame, tiles)
+        kept = Frame(frame.index, frame.time, frame.image.copy())
+        self._pending = self._searcher.submit(self.finder.propose, kept, tiles)
+        return None
+
+    def _add_people(
+        self, frame: Frame, poses: Mapping[int, Pose], proposals: list[Detection]
+    ) -> dict[int, Pose]:
+        """Return the proposed people who are not followed already, by id."""
         known = {number: self._people[number].last for number in poses}
         for number, here in known.items():
             if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):

@@ -67,11 +67,16 @@ class LiveConfig:
     """Heights of lowest feet that are kept to find the floor."""
     floor_quantile: float = 0.2
     """Of these heights, where the floor is: feet in the air are above it, errors below."""
+    search_in_background: bool = False
+    """Search for newcomers in a thread of its own, so that no picture waits for it; they then
+    appear some frames later, which depends on the machine."""
     max_people: int = 20
     """People lifted in one frame, those of most confidence."""
 
 
 LIVE = LiveConfig()
+IN_TIME = LiveConfig(search_in_background=True)
+"""For pictures that come at their own pace."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,8 @@ class LiveLifter:
     def load_detector(self) -> Any:
         """Load the detector now, so that the first picture need not wait for it."""
         if self._detector is None:
-            self._detector = FrameDetector(self.landmarks)
+            background = self.config.search_in_background
+            self._detector = FrameDetector(self.landmarks, background=background)
         return self._detector
 
     def reset(self) -> None:

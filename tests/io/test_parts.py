@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SAMPLE
 
 from tcpformer.detections import Detections
-from tcpformer.io.parts import cut_detections, cut_video, find_inside
-from tcpformer.io.video import Frame, open_video, write_video
+from tcpformer.io.parts import cut_detections, cut_frames, cut_video, find_inside
+from tcpformer.io.video import Frame, find_origin, open_video, write_video
 from tcpformer.skeleton import COCO
 
 
@@ -69,3 +70,38 @@ def test_find_inside_refuses_a_part_without_frames() -> None:
     assert find_inside(times, 0.1, 0.3).tolist() == [False, True, True, False, False]
     with pytest.raises(ValueError, match=r"at 0 to 0.4 s, and none from 2 s to 3 s; correct"):
         find_inside(times, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("first", [0, 1, 97, 229])
+def test_cut_frames_seeks_what_decoding_from_the_start_gives(first: int) -> None:
+    video = open_video(SAMPLE)
+    times, last = video.times(), min(first + 5, video.length)
+    origin = find_origin(video)
+    assert origin is not None
+    parts = [cut_frames(video, times, range(first, last), each) for each in (origin, None)]
+    sought, decoded = (list(part.frames()) for part in parts)
+    assert [frame.time for frame in sought] == times[first:last].tolist()
+    assert len(sought) == len(decoded) == last - first
+    for a, b in zip(sought, decoded, strict=True):
+        assert (a.index, a.time) == (b.index, b.time)
+        np.testing.assert_array_equal(a.image, b.image)
+
+
+def test_cut_frames_decodes_from_the_start_where_seeking_leads_elsewhere(film: Path) -> None:
+    video = open_video(film)
+    wrong = cut_frames(video, video.times(), range(5, 8), origin=-0.33)
+    assert [round(frame.time, 3) for frame in wrong.frames()] == [0.5, 0.6, 0.7]
+
+
+def test_cut_frames_of_a_part_counts_from_that(film: Path) -> None:
+    part = cut_video(open_video(film), 0.5, 1.5)
+    inner = cut_frames(part, part.times(), range(2, 10))
+    assert [round(frame.time, 3) for frame in inner.frames()] == [(7 + i) / 10 for i in range(8)]
+    assert (inner.length, inner.first_time) == (8, 0.7)
+
+
+def test_find_origin_of_a_file_that_is_cut_off(film: Path) -> None:
+    assert find_origin(open_video(film)) == 0.0
+    cut = film.with_name("cut.mp4")
+    cut.write_bytes(film.read_bytes()[:-200])
+    assert find_origin(open_video(cut)) is None

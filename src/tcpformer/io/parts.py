@@ -1,15 +1,15 @@
 """Parts of a source, from one second to another; times stay those of the whole."""
 
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from av.video.frame import VideoFrame
 from jaxtyping import Bool, Float
 
 from ..detections import Detections
 from .pictures import Pictures
-from .video import Frame, Video
+from .video import Video
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,25 @@ class VideoPart(Video):
 
     start: float = 0.0
     end: float = np.inf
+    origin: float | None = None
+    """Of `find_origin`, to seek the first frame; None: all before it are decoded."""
 
-    def _read(self, every: int, stored: bool) -> Generator[Frame, None, None]:
-        index = 0
-        with closing(super()._read(1, stored=True)) as frames:
-            for frame in frames:
-                if frame.time >= self.end:
-                    return
-                if frame.time < self.start:
-                    continue
-                if index % every == 0:
-                    yield Frame(index, frame.time, frame.picture if stored else frame.image)
-                index += 1
+    def _decode(self) -> Generator[tuple[float, VideoFrame], None, None]:
+        for time, decoded in self._decode_from_start():
+            if time >= self.end:
+                return
+            if time >= self.start:
+                yield time, decoded
+
+    def _decode_from_start(self) -> Generator[tuple[float, VideoFrame], None, None]:
+        if self.origin is not None:
+            frames = self.decode_from(self.origin, self.start)
+            first = next(frames, None)
+            if first is not None and first[0] == self.first_time:
+                yield first
+                yield from frames
+                return
+        yield from super()._decode()
 
     def times(self) -> Float[np.ndarray, " t"]:
         """Return the time of every frame since the first one of the whole video."""
@@ -46,19 +53,45 @@ def cut_video(video: Video, start: float, end: float | None) -> Video:
     if start <= 0 and end is None:
         return video
     times = video.times()
-    inside = find_inside(times, start, end)
+    inside = np.flatnonzero(find_inside(times, start, end))
+    part = cut_frames(video, times, range(int(inside[0]), int(inside[-1]) + 1))
+    if isinstance(part, VideoPart):
+        return replace(part, start=start, end=np.inf if end is None else end)
+    return part
+
+
+def cut_frames(
+    video: Video,
+    times: Float[np.ndarray, " t"],
+    frames: range,
+    origin: float | None = None,
+) -> Video:
+    """Return some frames of a video, which follow each other.
+
+    Args:
+        video: May be a part itself.
+        times: Of all its frames.
+        frames: Which of them, at least one.
+        origin: Of `find_origin`, to seek the first one.
+    """
     if isinstance(video, Pictures):
-        kept = np.flatnonzero(inside).tolist()
+        which = slice(frames.start, frames.stop)
         return replace(
             video,
-            length=len(kept),
-            files=tuple(video.files[i] for i in kept),
-            seconds=tuple(video.seconds[i] for i in kept),
-            numbers=tuple(video.numbers[i] for i in kept) if video.numbers else (),
+            length=len(frames),
+            files=video.files[which],
+            seconds=video.seconds[which],
+            numbers=video.numbers[which],
         )
     whole = {each.name: getattr(video, each.name) for each in fields(Video)}
-    whole |= {"length": int(inside.sum()), "first_time": float(times[inside][0])}
-    return VideoPart(**whole, start=start, end=np.inf if end is None else end)
+    whole |= {"length": len(frames), "first_time": float(times[frames.start])}
+    limits = [
+        float(np.mean(times[i - 1 : i + 1])) if 0 < i < len(times) else outside
+        for i, outside in ((frames.start, 0.0), (frames.stop, np.inf))
+    ]
+    if isinstance(video, VideoPart):
+        limits = [max(limits[0], video.start), min(limits[1], video.end)]
+    return VideoPart(**whole, start=limits[0], end=limits[1], origin=origin)
 
 
 def cut_detections(detections: Detections, start: float, end: float | None) -> Detections:

@@ -50,6 +50,9 @@ _DECODED_AHEAD = 4  # frames
 _RENDERED_AHEAD = 2  # frames
 _QUALITY = {"crf": "23", "preset": "superfast", "x264-params": "bframes=0"}
 """Without B-frames, a third less time and a quarter more bytes."""
+_SEEK_AHEAD = 2.0
+"""Seconds before a wanted frame at which decoding starts, and at the last key picture before: the
+first pictures after that may depend on ones that are not decoded."""
 _MIN_HINT = 0.01
 """Frames per second, at least, that a written file states; the times of its frames count."""
 _FORMATS = (
@@ -129,13 +132,30 @@ class Video:
         return run_ahead(self._read(every, stored), _DECODED_AHEAD)
 
     def _read(self, every: int, stored: bool) -> Generator[Frame, None, None]:
+        for index, (time, decoded) in enumerate(self._decode()):
+            if index % every == 0:
+                yield Frame(index, time, self._upright(decoded, index, stored))
+
+    def _decode(self) -> Generator[tuple[float, av.video.frame.VideoFrame], None, None]:
+        """Yield every frame as stored, with its seconds of capture since the first one."""
         start, time = None, -1.0
-        for index, decoded in enumerate(_decode(self.path, self._note_once)):
+        for decoded in _decode(self.path, self._note_once):
             start = decoded.time if start is None else start
             time = _next_time(decoded.time, start, time, self._played_fps)
-            if index % every == 0:
-                picture = self._upright(decoded, index, stored)
-                yield Frame(index, time / self.slow_motion, picture)
+            yield time / self.slow_motion, decoded
+
+    def decode_from(
+        self, origin: float, start: float
+    ) -> Generator[tuple[float, av.video.frame.VideoFrame], None, None]:
+        """Yield the frames as `_decode` does, but from a time on, without decoding all before it.
+
+        Args:
+            origin: Of `find_origin`.
+            start: Seconds of capture since the first frame of the video.
+        """
+        since = origin + start * self.slow_motion
+        for decoded in _decode(self.path, self._note_once, since):
+            yield (decoded.time - origin) / self.slow_motion, decoded
 
     def _note_once(self, text: str) -> None:
         if text not in self._noted:
@@ -386,25 +406,27 @@ def run_ahead(items: Generator[T, None, None], count: int) -> Generator[T, None,
 
 
 def _decode(
-    path: Path, note: Callable[[str], None] = log.warning
+    path: Path, note: Callable[[str], None] = log.warning, since: float | None = None
 ) -> Iterator[av.video.frame.VideoFrame]:
     """Yield every frame as stored; raise ValueError where the file is broken.
 
-    At the end ``note`` is called if frames are missing.
+    At the end ``note`` is called if frames are missing. With ``since``, a time stamp, only the
+    frames from that on are yielded, and whether others are missing is not known.
     """
     count = packets = 0
     with open_stream(path) as (container, stream):
         stream.codec_context.thread_type = "AUTO"
         try:
+            if since is not None:
+                assert stream.time_base is not None
+                container.seek(int((since - _SEEK_AHEAD) / stream.time_base), stream=stream)
             for packet in container.demux(stream):
                 packets += packet.size > 0 and not packet.is_discard
-                for frame in packet.decode():
-                    if frame.is_corrupt:
-                        raise av.error.InvalidDataError(0, "damaged picture")
+                for frame in _frames_of(packet, since):
                     yield frame
                     count += 1
             # A truncated file ends without an error; only its index shows that frames are missing.
-            if packets < len(stream.index_entries):
+            if since is None and packets < len(stream.index_entries):
                 raise av.error.EOFError(0, f"its index lists {len(stream.index_entries)}")
         except av.error.FFmpegError as error:
             of = f" of {stream.frames}" if stream.frames > count else ""
@@ -412,9 +434,22 @@ def _decode(
                 f"{path} is broken after {count}{of} frames ({error.strerror}); cut it there, or "
                 "re-encode it, for example with ffmpeg -i broken.mp4 whole.mp4."
             ) from error
-        if packets > count and stream.codec_context.name in _ONE_PICTURE_A_PACKET:
+        one = stream.codec_context.name in _ONE_PICTURE_A_PACKET
+        if since is None and packets > count and one:
             lost = packets - count
             note(f"{path}: {lost} of {packets} frames could not be decoded and are missing.")
+
+
+def _frames_of(
+    packet: "av.Packet[av.VideoStream]", since: float | None
+) -> Iterator[av.video.frame.VideoFrame]:
+    """Yield the frames of a packet, from a time stamp on; raise FFmpegError at a damaged one."""
+    for frame in packet.decode():
+        if since is not None and (frame.time is None or frame.time < since):
+            continue
+        if frame.is_corrupt:
+            raise av.error.InvalidDataError(0, "damaged picture")
+        yield frame
 
 
 def _packet_stamps(path: Path) -> list[float] | None:
@@ -431,6 +466,22 @@ def _packet_stamps(path: Path) -> list[float] | None:
             return None  # the decoder leaves some out
         stamps = [float(p.pts * p.time_base) for p in packets if p.pts is not None]
         return sorted(stamps) if len(stamps) == len(packets) else None
+
+
+def find_origin(video: Video) -> float | None:
+    """Return the time stamp of a file's first frame if each frame can be sought by its own.
+
+    None where only decoding from the start shows which frame is which: codecs with packets that
+    show nothing, a file that is cut off or damaged, time stamps that are missing or repeated.
+    """
+    stamps = None if video._noted else _packet_stamps(video.path)
+    if not stamps:
+        return None
+    with open_stream(video.path) as (_, stream):
+        if len(stamps) < len(stream.index_entries):
+            return None
+    least = _MIN_INTERVAL / video._played_fps
+    return stamps[0] if len(stamps) < 2 or float(np.diff(stamps).min()) > least else None
 
 
 def _count_frames(

@@ -527,6 +527,8 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     """
     check_type("motion", motion, Motion2D)
     check_type("target", target, Skeleton, SKELETON_HINT)
+    if target == motion.skeleton:
+        return motion
     weights = conversion(motion.skeleton, target)
     from_ears = _with_both_ears(motion)
     least = [from_ears.confidence[:, p].min(axis=1, initial=float(p.any())) for p in weights != 0]

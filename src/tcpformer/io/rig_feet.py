@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from ..skeleton import ANKLE_OVER_SOLE, BODY_26, SOLE_DEPTH, stature
 from .rig_names import INDEX, PARENTS, follow_chain
+from .rig_turns import cross, invert, multiply, to_matrices, turn_about
 
 Rotations = Float[np.ndarray, "t 3 3"]
 Series = Float[np.ndarray, " t"]
@@ -96,16 +97,20 @@ def pose_foot(
     low, high = config.upright
     share = share * _ease((shin[:, 1, 1] - low) / (high - low))
     # The shortest way to a level sole keeps the direction in which the foot looks.
-    across = np.cross(shin[:, :, 1], Y)
+    across = cross(shin[:, :, 1], Y)
     sine = np.linalg.norm(across, axis=1, keepdims=True)
-    angle = np.arctan2(sine, shin[:, 1, 1:2]) * share[:, None]
-    level = Rotation.from_rotvec(angle * across / np.maximum(sine, 1e-9)).as_matrix() @ shin
+    angle = np.arctan2(sine[:, 0], shin[:, 1, 1]) * share
+    level = turn_about(across / np.maximum(sine, 1e-9), angle) @ shin
     return keep_above_floor(level, foot.ball, ankle, foot.sole, config)
 
 
 def keep_above_floor(
-    turn: Rotations, tip: Vector, height: Series, least: float, config: FeetConfig = FEET
-) -> Rotations:
+    turn: Float[np.ndarray, "*n 3 3"],
+    tip: Vector,
+    height: Float[np.ndarray, "*n"],
+    least: float,
+    config: FeetConfig = FEET,
+) -> Float[np.ndarray, "*n 3 3"]:
     """Bend a bone up until its tip is at least so high, as far as it bends that way.
 
     Args:
@@ -117,17 +122,16 @@ def keep_above_floor(
     """
     there = turn @ tip
     length = max(float(np.linalg.norm(tip)), 1e-9)
-    level = np.hypot(there[:, 0], there[:, 2]) / length
+    level = np.hypot(there[..., 0], there[..., 2]) / length
     up = np.arcsin(np.clip((least - height) / length, -1, 1))
-    angle = np.maximum(up - np.arctan2(there[:, 1] / length, level), 0)
-    across = np.cross(there, Y)
-    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    angle = np.maximum(up - np.arctan2(there[..., 1] / length, level), 0)
+    across = cross(there, Y)
+    across /= np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
     # Less where the tip points straight down, and not backwards, so that the angle does not jump.
-    forward = -(across * turn[:, :, 0]).sum(axis=1)
+    forward = -(across * turn[..., 0]).sum(axis=-1)
     share = _ease(level / config.sideways) * _ease(forward / config.sideways)
     angle = np.minimum(angle, np.radians(config.max_bend) * share)
-    bent = Rotation.from_rotvec(angle[:, None] * across).as_matrix() @ turn
-    return np.where(angle[:, None, None] > 0, bent, turn)
+    return np.where(angle[..., None, None] > 0, turn_about(across, angle) @ turn, turn)
 
 
 def clear_floor(
@@ -148,21 +152,20 @@ def clear_floor(
     """
     heads, turns = follow_chain(PARENTS, offsets, rotations, root)
     cleared = rotations.copy()
-    for side in ("Left", "Right"):
-        leg, ankle, toe = (INDEX[side + name] for name in ("Leg", "Foot", "ToeBase"))
-        old = Rotation.from_quat(turns[:, ankle]).as_matrix()
-        made = guessed[:, ankle, None, None]
-        new = keep_above_floor(old, foot.ball, heads[:, ankle, 1], foot.sole)
-        new = np.where(made, new, old)
-        ball = heads[:, ankle, 1] + new[:, 1] @ foot.ball
-        flat = keep_above_floor(new, foot.toe, ball, foot.sole)
-        shin = Rotation.from_quat(turns[:, leg])
-        cleared[:, ankle] = (shin.inv() * Rotation.from_matrix(new)).as_quat()
-        cleared[:, toe] = Rotation.from_matrix(new.swapaxes(1, 2) @ flat).as_quat()
+    legs, feet, toes = (
+        [INDEX[side + name] for side in ("Left", "Right")] for name in ("Leg", "Foot", "ToeBase")
+    )
+    old, height = to_matrices(turns[:, feet]), heads[:, feet, 1]
+    new = keep_above_floor(old, foot.ball, height, foot.sole)
+    new = np.where(guessed[:, feet, None, None], new, old)
+    flat = keep_above_floor(new, foot.toe, height + new[..., 1, :] @ foot.ball, foot.sole)
+    both = Rotation.from_matrix(np.stack([new, new.swapaxes(-1, -2) @ flat])).as_quat()
+    cleared[:, feet] = multiply(invert(turns[:, legs]), both[0])
+    cleared[:, toes] = both[1]
     return cleared
 
 
-def _ease(x: Series) -> Series:
+def _ease(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Return 0 below 0, 1 above 1, and a smooth step between."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)

@@ -9,28 +9,31 @@ camera, y = 0 at the soles of a standing person. Metres. Shapes: `t` frames, `j`
 of `rig_names.BONES`, `n` some joints.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from math import ceil
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from ..analysis.metrics import nearest_rotation
 from ..skeleton import BODY_26, GROUPS, Skeleton
 from .rig_feet import FootShape, foot_shape, pose_foot
-from .rig_names import BONES, INDEX, PARENTS, Bone
+from .rig_names import BONES, INDEX, PARENTS, TWINS, Bone
+from .rig_turns import cross, shortest_turn, turn_about
 
 Joints = Float[np.ndarray, "t j 3"]
 Bones = Float[np.ndarray, "t n 3"]
 Offsets = Float[np.ndarray, "n 3"]
 Vectors = Float[np.ndarray, "t 3"]
 Rotations = Float[np.ndarray, "t 3 3"]
+Sides = Float[np.ndarray, "t s 3"]
+SideTurns = Float[np.ndarray, "t s 3 3"]
 
-X, Y, Z = np.eye(3)
+X, Y, Z = EYE = np.eye(3)
 
 BONE_DIRECTIONS = {
     **dict.fromkeys(("Spine", "Thorax", "Neck", "Head"), Y),
@@ -104,10 +107,8 @@ class _Tree:
     """A skeleton, and what its joints are for the fit."""
 
     skeleton: Skeleton
-    bundles: list[tuple[int, list[int]]]
-    """Joint and those of its children that turn as one, parents first."""
-    below: list[list[int]]
-    """All joints that hang on those of a bundle, with them."""
+    bundles: "list[_Bundles]"
+    """Parents first."""
     groups: Collection[str]
     """Names of `GROUPS` that were seen."""
 
@@ -118,21 +119,45 @@ class _Tree:
             name = skeleton.joints[child]
             key = next((group for group in TOGETHER if name in group), name)
             bundles.setdefault((parent, key), []).append(child)
-        below: dict[int, list[int]] = {}
-        for joint in reversed(range(len(skeleton.joints))):
-            fan = [child for parent, child in skeleton.bones if parent == joint]
-            below[joint] = [joint, *(d for child in fan for d in below[child])]
-        return cls(
-            skeleton,
-            [(parent, fan) for (parent, _), fan in bundles.items()],
-            [[d for child in fan for d in below[child]] for fan in bundles.values()],
-            groups if skeleton == BODY_26 else (),
-        )
+        found = [(parent, fan) for (parent, _), fan in bundles.items()]
+        return cls(skeleton, _arrange(found, skeleton), groups if skeleton == BODY_26 else ())
 
     def fan(self, tip: str) -> list[int]:
         """Return the joints that turn as one with a joint."""
         joint = self.skeleton.index[tip]
-        return next(fan for _, fan in self.bundles if joint in fan)
+        fans = (fan for bundles in self.bundles for fan in bundles.fans.tolist())
+        return next(fan for fan in fans if joint in fan)
+
+
+@dataclass(frozen=True)
+class _Bundles:
+    """Bundles of as many joints, with as many joints above them: they turn independently."""
+
+    joints: Int[np.ndarray, " n"]
+    """What each hangs on."""
+    fans: Int[np.ndarray, "n k"]
+    """Children of the joint that turn as one."""
+    below: Int[np.ndarray, "n d"]
+    """All joints that hang on these, with them; rows are filled up with the joint."""
+
+
+def _arrange(bundles: list[tuple[int, list[int]]], skeleton: Skeleton) -> list[_Bundles]:
+    """Return joints and their fans as bundles, parents first."""
+    below = {joint: [joint] for joint in range(len(skeleton.joints))}
+    for parent, child in reversed(skeleton.bones):
+        below[parent] += below[child]
+    depth = [sum(joint in row for row in below.values()) for joint in below]
+    alike: dict[tuple[int, int], list[tuple[int, list[int]]]] = {}
+    for joint, fan in bundles:
+        alike.setdefault((depth[joint], len(fan)), []).append((joint, fan))
+    arranged = []
+    for _, group in sorted(alike.items()):
+        rows = [[d for child in fan for d in below[child]] for _, fan in group]
+        longest = max(map(len, rows))
+        rows = [row + [j] * (longest - len(row)) for (j, _), row in zip(group, rows, strict=True)]
+        joints, fans = zip(*group, strict=True)
+        arranged.append(_Bundles(np.array(joints), np.array(fans), np.array(rows)))
+    return arranged
 
 
 def fit_rig(
@@ -209,31 +234,31 @@ class RestPose:
 
 def to_local(world: Float[np.ndarray, "t b 3 3"]) -> Float[np.ndarray, "t b 4"]:
     """Return the rotations of the bones relative to their parents, as quaternions."""
-    local = world.copy()
-    for bone, parent in enumerate(PARENTS):
-        if parent >= 0:
-            local[:, bone] = world[:, parent].swapaxes(1, 2) @ world[:, bone]
+    local = world[:, PARENTS].swapaxes(2, 3) @ world
+    local[:, 0] = world[:, 0]
     return Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
 
 
 def _align(
-    a: Float[np.ndarray, "#t n 3"], b: Bones, prior: Float[np.ndarray, "*t 3 3"]
-) -> Rotations:
+    a: Float[np.ndarray, "*#t n 3"],
+    b: Float[np.ndarray, "*t n 3"],
+    prior: Float[np.ndarray, "*#t 3 3"],
+) -> Float[np.ndarray, "*t 3 3"]:
     """Return the rotations that bring a nearest to b (Kabsch), near ``prior`` if these are many."""
-    return nearest_rotation(b.swapaxes(1, 2) @ a + PRIOR_WEIGHT * prior)[0]
+    return nearest_rotation(b.swapaxes(-1, -2) @ a + PRIOR_WEIGHT * prior)[0]
 
 
 def _turn(
     rotations: Float[np.ndarray, "*t 3 3"], vectors: Float[np.ndarray, "*s 3"]
 ) -> Float[np.ndarray, "*u 3"]:
-    return np.einsum("...xy,...y->...x", rotations, vectors)
+    return (rotations @ vectors[..., None])[..., 0]
 
 
 def _unit(
     vectors: Float[np.ndarray, "*t 3"], fallback: Float[np.ndarray, "*s 3"]
 ) -> Float[np.ndarray, "*t 3"]:
     """Return vectors of length one; ``fallback`` where there is no direction."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
     return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), fallback)
 
 
@@ -260,8 +285,9 @@ def _rest_joints(xyz: Joints, tree: _Tree) -> Offsets:
     for parent, child in skeleton.bones:
         length = np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=1).mean()
         offsets[child] = length * BONE_DIRECTIONS[skeleton.joints[child]]
-    for joint, fan in tree.bundles:
-        if len(fan) > 1 and joint != skeleton.root:
+    several = [b for b in tree.bundles if b.fans.shape[1] > 1 and skeleton.root not in b.joints]
+    for bundles in several:
+        for joint, fan in zip(bundles.joints, bundles.fans, strict=True):
             shape = _mean_shape(xyz[:, fan] - xyz[:, [joint]], offsets[fan])
             offsets[fan] = _level(shape, offsets[fan])
     neck, thorax = skeleton.indices("Neck", "Thorax")
@@ -346,165 +372,175 @@ def _chest(xyz: Joints, skeleton: Skeleton, prior: Float[np.ndarray, "*t 3 3"]) 
 def _place(xyz: Joints, tree: _Tree, offsets: Offsets) -> Joints:
     """Return joints on constant bones, from parent to child: the first guess."""
     placed = xyz.copy()
-    for joint, fan in tree.bundles:
-        here = placed[:, [joint]]
-        if len(fan) > 1:
-            turns = _align(offsets[None, fan], xyz[:, fan] - here, np.eye(3))
-            placed[:, fan] = here + _turn(turns[:, None], offsets[fan])
+    length = np.sqrt((offsets * offsets).sum(axis=1, keepdims=True))
+    rest = [BONE_DIRECTIONS.get(joint, Y) for joint in tree.skeleton.joints]
+    rest = _unit(offsets, np.stack(rest))
+    for bundles in tree.bundles:
+        here, fans = placed[:, bundles.joints, None], bundles.fans
+        if fans.shape[1] > 1:
+            turns = _align(offsets[fans], xyz[:, fans] - here, EYE)
+            placed[:, fans] = here + offsets[fans] @ turns.swapaxes(-1, -2)
         else:
-            rest = _unit(offsets[fan[0]], BONE_DIRECTIONS[tree.skeleton.joints[fan[0]]])
-            length = np.linalg.norm(offsets[fan[0]])
-            placed[:, fan] = here + length * _unit(xyz[:, fan] - here, rest)
+            placed[:, fans] = here + length[fans] * _unit(xyz[:, fans] - here, rest[fans])
     return placed
 
 
 def _relax(placed: Joints, xyz: Joints, tree: _Tree) -> Joints:
     """Turn, joint by joint, its descendants nearer to ``xyz`` (mean square) on constant bones."""
-    everything = (tree.skeleton.root, list(range(len(tree.skeleton.joints))))
-    steps = [
-        everything,
-        *((joint, own) for (joint, _), own in zip(tree.bundles, tree.below, strict=True)),
-    ]
+    everything = np.arange(len(tree.skeleton.joints))[None]
+    steps = [(b.joints, b.below) for b in tree.bundles]
+    steps.insert(0, (np.array([tree.skeleton.root]), everything))
     for _ in range(SWEEPS):
         placed = placed + (xyz - placed).mean(axis=1, keepdims=True)
-        for joint, descendants in steps:
-            here = placed[:, [joint]]
+        for joints, descendants in steps:
+            here = placed[:, joints, None]
             arms = placed[:, descendants] - here
-            turns = _align(arms, xyz[:, descendants] - here, np.eye(3))
-            placed[:, descendants] = here + _turn(turns[:, None], arms)
+            turns = _align(arms, xyz[:, descendants] - here, EYE)
+            placed[:, descendants] = here + arms @ turns.swapaxes(-1, -2)
     return placed
 
 
+_PAIRS = tuple(dict.fromkeys(tuple(sorted({i, twin})) for i, twin in enumerate(TWINS) if i))
+"""Bones that turn alike: left and right, or one of the midline; parents come first."""
+
+
 class _Poser:
-    """Turns bones to where placed joints are, from the pelvis outwards."""
+    """Turns bones to where placed joints are, from the pelvis outwards; `s` sides at once."""
 
     def __init__(
         self, placed: Joints, tree: _Tree, joints: Offsets, foot: FootShape, sigma: float
     ) -> None:
         self.tree, self.joints, self.foot, self.sigma = tree, joints, foot, sigma
         self.placed = placed
-        self.at = {name: placed[:, i] for name, i in tree.skeleton.index.items()}
-        left, right = self.at["LHip"], self.at["RHip"]
-        up = self.at["Spine"] - self.at["Hip"]
-        self.pelvis = _frame(np.stack([X, Y]), left - right, up, np.eye(3))
+        (left, right), (up, hip) = self._at("LHip", "RHip"), self._at("Spine", "Hip")
+        self.turns = np.empty((len(placed), len(BONES), 3, 3))
+        self.pelvis = _frame(np.stack([X, Y]), left - right, up - hip, EYE)
         self.chest = _chest(placed, tree.skeleton, self.pelvis)
-        self.turns: dict[str, Rotations] = {"Hips": self.pelvis}
+        self.turns[:, 0] = self.pelvis
 
     def turn_bones(self) -> Float[np.ndarray, "t b 3 3"]:
         """Return the rotation of every bone from its rest pose, in the world."""
-        for bone in BONES[1:]:
-            self.turns[bone.mixamo] = self._turn_bone(bone)
-        return np.stack([self.turns[bone.mixamo] for bone in BONES], axis=1)
+        for pair in _PAIRS:
+            bones = [BONES[i] for i in pair]
+            above = self.turns[:, [PARENTS[i] for i in pair]]
+            self.turns[:, pair] = self._turn_bones(bones, above)
+        return self.turns
 
-    def _turn_bone(self, bone: Bone) -> Rotations:
-        name, above = bone.mixamo, self.turns[bone.parent]
+    def _at(self, *names: str) -> Float[np.ndarray, "s t 3"]:
+        return self.placed[:, self.tree.skeleton.indices(*names)].swapaxes(0, 1)
+
+    def _way(self, bones: Sequence[Bone], start: str, end: str) -> Sides:
+        """Return the way from one joint of each side to another."""
+        ends, starts = ([bone.tip[0] + name for bone in bones] for name in (end, start))
+        index = self.tree.skeleton.indices
+        return self.placed[:, index(*ends)] - self.placed[:, index(*starts)]
+
+    def _turn_bones(self, bones: Sequence[Bone], above: SideTurns) -> SideTurns:
+        name = bones[0].mixamo
         if name == "Spine2":
-            return self.chest
+            return self.chest[:, None]
         if name.endswith("Foot"):
-            return self._turn_foot(bone, above)
+            return self._turn_feet(bones, above)
         if name.endswith("ToeBase") or (name.endswith("Hand") and "hands" not in self.tree.groups):
             return above
         if name == "Head" and "face" in self.tree.groups:
-            return self._turn_fan(bone, above)
-        return self._turn_limb(bone, above)
+            return self._turn_fans(bones, above)
+        return self._turn_limbs(bones, above)
 
-    def _turn_limb(self, bone: Bone, above: Rotations) -> Rotations:
-        """Return the rotation of a bone that points at a joint."""
-        hinge = _turn(above, _hinge(bone.mixamo))
-        offset = self.joints[self.tree.skeleton.index[bone.tip]]
-        rest = _turn(above, _unit(offset, BONE_DIRECTIONS[bone.tip]))
-        along = _unit(self.at[bone.tip] - self.at[bone.head], rest)
-        swing = _swing(rest, along, hinge)
+    def _turn_limbs(self, bones: Sequence[Bone], above: SideTurns) -> SideTurns:
+        """Return the rotations of bones that point at a joint."""
+        index = self.tree.skeleton.indices
+        tips = index(*(bone.tip for bone in bones))
+        rest = np.stack([BONE_DIRECTIONS[bone.tip] for bone in bones])
+        rest = _turn(above, _unit(self.joints[tips], rest))
+        hinge = _turn(above, np.stack([_hinge(bone.mixamo) for bone in bones]))
+        heads = index(*(bone.head for bone in bones))
+        along = _unit(self.placed[:, tips] - self.placed[:, heads], rest)
+        swing = shortest_turn(rest, along, hinge)
         turn = swing @ above
-        if bone.mixamo.endswith("ForeArm") and "hands" in self.tree.groups:
-            bend = self._bend(along, bone.tip, bone.tip[0] + "Hand")
+        if bones[0].mixamo.endswith("ForeArm") and "hands" in self.tree.groups:
+            bend = self._bend(bones, along, "Wrist", "Hand")
             return _twist_by_plane(along, _turn(turn, WRIST_AXIS), bend, self.sigma) @ turn
-        evidence = self._twist_evidence(bone, along)
+        evidence = self._twist_evidence(bones, along)
         if evidence is None:
             return turn
         return _twist(along, _turn(swing, hinge), evidence, self.sigma) @ turn
 
-    def _twist_evidence(self, bone: Bone, along: Vectors) -> Vectors | None:
+    def _twist_evidence(self, bones: Sequence[Bone], along: Sides) -> Sides | None:
         """Return the direction of a bone's hinge, as long as it is certain; None if unknown."""
-        name, side = bone.mixamo, bone.tip[0]
+        name = bones[0].mixamo
         if name in SPINE_TWIST:
             share = SPINE_TWIST[name]
-            return 3 * _turn((1 - share) * self.pelvis + share * self.chest, X)
+            return 3 * _turn((1 - share) * self.pelvis + share * self.chest, X)[:, None]
         if name == "Neck" and "face" in self.tree.groups:
-            skull = BONES[INDEX["Head"]]
-            return 2 * _turn(self.chest + self._turn_fan(skull, self.chest), X)
-        if name.endswith("Arm"):
-            return (
-                self._bend(along, side + "Elbow", side + "Wrist")
-                if bone.tip.endswith("Elbow")
-                else None
-            )
+            chest = self.chest[:, None]
+            return 2 * _turn(chest + self._turn_fans([BONES[INDEX["Head"]]], chest), X)
+        if bones[0].tip.endswith("Elbow"):
+            return self._bend(bones, along, "Elbow", "Wrist")
         if name.endswith("UpLeg"):
-            evidence = self._bend(along, side + "Knee", side + "Ankle")
+            evidence = self._bend(bones, along, "Knee", "Ankle")
             if "feet" in self.tree.groups:
-                shin = _unit(self.at[side + "Ankle"] - self.at[side + "Knee"], along)
-                evidence = evidence + FOOT_EVIDENCE * self._side_of_foot(shin, side)
+                shin = _unit(self._way(bones, "Knee", "Ankle"), along)
+                evidence = evidence + FOOT_EVIDENCE * self._side_of_foot(bones, shin)
             return evidence
         if name.endswith("Leg") and "feet" in self.tree.groups:
-            return self._side_of_foot(along, side)
+            return self._side_of_foot(bones, along)
         return None
 
-    def _turn_fan(self, bone: Bone, prior: Rotations) -> Rotations:
-        """Return the rotation of a bone that several joints show."""
-        fan = self.tree.fan(bone.tip)
-        seen = self.placed[:, fan] - self.at[bone.head][:, None]
-        return _align(self.joints[None, fan], seen, prior)
+    def _turn_fans(self, bones: Sequence[Bone], prior: SideTurns) -> SideTurns:
+        """Return the rotations of bones that several joints show."""
+        fans = np.array([self.tree.fan(bone.tip) for bone in bones])
+        heads = self.tree.skeleton.indices(*(bone.head for bone in bones))
+        seen = self.placed[:, fans] - self.placed[:, heads, None]
+        return _align(self.joints[None, fans], seen, prior)
 
-    def _turn_foot(self, bone: Bone, shin: Rotations) -> Rotations:
+    def _turn_feet(self, bones: Sequence[Bone], shins: SideTurns) -> SideTurns:
         if "feet" in self.tree.groups:
-            return self._turn_fan(bone, shin)
-        return pose_foot(shin, self.at[bone.head][:, 1], self.foot)
+            return self._turn_fans(bones, shins)
+        heights = self.placed[:, self.tree.skeleton.indices(*(b.head for b in bones)), 1]
+        feet = [pose_foot(shins[:, i], heights[:, i], self.foot) for i in range(len(bones))]
+        return np.stack(feet, axis=1)
 
-    def _bend(self, along: Vectors, joint: str, after: str) -> Vectors:
+    def _bend(self, bones: Sequence[Bone], along: Sides, joint: str, after: str) -> Sides:
         """Return the axis about which the next bone bends, as long as the sine of the bend."""
-        return np.cross(along, _unit(self.at[after] - self.at[joint], along))
+        return cross(along, _unit(self._way(bones, joint, after), along))
 
-    def _side_of_foot(self, shin: Vectors, side: str) -> Vectors:
+    def _side_of_foot(self, bones: Sequence[Bone], shin: Sides) -> Sides:
         """Return the left of a foot, across the shin; shorter where it points along the shin."""
-        sole = self.at[f"{side}Toe"] - self.at[f"{side}Heel"]
-        return np.cross(-shin, _unit(sole, shin))
+        return cross(-shin, _unit(self._way(bones, "Heel", "Toe"), shin))
 
 
+@cache
 def _hinge(name: str) -> Float[np.ndarray, "3"]:
     plain = name.removeprefix("Left").removeprefix("Right")
     return HINGES[name] if name in HINGES else HINGES[plain]
 
 
-def _swing(start: Vectors, end: Vectors, hinge: Vectors) -> Rotations:
-    """Return the shortest rotation from start to end; about the hinge if they are opposite."""
-    across = np.cross(start, end)
-    angle = np.arctan2(np.linalg.norm(across, axis=1), (start * end).sum(axis=1))
-    return Rotation.from_rotvec(angle[:, None] * _unit(across, hinge)).as_matrix()
-
-
-def _twist(bone: Vectors, hinge: Vectors, evidence: Vectors, sigma: float) -> Rotations:
+def _twist(bone: Sides, hinge: Sides, evidence: Sides, sigma: float) -> SideTurns:
     """Return the smoothed rotation about the bone that turns its hinge towards the evidence.
 
     It stays below 90 degrees either way and so continuous: a knee that seems to bend forward is
     noise and must not turn the thigh.
     """
-    smooth = partial(gaussian_filter1d, sigma=sigma, mode="nearest", truncate=TRUNCATE)
-    along = smooth((evidence * hinge).sum(axis=1))
-    aside = smooth((evidence * np.cross(bone, hinge)).sum(axis=1))
-    angle = np.arctan2(aside, np.maximum(along, 0) + HALF_TRUST_BEND)
-    return Rotation.from_rotvec(angle[:, None] * bone).as_matrix()
+    along = (evidence * hinge).sum(axis=-1)
+    aside = (evidence * cross(bone, hinge)).sum(axis=-1)
+    along, aside = _smooth(np.stack([along, aside]), sigma)
+    return turn_about(bone, np.arctan2(aside, np.maximum(along, 0) + HALF_TRUST_BEND))
 
 
-def _twist_by_plane(bone: Vectors, axis: Vectors, evidence: Vectors, sigma: float) -> Rotations:
+def _twist_by_plane(bone: Sides, axis: Sides, evidence: Sides, sigma: float) -> SideTurns:
     """Return the smoothed rotation about the bone that turns an axis into a plane's normal.
 
     Which way the normal points is not known: the angle is averaged as twice itself, and stays below
     45 degrees either way.
     """
-    smooth = partial(gaussian_filter1d, sigma=sigma, mode="nearest", truncate=TRUNCATE)
-    size = np.maximum(np.linalg.norm(evidence, axis=1), 1e-9)
-    along = (evidence * axis).sum(axis=1)
-    aside = (evidence * np.cross(bone, axis)).sum(axis=1)
-    cosine, sine = smooth((along**2 - aside**2) / size), smooth(2 * along * aside / size)
-    angle = 0.5 * np.arctan2(sine, np.maximum(cosine, 0) + HALF_TRUST_BEND)
-    return Rotation.from_rotvec(angle[:, None] * bone).as_matrix()
+    size = np.maximum(np.linalg.norm(evidence, axis=-1), 1e-9)
+    along = (evidence * axis).sum(axis=-1)
+    aside = (evidence * cross(bone, axis)).sum(axis=-1)
+    doubled = np.stack([along**2 - aside**2, 2 * along * aside])
+    cosine, sine = _smooth(doubled / size, sigma)
+    return turn_about(bone, 0.5 * np.arctan2(sine, np.maximum(cosine, 0) + HALF_TRUST_BEND))
+
+
+def _smooth(series: Float[np.ndarray, "n t s"], sigma: float) -> Float[np.ndarray, "n t s"]:
+    return gaussian_filter1d(series, sigma, axis=1, mode="nearest", truncate=TRUNCATE)

@@ -4,7 +4,9 @@ Shapes: `j` joints, `b` bones of `rig_names.BONES`.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,8 +18,8 @@ from .rig_fit import TRUNCATE, TWIST_SECONDS, RestPose, to_local
 from .rig_names import BONES, PARENTS, Names, bone_names
 from .rig_unseen import (
     UNSEEN,
+    are_possible,
     bones_of_joints,
-    is_possible,
     neutral_pose,
     smooth_step,
     turn_between,
@@ -98,7 +100,7 @@ class LiveRig:
         world = rest.turn_bones(placed, TWIST_SECONDS * self._fps)[-1:]
         root, measured = placed[-1:, self.skeleton.root], to_local(world)[0]
         seen = bones_of_joints(shown[None], self.skeleton, self._groups)[0]
-        turns = self._ease(measured, neutral_pose(rest.offsets, root[:, 1])[0], seen, gap)
+        turns = self._ease(measured, partial(neutral_pose, rest.offsets, root[:, 1]), seen, gap)
         guessed = (turns != measured).any(axis=1)
         turns = clear_floor(turns[None], guessed[None], rest.offsets, root, rest.foot)[0]
         self._last = turns * np.where((turns * self._last).sum(axis=1) < 0, -1.0, 1.0)[:, None]
@@ -126,25 +128,25 @@ class LiveRig:
     def _ease(
         self,
         turns: Float[np.ndarray, "b 4"],
-        neutral: Float[np.ndarray, "b 4"],
+        neutral: Callable[[], Float[np.ndarray, "t b 4"]],
         seen: Bool[np.ndarray, " b"],
         gap: float,
     ) -> Float[np.ndarray, "b 4"]:
         """Hold bones that are not seen, or bent too far; then ease them to the neutral pose."""
-        possible = [is_possible(bone, turns[[i]])[0] for i, bone in enumerate(BONES)]
-        shown = seen & np.array(possible)
+        shown = seen & are_possible(turns[None])[0]
         shown[HIPS] = True
-        if self._held is None:
-            self._held, self._unseen_s = neutral, np.where(shown, 0.0, np.inf)
+        held = self._held
+        if held is None:
+            held, self._unseen_s = neutral()[0], np.where(shown, 0.0, np.inf)
             self._share = np.where(shown, 0.0, 1.0)
-        self._held = np.where(shown[:, None], turns, self._held)
+        self._held = held = np.where(shown[:, None], turns, held)
         self._unseen_s = np.where(shown, 0.0, self._unseen_s + gap)
         step = np.where(self._unseen_s > UNSEEN.bridged, gap, -gap) / UNSEEN.ease
         self._share = np.clip(self._share + step, 0, 1)
-        eased, part = self._held.copy(), self._share > 0
+        eased, part = held.copy(), self._share > 0
         if part.any():
             share = smooth_step(self._share[part])
-            eased[part] = turn_between(self._held[part], neutral[part], share)
+            eased[part] = turn_between(held[part], neutral()[0, part], share)
         return eased
 
     def _rig(

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
+
+from .rig_turns import multiply, to_matrices
 
 Names = Literal["mixamo", "vrm", "plain"]
 
@@ -111,11 +113,20 @@ def follow_chain(
         root: Position of the root in the world.
     """
     heads, turns = np.empty((*rotations.shape[:2], 3)), rotations.copy()
-    for bone, parent in enumerate(parents):
-        if parent < 0:
-            heads[:, bone] = root
-            continue
-        above = Rotation.from_quat(turns[:, parent])
-        heads[:, bone] = heads[:, parent] + above.apply(offsets[bone])
-        turns[:, bone] = (above * Rotation.from_quat(rotations[:, bone])).as_quat()
+    roots, *levels = _levels(tuple(parents))
+    heads[:, roots[0]] = root[:, None]
+    for bones, above in levels:
+        turns[:, bones] = multiply(turns[:, above], rotations[:, bones])
+        way = to_matrices(turns[:, above]) @ offsets[bones, :, None]
+        heads[:, bones] = heads[:, above] + way[..., 0]
     return heads, turns
+
+
+@cache
+def _levels(parents: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Return the bones with as many bones above them, and their parents; the roots first."""
+    depth = [0] * len(parents)
+    for bone, parent in enumerate(parents):
+        depth[bone] = depth[parent] + 1 if parent >= 0 else 0
+    levels = [[b for b, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
+    return [(bones, [parents[bone] for bone in bones]) for bones in levels]

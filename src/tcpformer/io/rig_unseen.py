@@ -5,6 +5,7 @@ Shapes: `t` frames, `b` bones of `rig_names.BONES`.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -43,6 +44,9 @@ class UnseenConfig:
 UNSEEN = UnseenConfig()
 MAX_BEND = {"Foot": 70.0, "Hand": 100.0, "Head": 90.0}
 """Degrees from the rest pose beyond which a bone cannot turn: it is a wrong guess, as unseen."""
+_LIMITS = np.radians(
+    [MAX_BEND.get(b.mixamo.removeprefix("Left").removeprefix("Right"), 360.0) for b in BONES]
+)
 _ARMS_DOWN = 75.0
 """Degrees of neutral arms below the horizontal."""
 _ELBOW = 15.0
@@ -108,11 +112,19 @@ def bones_of_joints(
     shown: Bool[np.ndarray, "t j"], skeleton: Skeleton, groups: Collection[str]
 ) -> SeenBones:
     """Return in which frames each bone was detected, from the joints that were."""
-    shows = [_shows(bone, skeleton, groups) for bone in BONES]
-    return np.stack([shown[:, joints].any(axis=1) for joints in shows], axis=1)
+    return (shown @ _shows(skeleton, tuple(groups))).astype(bool)
 
 
-def _shows(bone: Bone, skeleton: Skeleton, groups: Collection[str]) -> list[int]:
+@cache
+def _shows(skeleton: Skeleton, groups: tuple[str, ...]) -> Bool[np.ndarray, "j b"]:
+    """Return which joints show how which bones are turned."""
+    shows = np.zeros((len(skeleton.joints), len(BONES)), dtype=bool)
+    for i, bone in enumerate(BONES):
+        shows[_joints_of(bone, skeleton, groups), i] = True
+    return shows
+
+
+def _joints_of(bone: Bone, skeleton: Skeleton, groups: Collection[str]) -> list[int]:
     """Return the joints of which each shows how a bone is turned."""
     name, side = bone.mixamo, bone.mixamo[0]
     if name == "Hips":
@@ -142,11 +154,10 @@ def ease_unseen(
         fps: Frames per second.
         config: Tuned numbers.
     """
-    eased = rotations.copy()
+    eased, possible = rotations.copy(), are_possible(rotations)
     for i, bone in enumerate(BONES):
-        turns, shown = rotations[:, i], _without_flicker(seen[:, i], config.flicker * fps)
-        possible = is_possible(bone, turns)
-        turns, shown = _bridge(turns, possible), shown & possible
+        shown = _without_flicker(seen[:, i], config.flicker * fps)
+        turns, shown = _bridge(rotations[:, i], possible[:, i]), shown & possible[:, i]
         for run in _runs(~shown):
             if bone.mixamo != "Hips" and run.stop - run.start > config.bridged * fps:
                 turns = _ease_run(turns, neutral[:, i], run, config.ease * fps)
@@ -154,10 +165,9 @@ def ease_unseen(
     return eased
 
 
-def is_possible(bone: Bone, turns: Quaternions) -> Bool[np.ndarray, " t"]:
-    """Return which turns of a bone from the rest pose are within `MAX_BEND`."""
-    limit = MAX_BEND.get(bone.mixamo.removeprefix("Left").removeprefix("Right"), 360.0)
-    return 2 * np.arccos(np.clip(np.abs(turns[:, 3]), 0, 1)) <= np.radians(limit)
+def are_possible(turns: Turns) -> SeenBones:
+    """Return which turns of the bones from the rest pose are within `MAX_BEND`."""
+    return 2 * np.arccos(np.clip(np.abs(turns[..., 3]), 0, 1)) <= _LIMITS
 
 
 def _without_flicker(seen: Bool[np.ndarray, " t"], frames: float) -> Bool[np.ndarray, " t"]:

@@ -25,8 +25,9 @@ def nearest_rotation(
     """
     u, values, vt = np.linalg.svd(matrix)
     sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
-    signs = np.stack([np.ones_like(sign), np.ones_like(sign), sign], -1)
-    return (u * signs[..., None, :]) @ vt, values * signs
+    u[..., 2] *= sign[..., None]
+    values[..., 2] *= sign
+    return u @ vt, values
 
 
 def fit_shape(points: Bodies) -> Float[np.ndarray, "n 3"]:

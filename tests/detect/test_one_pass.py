@@ -12,8 +12,9 @@ import pytest
 from clips import Actor, clip, numbered, rail, sample
 from paths import ROOT, SAMPLE
 
-from tcpformer.detect.one_pass import CHUNK, assign_people, detect, follow_people
-from tcpformer.detect.search import SearchConfig
+from tcpformer.detect.bridge import stride
+from tcpformer.detect.one_pass import CHUNK, Reader, assign_people, detect, follow_people
+from tcpformer.detect.search import Chunk, SearchConfig
 from tcpformer.detections import Detections
 from tcpformer.io.video import Frame, Video, open_video
 from tcpformer.motion import Motion2D
@@ -47,6 +48,24 @@ def test_follow_people_leaves_out_unseen_frames_and_finds_the_person_again() -> 
     np.testing.assert_allclose(seen, 100 + 4 * np.flatnonzero(~blind))
     np.testing.assert_allclose(motion.times, np.arange(60) / 30)
     assert (motion.size, motion.fps, motion.focal) == ((600, 200), 30.0, 800.0)
+
+
+@pytest.mark.parametrize("appears", [1, 16, 17])
+@pytest.mark.parametrize("fps", [15.0, 30.0, 120.0])
+def test_read_follows_a_person_who_appears_later(appears: int, fps: float) -> None:
+    # looks at every frame, every 2nd and 8th
+    me, newcomer = (100.0, 2.0), (400.0, 1.0)
+    video = replace(numbered(60), fps=fps)
+    tracks = {i: rail(*each, range(0, 60, 10)) for i, each in enumerate((me, newcomer))}
+    frames = list(video.frames())
+    chunks = [Chunk(frames[:appears], {0: tracks[0]}, {}), Chunk(frames[appears:], tracks, {})]
+    found = Reader(Actor(me, newcomer)).read(video, chunks)
+    rows = {person: found.frame[[i == person for i in found.ids or ()]] for person in "01"}
+    np.testing.assert_array_equal(rows["0"], range(60))
+    assert set(rows["1"]) >= set(range(appears + stride(fps), 60))
+    for person, (start, speed) in zip("01", (me, newcomer), strict=True):
+        x = found.xy[[i == person for i in found.ids or ()], 0, 0]
+        np.testing.assert_allclose(x, start + speed * rows[person])
 
 
 def test_follow_people_keeps_few_frames_in_memory() -> None:

@@ -22,11 +22,12 @@ from tcpformer.io.video import Frame, Video
 from tcpformer.tracking.tracker import Detection, number_people
 
 
-def test_search_intervals_keep_the_rates_ten_searches_and_the_memory() -> None:
+def test_search_intervals_keep_the_rates_least_searches_and_the_memory() -> None:
     video = Video(Path("a.mp4"), 30.0, (640, 480), 900)
     rates = DEFAULT_SEARCH.sure_rate, DEFAULT_SEARCH.rate
     assert search_intervals(video, 2) == tuple(round(30 / rate) for rate in rates)
-    assert search_intervals(replace(video, length=40), 2) == (4, 4)
+    assert search_intervals(replace(video, length=40), 2) == (10, 8)
+    assert search_intervals(replace(video, length=16), 2) == (4, 4)
     assert search_intervals(replace(video, length=3), 2) == (1, 1)
     assert search_intervals(video, 13) == tuple(2 * i for i in search_intervals(video, 12))
     assert search_intervals(replace(video, size=(3840, 2160)), 2) == (8, 8)

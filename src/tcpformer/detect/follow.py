@@ -153,7 +153,8 @@ def _around(
     """Return the four looks around a gap; None if the person is not seen in all of them."""
     before = max((i for i in looks if i < first), default=None)
     after = min((i for i in looks if i > last), default=None)
-    found = [looks[i] for i in (before, first, last, after) if i is not None]
+    ends = (before, first, last, after)  # one who is new was not looked for in the first
+    found = [looks[i] for i in ends if i is not None and i in looks]
     seen = [(time, pose) for time, pose in found if pose is not None]
     return seen if len(seen) == 4 else None
 

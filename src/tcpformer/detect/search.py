@@ -35,8 +35,8 @@ class SearchConfig:
     """Frames searched each second where it is doubtful who is where."""
     sure_rate: float = 1.0
     """The same where it is not."""
-    min_searches: int = 10
-    """Frames searched at least, in short videos."""
+    min_searches: int = 4
+    """Frames searched at least, in short videos; more where that leaves doubt."""
     tiles_every_s: float = 2.0
     """Seconds from one search in tiles to the next where all people are sure."""
     max_tiles: int = 12

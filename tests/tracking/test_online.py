@@ -41,5 +41,5 @@ def test_memory_is_bounded() -> None:
     tracker, walk = OnlineTracker(H36M), frames(0.0)
     for i in range(400):
         tracker([walk[0]], i / 30)
-    (track,) = tracker._tracks.values()
+    (track,) = tracker.tracks.values()
     assert len(track.detections) < 70

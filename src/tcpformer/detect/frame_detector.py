@@ -8,16 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..io.video import Frame
-from ..tracking.tracker import (
-    DEFAULT_TRACKER,
-    ActiveTrack,
-    Detection,
-    TrackerConfig,
-    distance,
-    match,
-    predict,
-    return_cost,
-)
+from ..skeleton import BLAZEPOSE
+from ..tracking.online import OnlineTracker
+from ..tracking.tracker import DEFAULT_TRACKER, Detection, TrackerConfig, distance, predict
 from .blazepose import LandmarkNetwork, Pose, refine_twice
 from .follow import (
     DEFAULT_FOLLOW,
@@ -45,18 +38,6 @@ class FramePerson:
     """Probability that a person is there, 0 to 1."""
 
 
-@dataclass
-class _Person:
-    """What is remembered of a person: recent detections, and the time of the last confirmation."""
-
-    track: ActiveTrack
-    confirmed: float
-
-    @property
-    def last(self) -> Detection:
-        return self.track.detections[-1]
-
-
 class FrameDetector:
     """Finds and follows people in the frames of a stream: ``people = detector(image, time)``.
 
@@ -82,15 +63,19 @@ class FrameDetector:
     ) -> None:
         self.search, self.follow, self.tracker = search, follow, tracker
         self._searcher = ThreadPoolExecutor(1) if background else None
-        self.finder, self.network = PersonFinder(search), LandmarkNetwork(landmarks)
+        # one thread beside the landmarks: these are waited for, the search is not
+        self.finder = PersonFinder(search, threads=1 if background else None)
+        self.network = LandmarkNetwork(landmarks)
         self.reset()
 
     def reset(self) -> None:
         """Forget everyone; ids start at 0 again."""
         self._pending: Future[list[Detection]] | None = None
-        self._people: dict[int, _Person] = {}
-        self._frames = self._numbers = self._empty_searches = 0
-        self._last_search = self._time = -np.inf
+        self._people = OnlineTracker(BLAZEPOSE, self.tracker)
+        self._confirmed: dict[int, float] = {}
+        """Seconds at which a search last found each person."""
+        self._frames = self._empty_searches = 0
+        self._last_search = self._last_tiles = self._time = -np.inf
 
     def __call__(self, image: np.ndarray, time: float | None = None) -> list[FramePerson]:
         """Return the people in the next frame, by id.
@@ -118,29 +103,31 @@ class FrameDetector:
         poses = self._follow_people(frame)
         if (proposals := self._propose(frame, poses)) is not None:
             poses |= self._add_people(frame, poses, proposals)
-        self._forget(time)
+        self._people.forget(time)
+        self._confirmed = {k: v for k, v in self._confirmed.items() if k in self._people.tracks}
         return [FramePerson(k, p.xy, p.visibility, p.score) for k, p in sorted(poses.items())]
 
     def _follow_people(self, frame: Frame) -> dict[int, Pose]:
         """Read the joints of the people of the last frames, by id, and extend their tracks."""
         active = {
-            number: predict(person.track.detections, frame.time, self.tracker)
-            for number, person in self._people.items()
-            if frame.time - person.last.time <= self.follow.extend_s
-            and frame.time - person.confirmed <= self.tracker.max_gap_s
+            number: predict(track.detections, frame.time, self.tracker)
+            for number, track in self._people.tracks.items()
+            if frame.time - track.detections[-1].time <= self.follow.extend_s
+            and frame.time - self._confirmed[number] <= self.tracker.max_gap_s
         }
         with ThreadPoolExecutor(WORKERS) as threads:
-            found = threads.map(lambda number: self._read(frame, number, active), active)
-            poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
+            beside = threads.map if len(active) > 1 else map
+            found = list(beside(lambda number: self._read(frame, number, active), active))
+        poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
         offset = {n: distance(pose.detection(), active[n]) for n, pose in poses.items()}
         distinct = drop_duplicates(poses, offset.__getitem__, self.follow)
         for number, pose in distinct.items():
-            self._people[number].track.add(pose.detection(frame.index, frame.time))
+            self._people.add(number, pose.detection(frame.index, frame.time))
         return distinct
 
     def _read(self, frame: Frame, number: int, active: Mapping[int, Detection]) -> Pose | None:
         """Read the joints of a person near the last place, then near the predicted one."""
-        last, expected = self._people[number].last, active[number]
+        last, expected = self._people.tracks[number].detections[-1], active[number]
         rivals = [other for key, other in active.items() if key != number]
         limit = self.follow.max_offset + self.follow.drift_speed * (frame.time - last.time)
 
@@ -157,15 +144,19 @@ class FrameDetector:
                 return None
             found, self._pending = self._pending.result(), None
             return found
-        last = {number: person.last.time for number, person in self._people.items()}
+        last = {n: track.detections[-1].time for n, track in self._people.tracks.items()}
         recent = {n for n, time in last.items() if frame.time - time <= self.follow.extend_s}
-        rate = self.search.sure_rate if poses and recent == set(poses) else self.search.rate
+        sure = bool(poses) and recent == set(poses)
+        rate = self.search.sure_rate if sure else self.search.rate
         if frame.time - self._last_search < 1 / rate - 1e-6:  # times are rounded
             return None
         self._last_search = frame.time
         height, width = frame.image.shape[:2]
         attempt = self._empty_searches % len(self.search.tile_shares)
         tiles = search_tiles((width, height), attempt, self.search)
+        if sure and frame.time - self._last_tiles < self.search.tiles_every_s - 1e-6:
+            tiles = []
+        self._last_tiles = frame.time if tiles else self._last_tiles
         if self._searcher is None or not poses:
             return self.finder.propose(frame, tiles)
         kept = Frame(frame.index, frame.time, frame.image.copy())
@@ -176,59 +167,23 @@ class FrameDetector:
         self, frame: Frame, poses: Mapping[int, Pose], proposals: list[Detection]
     ) -> dict[int, Pose]:
         """Return the proposed people who are not followed already, by id."""
-        known = {number: self._people[number].last for number in poses}
+        tracks = self._people.tracks
+        known = {number: tracks[number].detections[-1] for number in poses}
         for number, here in known.items():
             if any(distance(here, proposal) < self.follow.max_offset for proposal in proposals):
-                self._people[number].confirmed = frame.time
+                self._confirmed[number] = frame.time
         confirmed = self.finder.confirm(frame, proposals, list(known.values()))
         new = [person for person in confirmed if person.score >= self.search.certain_score]
         self._empty_searches = 0 if known or new else self._empty_searches + 1
         found: dict[int, Pose] = {}
-        for number, person in self._identify(new, set(poses)).items():
+        for number, person in zip(self._people.identify(new, poses), new, strict=True):
             pose = refine_twice(self.network, frame.image, person)
             if not is_inside(pose, frame):
                 continue
             found[number] = pose
-            if number in self._people:
-                self._people[number].track.add(person)
-                self._people[number].confirmed = frame.time
-            else:
-                self._people[number] = _Person(ActiveTrack(person), frame.time)
+            self._people.add(number, person)
+            self._confirmed[number] = frame.time
         return found
-
-    def _identify(self, new: list[Detection], followed: set[int]) -> dict[int, Detection]:
-        """Assign each new person the id of one who was lost, or the next free one."""
-        if not new:
-            return {}
-        lost = {k: p.track for k, p in self._people.items() if k not in followed}
-        time, gap = new[0].time, self.tracker.max_gap_s
-        recent = [k for k, track in lost.items() if time - track.detections[-1].time <= gap]
-        pairs = match([lost[k] for k in recent], new, self.tracker)
-        ids = {column: recent[row] for row, column in pairs}
-        for column, person in enumerate(new):
-            if column not in ids:
-                free = {k: track for k, track in lost.items() if k not in ids.values()}
-                ids[column] = self._recognize(person, free)
-        return {number: new[column] for column, number in ids.items()}
-
-    def _recognize(self, person: Detection, lost: Mapping[int, ActiveTrack]) -> int:
-        """Return the id of the one lost person whose clothes agree, or a new id."""
-        after = ActiveTrack(person)
-        costs = {number: return_cost(track, after, self.tracker) for number, track in lost.items()}
-        first, second = (*sorted(costs.values()), np.inf, np.inf)[:2]
-        if np.isfinite(first) and second - first >= self.tracker.reid_margin:
-            return min(costs, key=costs.__getitem__)
-        self._numbers += 1
-        return self._numbers - 1
-
-    def _forget(self, time: float) -> None:
-        """Drop people who left long ago, and detections that are too old to predict from."""
-        for number, person in list(self._people.items()):
-            detections = person.track.detections
-            if time - person.last.time > self.tracker.reid_max_absence_s:
-                del self._people[number]
-            while len(detections) > 2 and detections[0].time < time - self.tracker.max_gap_s:
-                del detections[0]
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -69,9 +69,15 @@ HISTORY_S = 3.0
 class PersonFinder:
     """Finds people in one frame, with their joints and the colors of their clothes."""
 
-    def __init__(self, config: SearchConfig = DEFAULT_SEARCH, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        config: SearchConfig = DEFAULT_SEARCH,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
         self.config = config
-        self.detector, self.movenet = PersonDetector(device=device), MoveNet(device=device)
+        self.detector = PersonDetector(threads, device)
+        self.movenet = MoveNet(threads, device=device)
         self.landmarks = LandmarkNetwork("full", device=device)
 
     def propose(self, frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
@@ -85,7 +91,7 @@ class PersonFinder:
 
     def propose_in(self, frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
         """Return where the BlazePose detector sees people in tiles."""
-        return self.detector(frame.image, tiles, frame.index, frame.time)
+        return self.detector(frame.image, tiles, frame.index, frame.time) if tiles else []
 
     def confirm(
         self, frame: Frame, proposals: Sequence[Detection], known: Sequence[Detection]

@@ -77,6 +77,8 @@ def open_graph(name: str) -> Weights:
         read_model(folder / file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads or _environment_threads()
+    # workers that wait by spinning take the processor from the detector beside them
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised
     session: Any = onnxruntime.InferenceSession(
         str(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"]

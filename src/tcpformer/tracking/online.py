@@ -1,6 +1,6 @@
 """Give people stable ids frame by frame, without knowledge of later frames."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -9,9 +9,11 @@ from ..skeleton import Skeleton
 from .tracker import (
     DEFAULT_TRACKER,
     ActiveTrack,
+    Detection,
     TrackerConfig,
     detection_from_keypoints,
     match,
+    return_cost,
 )
 
 
@@ -19,12 +21,14 @@ class OnlineTracker:
     """Numbers the people of keypoint frames: ``ids = tracker(people, time)``.
 
     A person is the one of the last frames who is expected nearest, in posture and size too; one who
-    is not seen for ``config.max_gap_s`` is forgotten. Numbers start at 0 and are never used again.
+    was not seen for ``config.max_gap_s`` is known by the clothes, where these are seen, for
+    ``config.reid_max_absence_s``. Numbers start at 0 and are never used again.
     """
 
     def __init__(self, skeleton: Skeleton, config: TrackerConfig = DEFAULT_TRACKER) -> None:
         self.skeleton, self.config = skeleton, config
-        self._tracks: dict[int, ActiveTrack] = {}
+        self.tracks: dict[int, ActiveTrack] = {}
+        """The last detections of the people who are not forgotten, by number."""
         self._frames = self._numbers = 0
 
     def __call__(self, people: Sequence[Float[np.ndarray, "k 3"]], time: float) -> list[int | None]:
@@ -34,32 +38,59 @@ class OnlineTracker:
             people: x and y in pixels, and confidence.
             time: Seconds, later than that of the frame before.
         """
-        found = {
-            row: detection
-            for row, joints in enumerate(people)
-            if (detection := detection_from_keypoints(joints, self.skeleton, self._frames, time))
-        }
+        found = [
+            detection_from_keypoints(joints, self.skeleton, self._frames, time) for joints in people
+        ]
         self._frames += 1
-        self._forget(time)
-        rows, numbers = list(found), list(self._tracks)
-        pairs = match(list(self._tracks.values()), list(found.values()), self.config)
-        ids: list[int | None] = [None] * len(people)
-        for track, column in pairs:
-            ids[rows[column]] = numbers[track]
-            self._tracks[numbers[track]].add(found[rows[column]])
-        for row, detection in found.items():
-            if ids[row] is None:
-                ids[row] = self._numbers
-                self._tracks[self._numbers] = ActiveTrack(detection)
-                self._numbers += 1
+        self.forget(time)
+        numbers = iter(self.identify([person for person in found if person is not None]))
+        ids = [None if person is None else next(numbers) for person in found]
+        for number, person in zip(ids, found, strict=True):
+            if number is not None and person is not None:
+                self.add(number, person)
         return ids
 
-    def _forget(self, time: float) -> None:
+    def identify(self, people: Sequence[Detection], others: Collection[int] = ()) -> list[int]:
+        """Return the number of each person of the next frame; of new ones, the next free number.
+
+        ``others`` are numbers of people who are in that frame already.
+        """
+        if not people:
+            return []
+        time, gap = people[0].time, self.config.max_gap_s
+        lost = {number: track for number, track in self.tracks.items() if number not in others}
+        recent = [k for k, track in lost.items() if time - track.detections[-1].time <= gap]
+        pairs = match([lost[k] for k in recent], people, self.config)
+        ids = {column: recent[row] for row, column in pairs}
+        for column, person in enumerate(people):
+            if column not in ids:
+                free = {k: track for k, track in lost.items() if k not in ids.values()}
+                ids[column] = self._recognize(person, free)
+        return [ids[column] for column in range(len(people))]
+
+    def add(self, number: int, person: Detection) -> None:
+        """Add a detection to the track of a person, or start it."""
+        if number in self.tracks:
+            self.tracks[number].add(person)
+        else:
+            self.tracks[number] = ActiveTrack(person)
+
+    def forget(self, time: float) -> None:
         """Drop people who left, and detections that are too old to predict from."""
-        for number, track in list(self._tracks.items()):
-            if time - track.detections[-1].time > self.config.max_gap_s:
-                del self._tracks[number]
-                continue
-            oldest = time - self.config.max_gap_s
-            while len(track.detections) > 2 and track.detections[0].time < oldest:
-                del track.detections[0]
+        gap, absence = self.config.max_gap_s, self.config.reid_max_absence_s
+        for number, track in list(self.tracks.items()):
+            detections = track.detections
+            if time - detections[-1].time > (gap if track.appearance is None else absence):
+                del self.tracks[number]
+            while len(detections) > 2 and detections[0].time < time - gap:
+                del detections[0]
+
+    def _recognize(self, person: Detection, lost: Mapping[int, ActiveTrack]) -> int:
+        """Return the number of the one lost person whose clothes agree, or a new number."""
+        after = ActiveTrack(person)
+        costs = {number: return_cost(track, after, self.config) for number, track in lost.items()}
+        first, second = (*sorted(costs.values()), np.inf, np.inf)[:2]
+        if np.isfinite(first) and second - first >= self.config.reid_margin:
+            return min(costs, key=costs.__getitem__)
+        self._numbers += 1
+        return self._numbers - 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from motions import breathing, motion3d, walk
 from rigs import step_degrees, world_turns
+from scipy.spatial.transform import Rotation
 from walk26 import tremble, walk26
 
 from tcpformer.io.rig import (
@@ -25,6 +26,7 @@ from tcpformer.motion import Motion3D
 from tcpformer.skeleton import COCO
 
 MM = 1e-3
+LEG = ("UpLeg", "Leg", "Foot", "ToeBase")
 LEFT_FOOT, LEFT_TOE = INDEX["LeftFoot"], INDEX["LeftToeBase"]
 
 
@@ -123,6 +125,23 @@ def hide(motion: Motion3D, frames: slice, joints: tuple[str, ...] = ()) -> Motio
     confidence[frames, wanted] = 0.0
     valid[frames] = bool(joints)
     return replace(motion, confidence=confidence, valid=valid)
+
+
+@pytest.mark.parametrize("make", [walk, walk26], ids=["17 joints", "26 joints"])
+def test_solve_rig_keeps_soles_of_a_landing_out_of_the_floor(make, rng) -> None:
+    """A body up to 25 cm too low, whose joints tremble; the rest of the motion stays."""
+    low = make(40).xyz - 0.25 * np.sin(np.linspace(0, np.pi, 40))[:, None, None] ** 2 * [0, 0, 1]
+    motion = tremble(motion3d(low), rng, 0.02)
+    rig = solve_rig(motion)
+    heads, turns = pose_bones(rig)
+    sole = rig.offsets[0, 1] + sum(rig.offsets[INDEX[f"Left{bone}"], 1] for bone in LEG)
+    for side in ("Left", "Right"):
+        toe = INDEX[f"{side}ToeBase"]
+        tip = heads[:, toe] + Rotation.from_quat(turns[:, toe]).apply(rig.tails[toe])
+        assert min(heads[:, toe, 1].min(), tip[:, 1].min()) > sole - 0.02 - 1e-9
+    up = heads[:, 0, 1] - joints_above_soles(motion)[:, 0, 1]
+    assert up.max() > 0.04
+    assert np.abs(up[[0, 1, -2, -1]]).max() < 0.05
 
 
 def test_solve_rig_turns_no_bone_fast_where_nothing_is_seen(rng) -> None:

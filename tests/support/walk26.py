@@ -48,8 +48,10 @@ def _foot_path(phase: np.ndarray, start: float, speed: float) -> tuple[np.ndarra
     swing = np.clip((share - STANCE) / (1 - STANCE), 0, 1)
     eased = swing**3 * (10 - 15 * swing + 6 * swing**2)
     forth = speed * (stride - start + STANCE / 2 + eased)
-    up = 0.12 * np.sin(np.pi * swing) ** 2
-    return forth[:, None] * FORWARD + up[:, None] * UP, 0.5 * np.sin(2 * np.pi * swing) * swing
+    pitch = 0.5 * np.sin(2 * np.pi * swing) * swing
+    low = np.minimum(*(np.sin(pitch) * f + np.cos(pitch) * u - u for f, u in (HEEL, BALL)))
+    up = np.maximum(0.12 * np.sin(np.pi * swing) ** 2, -low)  # no part of the sole in the floor
+    return forth[:, None] * FORWARD + up[:, None] * UP, pitch
 
 
 def _knee(hip: np.ndarray, ankle: np.ndarray) -> np.ndarray:

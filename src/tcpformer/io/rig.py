@@ -117,15 +117,13 @@ def solve_rig(motion: Motion3D, options: RigOptions = RIG) -> RiggedMotion:
     nearest = np.rint(np.interp(times, motion.times, np.arange(len(motion)))).astype(int)
     neutral = neutral_pose(fit.offsets, fit.root[:, 1])
     turns = ease_unseen(fit.rotations, neutral, seen_bones(motion, groups)[nearest], fps)
-    turns = clear_floor(
-        turns, (turns != fit.rotations).any(axis=2), fit.offsets, fit.root, fit.foot
-    )
+    turns, root = clear_floor(turns, (turns != fit.rotations).any(axis=2), fit, fit.root)
     offsets, tails = fit.offsets, fit.tails
     if options.rest == "a-pose":
         offsets, tails, turns = _to_a_pose(offsets, tails, turns)
     seen = motion.valid[nearest]
     kept = _between_seen(seen) if options.trim else slice(0, len(seen))
-    root = fit.root[kept]
+    root = root[kept]
     if options.recenter:
         root = root - root[0] * [1, 0, 1]
     return RiggedMotion(

@@ -3,7 +3,9 @@
 World axes: y up, y = 0 at the soles of a standing person. Metres. Shapes: `t` frames.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -36,11 +38,29 @@ class FeetConfig:
     max_bend: float = 60.0
     """Degrees that a foot or toes may bend up for the floor."""
     sideways: float = 0.15
-    """Share of the tip's way that is level, and of the bend that is upwards, up to which they bend
-    less."""
+    """Share of the tip's way that is level, and of the bend that is upwards, up to which a foot
+    bends less."""
+    past_vertical: float = 25.0
+    """Degrees past straight down at which toes do not bend any more: they would bend downwards."""
+    seen: float = 0.01
+    """Metres under its height on the floor up to which the ball of a foot that was seen stays."""
+    sink: float = 0.02
+    """Metres under their height on the floor up to which heel, ball and toe tip stay, at most."""
 
 
 FEET = FeetConfig()
+
+
+@runtime_checkable
+class Rest(Protocol):
+    """The part of a rest pose that feet need; as in `rig_fit.Fit`."""
+
+    @property
+    def offsets(self) -> Float[np.ndarray, "b 3"]: ...
+    @property
+    def markers(self) -> Mapping[str, tuple[int, Vector]]: ...
+    @property
+    def foot(self) -> "FootShape": ...
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,7 @@ def keep_above_floor(
     turn: Float[np.ndarray, "*n 3 3"],
     tip: Vector,
     height: Float[np.ndarray, "*n"],
-    least: float,
+    least: Float[np.ndarray, "*n"] | float,
     config: FeetConfig = FEET,
 ) -> Float[np.ndarray, "*n 3 3"]:
     """Bend a bone up until its tip is at least so high, as far as it bends that way.
@@ -134,35 +154,75 @@ def keep_above_floor(
     return np.where(angle[..., None, None] > 0, turn_about(across, angle) @ turn, turn)
 
 
+def bend_toes(
+    foot: Float[np.ndarray, "*n 3 3"],
+    tip: Vector,
+    ball: Float[np.ndarray, "*n"],
+    least: float,
+    config: FeetConfig = FEET,
+) -> Float[np.ndarray, "*n 3 3"]:
+    """Return the rotation of toes, bent up about the foot's own axis until their tip is so high.
+
+    Toes bend little more than `max_bend`, also where that is not enough.
+
+    Args:
+        foot: Rotation of the foot from its rest pose.
+        tip: From the ball to the toe tip in the rest pose.
+        ball: Height of the ball.
+        least: Height of the tip.
+        config: Tuned numbers.
+    """
+    # Bent by an angle, the tip is at length * (ahead cos + up sin) = size cos(angle - phase).
+    length = max(float(np.linalg.norm(tip)), 1e-9)
+    ahead, up = foot[..., 1, :] @ tip / length, foot[..., 1, :] @ np.cross(tip, X) / length
+    size = np.maximum(np.hypot(ahead, up), 1e-9)
+    wanted = np.arccos(np.clip((least - ball) / (length * size), -1, 1))
+    angle = np.arctan2(up, ahead) % (2 * np.pi) - wanted
+    past = np.sin(np.radians(config.past_vertical))
+    most = np.radians(config.max_bend) * _ease(1 + up / past)
+    angle = np.where(ball + length * ahead < least, np.clip(angle, 0, most), 0.0)
+    return foot @ turn_about(np.broadcast_to(X, (*angle.shape, 3)), -angle)
+
+
 def clear_floor(
     rotations: Float[np.ndarray, "t b 4"],
     guessed: Bool[np.ndarray, "t b"],
-    offsets: Float[np.ndarray, "b 3"],
+    fit: Rest,
     root: Float[np.ndarray, "t 3"],
-    foot: FootShape,
-) -> Float[np.ndarray, "t b 4"]:
-    """Bend guessed feet, and toes, up until they are above the floor.
+    config: FeetConfig = FEET,
+) -> tuple[Float[np.ndarray, "t b 4"], Float[np.ndarray, "t 3"]]:
+    """Bend feet and toes up out of the floor, and raise the body where that is not enough.
+
+    Neither heel nor ball nor toe tip is then deeper in the floor than `FeetConfig.sink`.
 
     Args:
         rotations: Local rotations of the bones of `rig_names.BONES`.
         guessed: Which of them are not those of the motion.
-        offsets: Of the bones, as in `rig_fit.Fit`.
+        fit: The rest pose.
         root: Position of the root.
-        foot: The shape of the feet.
+        config: Tuned numbers.
+
+    Returns:
+        The rotations, and the position of the root.
     """
-    heads, turns = follow_chain(PARENTS, offsets, rotations, root)
-    cleared = rotations.copy()
+    heads, turns = follow_chain(PARENTS, fit.offsets, rotations, root)
+    cleared, foot = rotations.copy(), fit.foot
     legs, feet, toes = (
         [INDEX[side + name] for side in ("Left", "Right")] for name in ("Leg", "Foot", "ToeBase")
     )
     old, height = to_matrices(turns[:, feet]), heads[:, feet, 1]
-    new = keep_above_floor(old, foot.ball, height, foot.sole)
-    new = np.where(guessed[:, feet, None, None], new, old)
-    flat = keep_above_floor(new, foot.toe, height + new[..., 1, :] @ foot.ball, foot.sole)
-    both = Rotation.from_matrix(np.stack([new, new.swapaxes(-1, -2) @ flat])).as_quat()
+    least = foot.sole - np.where(guessed[:, feet], 0.0, config.seen)
+    new = keep_above_floor(old, foot.ball, height, least, config)
+    ball = height + (new[..., 1, :] * fit.offsets[toes]).sum(axis=-1)
+    bent = bend_toes(new, foot.toe, ball, foot.sole, config)
+    heels = [fit.markers.get(f"{side}Heel", (0, foot.ball))[1] for side in "LR"]
+    heel = height + (new[..., 1, :] * np.stack(heels)).sum(axis=-1)
+    lowest = np.minimum.reduce([ball, ball + bent[..., 1, :] @ foot.toe, heel]).min(axis=1)
+    both = Rotation.from_matrix(np.stack([new, new.swapaxes(-1, -2) @ bent])).as_quat()
     cleared[:, feet] = multiply(invert(turns[:, legs]), both[0])
     cleared[:, toes] = both[1]
-    return cleared
+    raised = np.maximum(foot.sole - config.sink - lowest, 0.0)
+    return cleared, root + raised[:, None] * Y
 
 
 def _ease(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

@@ -102,7 +102,8 @@ class LiveRig:
         seen = bones_of_joints(shown[None], self.skeleton, self._groups)[0]
         turns = self._ease(measured, partial(neutral_pose, rest.offsets, root[:, 1]), seen, gap)
         guessed = (turns != measured).any(axis=1)
-        turns = clear_floor(turns[None], guessed[None], rest.offsets, root, rest.foot)[0]
+        cleared, root = clear_floor(turns[None], guessed[None], rest, root)
+        turns = cleared[0]
         self._last = turns * np.where((turns * self._last).sum(axis=1) < 0, -1.0, 1.0)[:, None]
         return self._rig(rest, root, time, seen=bool(shown.any()))
 

@@ -19,23 +19,26 @@ ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "assets/sample.mp4"
 ONE_PERSON = (150, 0, 640, 360)
 """Left, top, width and height of the part of the sample clip that shows the man alone."""
+START = 2
+"""Frames of the clip by which the time to open networks, no part of a rate, is measured."""
 CHILD = """
 import json, sys, time
 from pathlib import Path
 from tcpformer import LiftOptions, lift_file
-from tcpformer.lifting.lifter import Lifter
-clip, out, landmarks = sys.argv[1:]
-Lifter()
-wall, cpu = time.perf_counter(), time.process_time()
-motions = lift_file(Path(clip), Path(out), LiftOptions(overlay=False, landmarks=landmarks))
-wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-print(json.dumps([len(motions[0]), len(motions), wall, cpu]))
+def lift(clip):
+    wall, cpu = time.perf_counter(), time.process_time()
+    options = LiftOptions(overlay=False, landmarks=sys.argv[4])
+    motions = lift_file(Path(clip), Path(sys.argv[3]) / Path(clip).stem, options)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return len(motions[0]), len(motions), wall, cpu
+lift(sys.argv[1])
+print(json.dumps([lift(clip) for clip in sys.argv[1:3]]))
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run over a clip, without the start of the program."""
+    """One run over a clip, without the start of the program and of the networks."""
 
     frames: int
     people: int
@@ -46,7 +49,12 @@ class Run:
 def make_clip(
     target: Path, height: int, count: int, part: tuple[int, int, int, int] | None = None
 ) -> None:
-    """Write the first frames of the sample clip, or of a part of its picture, at a height."""
+    """Write the first frames of the sample clip, or of a part of its picture, at a height.
+
+    The first `START` of them are written beside it as well.
+    """
+    if count > START:
+        make_clip(_start_of(target), height, START, part)
     video = open_video(SAMPLE)
     left, top, width, high = part or (0, 0, *video.size)
     size = (round(width * height / high / 2) * 2, height)
@@ -61,12 +69,20 @@ def make_clip(
 
 
 def run_checkout(checkout: Path, clip: Path, landmarks: str) -> Run:
-    """Lift a clip with the package of a checkout, in a new process."""
+    """Lift a clip with the package of a checkout, in a new process, less the time of a short one.
+
+    `make_clip` wrote the short one beside it.
+    """
     with tempfile.TemporaryDirectory() as out:
-        line = [sys.executable, "-c", CHILD, str(clip), str(Path(out) / "out"), landmarks]
+        line = [sys.executable, "-c", CHILD, str(_start_of(clip)), str(clip), out, landmarks]
         path = {**os.environ, "PYTHONPATH": str(checkout / "src")}
-        done = subprocess.run(line, env=path, check=True, capture_output=True, text=True)
-    return Run(*json.loads(done.stdout.splitlines()[-1]))
+        done = subprocess.run(line, env=path, check=True, stdout=subprocess.PIPE, text=True)
+    (short, _, *start), (frames, people, *whole) = json.loads(done.stdout.splitlines()[-1])
+    return Run(frames - short, people, whole[0] - start[0], whole[1] - start[1])
+
+
+def _start_of(clip: Path) -> Path:
+    return clip.with_stem(clip.stem + "_start")
 
 
 def median(runs: Sequence[Run]) -> Run:

@@ -3,6 +3,7 @@
 Axis legend: ``s`` segments, ``n`` postures, ``f`` focal lengths.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,11 +85,12 @@ class LineEvidence:
     def _score(
         self, tilt: Numbers, roll: Numbers, step: float, planes: tuple[np.ndarray, ...]
     ) -> Numbers:
-        normal, middle, half = planes
+        # Single precision takes half the time, and moves postures by less than 0.001 degrees.
+        normal, middle, half = (each.astype(np.float32) for each in planes)
         count = int(np.clip(np.ceil(90 / step), *self.config.turns))
-        blur = np.radians(np.hypot(max(step, 90 / count) / 2, self.config.bent))
-        up = up_of(tilt, roll)
-        right = np.stack([np.cos(np.radians(roll)), -np.sin(np.radians(roll)), 0 * roll], axis=-1)
+        blur = math.radians(math.hypot(max(step, 90 / count) / 2, self.config.bent))
+        up = up_of(tilt, roll).astype(np.float32)
+        right = up_of(0 * tilt, roll - 90).astype(np.float32)
         away = np.cross(up, right)
         # Residuals and distances of the horizontal axes follow from those of right and away.
         vertical = _agreement(up @ normal.T, up @ middle.T, half, blur, self.config)
@@ -96,8 +98,8 @@ class LineEvidence:
             axis @ points.T for points in (normal, middle) for axis in (right, away)
         )
         best = np.full(len(tilt), -np.inf)
-        for turn in np.radians(np.arange(count) * 90 / count):
-            c, s = np.cos(turn), np.sin(turn)
+        for turn in np.radians(np.arange(count) * 90 / count).tolist():
+            c, s = math.cos(turn), math.sin(turn)
             total = vertical.copy()
             for a, b in ((c, s), (-s, c)):
                 total += _agreement(

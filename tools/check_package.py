@@ -32,8 +32,10 @@ LARGEST = 66e6  # bytes; 60 until weights for live use came; PyPI refuses more t
 OPTIONAL = ("torch", "einops", "safetensors", "matplotlib", "onnx", "fastapi", "pyarrow", "ezc3d")
 """Modules of extras, which the base installation must do without."""
 TRIAL = """
+import importlib.util
 import numpy as np
 import tcpformer
+assert importlib.util.find_spec("torch") is None, "torch belongs into an extra"
 print(tcpformer.__version__, tcpformer.__file__)
 t = np.arange(40)[:, None]
 side, down = np.array([0.0, -40, -45, -50, 40, 45, 50, 0, 0, 0, 0, 70, 80, 85, -70, -80, -85]), \\
@@ -42,6 +44,10 @@ xy = np.stack([640 + t + side, 360 + down + 5 * np.sin(t / 4)], axis=-1)
 np.savez("keypoints.npz", xy=xy, confidence=np.ones((40, 17)), fps=30.0, size=[1280, 720],
          joints=tcpformer.H36M.joints)
 """
+
+LIFT_KEYPOINTS = ["lift", "keypoints.npz", "--out", "keypoints", "--weights", "fast"]
+LIFT_VIDEO = ["lift", ROOT / "assets" / "sample.mp4", "--out", "video", "--end", "1"]
+LIFT_VIDEO += ["--weights", "fast", "--landmarks", "full"]
 
 
 def check_names(names: list[str], archive: Path) -> None:
@@ -105,10 +111,13 @@ def main(*, download: bool) -> None:
         if str(folder) not in imported:
             raise SystemExit(f"another copy of the package was imported: {imported}")
         print(imported.strip())
-        for arguments in ("--help", "info", "lift keypoints.npz --out out --weights fast"):
-            run(folder, commands / "tcpformer", *arguments.split())
-        if not list((folder / "out").rglob("motion.npz")):
-            raise SystemExit("tcpformer lift wrote no motion.npz.")
+        for arguments in (["--help"], ["info"], LIFT_KEYPOINTS, LIFT_VIDEO):
+            run(folder, commands / "tcpformer", *arguments)
+        for out in ("keypoints", "video"):
+            if not list((folder / out).rglob("motion.npz")):
+                raise SystemExit(f"tcpformer lift wrote no motion.npz to {out}.")
+        if not (folder / "video" / "overlay.mp4").stat().st_size:
+            raise SystemExit("lift drew no overlay.mp4.")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,6 @@ def draw_ellipses(
         x, y = to_fixed_point(centers[j] - corner).tolist()
         short, long = to_fixed_point(axes[j]).tolist()
         shape = ((x, y), (long, max(short, 1 << SUBPIXEL)), float(angle[j]), 0.0, 360.0)
-        cv2.ellipse(strokes, *shape, colours[j], -1, cv2.LINE_AA, SUBPIXEL)
-        cv2.ellipse(mask, *shape, (_OPACITY,), -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.ellipse(strokes, *shape, colours[j], -1, cv2.LINE_8, SUBPIXEL)
+        cv2.ellipse(mask, *shape, (_OPACITY,), -1, cv2.LINE_8, SUBPIXEL)
     alpha_blend(region, strokes, mask, blur=(_EDGE, _EDGE))

@@ -73,8 +73,12 @@ def draw_capsule(
     ends: Float[np.ndarray, "2 2"],
     radius: Float[np.ndarray, "2"],
     colour: Colour | int,
+    line: int = cv2.LINE_AA,
 ) -> None:
-    """Fill the convex hull of two discs, in pixels: a bone whose ends differ in thickness."""
+    """Fill the convex hull of two discs, in pixels: a bone whose ends differ in thickness.
+
+    ``line`` is LINE_AA for clean edges, or LINE_8, which is faster, for what is blurred anyway.
+    """
     first, last = (
         (max(-_MAX_PIXEL, min(x, _MAX_PIXEL)), max(-_MAX_PIXEL, min(y, _MAX_PIXEL)), r)
         for (x, y), r in zip(ends.tolist(), np.minimum(radius, _MAX_PIXEL).tolist(), strict=True)
@@ -82,10 +86,10 @@ def draw_capsule(
     paint = colour if isinstance(colour, tuple) else (colour,)
     for disc in (first, last):
         x, y, r = (round(number * (1 << SUBPIXEL)) for number in disc)
-        cv2.circle(image, (x, y), r, paint, -1, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(image, (x, y), r, paint, -1, line, SUBPIXEL)
     corners = _outer_tangents(first, last)
     if corners:
-        cv2.fillConvexPoly(image, to_fixed_point(np.array(corners)), paint, cv2.LINE_AA, SUBPIXEL)
+        cv2.fillConvexPoly(image, to_fixed_point(np.array(corners)), paint, line, SUBPIXEL)
 
 
 def crop_around(
@@ -111,11 +115,11 @@ def alpha_blend(
 
     The opacity is first blurred twice by a box of ``blur`` pixels (across, down).
     """
-    rows, columns = np.nonzero(opacity.any(axis=1))[0], np.nonzero(opacity.any(axis=0))[0]
-    if not len(rows):
+    x, y, width, height = cv2.boundingRect(opacity)
+    if not width:
         return
-    top, left = max(rows[0] - blur[1], 0), max(columns[0] - blur[0], 0)
-    box = np.s_[top : rows[-1] + 1 + blur[1], left : columns[-1] + 1 + blur[0]]
+    top, left = max(y - blur[1], 0), max(x - blur[0], 0)
+    box = np.s_[top : y + height + blur[1], left : x + width + blur[0]]
     share = opacity[box]
     if blur != (1, 1):
         share = cv2.blur(cv2.blur(share, blur), blur)

@@ -31,8 +31,6 @@ _NEAR = 0.05  # metres in front of the eye; nothing nearer is drawn
 class SceneStyle:
     """How floor, bodies and shadows are drawn. All values were chosen by eye."""
 
-    supersampling: int = 2
-    """Bodies are drawn larger by this factor, then averaged down: clean edges."""
     floor_downsampling: int = 4
     """The floor's fade is drawn smaller by this factor: it has no edges."""
     floor_radius: float = 3.2
@@ -132,7 +130,9 @@ def draw_scene(figures: Figures, view: View, size: Size, style: SceneStyle = Sce
     _draw_shadows(image, figures, view, style)
     for person in figures:
         _draw_uncertainty(image, person, view)
-    _draw_bones(image, [b for person in figures for b in _bones(person, view, size, style)], style)
+    bones = [bone for person in figures for bone in _bones(person, view, size, style)]
+    for bone in sorted(bones, key=lambda bone: bone.scale):  # the nearest last
+        bone.draw(image)
     return image
 
 
@@ -146,10 +146,10 @@ class _Bone:
     outline: np.ndarray
     colour: figure.Colour
 
-    def draw(self, image: np.ndarray, corner: np.ndarray, factor: int) -> None:
-        """Draw it into part of an image, enlarged; ``corner`` is where the part begins."""
-        ends, radius = factor * (self.ends - corner), factor * self.radius
-        figure.draw_capsule(image, ends, factor * self.outline, SKY)
+    def draw(self, image: np.ndarray) -> None:
+        """Draw it into the image itself."""
+        ends, radius = self.ends, self.radius
+        figure.draw_capsule(image, ends, self.outline, SKY)
         # Three layers, each smaller and nearer to the light at the upper left: a round limb.
         light = -0.3 * np.array([0.7, 1.0]) * radius.mean()
         for size, tint, share in ((1.0, _BLACK, 0.22), (0.8, _BLACK, 0.0), (0.42, _WHITE, 0.22)):
@@ -178,21 +178,6 @@ def _bones(person: Figure, view: View, size: tuple[int, int], style: SceneStyle)
         mean, radius = float(near.mean()), radius * near
         result.append(_Bone(mean, ends, radius, radius + style.outline * mean, colour))
     return result
-
-
-def _draw_bones(image: np.ndarray, bones: Sequence[_Bone], style: SceneStyle) -> None:
-    """Draw bones into the image itself, the nearest last."""
-    if not bones:
-        return
-    ends, outlines = (np.concatenate([getattr(b, k) for b in bones]) for k in ("ends", "outline"))
-    region, corner = figure.crop_around(image, ends, outlines)
-    if not region.size:
-        return
-    factor = style.supersampling
-    large = cv2.resize(region, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    for bone in sorted(bones, key=lambda bone: bone.scale):
-        bone.draw(large, corner, factor)
-    region[:] = cv2.resize(large, region.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 def _draw_uncertainty(image: np.ndarray, person: Figure, view: View) -> None:
@@ -264,6 +249,7 @@ def _draw_shadows(image: Image, figures: Figures, view: View, style: SceneStyle)
             if scale[ends].min() > 0:
                 opacity = int(255 * np.exp(-style.shadow_decay * height[ends].mean()))
                 thin = style.thin if person.hidden(*ends) else 1.0
-                figure.draw_capsule(mask, pixels[ends], thin * radius[ends], opacity)
+                radii = thin * radius[ends]
+                figure.draw_capsule(mask, pixels[ends], radii, opacity, cv2.LINE_8)
     blur = max(3, round(0.012 * min(size))) | 1
     figure.alpha_blend(image, _SHADOW, mask, blur=(blur, blur // 2 | 1))

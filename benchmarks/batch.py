@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +48,10 @@ def pretend(source: Path, out: Path, options: LiftOptions, progress: Progress) -
     return []
 
 
-def here(job: Job, tasks: Sequence[Task], watch: Watch) -> Iterator[Line]:
+def here(job: Job, waiting: deque[Task], watch: Watch) -> Iterator[Line]:
     """Lift clips in this process."""
-    for task in tasks:
-        yield run_task(job, task, lambda stage, done, total: None)
+    while waiting:
+        yield run_task(job, waiting.popleft(), lambda stage, done, total: None)
 
 
 def step(name: str, folder: Path) -> None:

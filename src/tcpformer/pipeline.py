@@ -58,7 +58,7 @@ from .world.scale import Scale, parse_bone_length, parse_heights
 from .world.vertical import Hints, hints_from
 
 if TYPE_CHECKING:
-    from .detect.one_pass import Watch
+    from .detect.one_pass import FollowedPeople, Watch
     from .detect.scene import SceneReading
     from .lifting.lifter import Lifter
 
@@ -286,6 +286,8 @@ def lift_file(
     out: str | Path,
     options: LiftOptions | None = None,
     progress: Progress | None = None,
+    *,
+    seen: "FollowedPeople | None" = None,
 ) -> list[Motion3D]:
     """Lift the people in a video or a keypoint file, and write their motion.
 
@@ -302,6 +304,7 @@ def lift_file(
         out: Folder of the results; made if missing.
         options: By default `LiftOptions()`.
         progress: Called as the work goes on.
+        seen: What `see_video` saw in this video, if that was done before.
 
     Returns:
         The motion of each person; ``person`` is the number in the folder's name.
@@ -333,7 +336,7 @@ def lift_file(
         manifest = replace(manifest, paths=paths_from(out, inputs), stamps=stamps)
         if people is None:
             assert video is not None
-            people, scene = _detect(video, options, progress)
+            people, scene = _detect(video, options, progress, seen)
         else:
             scene = None if video is None else _use_scene(_read_scene(video, people))
         with _named(source):
@@ -517,17 +520,50 @@ def _as_recorded(motion: Motion3D, lens: Lens | None) -> Motion3D:
 
 
 def _detect(
-    video: Video, options: InputOptions, progress: Progress
+    video: Video, options: InputOptions, progress: Progress, seen: "FollowedPeople | None" = None
 ) -> tuple[list[Motion2D], SceneLines | None]:
     """Find the people in a video, and straight edges behind them, in one reading if possible."""
     from .detect.scene import SceneReader
 
+    people = None if seen is None else _people_of(seen, options)
+    if people is not None:
+        return people, _use_scene(_read_scene(video, people))
     if options.pose_model is not None:
         people = find_people(video, options, progress)
         return people, _use_scene(_read_scene(video, people))
     scene = SceneReader(video)
     people = find_people(video, options, progress, scene.watch)
     return people, _use_scene(scene.reading())
+
+
+def _people_of(seen: "FollowedPeople", options: InputOptions) -> list[Motion2D] | None:
+    """Return people who were seen before, by number; None if none of them is certain."""
+    from .detect.one_pass import tell_people_apart
+
+    found = seen.found if options.pose_model is not None else tell_people_apart(seen)
+    if found is None:
+        return None
+    return assemble_people(found, options.person, options.min_seconds)
+
+
+def see_video(video: Video, options: InputOptions, progress: Progress) -> "FollowedPeople":
+    """Follow all people in a video, or a part of one, for `lift_file` to tell them apart."""
+    from .detect import local
+    from .detect.one_pass import FollowedPeople, see
+
+    def report(done: int, total: int) -> None:
+        progress("detecting", done, total)
+
+    if options.pose_model is not None:
+        found = local.see(video, options.pose_model, options.person_model, progress=report)
+        return FollowedPeople(found, {})
+    return see(
+        video,
+        landmarks=options.landmarks,
+        every_frame=options.every_frame,
+        device=options.device if isinstance(options, NetworkOptions) else "auto",
+        progress=report,
+    )
 
 
 def _read_scene(video: Video, people: Sequence[Motion2D]) -> "SceneReading":
@@ -610,20 +646,9 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
     Raises:
         ValueError: If options do not fit the source, or keypoints do not fit their video.
     """
-    pictures = find_pictures(source) is not None
-    if not pictures and not source.exists():
-        check_local(source)  # raises: an address, or no such file
-    if pictures or (source.suffix.lower() not in READERS and not source.is_dir()):
-        given = {"--size": options.size, "--video": options.video}
-        unfit = [option for option, value in given.items() if value is not None]
-        if unfit:
-            raise ValueError(
-                f"{', '.join(unfit)}: only keypoint files need that, and {source} is read as a "
-                "video."
-            )
-        video = open_video(source, fps=options.fps, slow_motion=options.slow_motion)
-        with _named(source):
-            return cut_video(video, options.start, options.end), None
+    video = open_source_video(source, options)
+    if video is not None:
+        return video, None
     if options.slow_motion is not None and options.video is None:
         raise ValueError(
             f"--slow-motion is for videos; give the rate of capture of {source} as --fps."
@@ -639,6 +664,28 @@ def _open(source: Path, options: InputOptions) -> tuple[Video | None, list[Motio
             detections, options.person, options.min_seconds, trust_ids=options.trust_ids
         )
     return video, people
+
+
+def open_source_video(source: Path, options: InputOptions) -> Video | None:
+    """Open a source that is a video, from its start to its end; None if it holds keypoints.
+
+    Raises:
+        ValueError: If options do not fit it.
+    """
+    pictures = find_pictures(source) is not None
+    if not pictures and not source.exists():
+        check_local(source)  # raises: an address, or no such file
+    if not pictures and (source.suffix.lower() in READERS or source.is_dir()):
+        return None
+    given = {"--size": options.size, "--video": options.video}
+    unfit = [option for option, value in given.items() if value is not None]
+    if unfit:
+        raise ValueError(
+            f"{', '.join(unfit)}: only keypoint files need that, and {source} is read as a video."
+        )
+    video = open_video(source, fps=options.fps, slow_motion=options.slow_motion)
+    with _named(source):
+        return cut_video(video, options.start, options.end)
 
 
 def _read_on_video(source: Path, path: Path, options: InputOptions) -> tuple[Video, Detections]:

@@ -403,6 +403,7 @@ def test_lift_of_several_sources_gives_each_a_folder(
         (("--jobs", 2), "for several inputs, got one clip"),
         (("--part", "1/2"), "for several inputs, got one clip"),
         (("--jobs", 0), "at least 1"),
+        (("--split", 0.5), "at least 1 minute"),
         (("--part", "3/2"), "K/N with K from 1 to N"),
         (("--ray", "auto", "--jobs", 2), "for one machine"),
         (("missing.npz",), "no such file or folder: missing"),

@@ -5,8 +5,8 @@ import os
 import random
 import signal
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,10 @@ from tcpformer.serve.watch import Watch
 CLIPS = {f"sub/clip{i}": "x" for i in range(6)}
 
 
-def here(job: Job, tasks: Sequence[Task], watch: Watch) -> Iterator[Line]:
+def here(job: Job, waiting: deque[Task], watch: Watch) -> Iterator[Line]:
     """Lift clips in this process."""
-    for task in tasks:
+    while waiting:
+        task = waiting.popleft()
         yield run_task(job, task, lambda *step, task=task: watch.progress(0, task, *step))
 
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ class Shown(Watch):
 def test_processes_replace_those_that_die(tmp_path: Path) -> None:
     odd = {"killed": "die", "left": "exit", "bad": "bad film", "last": "x"}
     tasks, job, seen = batch(tmp_path, CLIPS | odd), job_of(tmp_path), Shown()
-    lines = {line.file: line for line in Processes(2, 1)(job, tasks, seen)}
+    lines = {line.file: line for line in Processes(2, 1)(job, deque(tasks), seen)}
     assert Counter(line.state for line in lines.values()) == {"done": 6, "failed": 3}
     assert "SIGKILL, as systems do that run out of memory" in str(lines["killed"].error)
     assert "exit code 7" in str(lines["left"].error)
@@ -52,7 +52,7 @@ def test_processes_stop_if_the_disk_is_full(tmp_path: Path) -> None:
     tasks = batch(tmp_path, {"a": "x", "b": "full disk", "c": "x"})
     found = []
     with pytest.raises(DiskError, match="No space left"):
-        found += [line.file for line in Processes(1, 1)(job_of(tmp_path), tasks, Watch())]
+        found += [line.file for line in Processes(1, 1)(job_of(tmp_path), deque(tasks), Watch())]
     assert lifted(tmp_path) == ["a"]
 
 

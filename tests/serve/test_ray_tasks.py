@@ -1,7 +1,7 @@
 """Clips on a Ray cluster of two nodes, of which one is killed; Ray needs 10 to 20 s to start."""
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def test_ray_tasks_name_the_extra(tmp_path: Path) -> None:
     if find_spec("ray") is not None:
         pytest.skip("Ray is installed")
     with pytest.raises(ImportError, match=r"tcpformer\[ray\]"):
-        list(RayTasks("auto")(job_of(tmp_path), batch(tmp_path, {"a": "x"}), Watch()))
+        list(RayTasks("auto")(job_of(tmp_path), deque(batch(tmp_path, {"a": "x"})), Watch()))
 
 
 def test_absolute_paths_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,10 @@ class BatchOptions:
     machines must see inputs and --out under the same paths. Needs the extra ray."""
     part: str | None = None
     """Lift only the K-th of N equal parts of the clips, as 3/16; each machine takes another."""
+    split: float | None = None
+    """Minutes of video; longer ones are seen in overlapping parts, by as many processes as there
+    are, and then lifted as one. Also for a single video, whose results then go to a folder of its
+    name below --out."""
 
     def check(self) -> None:
         """Check that options are in range and fit each other.
@@ -45,6 +49,8 @@ class BatchOptions:
             raise ValueError("--jobs is for one machine; with --ray, leave it out.")
         if self.part is not None:
             parse_part(self.part)
+        if self.split is not None and not 1 <= self.split < float("inf"):
+            raise ValueError(f"--split must be at least 1 minute, got {self.split:g}.")
 
     def check_unused(self) -> None:
         """Check that nothing was set, for a single clip.
@@ -87,7 +93,13 @@ def lift_clips(
         tasks: Sequence[Task] = find_tasks(sources, out)
         if part is not None:
             tasks = share_of(tasks, *part)
-        job = Job(out=out, options=options, weights=name_weights(options), lift=lift_file)
+        job = Job(
+            out=out,
+            options=options,
+            weights=name_weights(options),
+            lift=lift_file,
+            split=60 * (batch.split or 0.0),
+        )
         with Bars(quiet=quiet) as bars:
             summary = lift_many(job, tasks, batch.run(threads), bars, report_name(part))
     if not quiet:
@@ -119,7 +131,7 @@ class Bars(Watch, ExitStack):
         if slot not in self._slots:
             self._slots[slot] = self._bar(slot + 1, "frame")
         bar = self._slots[slot]
-        bar.set_description(f"{escape(task.name)[-40:]}: {stage}", refresh=False)
+        bar.set_description(f"{escape(task.label)[-40:]}: {stage}", refresh=False)
         bar.total, bar.n = max(done, total), done
         bar.refresh()
 

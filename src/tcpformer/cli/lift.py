@@ -83,7 +83,7 @@ def lift(
     set_threads(threads)
     options = LiftOptions(**vars(input), **vars(camera), **vars(network), **vars(output))
     batch.check()
-    if more or (options.video is None and not is_clip(source)):
+    if more or batch.split is not None or (options.video is None and not is_clip(source)):
         lift_clips([source, *more], out, options, batch, threads=threads, quiet=quiet)
         return
     batch.check_unused()

@@ -13,7 +13,7 @@ import numpy as np
 from ..detections import Detections
 from ..io.mocap_capture import brief
 from ..io.video import Video
-from ..skeleton import match_skeleton
+from ..skeleton import COCO, match_skeleton
 from .movenet import MoveNet
 from .onnx import open_local
 from .rtmo import RTMO
@@ -32,6 +32,25 @@ def detect(
 ) -> Detections:
     """Read the joints of all people in every frame with networks from local files.
 
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file holds no such network, or no one is found.
+    """
+    found = see(video, pose_model, person_model, progress=progress)
+    if not len(found):
+        raise ValueError(f"no one was found in {video.path.name}.")
+    return found
+
+
+def see(
+    video: Video,
+    pose_model: Path,
+    person_model: Path | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Detections:
+    """Read a video as `detect` does; there may be no one in it.
+
     Args:
         video: Read once.
         pose_model: RTMPose (with a 1 x 3 x h x w input and SimCC outputs) or RTMO.
@@ -41,7 +60,7 @@ def detect(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a file holds no such network, or no one is found.
+        ValueError: If a file holds no such network.
     """
     read = _frame_reader(open_pose_model(pose_model), person_model, video.fps)
     found, times = [], []
@@ -51,9 +70,7 @@ def detect(
         if progress is not None:
             progress(len(times), max(video.length, len(times)))
     count = max((len(joints) for people in found for joints in people), default=0)
-    if not count:
-        raise ValueError(f"no one was found in {video.path.name}.")
-    skeleton, order = match_skeleton(None, count)
+    skeleton, order = match_skeleton(None, count or len(COCO.joints))
     people = [[joints[list(order)] for joints in frame] for frame in found]
     made = Detections.from_frames(people, skeleton, times=times, size=video.size, fps=video.fps)
     return replace(made, focal=video.focal)

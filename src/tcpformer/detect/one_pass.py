@@ -17,12 +17,20 @@ from jaxtyping import Float, Int
 from ..detections import Detections
 from ..io.video import Frame, Video, run_ahead
 from ..skeleton import BLAZEPOSE
-from ..tracking.tracker import ActiveTrack, Track, number_people, select_people
+from ..tracking.tracker import AnyTrack, Track, number_people, select_people
 from .blazepose import LandmarkNetwork, Pose
 from .bridge import DEFAULT_LOOKS, EVERY_FRAME, LookConfig, stride
 from .follow import DEFAULT_FOLLOW, FollowConfig, PersonFollower, Poses, drop_duplicates
 from .onnx import WORKERS
-from .search import DEFAULT_SEARCH, Chunk, PersonFinder, SearchConfig, find_people, make_searcher
+from .search import (
+    DEFAULT_SEARCH,
+    Chunk,
+    PersonFinder,
+    SearchConfig,
+    find_people,
+    join_to_people,
+    make_searcher,
+)
 
 Watch = Callable[[Frame, Sequence[Pose]], None]
 """Called with every frame, in order, and the people in it."""
@@ -71,6 +79,49 @@ def detect(  # noqa: PLR0913 - options of a user
             "is seen whole, upright and at least a tenth as tall as the image."
         )
     return found
+
+
+@dataclass(frozen=True)
+class FollowedPeople:
+    """People seen in a video, or in a part of one, before it is decided who is who."""
+
+    found: Detections
+    """Ids are the numbers of tracks, if there are any."""
+    tracks: Mapping[int, Track]
+    """Where the search found people, by number; none if the detector does not search."""
+
+
+def see(
+    video: Video,
+    *,
+    landmarks: str = "heavy",
+    every_frame: bool = False,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> FollowedPeople:
+    """Follow all who are certain in a part of a video, with the arguments of `detect_people`.
+
+    Raises:
+        ValueError: If the video has no frames, or ``landmarks`` is unknown.
+    """
+    looks = EVERY_FRAME if every_frame else DEFAULT_LOOKS
+    network, finder = LandmarkNetwork(landmarks, device=device), PersonFinder(device=device)
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(min(done, video.length), max(video.length, 1))
+
+    searcher = make_searcher(video, finder, 0)
+    frames = run_ahead(searcher.chunks(video.frames(stored=True)), 1)
+    found = Reader(network, looks, report).read(video, frames)
+    tracks = {n: Track(tuple(track.detections)) for n, track in searcher.tracks.items()}
+    return FollowedPeople(found, tracks)
+
+
+def tell_people_apart(seen: FollowedPeople) -> Detections | None:
+    """Return the rows of people, numbered as `detect` does; None if no one is certain."""
+    people = join_to_people(seen.tracks.values(), DEFAULT_SEARCH.certain_score)
+    return assign_people(seen.found, seen.tracks, number_people(people)) if people else None
 
 
 def _follow_all(video: Video, reader: "Reader", finder: PersonFinder) -> Detections | None:
@@ -301,7 +352,7 @@ class PoseBuffer:
 
 
 def assign_people(
-    found: Detections, parts: Mapping[int, ActiveTrack], people: Mapping[int, Track]
+    found: Detections, parts: Mapping[int, AnyTrack], people: Mapping[int, Track]
 ) -> Detections | None:
     """Give each row the number of its person instead of that of its track.
 
@@ -340,7 +391,7 @@ def _nearest_rows(
     found: Detections,
     part: Int[np.ndarray, " n"],
     person: Int[np.ndarray, " n"],
-    parts: Mapping[int, ActiveTrack],
+    parts: Mapping[int, AnyTrack],
 ) -> Int[np.ndarray, " m"]:
     """Return the rows of people, of several of one person in a frame the nearest in time."""
     away = _seconds_outside(found.times[found.frame], part, parts)
@@ -352,7 +403,7 @@ def _nearest_rows(
 
 
 def _seconds_outside(
-    times: Float[np.ndarray, " n"], part: Int[np.ndarray, " n"], parts: Mapping[int, ActiveTrack]
+    times: Float[np.ndarray, " n"], part: Int[np.ndarray, " n"], parts: Mapping[int, AnyTrack]
 ) -> Float[np.ndarray, " n"]:
     """Return how long before or after its track each row is; 0 within."""
     ends = {n: (p.detections[0].time, p.detections[-1].time) for n, p in parts.items()}

@@ -15,6 +15,7 @@ from ..tracking.appearance import clothing_histogram
 from ..tracking.tracker import (
     DEFAULT_TRACKER,
     ActiveTrack,
+    AnyTrack,
     Detection,
     Track,
     distance,
@@ -248,11 +249,18 @@ class Searcher:
         return Chunk(frames, certain, others)
 
     def finish(self) -> list[Track]:
-        """Return the people: tracks of one person are joined, mistakes are left out."""
-        tracks = reidentify([Track(tuple(track.detections)) for track in self.tracks.values()])
-        certain = [t for t in tracks if max(d.score for d in t.detections) >= self.min_score]
-        least = self.finder.config.min_detections
-        return [track for track in certain if len(track.detections) >= least] or certain
+        """Return the people; see `join_to_people`."""
+        return join_to_people(self.tracks.values(), self.min_score, self.finder.config)
+
+
+def join_to_people(
+    tracks: Iterable[AnyTrack], min_score: float, config: SearchConfig = DEFAULT_SEARCH
+) -> list[Track]:
+    """Return the people of tracks: those of one person are joined, mistakes are left out."""
+    joined = reidentify([Track(tuple(track.detections)) for track in tracks])
+    certain = [t for t in joined if max(d.score for d in t.detections) >= min_score]
+    least = config.min_detections
+    return [track for track in certain if len(track.detections) >= least] or certain
 
 
 def _since(detections: Sequence[Detection], time: float) -> list[Detection]:

@@ -5,19 +5,21 @@ weights, options and version, and its files are there. So a run that was killed 
 loses at most the clips in work; and two runs into one folder share the work.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..files import make_writable
 from .inputs import Task
+from .parts import Splits
 from .report import Line, append, encode, leave_one_line_a_file, lines_of_parts
 from .task import DiskError, Job, delete_dead_claims, describe_present, is_done, line_of
 from .watch import Watch
 
-Run = Callable[[Job, Sequence[Task], Watch], Iterator[Line]]
-"""Yields the line of each clip as it ends: `workers.Processes` or `ray_tasks.RayTasks`."""
+Run = Callable[[Job, deque[Task], Watch], Iterator[Line]]
+"""Takes tasks out of a queue until it is empty, and yields the line of each as it ends; the queue
+may get more meanwhile. `processes.Processes` or `ray_tasks.RayTasks`."""
 REPORT = "report.jsonl"
 SOME_FAILED = 3
 """Exit code if some clips are lifted and others are not."""
@@ -105,10 +107,13 @@ def _run(job: Job, tasks: Sequence[Task], run: Run, watch: Watch, summary: Summa
     """
     present: list[Task] = []
     total = summary.counts.total() + len(tasks)
-    waiting = list(tasks)
+    waiting = deque(tasks)
     for last in (False, True):
         busy: list[Task] = []
-        for line in run(job, waiting, watch):
+        splits = Splits(waiting)
+        for each in run(job, waiting, watch):
+            if (line := splits.take(each)) is None:
+                continue
             if line.state == "busy" and not last:
                 busy.append(Task(line.file, Path(line.source)))
                 continue
@@ -118,7 +123,7 @@ def _run(job: Job, tasks: Sequence[Task], run: Run, watch: Watch, summary: Summa
             elif line.state != "busy":
                 append(summary.report, line)
             watch.ended(line, summary.counts.total(), total)
-        waiting = busy
+        waiting = deque(busy)
     return present
 
 

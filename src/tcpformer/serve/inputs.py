@@ -37,6 +37,13 @@ class Task:
     """Folder of its results, relative to that of all, with "/" between its parts."""
     source: Path
     """A video, a keypoint file, a folder of keypoints or pictures, or a pattern of pictures."""
+    part: tuple[int, int] | None = None
+    """Which part of the video is seen, from 1, and of how many; None for the clip as a whole."""
+
+    @property
+    def label(self) -> str:
+        """The name, for people to read."""
+        return self.name if self.part is None else f"{self.name} {self.part[0]}/{self.part[1]}"
 
 
 def is_clip(source: Path) -> bool:

@@ -71,31 +71,34 @@ class Processes:
     threads: int = 0
     """Of each; see `share_threads`."""
 
-    def __call__(self, job: Job, tasks: Sequence[Task], watch: Watch) -> Iterator[Line]:
-        """Yield the line of each clip as it ends.
+    def __call__(self, job: Job, waiting: deque[Task], watch: Watch) -> Iterator[Line]:
+        """Take clips out of a queue until it is empty; yield the line of each as it ends.
 
         Raises:
             DiskError: If the results cannot be written.
         """
-        waiting = deque(tasks)
         workers: list[_Worker] = []
         try:
-            for slot in range(min(self.jobs, len(tasks))):
-                workers.append(self._start(slot, job))
-                workers[-1].give(waiting.popleft())
-            while busy := [worker for worker in workers if worker.task]:
-                for worker in _ready(busy):
+            while self._give(workers, job, waiting):
+                for worker in _ready([worker for worker in workers if worker.task]):
                     line = _receive(job, worker, watch)
-                    if line is None:
-                        continue
-                    worker.task = None
-                    if not worker.process.is_alive():
-                        workers[worker.slot] = worker = self._replace(worker, job, waiting)
-                    if waiting:
-                        worker.give(waiting.popleft())
-                    yield line
+                    if line is not None:
+                        worker.task = None
+                        self._give(workers, job, waiting)
+                        yield line
         finally:
             _stop(workers)
+
+    def _give(self, workers: list[_Worker], job: Job, waiting: deque[Task]) -> bool:
+        """Give clips to processes without one, started if needed; return whether one is at work."""
+        for slot in range(self.jobs if waiting else 0):
+            if slot == len(workers):
+                workers.append(self._start(slot, job))
+            if workers[slot].task is None and waiting:
+                if not workers[slot].process.is_alive():
+                    workers[slot] = self._replace(workers[slot], job)
+                workers[slot].give(waiting.popleft())
+        return any(worker.task for worker in workers)
 
     def _start(self, slot: int, job: Job) -> _Worker:
         context = get_context("spawn")
@@ -107,9 +110,9 @@ class Processes:
         theirs.close()
         return _Worker(slot, process, ours)
 
-    def _replace(self, dead: _Worker, job: Job, waiting: Sequence[Task]) -> _Worker:
+    def _replace(self, dead: _Worker, job: Job) -> _Worker:
         dead.pipe.close()
-        return self._start(dead.slot, job) if waiting else dead
+        return self._start(dead.slot, job)
 
 
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:

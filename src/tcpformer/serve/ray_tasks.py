@@ -6,7 +6,7 @@ paths. A task whose machine dies is run again on another one.
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -37,22 +37,22 @@ class RayTasks:
     """Seconds after all others in which a locked clip is tried again: a machine that has died may
     keep a lock on a network file system for a while."""
 
-    def __call__(self, job: Job, tasks: Sequence[Task], watch: Watch) -> Iterator[Line]:
-        """Yield the line of each clip as it ends.
+    def __call__(self, job: Job, waiting: deque[Task], watch: Watch) -> Iterator[Line]:
+        """Take clips out of a queue until it is empty; yield the line of each as it ends.
 
         Raises:
             DiskError: If the results cannot be written.
             ImportError: If Ray is not installed.
             OSError: If there is no cluster at the address.
         """
-        if not tasks:
+        if not waiting:
             return
         ray = _import_ray()
         ours = not ray.is_initialized()
         if ours:
             ray.init(address=self.address, log_to_driver=False, logging_level="error")
         try:
-            yield from _Flight(ray, self, _absolute(job)).lines(tasks)
+            yield from _Flight(ray, self, _absolute(job)).lines(waiting)
         finally:
             if ours:
                 ray.shutdown()
@@ -68,8 +68,7 @@ class _Flight:
         self._tasks: dict[Any, Task] = {}
         self._until: float | None = None
 
-    def lines(self, tasks: Sequence[Task]) -> Iterator[Line]:
-        waiting = deque(tasks)
+    def lines(self, waiting: deque[Task]) -> Iterator[Line]:
         while waiting or self._tasks:
             self._submit(waiting)
             ready, _ = self.ray.wait(list(self._tasks), num_returns=1)

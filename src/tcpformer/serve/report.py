@@ -18,7 +18,7 @@ from ..analysis.quality import measure_quality
 from ..files import atomic_write, open_locked
 from ..motion import Motion3D
 
-State = Literal["done", "present", "busy", "failed", "stopped"]
+State = Literal["done", "present", "busy", "failed", "stopped", "split"]
 _LOCK = ".tcpformer-report.lock"
 _PATIENCE = 30.0
 """Seconds that one waits for the lock of a report."""
@@ -33,7 +33,7 @@ class Line:
     source: str
     state: State
     """done: by this run; present: by an earlier one, and nothing has changed; busy: another run
-    works on it; failed; stopped: the run ended before it."""
+    works on it; failed; stopped: the run ended before it; split: see `SplitLine`."""
     seconds: float = 0.0
     """That the work took."""
     cpu_seconds: float = 0.0
@@ -53,6 +53,24 @@ class Line:
     version: str = ""
     weights: str = ""
     """Name and fingerprint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitLine(Line):
+    """The outcome of a video that is to be seen in parts first; never in a report."""
+
+    missing: tuple[int, ...]
+    """Parts that have not been seen, from 1."""
+    of: int
+    """Parts in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartLine(Line):
+    """The outcome of a part of a video; never in a report."""
+
+    part: tuple[int, int]
+    """Which part, from 1, and of how many."""
 
 
 def describe_motions(motions: Sequence[Motion3D]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from ..motion import Motion3D
 from ..pipeline import LiftOptions, Progress, is_lifted
 from ..result_folder import FolderBusyError
 from .inputs import Task
-from .report import Line, describe_motions
+from .parts import cut_source, delete_parts
+from .report import Line, PartLine, SplitLine, describe_motions
 
-Lift = Callable[[Path, Path, LiftOptions, Progress], Sequence[Motion3D]]
-"""`pipeline.lift_file`, or what stands in for it in a test."""
+Lift = Callable[..., Sequence[Motion3D]]
+"""`pipeline.lift_file`, or what stands in for it in a test; ``seen`` is given of parts alone."""
 CLAIMS = ".tcpformer-claims"
 """Folder of locks, one for each clip in work, below that of all results."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -41,6 +43,8 @@ class Job:
     weights: str
     """Of `pipeline.name_weights`."""
     lift: Lift
+    split: float = 0.0
+    """Seconds of a part of a video, at most, if longer ones are seen in parts; 0: none is."""
 
     def folder_of(self, task: Task) -> Path:
         """Return the folder of a clip's results."""
@@ -70,9 +74,11 @@ def run_task(job: Job, task: Task, progress: Progress) -> Line:
         DiskError: If the disk is full or cannot be written.
     """
     start, cpu = time.monotonic(), time.process_time()
+    found: dict[str, Any]
+    work = _run_claimed if task.part is None else _see_part
     try:
-        with _claim(job.out, task.name) as claimed, _warnings() as warnings:
-            found = _run_claimed(job, task, progress) if claimed else {"state": "busy"}
+        with _claim(job.out, task.label) as claimed, _warnings() as warnings:
+            found = work(job, task, progress) if claimed else {"state": "busy"}
     except FolderBusyError:
         found, warnings = {"state": "busy"}, []
     except (ValueError, OSError, ImportError) as error:
@@ -82,11 +88,12 @@ def run_task(job: Job, task: Task, progress: Progress) -> Line:
     except Exception as error:
         text = f"unexpected {type(error).__name__}: {error}; this is a defect of the program."
         found, warnings = {"state": "failed", "error": text}, []
+    before = found.pop("before", (0.0, 0.0))
     return line_of(
         job,
         task,
-        seconds=round(time.monotonic() - start, 3),
-        cpu_seconds=round(time.process_time() - cpu, 3),
+        seconds=round(time.monotonic() - start + before[0], 3),
+        cpu_seconds=round(time.process_time() - cpu + before[1], 3),
         memory_mb=_peak_memory(),
         warnings=warnings,
         **found,
@@ -97,8 +104,32 @@ def _run_claimed(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
     """Lift a clip that no other run works on; return fields of its line."""
     if is_done(job, task, hashing=True):
         return describe_present(job, task)
-    motions = job.lift(task.source, job.folder_of(task), job.options, progress)
-    return {"state": "done", **_describe_size(job, task), **describe_motions(motions)}
+    folder = job.folder_of(task)
+    cut, before, lift = (
+        cut_source(task.source, folder, job.options, job.split),
+        [0.0, 0.0],
+        job.lift,
+    )
+    if cut is not None:
+        if missing := cut.missing():
+            return {"state": "split", "missing": missing, "of": len(cut.parts)}
+        seen, before = cut.join()
+        lift = partial(lift, seen=seen)
+    motions = lift(task.source, folder, job.options, progress)
+    delete_parts(folder)
+    described = describe_motions(motions)
+    return {"state": "done", "before": before, **_describe_size(job, task), **described}
+
+
+def _see_part(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
+    """Write what is seen of a part that no other run works on; return fields of its line."""
+    cut = cut_source(task.source, job.folder_of(task), job.options, job.split)
+    assert task.part is not None
+    if cut is None or len(cut.parts) != task.part[1]:
+        raise ValueError(f"{task.source} was written to while it was read; lift it again.")
+    if not cut.file(task.part[0]).exists():
+        cut.see(task.part[0], progress)
+    return {"state": "done"}
 
 
 def describe_present(job: Job, task: Task) -> dict[str, Any]:
@@ -113,8 +144,11 @@ def describe_present(job: Job, task: Task) -> dict[str, Any]:
 
 
 def line_of(job: Job, task: Task, **found: Any) -> Line:
-    """Return the line of a clip."""
-    return Line(
+    """Return the line of a clip, or of a part of it."""
+    kind: type[Line] = SplitLine if found.get("state") == "split" else Line
+    if task.part is not None:
+        kind, found = PartLine, {**found, "part": task.part}
+    return kind(
         file=task.name,
         source=str(task.source),
         version=version("tcpformer"),

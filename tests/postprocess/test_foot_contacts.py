@@ -6,8 +6,8 @@ from motions import stand
 
 from tcpformer.analysis.metrics import bone_deviation, mpjpe
 from tcpformer.motion import Motion3D
-from tcpformer.postprocess.foot_contacts import find_contacts, lock_feet
-from tcpformer.skeleton import FEET, H36M
+from tcpformer.postprocess.foot_contacts import CONTACTS, bend_leg, find_contacts, lock_feet
+from tcpformer.skeleton import FEET, H36M, HIPS, KNEES
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +50,31 @@ def test_lock_feet_reduces_sliding_and_keeps_bones(motion: Motion3D, slid: np.nd
 def test_lock_feet_without_contact_changes_nothing(motion: Motion3D) -> None:
     none = np.zeros((len(motion), 2), dtype=bool)
     assert lock_feet(motion.xyz, motion.times, none) is motion.xyz
+
+
+def legs(straight: float, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return legs of 0.5 m bones that are so far from hip to ankle, and targets below them."""
+    xyz = np.zeros((len(down), 17, 3))
+    xyz[:, KNEES[0]] = [0, np.sqrt(0.25 - straight**2 / 4), -straight / 2]
+    xyz[:, FEET[0]] = [0, 0, -straight]
+    return xyz, xyz[:, FEET[0]] - down[:, None] * [0, 0, 1]
+
+
+def test_bend_leg_reaches_what_is_nearer_than_the_foot() -> None:
+    xyz, target = legs(0.95, np.linspace(-0.8, 0, 50))
+    target += np.array([0.01, 0, 0.01])
+    np.testing.assert_allclose(bend_leg(xyz, 0, target)[:, FEET[0]], target, atol=1e-9)
+
+
+@pytest.mark.parametrize("straight", [0.9, 0.99, 0.9999, 1.0])
+def test_bend_leg_leaves_slack_however_far_the_target(straight: float) -> None:
+    xyz, target = legs(straight, np.linspace(0, 0.5, 501))
+    moved = bend_leg(xyz, 0, target)
+    reach = np.linalg.norm(moved[:, FEET[0]] - moved[:, HIPS[0]], axis=-1)
+    assert (np.diff(reach) >= 0).all()
+    assert reach.max() <= straight + CONTACTS.reach * (1 - straight) + 1e-9
+    if straight < 0.99:  # short ways are walked almost whole
+        np.testing.assert_allclose((reach - straight)[:6], np.arange(6) / 1000, rtol=0.05)
+    for bone in ((HIPS, KNEES), (KNEES, FEET)):
+        length = np.linalg.norm(moved[:, bone[0][0]] - moved[:, bone[1][0]], axis=-1)
+        np.testing.assert_allclose(length, 0.5, atol=1e-9)

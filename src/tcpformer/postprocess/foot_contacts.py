@@ -36,9 +36,9 @@ class ContactConfig:
     """Weight of a standing foot against a free one, as the shift of feet is smoothed."""
     cutoff: float = 3.0
     """Cutoff of the shift of feet, Hz."""
-    stretch: float = 0.999
-    """Most that a leg is stretched, as a share of its length: a straight one has no direction of
-    the knee."""
+    reach: float = 0.5
+    """Most of a leg's slack, its length less the way from hip to ankle, that stretching takes: at
+    all of it, knees of standing legs would be flat at full stretch."""
 
 
 CONTACTS = ContactConfig()
@@ -114,6 +114,7 @@ def bend_leg(
     Heel and ball, if there are any, go with it. ``f`` is 0 for the right leg, 1 for the left. The
     result is written to ``out``, which may be xyz, by default to a new array.
 
+    A leg is never stretched to its whole length: the last of the way it follows less and less.
     Inverse kinematics of two bones: with a the thigh, b the shank and d the distance from hip to
     ankle, the knee is (a^2 - b^2 + d^2) / 2 d along the way and off it by Pythagoras.
     """
@@ -122,10 +123,10 @@ def bend_leg(
     span = target - hip
     distance = np.maximum(np.linalg.norm(span, axis=-1), 1e-9)
     along = span / distance[:, None]
-    least, most = np.abs(thigh - shank) / config.stretch, config.stretch * (thigh + shank)
-    # A leg that is straighter than that already stays as straight as it is.
-    most = np.maximum(most, np.minimum(np.linalg.norm(ankle - hip, axis=-1), thigh + shank))
-    reach = np.clip(distance, np.maximum(least, 1e-9), most)
+    now = np.linalg.norm(ankle - hip, axis=-1)
+    slack = np.maximum(config.reach * (thigh + shank - now), 1e-9)
+    further = slack * -np.expm1(-np.maximum(distance - now, 0) / slack)
+    reach = np.maximum(np.minimum(distance, now + further), np.abs(thigh - shank) + 1e-9)
     bent = knee - hip
     bent = bent - (bent * along).sum(axis=-1, keepdims=True) * along
     size = np.linalg.norm(bent, axis=-1, keepdims=True)

@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import motion3d, walk
+from scipy.spatial.transform import Rotation
+from walk26 import walk26
 from walkers import Walker
 
 from tcpformer.analysis.footfalls import DETECTOR, POINTS
 from tcpformer.analysis.gait import Gait, measure_feet, measure_gait
+from tcpformer.motion import Motion3D
+from tcpformer.skeleton import BODY
 
 FPS = 50.0
 TIMES = np.arange(400) / FPS + 0.1
@@ -108,13 +112,60 @@ def test_measure_feet_sigma_bounds_the_error_of_misplaced_feet() -> None:
 def test_measure_gait_of_a_motion() -> None:
     walker = Walker()
     xyz = np.zeros((len(TIMES), 26, 3))
-    xyz[:, POINTS] = walker.feet(TIMES).reshape(-1, 4, 3)
+    xyz[:, BODY] = walk(1).xyz - walk(1).xyz[:, :1] + [0, 0, 0.9]
+    feet = walker.feet(TIMES)
+    way = (feet[-1] - feet[0]).mean(axis=(0, 1))
+    ahead = np.arctan2(way[1], way[0]) + np.pi / 2  # `walk` looks to -y
+    xyz[:, BODY] = Rotation.from_euler("z", ahead).apply(xyz[0, BODY])
+    xyz[:, BODY] += np.linspace(0, 1, len(TIMES))[:, None, None] * way
+    xyz[:, POINTS] = feet.reshape(-1, 4, 3)
     xyz[..., 1] += 8
     motion = replace(motion3d(xyz, FPS), sigma=np.full(xyz.shape, 0.02))
     gait = measure_gait(motion)
     assert gait.summaries()["speed"]["both"].mean == pytest.approx(1.4 / 1.1, rel=0.005)
     assert gait.strides[0].length_sigma == pytest.approx(0.02 * 2**0.5)
     assert "stride length, m" in gait.table()
+    assert gait.left_out == ()
+    assert gait.describe_left_out() == ""
+
+
+def turned(motion: Motion3D, degrees: float) -> Motion3D:
+    """The walk of a person whose body above the feet is tipped over to the front."""
+    xyz, above = motion.xyz.copy(), [j for j in range(26) if j not in POINTS]
+    tip = Rotation.from_euler("x", degrees, degrees=True)
+    hip = xyz[:, :1]
+    xyz[:, above] = hip + tip.apply((xyz[:, above] - hip).reshape(-1, 3)).reshape(-1, len(above), 3)
+    return motion3d(xyz, motion.fps)
+
+
+def test_measure_gait_keeps_who_leans_and_leaves_out_who_tumbles() -> None:
+    motion = walk26(120)
+    count = len(measure_gait(motion).strides)
+    assert len(measure_gait(turned(motion, 30)).strides) == count > 2
+    gait = measure_gait(turned(motion, 150))
+    assert gait.strides == ()
+    assert gait.describe_left_out() == (
+        f"left out of walking and running: {count} with the trunk more than 45 degrees from the "
+        "vertical"
+    )
+
+
+@pytest.mark.parametrize("speed", [0.0, -0.8])
+def test_measure_gait_leaves_out_who_does_not_go_forwards(speed: float) -> None:
+    """Steps in place, and a walk backwards; feet go as they do."""
+    gait = measure_gait(walk26(120, speed=speed))
+    assert gait.strides == ()
+    assert set(gait.left_out) == {"less than 0.2 m forwards"}
+    assert "0 left and 0 right strides; left out" in gait.table()
+
+
+@pytest.mark.parametrize("angle", [0.0, 1.0, 3.0])
+def test_measure_gait_does_not_see_the_heading(angle: float) -> None:
+    motion = walk26(120)
+    around = Rotation.from_euler("z", angle)
+    xyz = around.apply(motion.xyz.reshape(-1, 3).copy()).reshape(motion.xyz.shape)
+    strides, others = (measure_gait(m).strides for m in (motion, motion3d(xyz, motion.fps)))
+    assert [s.length for s in strides] == pytest.approx([s.length for s in others])
 
 
 def test_measure_gait_refuses_17_joints() -> None:

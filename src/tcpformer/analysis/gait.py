@@ -1,7 +1,8 @@
 """Gait parameters, stride by stride: cadence, stride length and time, speed, step width and more.
 
-A stride is from one strike of a foot to its next, with one strike of the other foot in between.
-Axis legend as in `footfalls`.
+A stride is from one strike of a foot to its next, with one strike of the other foot in between. Of
+a motion only those count in which the person walks or runs: upright, and forwards. Axis legend as
+in `footfalls`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,10 @@ class GaitConfig:
     """Seconds; a longer stride holds a pause."""
     placed: float = 0.15
     """Seconds after a strike over which the heel's position is averaged, unless it lifts before."""
+    upright: float = 45.0
+    """Degrees that the trunk leans from the vertical at most during a stride."""
+    progress: float = 0.2
+    """Metres that the pelvis moves to where it looks in a stride, at least."""
 
 
 GAIT = GaitConfig()
@@ -96,6 +101,16 @@ class Gait:
 
     footfalls: Footfalls
     strides: tuple[Stride, ...]
+    left_out: tuple[str, ...] = ()
+    """For each other stride, why it is neither walking nor running."""
+
+    def describe_left_out(self) -> str:
+        """Return one line that says how many strides do not count, and why; "" if all do."""
+        if not self.left_out:
+            return ""
+        counts = {reason: self.left_out.count(reason) for reason in dict.fromkeys(self.left_out)}
+        text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        return f"left out of walking and running: {text}"
 
     def summaries(self) -> dict[str, dict[str, Summary]]:
         """Return parameter -> "left", "right" and "both" -> its summary; without strides, none."""
@@ -117,12 +132,13 @@ class Gait:
             cells = [_cell(row[side]) if side in row else "" for side in (*SIDES, "both")]
             lines.append(f"{PARAMETERS[name][0]:20}" + "".join(f"{cell:>34}" for cell in cells))
         counts = [sum(s.side == side for s in self.strides) for side in SIDES]
-        lines.append(f"{counts[0]} left and {counts[1]} right strides.")
+        out = self.describe_left_out()
+        lines.append(f"{counts[0]} left and {counts[1]} right strides{out and '; '}{out}.")
         return "\n".join([*lines, "Mean +- spread of strides (standard error, sigma of the mean)."])
 
 
 def measure_gait(motion: Motion3D, config: GaitConfig = GAIT) -> Gait:
-    """Find the footfalls of a motion and measure its strides.
+    """Find the footfalls of a motion and measure its strides, those of upright walking or running.
 
     Raises:
         ValueError: If the motion has no heels and toes.
@@ -136,7 +152,26 @@ def measure_gait(motion: Motion3D, config: GaitConfig = GAIT) -> Gait:
     if motion.sigma is not None:
         squares = (motion.sigma[:, POINTS] ** 2).reshape(-1, 2, 6)
         sigma = np.sqrt(squares.mean(axis=-1))
-    return measure_feet(take_feet(motion.xyz), motion.times, motion.valid, sigma, config)
+    gait = measure_feet(take_feet(motion.xyz), motion.times, motion.valid, sigma, config)
+    reasons = [_why_not_walking(motion, stride, config) for stride in gait.strides]
+    kept = (s for s, reason in zip(gait.strides, reasons, strict=True) if not reason)
+    return replace(gait, strides=tuple(kept), left_out=tuple(filter(None, reasons)))
+
+
+def _why_not_walking(motion: Motion3D, stride: Stride, config: GaitConfig) -> str:
+    """Return why a stride is no upright walking or running; "" if it is."""
+    times = motion.times
+    during = (times >= stride.start - 1e-9) & (times <= stride.start + stride.time + 1e-9)
+    xyz = motion.xyz[during]
+    hip, thorax, left, right = (xyz[:, j] for j in BODY_26.indices("Hip", "Thorax", "LHip", "RHip"))
+    trunk, side = thorax - hip, (left - right)[:, :2].mean(axis=0)
+    lean = np.degrees(np.arctan2(np.hypot(trunk[:, 0], trunk[:, 1]), trunk[:, 2]))
+    if lean.max() > config.upright:
+        return f"with the trunk more than {config.upright:g} degrees from the vertical"
+    way, ahead = (hip[-1] - hip[0])[:2], np.array([side[1], -side[0]])
+    if way @ ahead < config.progress * np.linalg.norm(ahead):
+        return f"less than {config.progress:g} m forwards"
+    return ""
 
 
 def measure_feet(

@@ -59,7 +59,7 @@ def _report_strides(source: Motion3D, folder: Path) -> None:
         return
     gait = measure_gait(source)
     if not gait.strides:
-        show("  no strides found")
+        show(f"  no strides found; {gait.describe_left_out()}".removesuffix("; "))
         return
     write_strides(gait, folder / "strides.csv")
     show_written(folder / "strides.csv")

@@ -35,8 +35,19 @@ ALLOWED: dict[str, set[str]] = {
     "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "tracking", "world"},
     "lifting": NOUNS
     | {"checks", "weights", "filtering", "world", "postprocess", "models", "runtime"},
+    "options": {"checks", "io", "lens", "tracking", "viz", "world"},
     "pipeline": NOUNS
-    | {"result_folder", "manifest", "io", "detect", "tracking", "world", "lifting", "viz"}
+    | {
+        "options",
+        "result_folder",
+        "manifest",
+        "io",
+        "detect",
+        "tracking",
+        "world",
+        "lifting",
+        "viz",
+    }
     | {"checks", "runtime", "lens"},
     "datasets": NOUNS | {"files", "io", "optional", "lifting"},
     "evaluation": NOUNS
@@ -48,7 +59,8 @@ ALLOWED: dict[str, set[str]] = {
     "serve": NOUNS
     | {"pipeline", "detect", "tracking", "filtering", "world", "lifting", "analysis", "viz"}
     | {"io", "files", "result_folder", "manifest", "runtime", "weights", "optional"},
-    "__init__": NOUNS | {"weights", "detect", "io", "lifting", "models", "pipeline", "serve"},
+    "__init__": NOUNS
+    | {"weights", "detect", "io", "lifting", "models", "options", "pipeline", "serve"},
 }
 """Room -> rooms it may import. An entry that no import uses is an error, as is one too few."""
 

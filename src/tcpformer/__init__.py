@@ -17,7 +17,8 @@ from .io import load, save
 from .io.npz import load_keypoints, load_motion
 from .io.video import Video, open_video
 from .motion import Motion2D, Motion3D, to_skeleton
-from .pipeline import LiftOptions, lift_file
+from .options import LiftOptions
+from .pipeline import lift_file
 from .skeleton import BLAZEPOSE, BODY_26, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
 
 if TYPE_CHECKING:

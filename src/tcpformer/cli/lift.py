@@ -11,17 +11,8 @@ import tyro
 
 from ..io.pictures import is_picture
 from ..motion import Motion3D, seen_groups
-from ..pipeline import (
-    OVERLAY,
-    CameraOptions,
-    InputOptions,
-    LiftOptions,
-    NetworkOptions,
-    OutputOptions,
-    Progress,
-    files_of_person,
-    lift_file,
-)
+from ..options import CameraOptions, InputOptions, LiftOptions, NetworkOptions, OutputOptions
+from ..pipeline import OVERLAY, Progress, files_of_person, lift_file
 from ..serve.inputs import is_clip
 from ..skeleton import BODY_26, GROUPS
 from ..tracking.bystanders import find_bystanders

@@ -17,7 +17,18 @@ log = logging.getLogger(__name__)
 
 _TEMPORARY = re.compile(r"\..+-tcpformer-[0-9a-f]{12}(\.[^.]*)?")
 """Name of a temporary file of `atomic_write`."""
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Full, beyond the quota, or read-only."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def is_of_disk(error: BaseException | None) -> bool:
+    """Check whether an error, or what caused it, is a disk that takes nothing more."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            return True
+        error = error.__cause__
+    return False
 
 
 def match_files(pattern: Path) -> list[Path]:

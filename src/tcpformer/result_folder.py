@@ -154,6 +154,13 @@ def recover(folder: str | Path, *, locked: bool = False) -> None:
         shutil.rmtree(each, ignore_errors=True)
 
 
+def delete_leftovers(folder: Path) -> None:
+    """Delete what a run left behind that died when its results were in place, and its lock."""
+    if (folder / LOCK).exists():
+        with suppress(OSError), _locked(folder, new_id()):
+            recover(folder, locked=True)
+
+
 def _is_hidden_folder(entry: os.DirEntry[str]) -> bool:
     return bool(_HIDDEN.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)
 

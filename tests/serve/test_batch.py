@@ -92,6 +92,17 @@ def test_lift_many_skips_what_another_run_works_on(tmp_path: Path) -> None:
     assert tasks[2].name not in states(tmp_path)
 
 
+def test_lift_many_deletes_what_a_run_left_that_died_after_its_results(tmp_path: Path) -> None:
+    tasks, job = batch(tmp_path, CLIPS), job_of(tmp_path)
+    lift_many(job, tasks, here)
+    folder = job.folder_of(tasks[3])
+    (folder / ".tcpformer.lock").write_text("0123456789ab")
+    (folder / ".tcpformer-0123456789ab/new").mkdir(parents=True)
+    assert lift_many(job, tasks, here).counts == Counter(present=6)
+    assert not list(job.out.rglob(".tcpformer*"))
+    assert len(lifted(tmp_path)) == 6
+
+
 def test_lift_many_reports_earlier_results_of_a_lost_report(tmp_path: Path) -> None:
     tasks, job = batch(tmp_path, CLIPS), job_of(tmp_path)
     for part in (1, 2):

@@ -3,7 +3,6 @@
 What is done stands in the manifest of each folder of results, and nowhere else.
 """
 
-import errno
 import hashlib
 import logging
 import os
@@ -16,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..files import delete_empty, open_locked
+from ..files import delete_empty, is_of_disk, open_locked
 from ..io import load
 from ..manifest import read_manifest
 from ..motion import Motion3D
 from ..pipeline import LiftOptions, Progress, is_lifted
-from ..result_folder import FolderBusyError
+from ..result_folder import LOCK, FolderBusyError, delete_leftovers
 from .inputs import Task
 from .parts import cut_source, delete_parts
 from .report import Line, PartLine, SplitLine, describe_motions
@@ -30,7 +29,6 @@ Lift = Callable[..., Sequence[Motion3D]]
 """`pipeline.lift_file`, or what stands in for it in a test; ``seen`` is given of parts alone."""
 CLAIMS = ".tcpformer-claims"
 """Folder of locks, one for each clip in work, below that of all results."""
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +56,13 @@ class DiskError(OSError):
 def is_done(job: Job, task: Task, *, hashing: bool) -> bool:
     """Check whether a clip was lifted before; see `pipeline.is_lifted`.
 
-    An input that cannot be read counts as not lifted.
+    An input that cannot be read counts as not lifted; without ``hashing`` also a clip in whose
+    folder a run works, or has died.
     """
+    folder = job.folder_of(task)
+    if not hashing and (folder / LOCK).exists():
+        return False
     try:
-        folder = job.folder_of(task)
         return is_lifted(task.source, folder, job.options, job.weights, hashing=hashing)
     except OSError:
         return False
@@ -82,7 +83,7 @@ def run_task(job: Job, task: Task, progress: Progress) -> Line:
     except FolderBusyError:
         found, warnings = {"state": "busy"}, []
     except (ValueError, OSError, ImportError) as error:
-        if _is_of_disk(error):
+        if is_of_disk(error):
             raise DiskError(f"{job.folder_of(task)}: {error}") from error
         found, warnings = {"state": "failed", "error": str(error)}, []
     except Exception as error:
@@ -102,6 +103,7 @@ def run_task(job: Job, task: Task, progress: Progress) -> Line:
 
 def _run_claimed(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
     """Lift a clip that no other run works on; return fields of its line."""
+    delete_leftovers(job.folder_of(task))
     if is_done(job, task, hashing=True):
         return describe_present(job, task)
     folder = job.folder_of(task)
@@ -202,14 +204,6 @@ def _open_claim(path: Path) -> int | None:
             return open_locked(path)
         except FileNotFoundError:
             continue  # another run deleted the empty folder in between
-
-
-def _is_of_disk(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-            return True
-        error = error.__cause__
-    return False
 
 
 @contextmanager

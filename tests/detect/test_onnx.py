@@ -8,13 +8,17 @@ import pytest
 from networks import SIDE, constant
 from onnx import helper
 
+from tcpformer.detect import onnx as onnx_module
 from tcpformer.detect.onnx import (
     CPU,
+    WEIGHTS,
     check_answers,
     choose_providers,
     drop_unknown,
     input_size,
+    keep_sessions,
     open_local,
+    open_session,
     run_on_image,
     sigmoid,
 )
@@ -157,3 +161,18 @@ def test_choose_providers_takes_what_is_installed(
 ) -> None:
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [*installed, CPU])
     assert choose_providers(device) == expected
+
+
+def test_keep_sessions_opens_packaged_networks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_module, "_kept", None)
+    path = WEIGHTS / "blazepose_detector.onnx"
+    assert open_session(path, 1) is not open_session(path, 1)
+    keep_sessions()
+    kept = open_session(path, 1)
+    keep_sessions()
+    assert open_session(path, 1) is kept
+    assert open_session(path, 2) is not kept
+    own = constant(tmp_path / "a.onnx", one=np.ones((9, 99), np.float32))
+    assert open_session(own) is not open_session(own), "a file of the user may change"

@@ -59,3 +59,15 @@ def test_missing_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match=r"tcpformer\[torch\]") as error:
         open_for_lifting("fast", "cpu", "torch", "float32", 8)
     assert sys.executable in str(error.value)
+
+
+def test_keep_packaged_opens_each_choice_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "_kept", None)
+    first = Lifter("fast", "cpu")
+    choose.keep_packaged()
+    second, third = Lifter("fast", "cpu"), Lifter("fast", "cpu", flip=False)
+    assert first.model is not second.model
+    assert second.model is third.model
+    assert Lifter("live", "cpu").model is not third.model
+    motion = walk2d()
+    np.testing.assert_array_equal(first(motion).xyz, second(motion).xyz)

@@ -29,6 +29,7 @@ after the other with two threads each; beyond four the gain is small."""
 MAX_SIDE = 4096
 """Pixels along a side of a network's input."""
 _threads = 0
+_kept: dict[tuple[Path, int, str], "Session"] | None = None
 DAMAGED = "the file is damaged, or holds another network"
 
 
@@ -65,6 +66,12 @@ def set_session_threads(threads: int) -> None:
     _threads = threads
 
 
+def keep_sessions() -> None:
+    """Keep packaged networks open from now on, in this process, for the next video."""
+    global _kept
+    _kept = {} if _kept is None else _kept
+
+
 def open_session(path: Path, threads: int | None = None, device: str = "cpu") -> Session:
     """Open an ONNX file; ``threads`` of the processor compute, by default `set_session_threads`.
 
@@ -74,8 +81,18 @@ def open_session(path: Path, threads: int | None = None, device: str = "cpu") ->
         FileNotFoundError: If there is no such file.
         ValueError: If it names other files, or a packaged one has changed.
     """
+    threads = threads or _threads
+    if _kept is None or path.parent != WEIGHTS:
+        return _open(path, threads, device)
+    key = path, threads, device
+    if key not in _kept:
+        _kept[key] = _open(path, threads, device)
+    return _kept[key]
+
+
+def _open(path: Path, threads: int, device: str) -> Session:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _threads
+    options.intra_op_num_threads = threads
     # workers that wait by spinning gain a tenth on an idle machine and lose half on a busy one
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # errors are raised

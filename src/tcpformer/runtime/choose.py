@@ -15,6 +15,7 @@ from .graph import Uncertainty, has_graph, may_have_gpu, open_graph
 
 Backend = Literal["auto", "torch", "onnx", "openvino"]
 Precision = Literal["auto", "float32", "bfloat16"]
+_kept: "dict[tuple[str, str, str, str], Opened] | None" = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Opened:
     uncertainty: Uncertainty | None
     center_only: bool
     """Whether it answers for the center frame alone."""
+
+
+def keep_packaged() -> None:
+    """Keep packaged networks open from now on, in this process, for the next `Lifter`."""
+    global _kept
+    _kept = {} if _kept is None else _kept
 
 
 def open_for_lifting(
@@ -43,6 +50,21 @@ def open_for_lifting(
         ValueError: If the weights do not fit the other arguments.
         ImportError: If the runtime is not installed.
     """
+    if _kept is None or isinstance(source, Weights) or str(source) not in packaged_names():
+        return _open(source, device, backend, precision, heads)
+    key = str(source), device, backend, precision
+    if key not in _kept:
+        _kept[key] = _open(source, device, backend, precision, heads)
+    return _kept[key]
+
+
+def _open(
+    source: str | Path | Weights,
+    device: str,
+    backend: Backend,
+    precision: Precision,
+    heads: int,
+) -> Opened:
     if takes_graph(source, device, backend, precision):
         weights = open_graph(str(source))
         return Opened(weights, weights.model, weights.model.uncertainty, False)

@@ -189,6 +189,7 @@ def _work(job: Job, threads: int, pipe: Pipe) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     threading.Thread(target=_end_with_driver, daemon=True).start()
     limit_threads(threads)
+    keep_networks()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             task = pipe.recv()
@@ -217,6 +218,15 @@ class _Reporter:
         if now - self.last >= _INTERVAL or done >= total:
             self.last = now
             self.pipe.send(("progress", (stage, done, total)))
+
+
+def keep_networks() -> None:
+    """Keep the packaged networks open for the next clip of this process."""
+    from ..detect.onnx import keep_sessions
+    from ..runtime.choose import keep_packaged
+
+    keep_sessions()
+    keep_packaged()
 
 
 def limit_threads(threads: int) -> None:

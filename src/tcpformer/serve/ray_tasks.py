@@ -14,7 +14,7 @@ from typing import Any
 from ..optional import missing_extra
 from ..pipeline import LiftOptions
 from .inputs import Task
-from .processes import limit_threads
+from .processes import keep_networks, limit_threads
 from .report import Line
 from .task import DiskError, Job, line_of, run_task
 from .watch import Watch
@@ -107,6 +107,7 @@ class _Flight:
 def _lift(job: Job, task: Task, threads: int) -> Line | str:
     """Lift a clip in a process of the cluster; return its line, or why nothing can be written."""
     limit_threads(threads)
+    keep_networks()
     try:
         return run_task(job, task, lambda stage, done, total: None)
     except DiskError as error:

@@ -1,19 +1,25 @@
 """The service over HTTP: jobs from upload to deletion, and what is refused."""
 
+import asyncio
+import errno
 import json
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from served import make_stand_in, options, wait_until
+from served import make_stand_in, options, run_app, wait_until
 from stand_in_work import StandInWork
+from starlette.requests import Request
 
-from tcpformer.serve.http import create_app, read_options
+from tcpformer.serve.http import _chunks, create_app, read_options
 from tcpformer.serve.jobs import FINISHED
+from tcpformer.serve.upload import Form
 
 LOCAL = "http://127.0.0.1:8000"
 
@@ -124,6 +130,52 @@ def test_malformed_forms_are_refused(
     assert isinstance(answer.json()["detail"], str)
 
 
+def test_full_disk_and_slow_uploads_leave_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Form, "receive", fail(OSError(errno.ENOSPC, "No space left on device")))
+    answer = post(client)
+    assert (answer.status_code, "full" in answer.json()["detail"]) == (507, True)
+    monkeypatch.setattr(Form, "receive", fail(OSError(errno.EIO, "Input/output error", "/secret")))
+    answer = post(client)
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    monkeypatch.setattr(Form, "receive", fail(TimeoutError()))
+    assert post(client).status_code == 408
+    service = client.app.state.service  # type: ignore[attr-defined]
+    assert list(service.store.incoming.iterdir()) == []
+    assert service.uploads.taken == 0
+
+
+def fail(error: Exception) -> Any:
+    async def receive(form: Form, chunks: Any) -> None:
+        async for _ in chunks:
+            pass
+        raise error
+
+    return receive
+
+
+def test_chunks_of_a_client_that_pauses_raise() -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(60)
+
+    async def run(request: Any) -> list[bytes]:
+        return [chunk async for chunk in _chunks(request, 0.1)]
+
+    request = Request({"type": "http"})
+    request.stream = stream  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        asyncio.run(run(request))
+
+
+def test_file_that_is_gone_is_not_found(client: TestClient) -> None:
+    job = finished(client, post(client).json()["id"])
+    store = client.app.state.service.store  # type: ignore[attr-defined]
+    shutil.rmtree(store.jobs / job["id"])
+    assert client.get(f"/v1/jobs/{job['id']}/files/copy.txt").status_code == 404
+
+
 def test_large_files_and_bad_options_are_refused(client: TestClient) -> None:
     assert post(client, "x" * 1001).status_code == 413
     assert post(client, "").status_code == 422
@@ -152,6 +204,21 @@ def test_supervisors_and_prometheus_are_answered(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert "tcpformer_workers_ready 1.0" in text
     assert 'tcpformer_jobs{state="queued"} 0.0' in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("schemathesis") is None, reason="needs schemathesis (pip install schemathesis)"
+)
+def test_requests_made_up_from_the_openapi_break_nothing(tmp_path: Path) -> None:
+    app = create_app(options(tmp_path, queue=20), StandInWork(), make_stand_in)
+    with run_app(app) as port:
+        command = ["schemathesis", "run", f"http://127.0.0.1:{port}/openapi.json"]
+        # options may contradict each other, and Starlette lists the verbs of one route alone
+        command += ["--exclude-checks", "positive_data_acceptance,allow_header_conformance"]
+        command += ["--max-examples", "40"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_openapi_describes_the_options(client: TestClient) -> None:

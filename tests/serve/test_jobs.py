@@ -1,6 +1,7 @@
 """The list of jobs: order, states, restarts and deletion."""
 
-import time
+import errno
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,11 +117,52 @@ def test_purge_forgets_what_ended_long_ago(
     assert claimed is not None
     store.finish(claimed)
     assert store.purge(1.0) == 0
-    later = time.time() + 1.5 * DAY
-    monkeypatch.setattr(jobs.time, "time", lambda: later)
+    later = store.now() + 1.5 * DAY
+    monkeypatch.setattr(jobs, "_steady", lambda: later - store._epoch)
     assert store.purge(1.0) == 1
     assert store.get(old.id) is None
     assert [each.name for each in store.jobs.iterdir()] == [waiting.id]
+
+
+def test_clock_that_is_set_makes_no_job_older(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store)
+    job, start = store.claim(), store.now()
+    assert job is not None
+    monkeypatch.setattr("time.time", lambda: start + 30 * DAY)
+    ended = store.finish(job)
+    assert ended is not None
+    assert ended.finished == pytest.approx(start, abs=60)
+    assert store.purge(1.0) == 0
+
+
+def test_full_disk_refuses_jobs_and_lets_them_be_deleted(store: JobStore) -> None:
+    first, _ = add(store)
+    claimed = store.claim()
+    assert claimed is not None
+    store.finish(claimed)
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(OSError, match="database or disk is full") as failed:
+        deque(iter(lambda: add(store, most=1000), None))
+    assert failed.value.errno == errno.ENOSPC
+    known = store.counts()["queued"] + 1
+    assert len(list(store.jobs.iterdir())) == known
+    assert list(store.incoming.iterdir()) == []
+    ended = store.get(first.id)
+    assert ended is not None
+    store.delete(ended)
+    assert store.get(first.id) is None
+
+
+def test_list_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_text("something else " * 100)
+    with pytest.raises(OSError, match=r"jobs\.sqlite cannot be used: file is not a database"):
+        JobStore(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"cannot write into the folder .*: Not a directory"):
+        JobStore(tmp_path / "file" / "data")
 
 
 def test_folder_is_for_one_process_at_a_time(store: JobStore) -> None:

@@ -1,7 +1,9 @@
 """The live socket: frames in, people out, and what is refused."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +14,13 @@ from fastapi.testclient import TestClient
 from served import make_stand_in, options, wait_until
 from stand_in_work import StandInWork
 from starlette.testclient import WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tcpformer.serve.http import create_app
 from tcpformer.serve.live_socket import (
+    LiveCounts,
     LiveLimits,
+    LiveSocket,
     decode_jpeg,
     jpeg_size,
     parse_keypoints,
@@ -141,6 +145,28 @@ def test_a_forged_size_is_refused_before_decoding() -> None:
     data[at + 5 : at + 9] = b"\xff\xff\xff\xff"
     with pytest.raises(ValueError, match="65535 x 65535"):
         decode_jpeg(bytes(data), 10_000)
+
+
+def test_client_that_reads_nothing_is_left() -> None:
+    arrived, counts = [{"type": "websocket.connect"}], LiveCounts()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        return arrived.pop() if arrived else {"type": "websocket.receive", "text": keypoints(1)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] != "websocket.accept" and "ready" not in message.get("text", ""):
+            await asyncio.sleep(60)
+
+    async def run() -> None:
+        socket = WebSocket({"type": "websocket", "query_string": b""}, receive, send)
+        with ThreadPoolExecutor(1) as executor:
+            made = LiveSocket(socket, LiveLimits(idle_s=0.2), counts, executor)
+            await asyncio.wait_for(made.run(make_stand_in), 20)
+
+    asyncio.run(run())
+    assert counts.received > 1
+    assert counts.answered == 0
 
 
 def test_parse_keypoints_limits_people() -> None:

@@ -1,7 +1,11 @@
 """Worker processes: what ends a job, and that none is lost or done twice."""
 
+import multiprocessing
 import os
+import re
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +16,15 @@ from served import wait_until
 from stand_in_work import StandInWork
 
 from tcpformer.serve.jobs import FINISHED, Job, JobStore
-from tcpformer.serve.workers import InputLimits, LiftWork, PoolOptions, WorkerPool, list_files
+from tcpformer.serve.workers import (
+    _SPAWN,
+    InputLimits,
+    LiftWork,
+    PoolOptions,
+    WorkerPool,
+    _Worker,
+    list_files,
+)
 
 OPTIONS = PoolOptions(workers=1, job_s=30.0, memory=1 << 30)
 
@@ -42,12 +54,14 @@ def ended(store: JobStore, job: Job) -> Job:
 def test_pool_does_jobs_and_replaces_what_dies(store: JobStore) -> None:
     pool = WorkerPool(store, StandInWork(), OPTIONS)
     pool.start()
-    texts = ("copy", "fail", "defect", "die", "again")
+    texts = ("copy", "fail", "defect", "die", "again", "full")
     done = [ended(store, job) for job in [add(store, text) for text in texts]]
     pool.stop()
-    assert [each.state for each in done] == ["done", "failed", "failed", "failed", "done"]
+    assert [each.state for each in done] == ["done", "failed", "failed", "failed", "done", "failed"]
     assert done[1].error == "source.video is no video."
-    assert done[2].error == "unexpected KeyError; this is a defect of the program."
+    where = r"stand_in_work\.py, line \d+"
+    assert re.fullmatch(rf"unexpected KeyError \({where}\); this is a defect .*", done[2].error)
+    assert done[5].error.startswith("the disk of the server is full")
     assert done[3].error == "the worker died (signal SIGKILL)."
     assert dict(pool.replaced) == {"died": 1}
     assert (store.results(done[4]) / "copy.txt").read_text() == "again"
@@ -64,6 +78,52 @@ def test_pool_stops_what_takes_too_long_or_too_much(store: JobStore) -> None:
     assert ended(store, large).error == "the job took more than 0.391 GiB."
     pool.stop()
     assert dict(pool.replaced) == {"time": 1, "memory": 1}
+
+
+@pytest.mark.slow
+def test_job_whose_list_fails_starts_again_and_mixes_with_none(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is still at the first job when the list fails; its answer is not the next's."""
+    known, failures = JobStore.is_running, [sqlite3.OperationalError("disk I/O error")]
+
+    def is_running(self: JobStore, job: Job) -> bool:
+        if failures:
+            raise failures.pop()
+        return known(self, job)
+
+    monkeypatch.setattr(JobStore, "is_running", is_running)
+    pool = WorkerPool(store, StandInWork(), OPTIONS)
+    jobs = [add(store, "sleep 1"), add(store, "second")]
+    pool.start()
+    done = [ended(store, job) for job in jobs]
+    pool.stop()
+    assert [(each.state, each.attempt) for each in done] == [("done", 2), ("done", 1)]
+    assert (store.results(done[1]) / "copy.txt").read_text() == "second"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"no JSON",
+        b"[]",
+        b'{"value": 1}',
+        b'{"kind": "progress", "value": 1}',
+        b'{"kind": "done", "value": ["a"]}',
+        b'{"kind": "done", "value": {"a": "many"}}',
+        b'{"kind": "other", "value": 1}',
+        b"[" * 100_000,
+    ],
+)
+def test_worker_that_sends_what_it_must_not_is_killed(text: bytes) -> None:
+    connection, other = multiprocessing.Pipe()
+    worker = object.__new__(_Worker)
+    worker._connection, worker._process = connection, _SPAWN.Process(target=time.sleep, args=(60,))
+    worker._process.start()
+    other.send_bytes(text)
+    with pytest.raises(EOFError):
+        worker.receive()
+    assert worker.describe_end() == "signal SIGKILL"
 
 
 @pytest.mark.slow

@@ -1,12 +1,16 @@
 """What tests of the service share: services in this process, and what lifts live frames."""
 
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import uvicorn
 
 from tcpformer.serve.http import ServiceOptions
 from tcpformer.serve.live_socket import LiveSettings
@@ -53,3 +57,19 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
             return result
         time.sleep(0.02)
     raise AssertionError("it did not come true")
+
+
+@contextmanager
+def run_app(app: Any) -> Iterator[int]:
+    """Run an application in a thread; yield its port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            wait_until(lambda: server.started)
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,5 +1,6 @@
 """Work of the service that needs no network; in a file of its own, which workers import quickly."""
 
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StandInWork:
-    """Does what the input says: "sleep 5", "die", "fail" or "grow"; else copies it."""
+    """Does what the input says: "sleep 5", "die", "fail", "full", "grow"; else copies it."""
 
     log: str = ""
     """File with a line for each job that was done."""
@@ -30,6 +31,8 @@ class StandInWork:
             os.kill(os.getpid(), 9)
         if word == "fail":
             raise ValueError(f"{source} is no video.")
+        if word == "full":
+            raise OSError(errno.ENOSPC, "No space left on device", str(out))
         if word == "defect":
             raise KeyError("secret")
         if word == "grow":

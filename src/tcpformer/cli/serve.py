@@ -9,6 +9,8 @@ from ..optional import missing_extra
 from ._terminal import show, show_notes
 
 DATA = Path("tcpformer-data")
+UNREAD_S = 60.0
+"""Seconds after which a client that reads nothing of its answer is cut off (Linux)."""
 
 
 def serve(
@@ -63,7 +65,7 @@ def serve(
         app,
         log_level="warning",
         access_log=False,  # it would hold addresses of people
-        ws_max_size=options.live.frame_bytes,
+        ws_max_size=2 * options.live.frame_bytes,  # beyond the limit, for an answer in words
         ws_max_queue=2,
         timeout_graceful_shutdown=5,
         server_header=False,
@@ -91,6 +93,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OSError(f"--host {host}: {error.strerror}.") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != "nt")
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * UNREAD_S))
     try:
         listener.bind(address)
     except OSError as error:

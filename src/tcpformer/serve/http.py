@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -27,7 +28,7 @@ from ..pipeline import LiftOptions
 from ..weights import PACKAGED
 from . import metrics
 from .access import Access
-from .jobs import FINISHED, Job, JobStore, QueueFullError
+from .jobs import FINISHED, Job, JobStore, QueueFullError, disk_error
 from .live_socket import LiveCounts, LiveLimits, LiveSettings, LiveSocket, MakeLifter
 from .service_page import Page, render_service_page
 from .upload import Form, FormError
@@ -63,6 +64,8 @@ class ServiceOptions:
     """Of an upload."""
     upload_s: float = 900.0
     """Seconds that an upload may take."""
+    upload_idle_s: float = 30.0
+    """Seconds until the next bytes of an upload must come."""
     uploads: int = 8
     """At once."""
     events: int = 64
@@ -221,7 +224,7 @@ class Service:
             with self.uploads.take(), self.store.new_folder() as folder:
                 form = Form(request.headers.get("content-type", ""), folder, self.options.max_bytes)
                 async with asyncio.timeout(self.options.upload_s):
-                    source = await form.receive(request.stream())
+                    source = await form.receive(_chunks(request, self.options.upload_idle_s))
                 options = read_options(form.options)
                 return await run_in_threadpool(
                     self.store.add, source, options, key, self.options.queue
@@ -233,8 +236,9 @@ class Service:
         except ClientDisconnect as error:
             raise HTTPException(400, "the upload ended early.") from error
         except TimeoutError as error:
-            most = self.options.upload_s
-            raise HTTPException(408, f"expected an upload of at most {most:g} s.") from error
+            most, idle = self.options.upload_s, self.options.upload_idle_s
+            text = f"expected an upload of at most {most:g} s, without a pause of {idle:g} s."
+            raise HTTPException(408, text, {"Connection": "close"}) from error
 
     def _check_queue(self) -> None:
         if self.store.counts()["queued"] >= self.options.queue:
@@ -242,6 +246,21 @@ class Service:
 
     def _full(self) -> HTTPException:
         return busy("as many jobs wait as may; try again later.", self.pool.mean_seconds or 5.0)
+
+
+async def _chunks(request: Request, idle_s: float) -> AsyncIterator[bytes]:
+    """Yield the body of a request.
+
+    Raises:
+        TimeoutError: If nothing comes for some seconds.
+    """
+    stream = request.stream()
+    while True:
+        async with asyncio.timeout(idle_s):
+            chunk = await anext(stream, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 def make_live_lifter(
@@ -305,9 +324,10 @@ def create_app(
 def _answer_os_error(request: Request, error: Exception) -> Response:
     """Report that the disk failed; the log has the reason, the client has none of its paths."""
     log.error("a request failed: %s", error)
-    if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return JSONResponse({"detail": "the server cannot use its disk."}, 500)
-    return JSONResponse({"detail": "the disk of the server is full."}, 507)
+    known = disk_error(error) if isinstance(error, sqlite3.Error) else error
+    if isinstance(known, OSError) and known.errno in (errno.ENOSPC, errno.EDQUOT):
+        return JSONResponse({"detail": "the disk of the server is full; try again later."}, 507)
+    return JSONResponse({"detail": "the server cannot use its disk."}, 500)
 
 
 def _service(connection: Request | WebSocket) -> Service:
@@ -368,6 +388,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (415, "it is no form"),
         (422, "options or file are not taken"),
         (429, "as many jobs wait, or uploads run, as may; Retry-After has seconds"),
+        (500, "the server cannot use its disk"),
         (507, "the disk is full"),
     )
 }
@@ -394,8 +415,9 @@ async def post_job(
     """
     try:
         job, new = await _service(request).receive(request, idempotency_key)
-    except HTTPException:
-        await _drain(request)
+    except (HTTPException, OSError, sqlite3.Error) as error:
+        if getattr(error, "status_code", 0) != HTTPStatus.REQUEST_TIMEOUT:
+            await _drain(request)
         raise
     if not new:
         await _drain(request)
@@ -493,6 +515,8 @@ def get_file(request: Request, number: str, name: str) -> FileResponse:
     if name not in job.files:
         raise HTTPException(404, "no such file; the job's files have the names.")
     path = service.store.results(job) / name
+    if not path.is_file():
+        raise HTTPException(404, "the file is being deleted.")
     shown = _TYPES.get(path.suffix)
     download = None if shown else name.replace("/", "_")
     media_type = shown or "application/octet-stream"

@@ -3,9 +3,11 @@
 A job is queued, then running, then done, failed or cancelled. A row is written before a request is
 answered and before work starts or counts as done, so a process that dies loses no job, and
 `JobStore` queues again what was running. Every attempt has a folder of its own, and only the newest
-attempt can end a job.
+attempt can end a job. Times follow the clock that only goes forward: if the clock of the machine is
+set while the list is open, no job gets older by that.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -25,6 +27,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled")
 FINISHED: tuple[State, ...] = ("done", "failed", "cancelled")
 DAY = 86400.0
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT UNIQUE,
@@ -34,6 +37,11 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, number);
 """
+
+
+def _steady() -> float:
+    """Return the seconds of a clock that is never set."""
+    return time.clock_gettime(_CLOCK)
 
 
 class QueueFullError(Exception):
@@ -79,18 +87,36 @@ class JobStore:
 
     def __init__(self, data: Path) -> None:
         self.data, self.incoming, self.jobs = data, data / "incoming", data / "jobs"
-        for folder in (data, self.incoming, self.jobs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = open_locked(data / "lock")
-        if handle is None:
-            raise OSError(f"another process serves {data}; choose another folder (--data).")
-        self._handle: int | None = handle
+        self._handle: int | None = self._lock_folders()
         self._lock, self._progress = threading.RLock(), dict[str, Progress]()
+        self._epoch = time.time() - _steady()
         self.added = threading.Condition()
-        self._db = sqlite3.connect(data / "jobs.sqlite", check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLE}")
-        self._recover()
+        path = data / "jobs.sqlite"
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLE}")
+            self._recover()
+        except sqlite3.Error as error:
+            os.close(self._handle)
+            raise OSError(
+                f"{path} cannot be used: {error}; choose another folder (--data), or move the file."
+            ) from error
+
+    def _lock_folders(self) -> int:
+        """Make the folders; return the handle that keeps them locked."""
+        try:
+            for folder in (self.data, self.incoming, self.jobs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = open_locked(self.data / "lock")
+        except OSError as error:
+            raise OSError(
+                f"cannot write into the folder {self.data}: {error.strerror}; choose another one "
+                "(--data)."
+            ) from error
+        if handle is None:
+            raise OSError(f"another process serves {self.data}; choose another folder (--data).")
+        return handle
 
     def close(self) -> None:
         """Close the list; let another process serve the folder."""
@@ -99,6 +125,10 @@ class JobStore:
                 self._db.close()
                 os.close(self._handle)
                 self._handle = None
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+        return self._epoch + _steady()
 
     def folder(self, job: Job) -> Path:
         """Return the folder of a job."""
@@ -139,6 +169,7 @@ class JobStore:
         """
         number = source.parent.name
         sync(source)
+        sync(source.parent)
         with self._lock:
             if key is not None and (known := self.find(key)) is not None:
                 return known, False
@@ -150,11 +181,11 @@ class JobStore:
                 self._write(
                     "INSERT INTO jobs (id, key, state, source, options, created)"
                     " VALUES (?, ?, 'queued', ?, ?, ?)",
-                    (number, key, source.name, json.dumps(options), time.time()),
+                    (number, key, source.name, json.dumps(options), self.now()),
                 )
             except sqlite3.Error as error:
                 shutil.rmtree(self.jobs / number, ignore_errors=True)
-                raise OSError(f"the list of jobs cannot be written: {error}.") from error
+                raise disk_error(error) from error
         with self.added:
             self.added.notify()
         job = self.get(number)
@@ -184,7 +215,7 @@ class JobStore:
             self._write(
                 "UPDATE jobs SET state = 'running', attempt = attempt + 1, started = ?"
                 " WHERE id = ?",
-                (time.time(), job.id),
+                (self.now(), job.id),
             )
             return self.get(job.id)
 
@@ -215,7 +246,7 @@ class JobStore:
                     "failed" if error else "done",
                     error,
                     json.dumps(files or {}),
-                    time.time(),
+                    self.now(),
                     *which,
                 ),
             )
@@ -238,24 +269,23 @@ class JobStore:
             cancelled = self._write(
                 "UPDATE jobs SET state = 'cancelled', finished = ?"
                 " WHERE id = ? AND state IN ('queued', 'running')",
-                (time.time(), job.id),
+                (self.now(), job.id),
             )
-            if not cancelled:
-                self._write("DELETE FROM jobs WHERE id = ?", (job.id,))
             self._progress.pop(job.id, None)
         shutil.rmtree(self.folder(job), ignore_errors=True)
+        if not cancelled:  # a full disk has room for this by now
+            self._write("DELETE FROM jobs WHERE id = ?", (job.id,))
 
     def purge(self, keep_days: float) -> int:
         """Forget jobs that ended longer ago, with their files; return how many."""
-        before = time.time() - keep_days * DAY
+        before = self.now() - keep_days * DAY
         with self._lock:
             rows = self._db.execute(
                 "SELECT id FROM jobs WHERE finished < ? AND state IN (?, ?, ?)", (before, *FINISHED)
             ).fetchall()
-            for (number,) in rows:
-                self._write("DELETE FROM jobs WHERE id = ?", (number,))
         for (number,) in rows:
             shutil.rmtree(self.jobs / number, ignore_errors=True)
+            self._write("DELETE FROM jobs WHERE id = ?", (number,))
         return len(rows)
 
     def _recover(self) -> None:
@@ -284,3 +314,11 @@ class JobStore:
         for name in ("options", "files"):
             fields[name] = json.loads(fields[name])
         return Job(**fields, progress=progress or Progress())
+
+
+def disk_error(error: sqlite3.Error) -> OSError:
+    """Return what a failure of the list of jobs means: a full disk, or another error of it."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    is_full = code is not None and code & 0xFF == sqlite3.SQLITE_FULL
+    number = errno.ENOSPC if is_full else errno.EIO
+    return OSError(number, f"the list of jobs cannot be used: {error}")

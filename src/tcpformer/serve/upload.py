@@ -70,7 +70,7 @@ class Form:
                     raise self._too_large()
                 await run_in_threadpool(self._parser.write, chunk)
         except MultipartParseError as error:
-            raise FormError(400, f"the form is malformed: {error}") from error
+            raise FormError(400, f"the form is malformed: {str(error).rstrip('.')}.") from error
         finally:
             if self._file is not None:
                 self._file.close()

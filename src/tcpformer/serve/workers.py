@@ -15,13 +15,16 @@ import sqlite3
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from ..files import is_of_disk
 from .jobs import Job, JobStore, Progress
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ _INTERVAL = 0.2
 """Seconds between looks at a worker, and between reports of progress."""
 _MOST_BYTES = 1 << 20
 """Of a message of a worker."""
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 PAGE = "view.html"
 
 
@@ -73,9 +77,10 @@ class LiftWork:
         """Import what lifts."""
         from .. import pipeline  # noqa: F401
         from ..lifting import lifter  # noqa: F401
-        from ..runtime.graph import set_graph_threads
+        from .processes import keep_networks, limit_threads
 
-        set_graph_threads(self.threads)
+        limit_threads(self.threads)
+        keep_networks()
 
     def __call__(
         self, source: Path, out: Path, options: Mapping[str, Any], report: Report
@@ -214,6 +219,9 @@ class WorkerPool:
                     worker = None
             except (OSError, sqlite3.Error) as error:
                 log.error("worker %d: %s", slot, error)
+                if worker is not None and worker.is_busy:
+                    self._end(slot, worker)
+                    worker = None
                 self._stop.wait(1.0)
         if worker is not None:
             self._end(slot, worker)
@@ -253,9 +261,13 @@ class WorkerPool:
                 self.store.added.wait(0.5)
             return True
         started = time.monotonic()
-        why, error, files = self._follow(worker, job)
+        try:
+            why, error, files = self._follow(worker, job)
+        except (OSError, sqlite3.Error):  # of the list of jobs
+            self._requeue(job)
+            raise
         if why == "stopped":
-            self.store.requeue(job)
+            self._requeue(job)
             return False
         if why == "cancelled":
             shutil.rmtree(self.store.folder(job), ignore_errors=True)
@@ -274,15 +286,14 @@ class WorkerPool:
             worker.send([str(self.store.source(job)), str(self.store.results(job)), job.options])
             while True:
                 message = worker.receive()
-                if message is not None and message["kind"] == "progress":
-                    self.store.report(job, Progress(*message["value"]))
+                if isinstance(message, Progress):
+                    self.store.report(job, message)
                 elif message is not None:
-                    value, failed = message["value"], message["kind"] == "failed"
-                    return ("", value, {}) if failed else ("", "", value)
+                    return "", message.error, message.files
                 if reason := self._why_stop(worker, job, deadline):
                     worker.kill()
                     return (*reason, {})
-        except (EOFError, OSError):
+        except EOFError:
             return "died", f"the worker died ({worker.describe_end()}).", {}
 
     def _why_stop(self, worker: "_Worker", job: Job, deadline: float) -> tuple[str, str] | None:
@@ -296,6 +307,16 @@ class WorkerPool:
         if worker.memory() > self.options.memory:
             return "memory", f"the job took more than {self.options.memory / 2**30:.3g} GiB."
         return None
+
+    def _requeue(self, job: Job) -> None:
+        """Put a job back into the queue; retry while the disk fails."""
+        while True:
+            try:
+                return self.store.requeue(job)
+            except sqlite3.Error as failure:
+                log.error("job %s: the list of jobs cannot be written: %s", job.id, failure)
+                if self._stop.wait(1.0):
+                    return None  # the next start does it
 
     def _finish(self, job: Job, error: str, files: Mapping[str, int], seconds: float) -> None:
         """Store how a job ended; retry while the disk fails."""
@@ -317,6 +338,14 @@ class WorkerPool:
         log.info("job %s %s after %.1f s", job.id, ended.state, seconds)
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """What a worker reports when it is ready, or a job has ended."""
+
+    error: str = ""
+    files: Mapping[str, int] = field(default_factory=dict)
+
+
 class _Worker:
     """A process that does jobs, seen from outside."""
 
@@ -325,22 +354,36 @@ class _Worker:
         self._process = _SPAWN.Process(target=_run_worker, args=(work, other), daemon=True)
         self._process.start()
         other.close()
+        self.is_busy = True
+        """Whether a message that ends something is still to come."""
 
     def send(self, value: Any) -> None:
-        self._connection.send_bytes(json.dumps(value).encode())
-
-    def receive(self) -> dict[str, Any] | None:
-        """Return the next message, None if none comes soon.
+        """Give the worker a job.
 
         Raises:
             EOFError: If the process is dead.
         """
-        if not self._connection.poll(_INTERVAL):
-            return None
+        self.is_busy = True
         try:
-            return json.loads(self._connection.recv_bytes(_MOST_BYTES))
-        except (OSError, ValueError) as error:
+            self._connection.send_bytes(json.dumps(value).encode())
+        except OSError as error:
             raise EOFError from error
+
+    def receive(self) -> Progress | _Ended | None:
+        """Return the next message, None if none comes soon.
+
+        Raises:
+            EOFError: If the process is dead, or sends what it must not: then it is killed.
+        """
+        try:
+            if not self._connection.poll(_INTERVAL):
+                return None
+            message = _read_message(self._connection.recv_bytes(_MOST_BYTES))
+        except (OSError, *_UNREADABLE) as error:
+            self._process.kill()
+            raise EOFError from error
+        self.is_busy = isinstance(message, Progress)
+        return message
 
     def is_alive(self) -> bool:
         return self._process.is_alive()
@@ -366,29 +409,53 @@ class _Worker:
         self._connection.close()
 
 
+def _read_message(text: bytes) -> Progress | _Ended:
+    """Read what a worker sends.
+
+    Raises:
+        ValueError: If it is none of its messages; others of `_UNREADABLE` as well.
+    """
+    message = json.loads(text)
+    kind, value = message["kind"], message["value"]
+    if kind == "progress":
+        stage, step, steps = value
+        return Progress(str(stage), int(step), int(steps))
+    if kind == "done":
+        return _Ended(files={str(name): int(size) for name, size in value.items()})
+    if kind not in ("ready", "failed"):
+        raise ValueError(f"unknown kind {kind!r}.")
+    return _Ended(error=str(value or ""))
+
+
 def _run_worker(work: Work, connection: Connection) -> None:
     """Process jobs until the pipe closes."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # to stderr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     threading.Thread(target=_die_with_parent, daemon=True).start()
     work.prepare()
-    _send(connection, "ready", None)
-    while True:
-        try:
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _send(connection, "ready", None)
+        while True:
             source, out, options = json.loads(connection.recv_bytes())
-        except (EOFError, OSError):
-            return
-        report = _throttled(connection)
-        try:
-            files = work(Path(source), Path(out), options, report)
-        except (ValueError, OSError, ImportError) as error:
-            _send(connection, "failed", str(error)[:2000] or type(error).__name__)
-        except Exception as error:
-            log.exception("a job failed unexpectedly")
-            text = f"unexpected {type(error).__name__}; this is a defect of the program."
-            _send(connection, "failed", text)
-        else:
-            _send(connection, "done", dict(files))
+            report = _throttled(connection)
+            try:
+                files = work(Path(source), Path(out), options, report)
+            except Exception as error:
+                _send(connection, "failed", _describe_failure(error))
+            else:
+                _send(connection, "done", dict(files))
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return in a sentence why a job failed; of a defect its kind and place, no values."""
+    if is_of_disk(error):
+        return "the disk of the server is full, or cannot be written; try again later."
+    if isinstance(error, ValueError | OSError | ImportError):
+        return str(error)[:2000] or type(error).__name__
+    log.error("a job failed unexpectedly", exc_info=error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"unexpected {type(error).__name__} ({where}); this is a defect of the program."
 
 
 def _die_with_parent() -> None:

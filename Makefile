@@ -33,6 +33,7 @@ lint: .venv/lint
 
 faults: .venv/test
 	.venv/bin/python tests/faults/campaign.py
+	OMP_NUM_THREADS=1 .venv/bin/python tests/faults/kills.py
 
 # The service under jobs and live sockets, HOURS long (0.05 is three minutes): out/soak/soak.csv and .png.
 soak: .venv/test

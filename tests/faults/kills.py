@@ -447,6 +447,17 @@ def replaced(client: Client) -> int:
     return int(sum(float(line.split()[-1]) for line in lines if line.startswith(name)))
 
 
+def add_node(cluster: Any, tries: int = 10) -> Any:
+    """Add a machine, which must start within 30 s: on a busy one, try again."""
+    for left in reversed(range(tries)):
+        try:
+            return cluster.add_node(num_cpus=2)
+        except Exception:  # Ray has no type for it
+            if not left:
+                raise
+    raise AssertionError
+
+
 def kill_nodes(setting: Setting, kills: int) -> None:
     """Kill machines of a Ray cluster, one after another; others lift their clips."""
     from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingImports]
@@ -460,14 +471,14 @@ def kill_nodes(setting: Setting, kills: int) -> None:
 
         def ended(self, line: Any, done: int, total: int) -> None:
             if setting.counts["killed"] < kills and setting.chance.random() < 0.3:
-                nodes.append(cluster.add_node(num_cpus=2))
+                nodes.append(add_node(cluster))
                 cluster.remove_node(nodes.pop(0), allow_graceful=False)
                 setting.counts["killed"] += 1
                 setting.report("node")
 
     os.environ["PYTHONPATH"] = ":".join([*SUPPORT, str(ROOT / "src")])
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes = [cluster.add_node(num_cpus=2)]
+    nodes = [add_node(cluster)]
     try:
         while setting.counts["killed"] < kills:
             folder = setting.folder / f"node{setting.counts['killed']}"

@@ -335,10 +335,11 @@ class Client:
 
     def post_next(self) -> None:
         """Post a new job, or one again that was not answered; look at one of the others."""
-        if not self.open:
+        waiting = sum(number not in self.ended for number in self.ids.values())
+        if not self.open and waiting < (4 if self.setting.real else 100):
             self.posted += 1
             self.open.append(f"key{self.posted}")
-        if self.post(self.open[0]):
+        if self.open and self.post(self.open[0]):
             self.open.pop(0)
         if self.ids:
             self.look(self.setting.chance.choice(list(self.ids.values())))

@@ -185,7 +185,7 @@ def compare_video(lifter: Lifter, path: Path, moved: list[float]) -> None:
 
 @contextmanager
 def moved_regions(pixels: float) -> Iterator[None]:
-    """Let landmark networks look a little to the right of where they are told to."""
+    """Move what landmark networks look at to the right by some pixels."""
     read = LandmarkNetwork.__call__
 
     def read_moved(self: LandmarkNetwork, image: np.ndarray | Planes, region: Region) -> Pose:

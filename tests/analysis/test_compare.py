@@ -7,7 +7,7 @@ import pytest
 from motions import kick, motion3d, walk
 from walk26 import body_of, walk26
 
-from tcpformer.analysis.compare import CompareConfig, compare_motions, warp_times
+from tcpformer.analysis.compare import CompareConfig, compare_motions, find_part, warp_times
 from tcpformer.motion import Motion3D
 from tcpformer.skeleton import BODY_26, H36M
 
@@ -51,6 +51,38 @@ def test_compare_motions_undoes_a_warp_of_time() -> None:
     apart = compare_motions(motion, warped(motion), CompareConfig(time="none"))
     assert np.nanmean(found.distance) < 0.012
     assert np.nanmean(found.distance) < 0.15 * np.nanmean(apart.distance)
+
+
+def test_compare_motions_finds_a_part() -> None:
+    """B is A's kick, from 0.5 to 1.6 s; all of B is used, and nothing of A beside it."""
+    whole = kick()
+    found = compare_motions(whole, motion3d(whole.xyz[15:48], 30.0), CompareConfig(time="part"))
+    inside = np.isfinite(found.times_b)
+    assert np.nanmax(found.distance) < 1e-6
+    np.testing.assert_allclose(found.times_b[15:48], found.times[15:48] - 0.5, atol=1e-9)
+    assert inside.sum() == 33
+    assert found.tempo == pytest.approx(1)
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.5])
+def test_compare_motions_finds_a_part_at_another_speed(factor: float) -> None:
+    """A kick filmed at another rate and done at another speed; the quiet of A stays outside."""
+    whole, part = kick(), kick(25.0)
+    b = motion3d(part.xyz[14:40], 25.0 * factor)
+    found = compare_motions(whole, b, CompareConfig(time="part"))
+    inside = np.isfinite(found.times_b)
+    assert np.nanmean(found.distance) < 0.02
+    assert found.times[inside][0] == pytest.approx(14 / 25, abs=0.1)
+    assert found.times[inside][-1] == pytest.approx(39 / 25, abs=0.1)
+    assert found.tempo == pytest.approx(factor, rel=0.1)
+
+
+def test_find_part_refuses_what_is_too_long() -> None:
+    pose = walk(30).xyz
+    with pytest.raises(ValueError, match="to hold B at half to twice its speed, got 10 and 30"):
+        find_part(pose[:10], pose)
+    with pytest.raises(ValueError, match="cannot look for 30 frames in 30"):
+        find_part(pose, pose, CompareConfig(max_cells=100))
 
 
 def test_compare_motions_follows_another_rate_and_tempo() -> None:

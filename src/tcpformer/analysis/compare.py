@@ -31,9 +31,9 @@ _HEADINGS = ("pelvis_rotation", "thorax_rotation")
 class CompareConfig:
     """How two motions are aligned."""
 
-    time: Literal["dtw", "events", "none"] = "dtw"
-    """"dtw": by the likeness of poses; "events": strikes of the feet meet; "none": both start
-    together."""
+    time: Literal["dtw", "part", "events", "none"] = "dtw"
+    """"dtw": by the likeness of poses; "part": so, as a part of A, at half to twice the speed;
+    "events": strikes of the feet meet; "none": both start together."""
     space: Literal["heading", "torso", "full"] = "heading"
     """Each frame of B is moved to A's pelvis and turned: "heading" about the vertical, "torso" in
     any way until the torsos meet, "full" also scaled, until all joints do (Procrustes)."""
@@ -231,13 +231,23 @@ def _align_times(
         inside = (later >= b.times[part_b.start]) & (later <= b.times[part_b.stop - 1] + 1e-9)
         times[inside] = later[inside]
         return times
-    path = warp_times(pose_a[part_a, BODY], pose_b[part_b, BODY], config)
-    warped = np.interp(path, np.arange(len(b.times[part_b])), b.times[part_b])
+    if config.time == "part":
+        span_a, span_b = (float(np.ptp(each)) for each in (a.times[part_a], b.times[part_b]))
+        count = 1 + round((part_a.stop - part_a.start - 1) * span_b / span_a)  # at A's rate
+        even = np.linspace(b.times[part_b][0], b.times[part_b][-1], max(count, 2))
+        other = _at(pose_b[:, BODY], np.interp(even, b.times, np.arange(len(b))))
+        path = find_part(pose_a[part_a, BODY], other, config)
+    else:
+        even = b.times[part_b]
+        path = warp_times(pose_a[part_a, BODY], pose_b[part_b, BODY], config)
+    found = np.flatnonzero(np.isfinite(path))
+    at = part_a.start + found
+    warped = np.interp(path[found], np.arange(len(even)), even)
     if len(warped) > 2:
-        rest = warped - a.times[part_a]  # what is smoothed is 0 where nothing is to be aligned
-        rest = gaussian_smooth(rest, a.times[part_a], config.warp_smoothing)
-        warped = np.maximum.accumulate(rest + a.times[part_a])
-    times[part_a] = np.clip(warped, b.times[part_b.start], b.times[part_b.stop - 1])
+        rest = warped - a.times[at]  # what is smoothed is 0 where nothing is to be aligned
+        rest = gaussian_smooth(rest, a.times[at], config.warp_smoothing)
+        warped = np.maximum.accumulate(rest + a.times[at])
+    times[at] = np.clip(warped, even[0], even[-1])
     return times
 
 
@@ -286,9 +296,60 @@ def warp_times(pose_a: Poses, pose_b: Others, config: CompareConfig = DEFAULT) -
     for k in range(2 * half + 1):
         other = first + k
         inside = np.flatnonzero((other >= 0) & (other < m))
-        apart = pose_a[inside] - pose_b[other[inside]]
-        cost[inside, k] = np.sqrt((apart**2).sum(axis=-1).mean(axis=-1))
+        cost[inside, k] = _apart(pose_a[inside], pose_b[other[inside]])
     return _trace(cost, first, m)
+
+
+def find_part(pose_a: Poses, pose_b: Others, config: CompareConfig = DEFAULT) -> Series:
+    """Return for each frame of A the frame of B, a part of A, with fractions; NaN outside the part.
+
+    Dynamic time warping with open ends: the part may begin and end at any frame of A. From a pair
+    of frames it goes on by one frame of both, or by two of one and one of the other. The cost is
+    the mean over B's frames of the RMS distance of the joints.
+
+    Raises:
+        ValueError: If the motions are too long, or A is shorter than half of B.
+    """
+    n, m = len(pose_a), len(pose_b)
+    if n * m > config.max_cells:
+        raise ValueError(
+            f"cannot look for {m} frames in {n}: more than {config.max_cells} pairs of frames; cut "
+            "the motions."
+        )
+    total, steps = np.full((n, m), np.inf), np.zeros((n, m), dtype=np.int8)
+    before = np.full(m, np.inf)  # the cost of the row above
+    for i in range(n):
+        cost = _apart(np.broadcast_to(pose_a[i], pose_b.shape), pose_b)
+        options = np.full((3, m), np.inf)
+        if i >= 1:
+            options[0, 1:] = total[i - 1, :-1]
+            options[2, 2:] = total[i - 1, :-2] + cost[1:-1]
+        if i >= 2:
+            options[1, 1:] = total[i - 2, :-1] + (before[1:] - cost[1:]) / 2
+        options[0, 0] = 0.0
+        steps[i] = options.argmin(axis=0)
+        total[i] = options.min(axis=0) + cost
+        before = cost
+    i, j = int(total[:, -1].argmin()), m - 1
+    if not np.isfinite(total[i, j]):
+        raise ValueError(
+            f"expected A to hold B at half to twice its speed, got {n} and {m} frames."
+        )
+    rows, columns = [i], [j]
+    while j > 0:
+        down, left = ((1, 1), (2, 1), (1, 2))[steps[i, j]]
+        i, j = i - down, j - left
+        rows.append(i)
+        columns.append(j)
+    part = np.arange(rows[-1], rows[0] + 1)
+    result = np.full(n, np.nan)
+    result[part] = np.interp(part, rows[::-1], columns[::-1])
+    return result
+
+
+def _apart(a: Poses, b: Poses) -> Series:
+    """Return the RMS distance of the joints of poses."""
+    return np.sqrt(((a - b) ** 2).sum(axis=-1).mean(axis=-1))
 
 
 def _trace(cost: Float[np.ndarray, "t w"], first: Int[np.ndarray, " t"], stop: int) -> Series:

@@ -13,7 +13,7 @@ def compare(
     b: tyro.conf.Positional[Path],
     *,
     out: Path = Path("comparison.html"),
-    time: Literal["dtw", "events", "none"] = "dtw",
+    time: Literal["dtw", "part", "events", "none"] = "dtw",
     space: Literal["heading", "torso", "full"] = "heading",
     moments: int = 5,
 ) -> None:
@@ -23,8 +23,8 @@ def compare(
         a: The motion.npz of the reference.
         b: The motion.npz that is compared with it: moved to A's time, heading and body height.
         out: The report.
-        time: dtw aligns by the likeness of poses, events lets the strikes of the feet meet, none
-            starts both together.
+        time: dtw aligns by the likeness of poses; part does, where B is a part of A; events lets
+            the strikes of the feet meet; none starts both together.
         space: In each frame, heading turns B about the vertical, torso in any way until the torsos
             meet, full also scales it until all joints do.
         moments: Number of worst moments to show.

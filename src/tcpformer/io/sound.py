@@ -30,6 +30,8 @@ class Sound:
     path: Path
     onset: float
     """Seconds, by the file's own time stamps, at which the written one begins."""
+    kept: tuple[str, ...] = _KEPT
+    """Codecs that are copied."""
 
     @contextmanager
     def copy_into(
@@ -41,7 +43,7 @@ class Sound:
         """
         with open_stream(self.path) as (source, _):
             stream = source.streams.audio[0]
-            take = _copy if stream.codec_context.name in _KEPT else _encode
+            take = _copy if stream.codec_context.name in self.kept else _encode
             sounds = self._until_broken(take(source, stream, container, self.onset))
             following = next(sounds, None)
 

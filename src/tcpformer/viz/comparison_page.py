@@ -30,7 +30,12 @@ _CLEAR = 2.0
 _MAX_POINTS = 1200
 """Points of a curve, which bounds the size of the file."""
 _WORDS = (("forward", "back"), ("higher", "lower"), ("to the right", "to the left"))
-_TIME = {"dtw": "dynamic time warping", "events": "strikes of the feet", "none": "none"}
+_TIME = {
+    "dtw": "dynamic time warping",
+    "part": "dynamic time warping, B as a part of A",
+    "events": "strikes of the feet",
+    "none": "none",
+}
 _SPACE = {
     "heading": "pelvis and heading in each frame",
     "torso": "torso in each frame",

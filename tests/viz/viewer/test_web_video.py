@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from pages import TIMES, small_video
+from sounds import CLICK, click_of, write_clip
 
 from tcpformer.io.video import open_video
 from tcpformer.io.video_coding import Coding
@@ -53,8 +55,22 @@ def test_make_web_video_converts_another_to_smaller_h264(
     copy = open_video(made.path)
     assert made.path == tmp_path / "copy.mp4"
     assert copy.size == (26, 44)
-    assert "(h264) was converted to H.264 of 26 x 44, without sound" in made.note
+    assert "(h264) was converted to H.264 of 26 x 44." in made.note
     np.testing.assert_allclose(made.clock.stamps, TIMES, atol=1e-4)
     levels = [frame.image.mean() for frame in copy.frames()]
     np.testing.assert_allclose(levels, 50 * np.arange(4), atol=6)
     assert done[-1] == (4, 4)
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "ac3"])
+@pytest.mark.parametrize("slow_motion", [None, 4.0])
+def test_make_web_video_keeps_the_sound(
+    tmp_path: Path, codec: str, slow_motion: float | None
+) -> None:
+    """A page plays slow motion at the speed of the file."""
+    source = write_clip(tmp_path / "a.mkv", codec)
+    made = make_web_video(open_video(source, slow_motion=slow_motion), tmp_path / "copy.mp4")
+    assert made.note.endswith(", with its sound.")
+    assert click_of(made.path) == pytest.approx(CLICK, abs=0.03)
+    with av.open(str(made.path)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"

@@ -1,12 +1,13 @@
-"""The video of a page: as it is where browsers play it, else a smaller copy in H.264."""
+"""The video of a page: as it is where browsers play it, else a smaller copy in H.264 with sound."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 
 from ...io.pictures import Pictures
+from ...io.sound import Sound, find_sound
 from ...io.video import Frame, Video, open_video, write_video
 from ...io.video_coding import Coding, read_coding
 from .payload import Clock
@@ -21,6 +22,8 @@ _PLAYABLE = {
 }
 """Container and codec that all browsers play -> media type."""
 _PIXELS = ("yuv420p", "yuvj420p")
+_SOUNDS = ("aac", "mp3")
+"""Codecs of the sound that all browsers play; others become AAC."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,19 @@ def make_web_video(
     kind = None if played is None else media_type(video.path, played)
     if kind is not None:
         return WebVideo(video.path, kind, _clock(video, video.slow_motion))
-    write_video(copy, _smaller(video, progress), video.fps / video.slow_motion)
+    sound = _sound(video)
+    write_video(copy, _smaller(video, progress), video.fps / video.slow_motion, sound)
     made = open_video(copy)
     what = "Pictures were" if played is None else f"The video ({played.codec}) was"
-    note = f"{what} converted to H.264 of {made.size[0]} x {made.size[1]}, without sound."
+    heard = "" if sound is None else ", with its sound"
+    note = f"{what} converted to H.264 of {made.size[0]} x {made.size[1]}{heard}."
     return WebVideo(copy, "video/mp4", _clock(made, video.slow_motion), note)
+
+
+def _sound(video: Video) -> Sound | None:
+    """Return the sound of a video that plays at the speed of the file, also in slow motion."""
+    found = find_sound(replace(video, slow_motion=1.0, first_time=0.0))
+    return None if found is None else replace(found, kept=_SOUNDS)
 
 
 def _clock(video: Video, slow_motion: float) -> Clock:

@@ -1,6 +1,6 @@
 """Kill, interrupt and break the verbs that write, and check what is on the disk afterwards.
 
-python tests/faults/campaign.py [--kills 1000] [--step 1] [--only lift]
+python tests/faults/campaign.py [--kills 1000] [--step 1] [--only lift] [--calls ENOSPC EROFS]
 
 A parent that has run each verb once, and remembers what writes no file (traces of networks, drawn
 figures), forks a process for each run. Three kinds of fault: a signal (KILL, INT, TERM) after a
@@ -317,6 +317,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000, help="random moments, in all")
     parser.add_argument("--step", type=int, default=1, help="break every n-th call")
     parser.add_argument("--only", default="", help="one verb")
+    parser.add_argument(
+        "--calls", nargs="*", default=list(ERRORS), help=f"how calls fail, of {list(ERRORS)}"
+    )
     options = parser.parse_args()
     if "tcpformer-faults" not in os.environ.get("LD_PRELOAD", ""):
         preload()
@@ -332,13 +335,15 @@ def main() -> None:
                 verb.run(Path(name) / f"warm{verb.name}{variant}", variant)
             campaign.measure()
             share = 1.0 if options.only else verb.share
-            number = max(round(options.kills * share), 1)
+            number = round(options.kills * share)
             for i in range(0, number, 50):
                 campaign.interrupt(min(50, number - i), (signal.SIGKILL,), chance)
                 campaign.report()
-            campaign.interrupt(max(number // 5, 2), (signal.SIGINT, signal.SIGTERM), chance)
+            campaign.interrupt(number // 5, (signal.SIGINT, signal.SIGTERM), chance)
             campaign.report()
             for kind in ERRORS:
+                if not any(kind.startswith(name) for name in options.calls):
+                    continue
                 campaign.break_calls(kind, options.step)
                 campaign.report()
     Path(os.environ["LD_PRELOAD"]).unlink(missing_ok=True)

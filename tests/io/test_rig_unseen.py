@@ -35,8 +35,9 @@ def unseen(count: int, frames: slice, bone: int = ARM) -> np.ndarray:
 
 def eased(degrees: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the degrees of the left arm; the neutral arm hangs."""
-    neutral = turning(np.full(len(degrees), -75.0))
-    turns = ease_unseen(turning(degrees), neutral, seen, FPS)
+    neutral, turns = turning(np.full(len(degrees), -75.0)), turning(degrees)
+    changed = ease_unseen(turns, lambda bone: neutral[:, bone], seen, FPS)
+    np.testing.assert_array_equal(changed, (turns != turning(degrees)).any(axis=2))
     return Rotation.from_quat(turns[:, ARM]).as_euler("xyz", degrees=True)[:, 2]
 
 
@@ -84,15 +85,16 @@ def test_ease_unseen_spreads_a_jump() -> None:
 
 def test_ease_unseen_lets_a_slow_clip_turn_as_fast_as_people() -> None:
     degrees = np.where(np.arange(20) < 10, -60.0, 60.0)
-    turns = ease_unseen(turning(degrees), turning(degrees), unseen(20, slice(0, 0)), 10.0)
+    turns = turning(degrees)
+    ease_unseen(turns, lambda bone: turns[:, bone], unseen(20, slice(0, 0)), 10.0)
     np.testing.assert_allclose(turns, turning(degrees), atol=1e-12)
 
 
 def test_ease_unseen_does_not_believe_a_hand_that_points_back() -> None:
     turns = np.tile(REST, (30, len(BONES), 1))
     turns[10:14, HAND] = Rotation.from_euler("z", 170, degrees=True).as_quat()
-    found = ease_unseen(turns, turns, unseen(30, slice(0, 0)), FPS)
-    np.testing.assert_allclose(np.abs(found[:, HAND, 3]), 1, atol=1e-9)
+    ease_unseen(turns, lambda bone: turns[:, bone], unseen(30, slice(0, 0)), FPS)
+    np.testing.assert_allclose(np.abs(turns[:, HAND, 3]), 1, atol=1e-9)
 
 
 @pytest.mark.parametrize("lower", [0.0, 0.2, 0.5])
@@ -131,3 +133,17 @@ def test_seen_bones_of_a_group_that_was_never_seen_go_with_their_parents() -> No
     seen = seen_bones(replace(motion, confidence=confidence), ["hands", "face"])
     assert seen.all()
     assert step_degrees(turning(np.array([0.0, 30.0])))[0, ARM] == pytest.approx(30)
+
+
+def test_ease_unseen_of_many_gaps_costs_what_the_gaps_cost(rng: np.random.Generator) -> None:
+    """Each gap by itself gives what all together give."""
+    degrees = np.cumsum(rng.uniform(-2, 2, 900))
+    gaps = [slice(first, first + 40) for first in range(60, 840, 120)]
+    together = unseen(900, slice(0, 0))
+    for gap in gaps:
+        together[gap, ARM] = False
+    found = eased(degrees, together)
+    for gap in gaps:
+        around = slice(gap.start - 40, gap.stop + 40)
+        alone = eased(degrees[around], unseen(120, slice(40, 80)))
+        np.testing.assert_allclose(found[around], alone, atol=1e-9)

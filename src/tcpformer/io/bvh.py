@@ -164,15 +164,18 @@ def unwrap_euler(
     Besides full turns, every rotation has a second triple of angles: half a turn more on both outer
     axes, and half a turn minus the middle angle. It keeps angles continuous across the pole.
     """
-    turn = 2 * np.pi
-    smooth = np.empty_like(angles)
-    for t, first in enumerate(angles):
-        both = np.stack([first, first * [1, -1, 1] + np.pi])
-        near = both + turn * np.round((before - both) / turn)
-        second = np.abs(near - before).sum(axis=-1)
-        before = np.where((second[1] < second[0] - 1e-9)[:, None], near[1], near[0])
-        smooth[t] = before
-    return smooth
+    turn, first = 2 * np.pi, np.concatenate([before[None], angles])
+    second = first * [1, -1, 1] + np.pi
+    same, other = (
+        np.abs(step - turn * np.round(step / turn)).sum(axis=-1)
+        for step in (first[1:] - first[:-1], second[1:] - first[:-1])
+    )  # as far as from the second triple to the second, and to the first one
+    changes = np.cumsum(np.pad(other < same - 1e-9, ((1, 0), (0, 0))), axis=0)
+    equal = np.pad(np.abs(same - other) <= 1e-9, ((1, 0), (0, 0)))  # then the first one is taken
+    changes -= np.maximum.accumulate(np.where(equal, changes, 0), axis=0)
+    smooth = np.where((changes % 2 == 1)[..., None], second, first)
+    smooth[1:] -= turn * np.cumsum(np.round(np.diff(smooth, axis=0) / turn), axis=0)
+    return smooth[1:]
 
 
 @dataclass

@@ -8,6 +8,7 @@ Shapes: `t` frames, `b` bones.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,9 +19,9 @@ from ..filtering.resample import resample_evenly
 from ..motion import Motion3D, seen_groups
 from ..skeleton import ANKLE_OVER_SOLE, BODY_26, H36M, SOLE_DEPTH, stature
 from .rig_feet import clear_floor
-from .rig_fit import fit_rig
+from .rig_fit import FRAMES_AT_ONCE, fit_rig
 from .rig_names import PARENTS, Names, bone_names, follow_chain
-from .rig_unseen import ease_unseen, neutral_pose, seen_bones
+from .rig_unseen import ease_unseen, neutral_turns, seen_bones
 
 Rest = Literal["t-pose", "a-pose"]
 
@@ -111,13 +112,19 @@ def solve_rig(motion: Motion3D, options: RigOptions = RIG) -> RiggedMotion:
     _check_motion(motion)
     xyz = joints_above_soles(motion)
     even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    groups = seen_groups(motion)
-    fit = fit_rig(even, motion.skeleton, fps, xyz[_shown(motion)], groups)
-    times = motion.times[0] + np.arange(len(even)) / fps
+    groups, count = seen_groups(motion), len(even)
+    observed = None if xyz is even and motion.valid.all() else xyz[_shown(motion)]
+    del xyz  # an hour of it is large, as of all below
+    fit = fit_rig(even, motion.skeleton, fps, observed, groups)
+    del even, observed
+    times = motion.times[0] + np.arange(count) / fps
     nearest = np.rint(np.interp(times, motion.times, np.arange(len(motion)))).astype(int)
-    neutral = neutral_pose(fit.offsets, fit.root[:, 1])
-    turns = ease_unseen(fit.rotations, neutral, seen_bones(motion, groups)[nearest], fps)
-    turns, root = clear_floor(turns, (turns != fit.rotations).any(axis=2), fit, fit.root)
+    neutral = partial(neutral_turns, offsets=fit.offsets, hips=fit.root[:, 1])
+    turns, root = fit.rotations, fit.root
+    guessed = ease_unseen(turns, neutral, seen_bones(motion, groups)[nearest], fps)
+    for first in range(0, count, FRAMES_AT_ONCE):
+        part = slice(first, first + FRAMES_AT_ONCE)
+        turns[part], root[part] = clear_floor(turns[part], guessed[part], fit, root[part])
     offsets, tails = fit.offsets, fit.tails
     if options.rest == "a-pose":
         offsets, tails, turns = _to_a_pose(offsets, tails, turns)
@@ -186,10 +193,13 @@ def _between_seen(seen: Bool[np.ndarray, " t"]) -> slice:
 
 
 def _keep_sign(turns: Float[np.ndarray, "t b 4"]) -> Float[np.ndarray, "t b 4"]:
-    """Return the same rotations; no quaternion is nearer to the negative of the one before."""
-    flips = np.where((turns[1:] * turns[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
-    first = np.where(turns[:1, :, 3] < 0, -1.0, 1.0)
-    return turns * np.cumprod(np.concatenate([first, flips]), axis=0)[..., None]
+    """Return the same rotations, in place; none is nearer to the negative of the one before."""
+    for bone in range(turns.shape[1]):  # one at a time, to save memory
+        own = turns[:, bone]
+        flips = np.where((own[1:] * own[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
+        first = np.where(own[:1, 3] < 0, -1.0, 1.0)
+        own *= np.cumprod(np.concatenate([first, flips]))[:, None]
+    return turns
 
 
 def _to_a_pose(

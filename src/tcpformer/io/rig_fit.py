@@ -181,6 +181,7 @@ def fit_rig(
         groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
     """
     rest = RestPose(xyz if observed is None else observed, skeleton, groups)
+    del observed  # an hour of it is large
     sigma = TWIST_SECONDS * fps
     turns, root = np.empty((len(xyz), len(BONES), 4)), np.empty((len(xyz), 3))
     reach = twist_reach(fps)
@@ -291,8 +292,12 @@ def _rest_joints(xyz: Joints, tree: _Tree) -> Offsets:
             shape = _mean_shape(xyz[:, fan] - xyz[:, [joint]], offsets[fan])
             offsets[fan] = _level(shape, offsets[fan])
     neck, thorax = skeleton.indices("Neck", "Thorax")
-    chest = _chest(xyz, skeleton, np.eye(3))
-    lean = _turn(chest.swapaxes(1, 2), xyz[:, neck] - xyz[:, thorax]).mean(axis=0) * (Y + Z)
+    lean = np.zeros(3)
+    for first in range(0, len(xyz), FRAMES_AT_ONCE):
+        part = xyz[first : first + FRAMES_AT_ONCE]
+        chest = _chest(part, skeleton, np.eye(3))
+        lean += _turn(chest.swapaxes(1, 2), part[:, neck] - part[:, thorax]).sum(axis=0)
+    lean *= (Y + Z) / len(xyz)
     offsets[neck] = np.linalg.norm(offsets[neck]) * _unit(lean, Y)
     return offsets
 

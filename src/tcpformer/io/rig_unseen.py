@@ -3,13 +3,13 @@
 Shapes: `t` frames, `b` bones of `rig_names.BONES`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from ..motion import Motion3D
 from ..skeleton import Skeleton
@@ -72,20 +72,28 @@ def neutral_pose(
         offsets: Of the bones, as in `rig_fit.Fit`.
         hips: Height of the root in every frame.
     """
-    pose = np.tile([0.0, 0.0, 0.0, 1.0], (len(hips), len(BONES), 1))
-    for name, (axis, degrees) in _ARMS.items():
-        pose[:, INDEX[name]] = Rotation.from_euler(axis, degrees, degrees=True).as_quat()
-    for side in ("Left", "Right"):
-        names = ("UpLeg", "Leg", "Foot")
-        thigh, shin = (float(np.linalg.norm(offsets[INDEX[side + name]])) for name in names[1:])
-        leg = max(thigh + shin, 1e-9)
-        reach = np.clip(hips - offsets[0, 1] + leg, _LEAST_LEG * leg, leg)
-        hip = _corner(thigh, reach, shin)
-        knee = np.pi - _corner(thigh, shin, reach)
-        for name, angle in zip(names, (-hip, knee, hip - knee), strict=True):
-            turn = Rotation.from_euler("x", angle[:, None])
-            pose[:, INDEX[side + name]] = turn.as_quat().reshape(-1, 4)
-    return pose
+    return np.stack([neutral_turns(i, offsets, hips) for i in range(len(BONES))], axis=1)
+
+
+def neutral_turns(
+    bone: int, offsets: Float[np.ndarray, "b 3"], hips: Float[np.ndarray, " t"]
+) -> Quaternions:
+    """Return the local rotations of one bone in `neutral_pose`."""
+    name = BONES[bone].mixamo
+    if name in _ARMS:
+        axis, degrees = _ARMS[name]
+        turn = Rotation.from_euler(axis, degrees, degrees=True).as_quat()
+        return np.tile(turn, (len(hips), 1))
+    side = next((side for side in ("Left", "Right") if name.startswith(side)), "")
+    part = name.removeprefix(side)
+    if not side or part not in ("UpLeg", "Leg", "Foot"):
+        return np.tile([0.0, 0.0, 0.0, 1.0], (len(hips), 1))
+    thigh, shin = (float(np.linalg.norm(offsets[INDEX[side + end]])) for end in ("Leg", "Foot"))
+    leg = max(thigh + shin, 1e-9)
+    reach = np.clip(hips - offsets[0, 1] + leg, _LEAST_LEG * leg, leg)
+    hip, knee = _corner(thigh, reach, shin), np.pi - _corner(thigh, shin, reach)
+    angle = {"UpLeg": -hip, "Leg": knee, "Foot": hip - knee}[part]
+    return Rotation.from_euler("x", angle[:, None]).as_quat().reshape(-1, 4)
 
 
 def _corner(a: Side, b: Side, opposite: Side) -> Float[np.ndarray, " t"]:
@@ -141,33 +149,47 @@ def _joints_of(bone: Bone, skeleton: Skeleton, groups: Collection[str]) -> list[
 
 
 def ease_unseen(
-    rotations: Turns, neutral: Turns, seen: SeenBones, fps: float, config: UnseenConfig = UNSEEN
-) -> Turns:
+    rotations: Turns,
+    neutral: Callable[[int], Quaternions],
+    seen: SeenBones,
+    fps: float,
+    config: UnseenConfig = UNSEEN,
+) -> Bool[np.ndarray, "t b"]:
     """Ease bones to a neutral pose where they are not seen for long, and spread turns too fast.
 
     Shorter gaps keep the motion. The pelvis keeps its own turn.
 
     Args:
-        rotations: Local rotations of the bones.
-        neutral: Those of the neutral pose.
+        rotations: Local rotations of the bones, which are changed.
+        neutral: Returns those of a bone in the neutral pose.
         seen: Which bones are seen.
         fps: Frames per second.
         config: Tuned numbers.
+
+    Returns:
+        Which rotations were changed.
     """
-    eased, possible = rotations.copy(), are_possible(rotations)
+    changed = np.zeros(rotations.shape[:2], dtype=bool)
     for i, bone in enumerate(BONES):
-        shown = _without_flicker(seen[:, i], config.flicker * fps)
-        turns, shown = _bridge(rotations[:, i], possible[:, i]), shown & possible[:, i]
-        for run in _runs(~shown):
-            if bone.mixamo != "Hips" and run.stop - run.start > config.bridged * fps:
-                turns = _ease_run(turns, neutral[:, i], run, config.ease * fps)
-        eased[:, i] = _spread_jumps(turns, fps, config)
-    return eased
+        turns, shown = rotations[:, i].copy(), _without_flicker(seen[:, i], config.flicker * fps)
+        possible = are_possible(turns, i)
+        turns, shown = _bridge(turns, possible), shown & possible
+        unseen = [run for run in _runs(~shown) if run.stop - run.start > config.bridged * fps]
+        if unseen and bone.mixamo != "Hips":
+            rest = neutral(i)
+            for run in unseen:
+                _ease_run(turns, rest, run, config.ease * fps)
+        turns = _spread_jumps(turns, fps, config)
+        changed[:, i] = (turns != rotations[:, i]).any(axis=1)
+        rotations[:, i] = turns
+    return changed
 
 
-def are_possible(turns: Turns) -> SeenBones:
-    """Return which turns of the bones from the rest pose are within `MAX_BEND`."""
-    return 2 * np.arccos(np.clip(np.abs(turns[..., 3]), 0, 1)) <= _LIMITS
+def are_possible(
+    turns: Float[np.ndarray, "*batch 4"], bones: int | slice = slice(None)
+) -> Bool[np.ndarray, "*batch"]:
+    """Return which turns of these bones from the rest pose are within `MAX_BEND`."""
+    return 2 * np.arccos(np.clip(np.abs(turns[..., 3]), 0, 1)) <= _LIMITS[bones]
 
 
 def _without_flicker(seen: Bool[np.ndarray, " t"], frames: float) -> Bool[np.ndarray, " t"]:
@@ -186,30 +208,34 @@ def _runs(mask: Bool[np.ndarray, " t"]) -> Iterator[slice]:
         yield slice(int(first), int(stop))
 
 
-def _ease_run(turns: Quaternions, neutral: Quaternions, run: slice, frames: float) -> Quaternions:
-    """Return turns that ease to the neutral ones within a run, and back."""
+def _ease_run(turns: Quaternions, neutral: Quaternions, run: slice, frames: float) -> None:
+    """Ease turns to the neutral ones within a run, and back."""
     if run == slice(0, len(turns)):
-        return neutral
-    known = np.ones(len(turns), dtype=bool)
-    known[run] = False
-    held = _bridge(turns, known)[run]
+        turns[:] = neutral
+        return
+    first = max(run.start - 1, 0)
+    around = turns[first : run.stop + 1]  # all frames for each run would take hours
+    known = np.ones(len(around), dtype=bool)
+    known[run.start - first : run.stop - first] = False
+    held = _bridge(around, known)[~known]
     place = np.arange(1, run.stop - run.start + 1)
     since = place if run.start > 0 else np.full(len(place), np.inf)
     until = place[::-1] if run.stop < len(turns) else np.full(len(place), np.inf)
-    eased = turns.copy()
-    eased[run] = turn_between(held, neutral[run], smooth_step(np.minimum(since, until) / frames))
-    return eased
+    share = smooth_step(np.minimum(since, until) / frames)
+    turns[run] = turn_between(held, neutral[run], share)
 
 
 def _bridge(turns: Quaternions, known: Bool[np.ndarray, " t"]) -> Quaternions:
     """Return turns with even ones between those that are known; at the ends they stay."""
     if known.all() or not known.any():
         return turns
-    at = np.flatnonzero(known)
-    frames = np.clip(np.arange(len(turns)), at[0], at[-1])
-    if len(at) == 1:
-        return turns[np.full(len(turns), at[0])]
-    return Slerp(at, Rotation.from_quat(turns[at]))(frames).as_quat()
+    at, wanted = np.flatnonzero(known), np.flatnonzero(~known)
+    after = np.searchsorted(at, wanted)
+    before, after = at[np.maximum(after - 1, 0)], at[np.minimum(after, len(at) - 1)]
+    share = np.clip((wanted - before) / np.maximum(after - before, 1), 0, 1)
+    bridged = turns.copy()
+    bridged[wanted] = turn_between(turns[before], turns[after], share)
+    return bridged
 
 
 def _spread_jumps(turns: Quaternions, fps: float, config: UnseenConfig) -> Quaternions:

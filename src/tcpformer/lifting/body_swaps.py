@@ -93,15 +93,16 @@ def fix_body_swaps(
     if len(at) < 3:
         return BodySwaps(motion, nothing, 0.0)
     joints = to_skeleton(motion, H36M)
-    evidence = _compare_bodies(joints, lift, focal, config)[at]
-    found = _find_swapped(joints, at, evidence, config)
+    filled = fill_gaps(joints)
+    evidence = _compare_bodies(filled, lift, focal, config)
+    found = _find_swapped(joints, at, evidence[at], config)
     if not found.any():
         return BodySwaps(motion, nothing, 0.0)
     swapped = nothing.copy()
     swapped[at] = found
-    fixed = swap_sides(joints, swapped)
-    evidence = _compare_bodies(fixed, lift, focal, config)[at]
-    logit = float(evidence.mean(axis=0) @ config.clip_weights)
+    fixed = fill_gaps(swap_sides(joints, swapped))
+    evidence = _compare_bodies(fixed, lift, focal, config, (filled, evidence))
+    logit = float(evidence[at].mean(axis=0) @ config.clip_weights)
     logit -= config.clip_prior * (1 - 2 * found.mean())
     if logit > 0:
         swapped[at] = ~found
@@ -138,14 +139,26 @@ def _find_swapped(
 
 
 def _compare_bodies(
-    motion: Motion2D, lift: LiftBoth, focal: float, config: BodySwapConfig
+    motion: Motion2D,
+    lift: LiftBoth,
+    focal: float,
+    config: BodySwapConfig,
+    known: tuple[Motion2D, Float[np.ndarray, "t f"]] | None = None,
 ) -> Float[np.ndarray, "t f"]:
-    """Return the features of the swapped body less those of the given one, for each frame."""
-    motion = fill_gaps(motion)
-    parts = []
+    """Return the features of the swapped body less those of the given one, for each frame.
+
+    ``motion`` has no gaps. The features of ``known``, another motion, are taken where the two are
+    the same.
+    """
+    parts, names = [], ("xy", "confidence", "valid", "times")
     for first in range(0, len(motion), config.frames_at_once):
         part = np.s_[first : first + config.frames_at_once]
-        names = ("xy", "confidence", "valid", "times")
+        if known and all(
+            np.array_equal(getattr(known[0], name)[part], getattr(motion, name)[part])
+            for name in names
+        ):
+            parts.append(known[1][part])
+            continue
         given = replace(motion, **{name: getattr(motion, name)[part] for name in names})
         swapped = swap_sides(given, np.ones(len(given), dtype=bool))
         parts.append(_features(swapped, lift, focal) - _features(given, lift, focal))

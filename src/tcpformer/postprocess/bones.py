@@ -112,15 +112,18 @@ def _quadratic_cost(
     """Return the minimum of each joint's quadratic cost, and its inverse Hessian."""
     if observed is None:
         return relative, np.broadcast_to(np.eye(3), (*relative.shape, 3))
-    # The distance of a joint from its ray is (x - u z, y - v z): metres at its depth.
-    across = np.zeros((*relative.shape[:2], 2, 3))
-    across[..., 0, 0] = across[..., 1, 1] = 1.0
-    across[..., 2] = -observed.rays
-    pull = observed.weight[..., None, None] * np.swapaxes(across, -1, -2)
-    inverse = np.linalg.inv(np.eye(3) + pull @ across)
-    off = np.einsum("tjab,tb->tja", across, observed.root)
-    target = inverse @ (relative - np.einsum("tjab,tjb->tja", pull, off))[..., None]
-    return target[..., 0], inverse
+    # The distance of a joint from its ray is (x - u z, y - v z): metres at its depth. So the
+    # Hessian is 1 with, for weight w, w (1, 0, -u) (1, 0, -u)^T and w (0, 1, -v) (0, 1, -v)^T.
+    rays, weight = observed.rays, observed.weight[..., None]
+    share = weight / (1 + weight)
+    along = np.concatenate([share * rays, np.ones_like(weight)], axis=-1)
+    inverse = along[..., None] * along[..., None, :]
+    inverse /= (1 + share * (rays**2).sum(axis=-1, keepdims=True))[..., None]
+    for axis in (0, 1):
+        inverse[..., axis, axis] += 1 - share[..., 0]
+    off = weight * (observed.root[:, None, :2] - rays * observed.root[:, None, 2:])
+    pull = np.concatenate([off, -(rays * off).sum(axis=-1, keepdims=True)], axis=-1)
+    return np.einsum("tjab,tjb->tja", inverse, relative - pull), inverse
 
 
 @dataclass(frozen=True)

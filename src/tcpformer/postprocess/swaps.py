@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from ..motion import Motion2D
 from .outliers import torso_length
 
+FRAMES_AT_ONCE = 10_000
+"""Frames whose costs are numbers of Python at a time."""
 LEG, FOOT = {"Hip", "Knee", "Ankle"}, {"Heel", "Toe", "FootIndex", "BigToe", "SmallToe"}
 ARM, HAND = {"Shoulder", "Elbow", "Wrist"}, {"Hand", "MiddleFinger1", "Pinky", "Index", "Thumb"}
 
@@ -122,14 +124,29 @@ def find_cheapest_states(
     """
     t = len(stay)
     change = change_cost * (1 - np.eye(2))
-    best = stay[0][:, None] + stay[1][None] + change
-    previous = np.zeros((t, 2, 2), dtype=int)
-    for i in range(t - 2):
-        total = best[:, :, None] + bend[i] + stay[i + 2] + change
-        previous[i + 2] = total.argmin(axis=0)
-        best = total.min(axis=0)
+    best = (stay[0][:, None] + stay[1][None] + change).ravel().tolist()
+    previous = np.zeros((t, 2, 2), dtype=np.int8)
+    for first in range(0, t - 2, FRAMES_AT_ONCE):
+        part = slice(first, first + FRAMES_AT_ONCE)
+        costs = bend[part] + (stay[2:][part, None] + change)[:, None]
+        chosen, best = _advance(best, costs.reshape(-1, 8).tolist())
+        previous[2:][part] = np.reshape(chosen, (-1, 2, 2))
     state = np.zeros(t, dtype=int)
-    state[-2], state[-1] = np.unravel_index(int(best.argmin()), (2, 2))
+    state[-2], state[-1] = np.unravel_index(int(np.argmin(best)), (2, 2))
     for i in range(t - 1, 1, -1):
         state[i - 2] = previous[i, state[i - 1], state[i]]
     return state == 1
+
+
+def _advance(best: list[float], costs: list[list[float]]) -> tuple[list[list[bool]], list[float]]:
+    """Return for each frame from which state each pair of states comes, and the cost of the pairs.
+
+    In numbers of Python: arrays of so few take ten times as long.
+    """
+    chosen = []
+    for c in costs:
+        one = best[0] + c[0], best[0] + c[1], best[1] + c[2], best[1] + c[3]
+        two = best[2] + c[4], best[2] + c[5], best[3] + c[6], best[3] + c[7]
+        chosen.append([b < a for a, b in zip(one, two, strict=True)])
+        best = list(map(min, one, two))
+    return chosen, best

@@ -209,7 +209,7 @@ def describe_run(hashes: Mapping[str, str], options: LiftOptions, weights: str) 
         "inputs": dict(hashes),
         "weights": weights,
         "options": _describe_options(options),
-        "version": _version(),
+        "version": package_version(),
     }
     return Manifest(key=key_of(content), **content)
 
@@ -220,7 +220,8 @@ def _describe_options(options: LiftOptions) -> dict[str, Any]:
 
 
 @cache
-def _version() -> str:
+def package_version() -> str:
+    """Return the version of the package; the file that holds it is read once."""
     return version("tcpformer")
 
 

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from ..io.pictures import Pictures
 from ..io.safe_npz import read_npz
 from ..io.video import Video, find_origin
 from ..manifest import STAMP_SECONDS, hash_input, key_of, stamp_input
-from ..pipeline import LiftOptions, Progress, open_source_video, see_video
+from ..pipeline import LiftOptions, Progress, open_source_video, package_version, see_video
 from .inputs import Task
 from .report import Line, PartLine, SplitLine
 
@@ -128,7 +127,7 @@ def cut_source(source: Path, out: Path, options: LiftOptions, seconds: float) ->
         "models": {name: hash_input(path) for name, path in models.items()},
         "options": {name: getattr(options, name) for name in _DETECTOR},
         "parts": [seconds, OVERLAP_S],
-        "version": version("tcpformer"),
+        "version": package_version(),
     }
     folder = out / FOLDER / key_of(content)[:32]
     times, origin = _read_times(video, folder / "times.npz")

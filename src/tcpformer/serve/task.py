@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..files import delete_empty, is_of_disk, open_locked
 from ..io import load
 from ..manifest import read_manifest
 from ..motion import Motion3D
-from ..pipeline import LiftOptions, Progress, is_lifted
+from ..pipeline import LiftOptions, Progress, is_lifted, package_version
 from ..result_folder import LOCK, FolderBusyError, delete_leftovers
 from .inputs import Task
 from .parts import cut_source, delete_parts
@@ -153,7 +152,7 @@ def line_of(job: Job, task: Task, **found: Any) -> Line:
     return kind(
         file=task.name,
         source=str(task.source),
-        version=version("tcpformer"),
+        version=package_version(),
         weights=job.weights,
         **found,
     )

@@ -1,8 +1,8 @@
 """Many clips of the verb `lift`: its options, bars, and the table at the end."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..pipeline import LiftOptions, lift_file, name_weights
 from ..serve.batch import Run, Summary, lift_many, parse_part, report_name
 from ..serve.inputs import Task, find_tasks, share_of
 from ..serve.processes import Processes
+from ..serve.remote import RemoteJob, find_remote_tasks, is_address, report_at
 from ..serve.report import Line
 from ..serve.task import Job
 from ..serve.watch import Watch
@@ -89,25 +90,35 @@ def lift_clips(
     if options.video is not None:
         raise ValueError("--video is the video of one keypoint file; leave it out for several.")
     part = None if batch.part is None else parse_part(batch.part)
-    with show_notes(quiet=quiet):
-        tasks: Sequence[Task] = find_tasks(sources, out)
-        if part is not None:
-            tasks = share_of(tasks, *part)
-        job = Job(
-            out=out,
-            options=options,
-            weights=name_weights(options),
-            lift=lift_file,
-            split=60 * (batch.split or 0.0),
-        )
-        with Bars(quiet=quiet) as bars:
-            summary = lift_many(job, tasks, batch.run(threads), bars, report_name(part))
+    opened = _open_job(sources, out, options, batch)
+    with show_notes(quiet=quiet), opened as (job, tasks), Bars(quiet=quiet) as bars:
+        summary = lift_many(job, tasks, batch.run(threads), bars, report_name(part))
     if not quiet:
-        show_summary(summary, bars.lines)
+        show_summary(replace(summary, report=out / summary.report.name), bars.lines)
     if summary.error is not None:
         show_error(summary.error)
     if summary.exit_code:
         raise SystemExit(summary.exit_code)
+
+
+@contextmanager
+def _open_job(
+    sources: Sequence[Path], out: Path, options: LiftOptions, batch: BatchOptions
+) -> Iterator[tuple[Job, Sequence[Task]]]:
+    """Yield the job and its clips; at the end the report is uploaded, if results are remote."""
+    part = None if batch.part is None else parse_part(batch.part)
+    remote = any(map(is_address, (*sources, out)))
+    if remote and batch.split is not None:
+        raise ValueError("--split is for videos of this machine; copy them, or leave it out.")
+    tasks = (find_remote_tasks if remote else find_tasks)(sources, out)
+    tasks = tasks if part is None else share_of(tasks, *part)
+    job = Job(out=out, options=options, weights=name_weights(options), lift=lift_file,
+              split=60 * (batch.split or 0.0))  # fmt: skip
+    if not remote:
+        yield job, tasks
+        return
+    with report_at(out, report_name(part)) as folder:
+        yield RemoteJob(**{**vars(job), "out": folder, "results": out}), tasks
 
 
 class Bars(Watch, ExitStack):

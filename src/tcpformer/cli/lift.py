@@ -14,6 +14,7 @@ from ..motion import Motion3D, seen_groups
 from ..options import CameraOptions, InputOptions, LiftOptions, NetworkOptions, OutputOptions
 from ..pipeline import OVERLAY, Progress, files_of_person, lift_file
 from ..serve.inputs import is_clip
+from ..serve.remote import is_address
 from ..skeleton import BODY_26, GROUPS
 from ..tracking.bystanders import find_bystanders
 from ..tracking.tracker import MAIN_SHARE
@@ -74,7 +75,8 @@ def lift(
     set_threads(threads)
     options = LiftOptions(**vars(input), **vars(camera), **vars(network), **vars(output))
     batch.check()
-    if more or batch.split is not None or (options.video is None and not is_clip(source)):
+    many = more or batch.split is not None or is_address(source) or is_address(out)
+    if many or (options.video is None and not is_clip(source)):
         lift_clips([source, *more], out, options, batch, threads=threads, quiet=quiet)
         return
     batch.check_unused()

@@ -91,8 +91,24 @@ def find_tasks(sources: Sequence[Path], out: Path) -> list[Task]:
                 f"{source}: no video below this folder, nor a folder of keypoint JSON or of "
                 f"pictures; videos end in {', '.join(VIDEO_SUFFIXES)}. Give other files by name."
             )
-    _check_names(tasks.values())
-    return sorted(tasks.values())
+    return _sorted(tasks.values())
+
+
+def collect_tasks(found: Iterable[Task]) -> list[Task]:
+    """Return tasks, sorted by name.
+
+    Raises:
+        ValueError: If two of them have one folder of results.
+    """
+    tasks: dict[str, Task] = {}
+    for task in found:
+        _add(tasks, task)
+    return _sorted(tasks.values())
+
+
+def _sorted(tasks: Iterable[Task]) -> list[Task]:
+    _check_names(tasks)
+    return sorted(tasks)
 
 
 def _tasks_of(source: Path, out: Path) -> Iterator[Task]:

@@ -15,6 +15,7 @@ from ..optional import missing_extra
 from ..pipeline import LiftOptions
 from .inputs import Task
 from .processes import keep_networks, limit_threads
+from .remote import is_address
 from .report import Line
 from .task import DiskError, Job, line_of, run_task
 from .watch import Watch
@@ -83,7 +84,8 @@ class _Flight:
         at_once = int(self.ray.cluster_resources().get("CPU", 1)) // self.options.threads
         while waiting and len(self._tasks) < 2 * max(1, at_once):
             task = waiting.popleft()
-            there = replace(task, source=task.source.absolute())
+            source = task.source if is_address(task.source) else task.source.absolute()
+            there = replace(task, source=source)
             self._tasks[self._lift.remote(self._shared, there, self.options.threads)] = task
 
     def _may_wait(self, *, only: bool) -> bool:

@@ -47,6 +47,34 @@ class Job:
         """Return the folder of a clip's results."""
         return self.out / task.name
 
+    def is_done(self, task: Task, *, hashing: bool) -> bool:
+        """Check whether a clip was lifted before; see `is_done`."""
+        folder = self.folder_of(task)
+        return is_lifted(task.source, folder, self.options, self.weights, hashing=hashing)
+
+    def describe_present(self, task: Task) -> dict[str, Any]:
+        """Return the fields of a line that results of an earlier run tell."""
+        try:
+            paths = sorted(self.folder_of(task).glob("person_*/motion.npz"))
+            described = describe_motions([motion for path in paths for motion in load(path)])
+        except (ValueError, OSError):
+            described = {}  # they are whole by their sizes, but not what was written
+        return _describe_size(self.folder_of(task)) | described
+
+    def lift_clip(self, task: Task, progress: Progress) -> dict[str, Any]:
+        """Lift a clip, or tell which parts of it must be seen first; return fields of its line."""
+        folder, lift, before = self.folder_of(task), self.lift, [0.0, 0.0]
+        cut = cut_source(task.source, folder, self.options, self.split)
+        if cut is not None:
+            if missing := cut.missing():
+                return {"state": "split", "missing": missing, "of": len(cut.parts)}
+            seen, before = cut.join()
+            lift = partial(lift, seen=seen)
+        motions = lift(task.source, folder, self.options, progress)
+        delete_parts(folder)
+        described = describe_motions(motions)
+        return {"state": "done", "before": before, **_describe_size(folder), **described}
+
 
 class DiskError(OSError):
     """The results cannot be written; other clips would fail as well."""
@@ -62,7 +90,7 @@ def is_done(job: Job, task: Task, *, hashing: bool) -> bool:
     if not hashing and (folder / LOCK).exists():
         return False
     try:
-        return is_lifted(task.source, folder, job.options, job.weights, hashing=hashing)
+        return job.is_done(task, hashing=hashing)
     except OSError:
         return False
 
@@ -105,21 +133,7 @@ def _run_claimed(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
     delete_leftovers(job.folder_of(task))
     if is_done(job, task, hashing=True):
         return describe_present(job, task)
-    folder = job.folder_of(task)
-    cut, before, lift = (
-        cut_source(task.source, folder, job.options, job.split),
-        [0.0, 0.0],
-        job.lift,
-    )
-    if cut is not None:
-        if missing := cut.missing():
-            return {"state": "split", "missing": missing, "of": len(cut.parts)}
-        seen, before = cut.join()
-        lift = partial(lift, seen=seen)
-    motions = lift(task.source, folder, job.options, progress)
-    delete_parts(folder)
-    described = describe_motions(motions)
-    return {"state": "done", "before": before, **_describe_size(job, task), **described}
+    return job.lift_clip(task, progress)
 
 
 def _see_part(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
@@ -134,14 +148,8 @@ def _see_part(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
 
 
 def describe_present(job: Job, task: Task) -> dict[str, Any]:
-    """Return the fields of a line that results of an earlier run tell."""
-    try:
-        paths = sorted(job.folder_of(task).glob("person_*/motion.npz"))
-        motions = [motion for path in paths for motion in load(path)]
-        described = describe_motions(motions)
-    except (ValueError, OSError):
-        described = {}  # they are whole by their sizes, but not what was written
-    return {"state": "present", **_describe_size(job, task), **described}
+    """Return the fields of a line of a clip that an earlier run lifted."""
+    return {"state": "present", **job.describe_present(task)}
 
 
 def line_of(job: Job, task: Task, **found: Any) -> Line:
@@ -158,8 +166,8 @@ def line_of(job: Job, task: Task, **found: Any) -> Line:
     )
 
 
-def _describe_size(job: Job, task: Task) -> dict[str, Any]:
-    manifest = read_manifest(job.folder_of(task))
+def _describe_size(folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder)
     files = {} if manifest is None else manifest.files
     return {"result_mb": round(sum(each.get("bytes", 0) for each in files.values()) / 1e6, 3)}
 

@@ -15,6 +15,8 @@ import uvicorn
 from commands import refused
 from served import make_stand_in, wait_until
 from stand_in_work import StandInWork
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as websocket
 
 from tcpformer.cli import main
 from tcpformer.serve import http
@@ -102,6 +104,21 @@ def test_client_that_reads_nothing_is_cut_off(running: tuple[int, http.Service])
         client.settimeout(5)
         with pytest.raises(OSError, match=r"reset|timed out"):
             read_answer(client)
+
+
+@pytest.mark.parametrize(("size", "answered"), [(1_500_000, True), (3_000_000, False)])
+def test_frames_that_are_too_large_close_the_socket(
+    running: tuple[int, http.Service], size: int, answered: bool
+) -> None:
+    with websocket(f"ws://127.0.0.1:{running[0]}/v1/live") as live:
+        assert json.loads(live.recv(30))["ready"]
+        live.send(bytes(size))
+        if answered:
+            error = json.loads(live.recv(30))["error"]
+            assert error == "expected a frame of at most 1048576 bytes."
+        with pytest.raises(ConnectionClosed):
+            live.recv(30)
+        assert live.close_code == 1009
 
 
 def test_port_in_use_is_named(

@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,11 +186,10 @@ def _is_ready(port: int) -> bool:
 def measure(process: int) -> dict[str, float]:
     """Return memory, file handles and threads of the service, and memory of its children."""
     proc = Path(f"/proc/{process}")
-    children = [
-        int(child)
-        for task in (proc / "task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
+    children = list[int]()
+    for task in (proc / "task").iterdir():
+        with suppress(OSError):  # a thread that has ended
+            children += map(int, (task / "children").read_text().split())
     status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
     return {
         "server_mb": _memory(process),

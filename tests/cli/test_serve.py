@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import uvicorn
 from commands import refused
 from served import make_stand_in, wait_until
 from stand_in_work import StandInWork
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as websocket
 
 from tcpformer.cli import main
@@ -119,6 +120,22 @@ def test_frames_that_are_too_large_close_the_socket(
         with pytest.raises(ConnectionClosed):
             live.recv(30)
         assert live.close_code == 1009
+
+
+def test_refused_sockets_write_no_lines(
+    running: tuple[int, http.Service], capfd: pytest.CaptureFixture[str]
+) -> None:
+    sockets = running[1].sockets
+    with ExitStack() as places:
+        for _ in range(sockets.most):
+            places.enter_context(sockets.take())
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            websocket(f"ws://127.0.0.1:{running[0]}/v1/live"),
+        ):
+            pass
+    assert refused.value.response.status_code == 429
+    assert capfd.readouterr().err == ""
 
 
 def test_port_in_use_is_named(

@@ -1,6 +1,7 @@
 """The verb `serve`: the HTTP service."""
 
 import errno
+import logging
 import os
 import socket
 from pathlib import Path
@@ -70,12 +71,18 @@ def serve(
         timeout_graceful_shutdown=5,
         server_header=False,
     )
+    # uvicorn would write a line for each live socket that is refused
+    logging.getLogger("uvicorn.error").addFilter(_is_of_no_refusal)
     with _listen(host, port) as listener, show_notes():
         name = f"[{host}]" if ":" in host else host
         show(f"http://{name}:{listener.getsockname()[1]}/ until Ctrl-C")
         app.state.service.start()
         uvicorn.Server(config).run(sockets=[listener])
         show("stopped")
+
+
+def _is_of_no_refusal(record: logging.LogRecord) -> bool:
+    return "without completing handshake" not in record.getMessage()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -179,7 +179,8 @@ def test_file_that_is_gone_is_not_found(client: TestClient) -> None:
 def test_large_files_and_bad_options_are_refused(client: TestClient) -> None:
     assert post(client, "x" * 1001).status_code == 413
     assert post(client, "").status_code == 422
-    for text in ("[", "[]", '{"pose_model": "/etc/passwd"}', '{"start": 5, "end": 1}',
+    for text in ("[", "[]", '{"up": [0, "-1", 0]}', '{"start": true}', '{"flip": 1}',
+                 '{"pose_model": "/etc/passwd"}', '{"start": 5, "end": 1}',
                  '{"formats": "exe"}', '{"weights": "../../secret"}', '{"fps": NaN}'):  # fmt: skip
         answer = post(client, data={"options": text})
         assert answer.status_code == 422, text
@@ -214,8 +215,10 @@ def test_requests_made_up_from_the_openapi_break_nothing(tmp_path: Path) -> None
     app = create_app(options(tmp_path, queue=20), StandInWork(), make_stand_in)
     with run_app(app) as port:
         command = ["schemathesis", "run", f"http://127.0.0.1:{port}/openapi.json"]
-        # options may contradict each other, and Starlette lists the verbs of one route alone
-        command += ["--exclude-checks", "positive_data_acceptance,allow_header_conformance"]
+        # Options may contradict each other; a known key returns its job whatever comes with it; a
+        # job that is deleted before it ends is known as cancelled; Starlette allows for one route.
+        unfit = "positive_data_acceptance,negative_data_rejection,use_after_free"
+        command += ["--exclude-checks", f"{unfit},allow_header_conformance"]
         command += ["--max-examples", "40"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout

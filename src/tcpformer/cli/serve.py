@@ -68,6 +68,7 @@ def serve(
         access_log=False,  # it would hold addresses of people
         ws_max_size=2 * options.live.frame_bytes,  # beyond the limit, for an answer in words
         ws_max_queue=2,
+        timeout_keep_alive=75,  # longer than clients and proxies keep a connection that is idle
         timeout_graceful_shutdown=5,
         server_header=False,
     )

@@ -87,7 +87,7 @@ def _job_options() -> type[BaseModel]:
         for each in fields(LiftOptions)
         if each.name not in _NOT_OFFERED
     }
-    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
     return create_model("JobOptions", __config__=config, weights=(str, "default"), **offered)
 
 

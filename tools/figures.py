@@ -57,7 +57,7 @@ def write_text(image: np.ndarray, text: str, at: tuple[int, int], size: float = 
 
 # sample.gif: the overlay, small. bvh_<frame>.png: a frame of the video with its 2D skeleton, and
 # the BVH as another program reads it (pybvh), from in front and from the side.
-STILLS = (60, 120, 212)
+STILLS = (120,)
 
 
 def draw_sample(out: Path) -> None:
@@ -79,17 +79,22 @@ def make_gif(overlay: Path, target: Path) -> None:
 def make_stills(person: Path) -> None:
     import pybvh
 
-    from tcpformer.io.rig import from_y_up
+    from tcpformer.io.rig import TRIMMED, from_y_up, solve_rig
+    from tcpformer.io.rig_names import BONES
 
     motion = load_motion(person / "motion.npz")
     read = pybvh.read_bvh_file(person / "motion.bvh", world_up="+y")
-    order = [read.joint_names.index(joint) for joint in motion.skeleton.joints]
-    bvh = from_y_up(read.joint_positions())[:, order]
+    heads, start = from_y_up(read.joint_positions()), solve_rig(motion, TRIMMED).start
+    names = {bone.head: read.joint_names.index(bone.mixamo) for bone in BONES if bone.head}
     for frame in open_video(CLIP).frames():
         if frame.index not in STILLS:
             continue
         image = draw_2d(frame.image, motion, frame.index)
-        pose = bvh[frame.index] - [*bvh[frame.index, 0, :2], bvh[frame.index, :, 2].min()]
+        pose = motion.xyz[frame.index].copy()  # hands, heels and face are no heads of bones
+        pose += heads[frame.index - start, names["Hip"]] - pose[J["Hip"]]
+        for joint, bone in names.items():
+            pose[motion.skeleton.index[joint]] = heads[frame.index - start, bone]
+        pose -= [*pose[J["Hip"], :2], pose[:, 2].min()]
         x, y = np.clip(motion.xy[frame.index].mean(axis=0), 180, np.array(motion.size) - 180)
         part = image[int(y) - 180 : int(y) + 180, int(x) - 180 : int(x) + 180]
         skeleton = motion.skeleton

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from trainings import HARDWARE, NETWORKS
+from trainings import HARDWARE, NETWORKS, OWN, TINY
 
 from tcpformer.models import build
 from tcpformer.training.hardware import (
     HardwareConfig,
     accelerator_for,
+    check_memory,
     matmul_precision,
+    memory_of,
     wrap_layers,
 )
+from tcpformer.training.train import train
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,23 @@ def test_hardware_config_refuses_negative_numbers(change: dict[str, Any]) -> Non
 def test_hardware_config_refuses_too_many_workers() -> None:
     with pytest.raises(ValueError, match="workers must be at most 256, got 257"):
         HardwareConfig(workers=257)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_check_memory_refuses_a_batch_that_does_not_fit(network: str) -> None:
+    config = replace(OWN, network=NETWORKS[network], batch_size=100_000)
+    least = 4.0 * 100_000 * 9 * config.network.width * (17 if network == "tcpformer" else 1)
+    check_memory(config, least)
+    with pytest.raises(ValueError, match=r"^batch_size=100000 clips of 9 .* raise grad_accum_st"):
+        check_memory(config, least - 1)
+
+
+def test_training_refuses_a_batch_before_it_opens_the_data(tmp_path: Path) -> None:
+    network = replace(TINY, depth=1024, width=64)
+    config = replace(OWN, network=network, batch_size=100_000)
+    assert memory_of(torch.device("cpu")) < 4 * 100_000 * 9 * 17 * 64 * 1024
+    with pytest.raises(ValueError, match="batch_size=100000"):
+        train(config, tmp_path / "missing", tmp_path / "run", HARDWARE)
 
 
 @pytest.mark.parametrize(("precision", "device"), [("fp16", "a GPU"), ("tf32", "an NVIDIA GPU")])

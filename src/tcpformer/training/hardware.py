@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from ..models.tcpformer import Config as TCPFormer
 from ..optional import missing_extra
+from .config import TrainConfig
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -99,6 +102,36 @@ def accelerator_for(
     if hardware.precision == "tf32" and accelerator.device.type != "cuda":
         raise ValueError("precision 'tf32' needs an NVIDIA GPU; elsewhere use 'bf16' or 'no'.")
     return accelerator
+
+
+def memory_of(device: torch.device) -> float:
+    """Return the bytes of a device's memory; infinity where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows, or not known
+        return inf
+
+
+def check_memory(config: TrainConfig, memory: float) -> None:
+    """Check, before anything is built, that a batch may fit into so many bytes.
+
+    Counted is what every network keeps for the gradient at least: the input of each layer.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    network, clips = config.network, config.batch_size
+    tokens = network.frames * (network.joints if isinstance(network, TCPFormer) else 1)
+    depth = getattr(network, "depth", 0) or getattr(network, "layers", 1)
+    wanted = 4 * clips * tokens * network.width * depth
+    if wanted > memory:
+        raise ValueError(
+            f"batch_size={clips} clips of {network.frames} frames, in {depth} layers of width "
+            f"{network.width}, take at least {wanted / 1e9:,.1f} GB, but there are "
+            f"{memory / 1e9:,.1f}; lower batch_size and raise grad_accum_steps."
+        )
 
 
 @contextmanager

@@ -24,7 +24,14 @@ from ..models.whole_body import WholeBody
 from ..runtime.memory import keep_freed_memory
 from .config import TrainConfig
 from .data import ProcessBatches, Source, open_source
-from .hardware import HardwareConfig, accelerator_for, matmul_precision, wrap_layers
+from .hardware import (
+    HardwareConfig,
+    accelerator_for,
+    check_memory,
+    matmul_precision,
+    memory_of,
+    wrap_layers,
+)
 from .losses import Objective
 from .more_joints import add_joints
 from .optim import lr_factor, optimizer_for, update_average
@@ -215,6 +222,7 @@ def _start(
     """Set up a run, and restore an earlier one."""
     folder = RunDir(out)
     accelerator = accelerator_for(hardware, out, grad_accum_steps=config.grad_accum_steps)
+    check_memory(config, memory_of(accelerator.device))
     state = folder.load_checkpoint(config, accelerator.num_processes)
     with accelerator.main_process_first():  # which may have to unpack them
         source = open_source(config, data)

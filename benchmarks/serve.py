@@ -251,7 +251,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         for name in names:
             axis.plot(minutes, [row[name] for row in rows], label=name.replace("_", " "))
         axis.set_ylim(bottom=0)
-        axis.legend(loc="upper left", fontsize=8)
+        axis.legend(loc="lower right", fontsize=8)
     axes[-1].set_yscale("symlog")
     axes[-1].set_xlabel("minutes")
     figure.savefig(path, dpi=110)

@@ -79,7 +79,7 @@ SPINE2_START = 0.5
 """Where `Spine2` starts between the joints Spine and Thorax."""
 ENDS = {"Head": (0.0, 0.3, 0.0), "LeftHand": (0.35, 0.0, 0.0), "RightHand": (-0.35, 0.0, 0.0)}
 """Tails of bones whose end the skeleton lacks, in lengths of the bone before."""
-FRAMES_AT_ONCE = 10_000
+FRAMES_AT_ONCE = 2_000
 """Frames in work at once, which bounds the memory."""
 
 

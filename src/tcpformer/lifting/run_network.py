@@ -28,8 +28,9 @@ def run_network(
     answer, swap = _answer_of(model), list(mirror)
     clips = xyc[..., : getattr(model.config, "inputs", 3)].astype(np.float32)
     results = []
-    for first in range(0, len(clips), CLIPS_AT_ONCE):
-        x = clips[first : first + CLIPS_AT_ONCE]
+    at_once = min(CLIPS_AT_ONCE, getattr(model, "clips_at_once", CLIPS_AT_ONCE))
+    for first in range(0, len(clips), at_once):
+        x = clips[first : first + at_once]
         y = answer(x)
         if flip:
             y = (y + _mirror(answer(_mirror(x, swap)), swap)) / 2

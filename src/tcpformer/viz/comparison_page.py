@@ -22,7 +22,7 @@ _MARGIN = (46, 10, 14, 24)
 """Pixels left, right, above and below the axes of a curve."""
 _FIGURE = (200, 260)
 """Pixels of a figure."""
-_RADIUS = 1.15
+_RADIUS = 1.3
 """Metres from the middle of a figure to its edge, upward."""
 _SHOWN_ANGLES = 6
 _CLEAR = 2.0
@@ -232,11 +232,11 @@ def _figure(found: Comparison, moment: Moment, view: str) -> str:
 
     def flat(pose: Float[np.ndarray, "j 3"]) -> Float[np.ndarray, "j 2"]:
         across = -pose[:, 2] if view == "front" else pose[:, 0]
-        return np.stack([width / 2 + scale * across, height * 0.45 - scale * pose[:, 1]], axis=1)
+        return np.stack([width / 2 + scale * across, height / 2 - scale * pose[:, 1]], axis=1)
 
     parts = [f'<svg viewBox="0 0 {width} {height}" role="img">']
     parts.append(
-        f'<text x="6" y="14">{"from the front" if view == "front" else "from the right"}</text>'
+        f'<text x="6" y="{height - 4}">from the {"front" if view == "front" else "right"}</text>'
     )
     seen = np.isfinite(found.distance[moment.frame])
     for name, pose in (("A", found.pose_a), ("B", found.pose_b)):

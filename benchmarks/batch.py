@@ -2,6 +2,7 @@
 
 usage: python benchmarks/batch.py simulate [--clips 1000] [--folder DIR]
        python benchmarks/batch.py cost [--video assets/sample.mp4] [--copies 2] [--jobs 2]
+       python benchmarks/batch.py model --core-hours C [--clip-ms 4] [--mb 500] [--disk 200]
 
 simulate: makes a folder of tiny inputs, "lifts" each in this process by writing a manifest and one
 small file, and runs again over what is done. Prints seconds and peak memory of each step, in a
@@ -10,6 +11,10 @@ process of its own, and how many clips a driver hands out to a process a second.
 cost: lifts copies of a video by `tcpformer lift --jobs` and prints, from the report, core-hours,
 memory and disk for an hour of video, and what 1,000 hours take on 16, 256 and 4,096 cores. CPU
 seconds count only the work, so other programs on the machine matter little.
+
+model: computes from such numbers what 1,000 hours of video take on 16, 256 and 4,096 cores: the
+work; the driver, one clip after the other; and reading from one disk. Steps run side by side, and
+the longest one limits. With --split, that holds of long videos, too.
 """
 
 import argparse
@@ -108,10 +113,31 @@ def cost(video: Path, copies: int, jobs: int, folder: Path) -> None:
         print(f"| {cores:,} | {HOURS * core_hours / cores:.1f} h |")
 
 
+def model(core_hours: float, clip_ms: float, minutes: float, mb: float, disk: float) -> None:
+    """Print what limits; see the top."""
+    clips = HOURS * 60 / minutes
+    driver, reading = clips * clip_ms / 3.6e6, HOURS * mb / disk / 3600
+    print("| cores | work, hours | driver | reading | limited by | disk for no wait |")
+    print("|---:|---:|---:|---:|---|---:|")
+    for cores in CORES:
+        steps = {"work": HOURS * core_hours / cores, "driver": driver, "reading": reading}
+        limit = max(steps, key=lambda name: steps[name])
+        needed = HOURS * mb / (steps["work"] * 3600)
+        text = " | ".join(f"{value:.3g}" for value in steps.values())
+        print(f"| {cores:,} | {text} | {limit} | {needed:.3g} MB/s |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    simulation, one, costs = (verbs.add_parser(v) for v in ("simulate", "step", "cost"))
+    simulation, one, costs, computed = (
+        verbs.add_parser(v) for v in ("simulate", "step", "cost", "model")
+    )
+    computed.add_argument("--core-hours", type=float, required=True, help="an hour of video")
+    computed.add_argument("--clip-ms", type=float, default=4.0, help="of the driver, a clip")
+    computed.add_argument("--minutes", type=float, default=10.0, help="of a clip")
+    computed.add_argument("--mb", type=float, default=500.0, help="of an hour of video")
+    computed.add_argument("--disk", type=float, default=200.0, help="MB a second")
     simulation.add_argument("--clips", type=int, default=1000)
     simulation.add_argument("--folder", type=Path)
     one.add_argument("name")
@@ -122,6 +148,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.verb == "step":
         step(given.name, given.folder)
+        return
+    if given.verb == "model":
+        model(given.core_hours, given.clip_ms, given.minutes, given.mb, given.disk)
         return
     with tempfile.TemporaryDirectory(dir=getattr(given, "folder", None)) as folder:
         if given.verb == "simulate":

@@ -31,7 +31,7 @@ SLOW = {"export.md"}
 FOREIGN_OPTIONS = {
     *("--index-url", "--shm-size", "--config", "--hardware"),
     *("--again", "--hours", "--inputs", "--jobs", "--kills", "--network", "--only", "--seed"),
-    *("--clients", "--real", "--soak"),
+    *("--clients", "--minutes", "--moved", "--real", "--soak"),
 }
 """Options in inline code of other programs and of scripts, and groups of options."""
 

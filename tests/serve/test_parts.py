@@ -13,7 +13,7 @@ from stand_ins import WEIGHTS
 
 from tcpformer.detect.one_pass import FollowedPeople
 from tcpformer.detections import Detections
-from tcpformer.io.video import Frame, Video, write_video
+from tcpformer.io.video import Frame, Video, open_video, write_video
 from tcpformer.manifest import claim_results, hash_input, write_manifest
 from tcpformer.motion import Motion3D
 from tcpformer.pipeline import LiftOptions, Progress, describe_run
@@ -118,7 +118,7 @@ def test_lift_many_sees_long_videos_in_parts(tmp_path: Path, tasks: list[Task], 
 def test_parts_are_the_whole(tmp_path: Path, tasks: list[Task], eye: Eye, split: float) -> None:
     lift_many(job_of(tmp_path, split), tasks[:1], here)
     in_parts = result(tmp_path)
-    whole = eye(parts.open_source_video(tasks[0].source, LiftOptions()), LiftOptions(), print)
+    whole = eye(open_video(tasks[0].source), LiftOptions(), print)
     assert in_parts == str(whole.found.xy[:, 0, 0].tolist())
 
 

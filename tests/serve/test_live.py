@@ -180,7 +180,7 @@ def test_two_thousand_frames_leave_no_more_than_a_hundred(weights: Weights) -> N
             sizes.append((len(person.history.times), len(person.frames), len(lifter._times)))
     assert sizes[0] == sizes[1]
     assert len(lifter._heights) == LIVE.floor_frames
-    assert not lifter._tracker._tracks
+    assert not lifter._tracker.tracks
     assert not lifter._people
 
 

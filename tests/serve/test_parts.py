@@ -118,7 +118,8 @@ def test_lift_many_sees_long_videos_in_parts(tmp_path: Path, tasks: list[Task], 
 def test_parts_are_the_whole(tmp_path: Path, tasks: list[Task], eye: Eye, split: float) -> None:
     lift_many(job_of(tmp_path, split), tasks[:1], here)
     in_parts = result(tmp_path)
-    whole = eye(open_video(tasks[0].source), LiftOptions(), print)
+    video = open_video(tasks[0].source)
+    whole = eye(video, LiftOptions(), print)
     assert in_parts == str(whole.found.xy[:, 0, 0].tolist())
 
 

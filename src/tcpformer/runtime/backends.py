@@ -239,6 +239,7 @@ def _open_onnx(path: Path) -> _Opened:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in `open_graph`
     options.log_severity_level = 4  # errors are raised
     session: Any = onnxruntime.InferenceSession(
         read_onnx(path), options, providers=["CPUExecutionProvider"]

@@ -115,7 +115,7 @@ def memory_of(device: torch.device) -> float:
 
 
 def check_memory(config: TrainConfig, memory: float) -> None:
-    """Check, before anything is built, that a batch may fit into so many bytes.
+    """Check, before anything is built, that a batch may fit into the memory, given in bytes.
 
     Counted is what every network keeps for the gradient at least: the input of each layer.
 

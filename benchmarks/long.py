@@ -34,7 +34,7 @@ NOISE = 3.0
 """Pixels, one sigma at confidence 0.5; half of it at 1."""
 
 
-def write_keypoints(path: Path, frames: int, swapped: float) -> None:
+def write_keypoints(path: Path, frames: int, swapped: float = 0.0) -> None:
     """Write a person who walks in a circle, with detector noise, absences and exchanged sides."""
     rng, parts, stride = np.random.default_rng(0), [], walk(30, FPS, speed=0.0).xyz
     for first in range(0, frames, 9000):

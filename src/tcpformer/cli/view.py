@@ -44,7 +44,7 @@ def view(
         port: Port of --serve; 0 takes a free one.
     """
     people, manifest, folder = read_run(run)
-    film, notes = _find_video(manifest, folder, video)
+    film, notes = find_video(manifest, folder, video)
     if serve and out is not None:
         raise ValueError("--serve writes no page; leave out one of --serve and --out.")
     if serve:
@@ -88,10 +88,10 @@ def read_run(run: Path) -> tuple[dict[int, Motion3D], Manifest | None, Path]:
     return {motion.person: motion for motion in motions}, read_manifest(run), run
 
 
-def _find_video(
+def find_video(
     manifest: Manifest | None, folder: Path, given: Path | None
 ) -> tuple[Video | None, tuple[str, ...]]:
-    """Open the video of a run; None, and why, if it is not where the run found it."""
+    """Open the video of a run in a folder; None, and why, if it is not where the run found it."""
     if given is not None:
         return _open(given, manifest), ()
     if manifest is None:

@@ -1,18 +1,21 @@
 """The report of a comparison: one HTML file with its pictures inside, that needs no network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from ..analysis.angles import column
 from ..analysis.compare import Comparison, Moment
 from ..files import atomic_write
 from .figure import strokes
+from .stills import to_data_address
 
 Series = Float[np.ndarray, " t"]
+Stills = Mapping[str, Sequence[UInt8[np.ndarray, "h w 3"] | None]]
+"""By "A" and "B": the person in each of the moments, or None."""
 
 COLOURS = {"A": "#2f6db3", "B": "#d4661f"}
 _MARK = "#b3261e"
@@ -55,16 +58,27 @@ svg text{fill:var(--dim);font:11px system-ui,sans-serif}
 table{border-collapse:collapse;width:100%}td,th{padding:3px 10px;text-align:right;
 border-bottom:1px solid var(--line)}td:first-child,th:first-child{text-align:left}
 .moments{display:flex;flex-wrap:wrap;gap:14px}.moment{background:var(--card);border-radius:8px;
-padding:10px 14px;flex:1 1 420px;max-width:460px}.pair{display:flex}
+padding:10px 14px;flex:1 1 420px;max-width:460px}.pair{display:flex;gap:8px}.pair figure{margin:0}
+.pair img{max-width:100%;border-radius:6px;display:block}figcaption{color:var(--dim);font-size:12px}
 """
 
 
 def write_comparison(
-    comparison: Comparison, path: str | Path, names: tuple[str, str] = ("A", "B")
+    comparison: Comparison,
+    path: str | Path,
+    names: tuple[str, str] = ("A", "B"),
+    stills: Stills | None = None,
 ) -> None:
-    """Write the report; ``names`` are shown for the two motions."""
+    """Write the report.
+
+    Args:
+        comparison: What was found.
+        path: The HTML file.
+        names: Are shown for the two motions.
+        stills: Pictures of the moments, of `cut_stills`.
+    """
     with atomic_write(path) as beside:
-        beside.write_text("\n".join(_page(comparison, names)), encoding="utf-8")
+        beside.write_text("\n".join(_page(comparison, names, stills or {})), encoding="utf-8")
 
 
 def describe_moment(moment: Moment, comparison: Comparison) -> str:
@@ -92,7 +106,7 @@ def _angle(name: str) -> str:
     return side + (name[:-2] if side else name).replace("_", " ")
 
 
-def _page(found: Comparison, names: tuple[str, str]) -> Iterable[str]:
+def _page(found: Comparison, names: tuple[str, str], stills: Stills) -> Iterable[str]:
     a, b = map(escape, names)
     yield '<!doctype html><html lang="en"><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -113,7 +127,9 @@ def _page(found: Comparison, names: tuple[str, str]) -> Iterable[str]:
     marks = [found.times[moment.frame] for moment in found.moments]
     yield _curves(found.times, {"B": 100 * mean}, marks, from_zero=True)
     yield '<h2>Where they differ most</h2><div class="moments">'
-    yield from (_moment(number, each, found) for number, each in enumerate(found.moments, 1))
+    for i, moment in enumerate(found.moments):
+        pictures = {name: some[i] for name, some in stills.items() if some[i] is not None}
+        yield _moment(i + 1, moment, found, pictures)
     yield "</div><h2>Joints, cm</h2>"
     yield _table(
         ("joint", "mean", "largest"),
@@ -216,11 +232,19 @@ def _path(x: Series, y: Series) -> str:
     return "".join(words)
 
 
-def _moment(number: int, moment: Moment, found: Comparison) -> str:
+def _moment(
+    number: int, moment: Moment, found: Comparison, pictures: Mapping[str, np.ndarray]
+) -> str:
+    shown = "".join(
+        f'<figure><img alt="{name}" src="{to_data_address(picture)}">'
+        f'<figcaption class="{name.lower()}">{name}</figcaption></figure>'
+        for name, picture in pictures.items()
+    )
+    shown = f'<div class="pair">{shown}</div>' if shown else ""
     figures = "".join(_figure(found, moment, view) for view in ("front", "side"))
     return (
         f'<div class="moment"><b>{number}. {found.times[moment.frame]:.2f} s</b> (B '
-        f"{found.times_b[moment.frame]:.2f} s): {100 * moment.distance:.1f} cm"
+        f"{found.times_b[moment.frame]:.2f} s): {100 * moment.distance:.1f} cm{shown}"
         f'<div class="pair">{figures}</div><p>{escape(describe_moment(moment, found))}.</p></div>'
     )
 

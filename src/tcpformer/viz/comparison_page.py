@@ -128,7 +128,7 @@ def _page(found: Comparison, names: tuple[str, str], stills: Stills) -> Iterable
     yield _curves(found.times, {"B": 100 * mean}, marks, from_zero=True)
     yield '<h2>Where they differ most</h2><div class="moments">'
     for i, moment in enumerate(found.moments):
-        pictures = {name: some[i] for name, some in stills.items() if some[i] is not None}
+        pictures = {n: still for n, some in stills.items() if (still := some[i]) is not None}
         yield _moment(i + 1, moment, found, pictures)
     yield "</div><h2>Joints, cm</h2>"
     yield _table(

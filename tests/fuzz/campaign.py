@@ -22,7 +22,7 @@ for each in (HERE.parents[1], HERE.parent / "support", HERE):
 
 import torch  # noqa: E402
 from runner import TRACE, Job, Tally, Target, find_not_finite, run_inputs, write_seeds  # noqa: E402
-from targets import TARGETS  # noqa: E402
+from targets import TARGETS, lifter  # noqa: E402
 
 BLOCK = 200
 """Inputs of one task, for a target with share 1."""
@@ -32,6 +32,7 @@ def main() -> None:
     """Run a campaign."""
     options = parse_arguments()
     torch.set_num_threads(1)
+    lifter()  # its imports take seconds, which would count as those of the first input
     if options.again:
         read_again(options.again)
         return

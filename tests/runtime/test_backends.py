@@ -109,6 +109,18 @@ def test_load_exported_reads_the_description(format: Format, tmp_path: Path) -> 
     assert loaded.model.config == ours().model.config
 
 
+def test_load_exported_quotes_the_start_of_a_long_error(tmp_path: Path) -> None:
+    make = onnx.helper
+    x, y = (make.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy")
+    graph = make.make_graph([make.make_node("Add", ["x"] * 70, ["y"])], "g", [x], [y])
+    onnx.save(
+        make.make_model(graph, opset_imports=[make.make_opsetid("", 14)]), tmp_path / "a.onnx"
+    )
+    with pytest.raises(ValueError, match="not a file that can be run") as caught:
+        load_exported(tmp_path / "a.onnx")
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 def test_load_exported_refuses_other_files(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):

@@ -29,6 +29,8 @@ Format = Literal["onnx", "openvino", "torch-export"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2"}
 KEY = "tcpformer"
 """Metadata key of the description, as JSON."""
+_QUOTED = 200
+"""Characters of a runtime's error that a message quotes; some list every input of a node."""
 _EXTRAS = {"onnx": "export", "onnxscript": "export", "openvino": "openvino"}
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -211,7 +213,9 @@ def load_exported(path: str | Path) -> Weights:
     except FileNotFoundError:
         raise
     except Exception as error:  # each runtime raises kinds of its own
-        raise ValueError(f"{path}: not a file that can be run ({error}).") from error
+        text = " ".join(str(error).split())
+        shown = text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
+        raise ValueError(f"{path}: not a file that can be run ({shown}).") from error
     description = Description.from_json(opened.text, path)
     model = Exported(opened.run, description, path)
     expected = [description.config.frames, joints_of(model.config), inputs_of(model)]

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "io": NOUNS | {"checks", "lens", "files", "optional", "filtering", "analysis"},
     "runtime": {"models", "weights", "files", "result_folder", "model_files", "optional"},
     "world": NOUNS | {"checks", "filtering"},
-    "detect": NOUNS | {"io", "model_files", "tracking"},
+    "detect": NOUNS | {"io", "files", "model_files", "tracking"},
     "postprocess": NOUNS | {"filtering", "world"},
     "analysis": NOUNS | {"filtering", "world", "postprocess"},
     "viz": NOUNS | {"io", "analysis", "files", "optional", "postprocess", "tracking", "world"},

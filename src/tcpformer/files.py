@@ -1,4 +1,4 @@
-"""Atomic writes, locks, and checks of folders."""
+"""Atomic writes, locks, checks of folders, and the words of errors in files."""
 
 import errno
 import logging
@@ -19,7 +19,15 @@ _TEMPORARY = re.compile(r"\..+-tcpformer-[0-9a-f]{12}(\.[^.]*)?")
 """Name of a temporary file of `atomic_write`."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Full, beyond the quota, or read-only."""
+_SHOWN = 200
+"""Characters of an error that a message quotes."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def brief(error: object, most: int = _SHOWN) -> str:
+    """Return the text of an error, cut where it quotes much of a file."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def is_of_disk(error: BaseException | None) -> bool:

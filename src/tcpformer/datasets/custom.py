@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..files import atomic_write
-from ..io.mocap_capture import brief
+from ..files import atomic_write, brief
 from ..io.safe_npz import read_npz
 from ..motion import LIMITS, assumed_focal, check_size_and_rate
 from ..skeleton import H36M, conversion, identify

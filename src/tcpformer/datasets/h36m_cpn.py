@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..io.mocap_capture import brief
+from ..files import brief
 from ..io.safe_pickle import read_pickled_npz
 from ..skeleton import H36M_NOSE
 from .h36m_sh import FPS, SIZES, Split

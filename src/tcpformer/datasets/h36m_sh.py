@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..io.mocap_capture import brief
+from ..files import brief
 from ..io.safe_pickle import read_pickle
 from ..skeleton import H36M_NOSE
 from .video_dataset import VideoDataset

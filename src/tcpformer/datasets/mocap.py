@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..io.mocap_capture import brief
+from ..files import brief
 from ..io.safe_npz import read_npz
 from ..skeleton import BODY, BODY_26, GROUPS, H36M, stature
 

@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int16
 from numpy.random import Generator, default_rng
 
-from ..files import atomic_write
-from ..io.mocap_capture import brief
+from ..files import atomic_write, brief
 from ..io.safe_npz import read_npz
 from ..motion import LIMITS
 from ..skeleton import BODY, BODY_26, GROUPS, H36M

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..detections import Detections
-from ..io.mocap_capture import brief
+from ..files import brief
 from ..io.video import Video
 from ..skeleton import COCO, match_skeleton
 from .movenet import MoveNet

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from jaxtyping import Float
 
-from ..io.mocap_capture import brief
+from ..files import brief
 from ..model_files import read_onnx
 
 log = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..analysis.angles import measure_angles
 from ..detections import Detections
+from ..files import brief
 from ..motion import Motion3D
 from ..optional import missing_extra
 from .bvh import write_bvh
@@ -16,7 +17,6 @@ from .formats import FOLDER_READERS, FORMATS, READERS, Reader
 from .glb import read_glb, write_glb
 from .json_motion import read_json_motion, write_json
 from .keypoints import MALFORMED, READABLE, RateAndSize
-from .mocap_capture import brief
 from .mot import write_mot
 from .npz import load_motion, save_motion
 from .parquet import read_parquet, write_parquet

@@ -8,14 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from .mocap_capture import (
-    Capture,
-    brief,
-    check_figure,
-    check_finite,
-    compose_rotations,
-    sum_offsets,
-)
+from ..files import brief
+from .mocap_capture import Capture, check_figure, check_finite, compose_rotations, sum_offsets
 
 AMC_FPS = 120.0
 """Frames per second of nearly all AMC files; neither file holds it."""

@@ -17,16 +17,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from ..files import atomic_write
+from ..files import atomic_write, brief
 from ..motion import Motion3D
-from .mocap_capture import (
-    Capture,
-    brief,
-    check_figure,
-    check_finite,
-    compose_rotations,
-    sum_offsets,
-)
+from .mocap_capture import Capture, check_figure, check_finite, compose_rotations, sum_offsets
 from .rig import TRIMMED, RiggedMotion, RigOptions, solve_rig
 from .rig_names import BONES
 

@@ -24,8 +24,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..files import brief
 from ..lens import Lens
-from .mocap_capture import brief
 
 _KEYS = {
     "matrix": ("matrix", "K", "camera_matrix", "intrinsics", "intrinsic", "mtx"),

@@ -12,8 +12,6 @@ MAX_NAME = 100
 """Characters of a joint's name."""
 JOINTS_PER_CHANNEL = 10
 """Most joints for each channel of a file, so that memory follows the size of the file."""
-_SHOWN = 200
-"""Characters of an error that a message quotes."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,6 @@ def check_finite(xyz: Float[np.ndarray, "t n 3"]) -> None:
     bad = np.argwhere(~np.isfinite(xyz).all(axis=(1, 2)))
     if len(bad):
         raise ValueError(f"the numbers of frame {bad[0][0]} are no finite positions")
-
-
-def brief(error: object, most: int = _SHOWN) -> str:
-    """Return the text of an error, cut where it quotes much of a file."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def compose_rotations(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checks import as_path
 from ..detections import Detections
-from ..files import atomic_write
+from ..files import atomic_write, brief
 from ..motion import (
     CAMERA_AXES,
     REGION_SCALE,
@@ -22,7 +22,6 @@ from ..motion import (
 )
 from ..skeleton import identify
 from .keypoints import RateAndSize, mean_rate, stored_rate_and_size
-from .mocap_capture import brief
 from .safe_npz import read_npz
 
 _BY_JOINT = ("xyz", "camera_xyz", "xy", "confidence")

@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
-from .mocap_capture import brief
+from ..files import brief
 
 MAX_EXPANSION = 100
 """Times the size of the file that its arrays may take; zip itself reaches 1000."""

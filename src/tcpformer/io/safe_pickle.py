@@ -20,7 +20,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
-from .mocap_capture import brief
+from ..files import brief
 from .safe_npz import read_npz
 
 SPILL_BYTES = 1 << 20

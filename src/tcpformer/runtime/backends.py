@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..files import brief
 from ..model_files import read_onnx
 from ..models import inputs_of, joints_of, lifts_center_only, name_of
 from ..models.checkpoint import load_weights, read_config
@@ -29,8 +30,6 @@ Format = Literal["onnx", "openvino", "torch-export"]
 SUFFIXES: dict[str, str] = {"onnx": ".onnx", "openvino": ".xml", "torch-export": ".pt2"}
 KEY = "tcpformer"
 """Metadata key of the description, as JSON."""
-_QUOTED = 200
-"""Characters of a runtime's error that a message quotes; some list every input of a node."""
 _EXTRAS = {"onnx": "export", "onnxscript": "export", "openvino": "openvino"}
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -213,9 +212,7 @@ def load_exported(path: str | Path) -> Weights:
     except FileNotFoundError:
         raise
     except Exception as error:  # each runtime raises kinds of its own
-        text = " ".join(str(error).split())
-        shown = text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
-        raise ValueError(f"{path}: not a file that can be run ({shown}).") from error
+        raise ValueError(f"{path}: not a file that can be run ({brief(error)}).") from error
     description = Description.from_json(opened.text, path)
     model = Exported(opened.run, description, path)
     expected = [description.config.frames, joints_of(model.config), inputs_of(model)]

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as websocket
 
 from tcpformer.cli import main
-from tcpformer.serve import http
+from tcpformer.serve import connections, http
 
 module = importlib.import_module("tcpformer.cli.serve")
 LARGE = 30_000_000
@@ -105,6 +106,57 @@ def test_client_that_reads_nothing_is_cut_off(running: tuple[int, http.Service])
         client.settimeout(5)
         with pytest.raises(OSError, match=r"reset|timed out"):
             read_answer(client)
+
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /he", GET + GET[:20]], ids=["none", "start", "second"])
+def test_request_that_does_not_come_is_not_waited_for(
+    running: tuple[int, http.Service], sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 1.0)
+    start, answer, ended = time.monotonic(), b"", False
+    with socket.create_connection(("127.0.0.1", running[0]), timeout=0.1) as client:
+        client.sendall(sent)
+        while not ended and time.monotonic() < start + 30:
+            try:
+                client.sendall(b"a" if sent else b"")
+                piece = client.recv(65536)
+                answer, ended = answer + piece, not piece
+            except TimeoutError:
+                continue
+            except OSError:  # reset, since a byte was on its way
+                ended = True
+    assert ended
+    assert time.monotonic() > start + 0.9
+    assert answer.startswith(b"HTTP/1.1 200" if GET in sent else b"")
+
+
+def test_sockets_and_answers_may_take_longer_than_requests(
+    running: tuple[int, http.Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 1.0)
+    port, store = running[0], running[1].store
+    with store.new_folder() as folder:
+        (folder / "source.mp4").write_bytes(b"x")
+        job = store.add(folder / "source.mp4", {}, None, 9)[0]
+    text = f"GET /v1/jobs/{job.id}/events HTTP/1.1\nHost: localhost\nConnection: close\n\n"
+    with connect(port, text) as client, websocket(f"ws://127.0.0.1:{port}/v1/live") as live:
+        time.sleep(2.0)
+        assert json.loads(live.recv(30))["ready"]
+        live.send(b"no picture")
+        assert "error" in json.loads(live.recv(30))
+        store.delete(job)
+        assert "cancelled" in client.makefile().read()
+
+
+def test_connections_are_bounded(
+    running: tuple[int, http.Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 0)
+    with socket.create_connection(("127.0.0.1", running[0]), timeout=30) as client:
+        assert client.recv(1) == b""
 
 
 @pytest.mark.parametrize(("size", "answered"), [(1_500_000, True), (3_000_000, False)])

@@ -40,6 +40,7 @@ def serve(
         import uvicorn
 
         from ..serve.access import is_loopback, read_token
+        from ..serve.connections import BoundedConnection
         from ..serve.http import ServiceOptions, create_app
         from ..serve.workers import PoolOptions
     except ModuleNotFoundError as error:
@@ -64,6 +65,7 @@ def serve(
     app = create_app(options)
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
         log_level="warning",
         access_log=False,  # it would hold addresses of people
         ws_max_size=2 * options.live.frame_bytes,  # beyond the limit, for an answer in words

@@ -178,7 +178,7 @@ function draw(answer, state) {
   })));
   lookAt(seen.map((person) => person.xyz[0]), state);
   scene.render();
-  $("figures").textContent = `${seen.length} ${seen.length === 1 ? "person" : "people"}, ${(state.answered.length / 2).toFixed(0)} pictures a second, ${delay.toFixed(0)} ms`;
+  $("figures").textContent = `${seen.length} ${seen.length === 1 ? "person" : "people"}, ${(state.answered.length / 2).toFixed(0)} fps, ${delay.toFixed(0)} ms`;
 }
 
 // Keep all people in the picture: slowly, and anew where they spread or gather.

@@ -56,7 +56,9 @@ def test_load_mocap_reads_metres_of_a_split(file: Path, split: str) -> None:
         ("train", {"joints": np.array(COCO.joints)}, "expected the joints"),
         ("train", {"joints": np.array("Hip")}, "expected the joints"),
         ("train", {"fps": np.array([50.0])}, "expected arrays of the shapes"),
-        ("train", {"fps": np.array(np.inf)}, "fps must be positive"),
+        ("train", {"fps": np.array(np.inf)}, r"fps must be 0\.1 to 5000, got inf"),
+        ("train", {"fps": np.array(1e300)}, r"fps must be 0\.1 to 5000"),  # overflows float32
+        ("train", {"fps": np.array(1e-60)}, r"fps must be 0\.1 to 5000"),  # 0 in float32
         ("train", {"relative": np.zeros((135, 16, 3))}, "expected arrays of the shapes"),
         ("train", {"relative": np.full((135, 17, 3), np.nan)}, "relative must be finite"),
         (

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..files import brief
 from ..io.safe_npz import read_npz
+from ..motion import LIMITS
 from ..skeleton import BODY, BODY_26, GROUPS, H36M, stature
 
 SPLITS = ("train", "val", "test")
@@ -17,6 +18,7 @@ HAS_GROUP = {"feet": "has_feet", "hands": "has_hands", "face": "has_head"}
 "glitch" are in this order."""
 MAX_TENTHS = 2**31
 """Tenths of millimetres of any coordinate: 214 km."""
+MIN_FPS = 0.1
 MIN_STATURE = 0.01
 """Metres of a body; below, its joints lie at one point."""
 
@@ -117,8 +119,8 @@ def read_mocap(path: str | Path, texts: tuple[str, ...]) -> dict[str, np.ndarray
         if not (np.abs(data[key], dtype=np.float64) < MAX_TENTHS).all():
             raise ValueError(f"{path}: {key} must be finite tenths of millimetres.")
     check_bodies(path, data["relative"][:, BODY].astype(np.float32), 1e4)
-    if not 0 < data["fps"] < np.inf:
-        raise ValueError(f"{path}: fps must be positive, got {data['fps']}.")
+    if not MIN_FPS <= data["fps"] <= LIMITS.max_fps:
+        raise ValueError(f"{path}: fps must be {MIN_FPS} to {LIMITS.max_fps:g}, got {data['fps']}.")
     return data
 
 

@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "model_files": set(),
     "filtering": NOUNS,
     "tracking": NOUNS,
-    "models": {"checks", "weights", "result_folder", "model_files", "io"},
+    "models": {"checks", "weights", "files", "result_folder", "model_files", "io"},
     "io": NOUNS | {"checks", "lens", "files", "optional", "filtering", "analysis"},
     "runtime": {"models", "weights", "files", "result_folder", "model_files", "optional"},
     "world": NOUNS | {"checks", "filtering"},
@@ -162,3 +162,22 @@ def test_reached_sees_every_form_of_import() -> None:
 def test_no_room_is_a_drawer_for_everything() -> None:
     names = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}
     assert not names & {"utils", "common", "helpers", "core", "base", "misc"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_errors_quote_the_start_of_other_errors(path: Path) -> None:
+    """Another library's error may quote a file whole; `brief` cuts it."""
+    if room(path) not in {"io", "datasets", "models", "runtime", "detect"}:
+        return
+    tree = ast.parse(path.read_text())
+    names = {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)}
+    quoted = [
+        part.lineno
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ValueError"
+        for part in ast.walk(call)
+        if isinstance(part, ast.FormattedValue)
+        and isinstance(part.value, ast.Name)
+        and part.value.id in names
+    ]
+    assert not quoted, f"lines {quoted}: write {{brief(error)}}"

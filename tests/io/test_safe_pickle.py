@@ -446,6 +446,14 @@ def test_read_pickle_refuses_forged_arrays(tmp_path: Path) -> None:
     assert read_pickle(written(tmp_path / "d.pkl", dtype)) == np.dtype("f8")
 
 
+def test_read_pickle_quotes_the_start_of_a_long_error(tmp_path: Path) -> None:
+    made = pickle.dumps([f"text {i}" for i in range(1000)])[:-1] + b"K\x05R."  # calls the list
+    (tmp_path / "a.pkl").write_bytes(made)
+    with pytest.raises(ValueError, match="not a pickle of arrays") as caught:
+        read_pickle(tmp_path / "a.pkl")
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
 def test_read_pickle_refuses_states_of_other_objects(tmp_path: Path) -> None:
     value = Gadget(OrderedDict, (), {"x": 1})
     with pytest.raises(ValueError, match="a state to a dict, which is refused"):

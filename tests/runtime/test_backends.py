@@ -121,6 +121,18 @@ def test_load_exported_quotes_the_start_of_a_long_error(tmp_path: Path) -> None:
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
+def test_load_exported_quotes_the_start_of_a_long_shape(tmp_path: Path) -> None:
+    make, about = onnx.helper, onnx.load(exported("onnx", tmp_path)).metadata_props
+    x, y = (make.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [9] * 700) for n in "xy")
+    graph = make.make_graph([make.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
+    made = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
+    made.metadata_props.extend(about)
+    onnx.save(made, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match="its description expects") as caught:
+        load_exported(tmp_path / "b.onnx")
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])
 def test_load_exported_refuses_other_files(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):

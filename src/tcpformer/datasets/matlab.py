@@ -47,12 +47,14 @@ def read_matlab(path: Path, keys: tuple[str, ...], *, hdf5: bool) -> dict[str, n
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"{path}: reading it took more than {TIMEOUT:g} s.") from error
         except subprocess.CalledProcessError as error:
+            from ..files import brief
+
             lines = error.output.decode("utf-8", "replace").strip().splitlines()
             crash = f"its reader crashed with signal {-error.returncode}"
             reason = crash if error.returncode < 0 or not lines else lines[-1]
             kind = "7.3" if hdf5 else "5"
             raise ValueError(
-                f"{path}: not a MATLAB {kind} file with annotations: {reason}"
+                f"{path}: not a MATLAB {kind} file with annotations: {brief(reason)}"
             ) from error
         with np.load(out, allow_pickle=False) as file:
             return _join({key: file[key] for key in file.files})

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
+from ..files import brief
 from .frame_numbers import FrameNumbers, number_ids, number_names
 from .json_values import get_field, get_index, get_list, get_numbers
 from .keypoints import KeypointRecord, PersonKeypoints, RateAndSize, person_keypoints
@@ -106,8 +107,8 @@ def _common_size(path: Path, images: list[Any]) -> tuple[Any, Any] | None:
     }
     if len(sizes) > 1:
         raise ValueError(
-            f"{path}: expected pictures of one size, found {sorted(sizes, key=str)[:3]}; keep one "
-            "video in a file."
+            f"{path}: expected pictures of one size, found "
+            f"{brief(sorted(sizes, key=str)[:3])}; keep one video in a file."
         )
     return next(iter(sizes), None)
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ..files import brief
+
 _DELIMITERS = ",;\t"
 _SHOWN = 40
 """Characters of a cell that an error shows."""
@@ -52,7 +54,9 @@ def read_rows(path: Path, comment: str | None = None) -> Iterator[Row]:
                     )
                 yield Row(line, [cell.strip() for cell in cells])
         except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f"{path}: expected a table as text (CSV), but {error}.") from error
+            raise ValueError(
+                f"{path}: expected a table as text (CSV), but {brief(error)}."
+            ) from error
 
 
 def parse_numbers(
@@ -74,8 +78,8 @@ def parse_numbers(
     except ValueError:
         wrong = next(i for i in columns if not _is_number(row.cells[i]))
         raise ValueError(
-            f"{path}, line {row.line}, column {wrong + 1} ({names[wrong]}): expected a number, got "
-            f"{row.cells[wrong][:_SHOWN]!r}."
+            f"{path}, line {row.line}, column {wrong + 1} ({names[wrong][:_SHOWN]}): expected a "
+            f"number, got {row.cells[wrong][:_SHOWN]!r}."
         ) from None
 
 

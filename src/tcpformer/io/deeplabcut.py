@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
+from ..files import brief
 from .csv_tables import Row, parse_frame, parse_numbers
 from .frame_numbers import FrameNumbers, number_ids, number_names
 from .hdf5 import Hdf5Content
@@ -156,8 +157,8 @@ def _read_frame(
         ]
         return names, group["axis1"].tolist(), group["block0_values"]
     raise ValueError(
-        f"{path}: expected a data frame of DeepLabCut, one table of numbers; found {list(group)}. "
-        "Export it as .csv."
+        f"{path}: expected a data frame of DeepLabCut, one table of numbers; found "
+        f"{brief(list(group))}. Export it as .csv."
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..files import atomic_write
+from ..files import atomic_write, brief
 from ..motion import Motion3D
 from .animated_people import AnimatedPerson, StillCamera, animate_people, find_camera
 from .body_mesh import rest_heads
@@ -267,7 +267,7 @@ def _split(path: Path) -> tuple[Any, bytes]:
     try:
         return json.loads(chunks[0][1].decode("utf-8")), chunks[1][1]
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: its JSON part is damaged ({error}).") from error
+        raise ValueError(f"{path}: its JSON part is damaged ({brief(error)}).") from error
 
 
 def _from_npz(path: Path, data: bytes) -> Motion3D:

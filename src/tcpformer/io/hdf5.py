@@ -89,12 +89,14 @@ def read_hdf5(path: Path) -> Hdf5Content:
 
 def _reason(error: subprocess.CalledProcessError) -> str:
     """Return why the other process failed, in words."""
+    from ..files import brief
+
     lines = error.output.decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else "no reason given"
     if last.startswith(_REFUSED):
-        return last.removeprefix(_REFUSED)
+        return brief(last.removeprefix(_REFUSED))
     crash = f"its reader crashed with signal {-error.returncode}"
-    return f"not a whole HDF5 file ({crash if error.returncode < 0 else last})."
+    return f"not a whole HDF5 file ({crash if error.returncode < 0 else brief(last)})."
 
 
 # The other process

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..files import brief
+
 _SHOWN = 40
 """Characters of a value that an error shows."""
 MAX_JSON_BYTES = 2**30
@@ -24,7 +26,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON as programs write it ({error}).") from error
+        raise ValueError(f"{path}: not JSON as programs write it ({brief(error)}).") from error
 
 
 def get_field(place: str, entry: Any, *keys: str) -> Any:
@@ -38,7 +40,7 @@ def get_field(place: str, entry: Any, *keys: str) -> Any:
     for key in keys:
         if key in entry:
             return entry[key]
-    found = ", ".join(list(map(str, entry))[:8])
+    found = brief(", ".join(list(map(str, entry))[:8]))
     raise ValueError(f"{place}: expected {_either(keys)}, found {found or 'nothing'}.")
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
 from ..analysis.angles import Angles
-from ..files import atomic_write
+from ..files import atomic_write, brief
 
 Series = Float[np.ndarray, " t"]
 
@@ -117,7 +117,7 @@ def read_mot(path: str | Path) -> Coordinates:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected OpenSim's MOT as text, but {error}.") from error
+        raise ValueError(f"{path}: expected OpenSim's MOT as text, but {brief(error)}.") from error
     if "endheader" not in lines:
         raise ValueError(f"{path}: expected OpenSim's MOT with a line endheader, found none.")
     end = lines.index("endheader")
@@ -125,7 +125,9 @@ def read_mot(path: str | Path) -> Coordinates:
         raise ValueError(f"{path}: expected a line inDegrees=yes above endheader, found none.")
     names, *rows = [line.split() for line in lines[end + 1 :] if line.strip()] or [[]]
     if names[:1] != ["time"] or not rows:
-        raise ValueError(f"{path}: expected a column time and rows below it, got {names[:3]}.")
+        raise ValueError(
+            f"{path}: expected a column time and rows below it, got {brief(names[:3])}."
+        )
     table = np.empty((len(rows), len(names)))
     for i, row in enumerate(rows):
         try:

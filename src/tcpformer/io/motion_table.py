@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..files import brief
 from ..motion import CAMERA_AXES, WORLD_AXES, Motion3D, as_floats, check_size_and_rate
 from ..skeleton import identify
 from .json_values import get_field, get_index, get_list, get_numbers
@@ -242,7 +243,7 @@ def read_columns(description: Any, columns: Columns) -> list[Motion3D]:
     """
     people = people_of(description)
     if missing := [name for name in COLUMNS if name not in columns and name != "contact"]:
-        raise ValueError(f"columns {missing} are missing; found {list(columns)[:30]}.")
+        raise ValueError(f"columns {missing} are missing; found {brief(list(columns))}.")
     numbers = as_floats("column person", columns["person"])
     total = 0
     result = []

@@ -100,7 +100,7 @@ def _parse_keypoints(
     given = {k: np.asarray(v) for k, v in (("fps", fps), ("size", size)) if v is not None}
     data = {**data, **given}
     if missing := [key for key in ("fps", "size") if key not in data]:
-        raise ValueError(f"{path}: keys {missing} are missing; found {list(data)}.")
+        raise ValueError(f"{path}: keys {missing} are missing; found {brief(list(data))}.")
     xy, confidence, k = data["xy"], data["confidence"], data["joints"].size
     if xy.ndim != 3 or xy.shape[1:] != (k, 2) or confidence.shape != xy.shape[:2]:
         raise ValueError(
@@ -235,7 +235,7 @@ def _provenance(data: Mapping[str, np.ndarray]) -> dict[str, str]:
     try:
         provenance = json.loads(_text(data, "provenance"))
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"provenance is not JSON ({error}).") from error
+        raise ValueError(f"provenance is not JSON ({brief(error)}).") from error
     if not isinstance(provenance, dict) or not all(isinstance(v, str) for v in provenance.values()):
         raise ValueError("expected provenance as a JSON object of texts.")
     return provenance

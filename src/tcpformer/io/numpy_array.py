@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..detections import Detections
+from ..files import brief
 from .keypoints import KeypointRecord, RateAndSize, person_keypoints
 
 _DAMAGED = (
@@ -42,7 +43,7 @@ def _load(path: Path) -> Float[np.ndarray, "..."]:
         raise ValueError(
             f"{path}: not a whole array of numbers; Python objects, as arrays of a varying number "
             "of people are, could run code and are not read: save one shape, (t, n, k, 3), with "
-            f"confidence 0 where a frame shows fewer people ({error})."
+            f"confidence 0 where a frame shows fewer people ({brief(error)})."
         ) from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{path}: expected an array of real numbers.")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import atomic_write
+from ..files import atomic_write, brief
 from ..motion import Motion3D
 from .motion_table import COLUMNS, describe, iterate_columns, read_columns
 
@@ -57,7 +57,7 @@ def read_parquet(path: Path) -> list[Motion3D]:
                 raise ValueError(f"expected a motion, with a description in {_KEY.decode()!r}.")
             table = file.read([name for name in COLUMNS if name in names])
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path}: not a Parquet file, or damaged ({error}).") from error
+        raise ValueError(f"{path}: not a Parquet file, or damaged ({brief(error)}).") from error
     columns = {name: _values(table.column(name)) for name in table.column_names}
     return read_columns(json.loads(metadata[_KEY]), columns)
 

@@ -90,7 +90,7 @@ class _Archive:
         try:
             self._zip = ZipFile(self.path)
         except _DAMAGED as error:
-            raise ValueError(f"{path}: not an npz file, or damaged ({error}).") from error
+            raise ValueError(f"{path}: not an npz file, or damaged ({brief(error)}).") from error
         self.members = {
             member.filename.removesuffix(".npy"): member for member in self._zip.infolist()
         }
@@ -121,7 +121,7 @@ class _Archive:
                 return np.lib.format.read_array(stream, allow_pickle=False)
         except _DAMAGED as error:
             raise self._refuse(
-                key, f"not an npz file of plain arrays, or damaged ({error})"
+                key, f"not an npz file of plain arrays, or damaged ({brief(error)})"
             ) from error
 
     def _check_member(self, key: str, member: ZipInfo) -> np.dtype:

@@ -106,7 +106,9 @@ def _load(stream: Stream, path: str | Path, spill: str | Path | None) -> Any:
     try:
         return SafeUnpickler(stream, None if spill is None else Path(spill)).load()
     except BROKEN as error:
-        raise ValueError(f"{path}: not a pickle of arrays and plain values: {error}.") from error
+        raise ValueError(
+            f"{path}: not a pickle of arrays and plain values: {brief(error)}."
+        ) from error
 
 
 def _dtype(name: str, *_flags: object) -> np.dtype[Any]:

@@ -76,7 +76,7 @@ class Description:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(
                 f"{path}: expected a file that `tcpformer export` wrote, with a description of its "
-                f"network ({type(error).__name__}: {error})."
+                f"network ({type(error).__name__}: {brief(error)})."
             ) from error
 
 
@@ -218,7 +218,8 @@ def load_exported(path: str | Path) -> Weights:
     expected = [description.config.frames, joints_of(model.config), inputs_of(model)]
     if opened.shape[1:] != expected:
         raise ValueError(
-            f"{path}: its description expects clips of {expected}, its network {opened.shape[1:]}."
+            f"{path}: its description expects clips of {expected}, its network "
+            f"{brief(opened.shape[1:])}."
         )
     return Weights(model, description.spec, description.name)
 

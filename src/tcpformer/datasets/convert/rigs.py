@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from ...files import brief
 from ...io.mocap_capture import Capture
 from ...skeleton import BODY, BODY_26, GROUPS, H36M, canonical
 from .extremities import Has, attach_markers
@@ -147,8 +148,9 @@ def find_joints(names: Sequence[str]) -> dict[str, int]:
         found = {joint: names[i] for joint, i in at.items()}
         others = [name for i, name in enumerate(names) if i not in at.values()]
         raise ValueError(
-            f"no joint for {missing}; found {found}; not recognised: {others}. Rename the joints "
-            "of the file, or add their names to tcpformer.datasets.convert.rigs.ALIASES."
+            f"no joint for {missing}; found {brief(found)}; not recognised: {brief(others)}. "
+            "Rename the joints of the file, or add their names to "
+            "tcpformer.datasets.convert.rigs.ALIASES."
         )
     return at
 

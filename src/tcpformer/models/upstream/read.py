@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ...files import brief
 from ...io.torch_file import Placeholder, StoredTensor, TorchFile
 from .. import build
 from . import poseformerv2, strided_transformer, tcpformer
@@ -40,7 +41,7 @@ def read_released(path: Path, hints: CheckpointHints) -> tuple[Any, dict[str, Te
         try:
             return translate(load_file(path), hints, path)
         except SafetensorError as error:
-            raise ValueError(f"{path}: not a whole safetensors file ({error}).") from error
+            raise ValueError(f"{path}: not a whole safetensors file ({brief(error)}).") from error
     with TorchFile(path) as file:
         stored = _state_dict(file.content, path)
         state = {key: _to_tensor(file.read(value), value) for key, value in stored.items()}
@@ -96,11 +97,14 @@ def config_from_shapes(
         return release.config(state, hints)
     except (KeyError, IndexError) as error:
         raise ValueError(
-            f"{path}: not the whole weights of a {release.kind} ({type(error).__name__}: {error})."
+            f"{path}: not the whole weights of a {release.kind} "
+            f"({type(error).__name__}: {brief(error)})."
         ) from error
     except ValueError as error:
         options = ", ".join(f"--{name}" for name in release.needs)
-        raise ValueError(f"{path}: {error} Check the values given for it ({options}).") from error
+        raise ValueError(
+            f"{path}: {brief(error)} Check the values given for it ({options})."
+        ) from error
 
 
 def _unwrap(state: State, path: str | Path) -> tuple[Release, State]:
@@ -120,12 +124,12 @@ def _unwrap(state: State, path: str | Path) -> tuple[Release, State]:
     if not prefixes:
         raise ValueError(
             f"{path}: the weights of no known network ({', '.join(r.kind for r in RELEASES)}); "
-            f"its first keys are {list(state)[:3]}."
+            f"its first keys are {brief(list(state)[:3])}."
         )
     if len(prefixes) > 1:
         raise ValueError(
-            f"{path}: expected one network, got {len(prefixes)}, under {sorted(prefixes)}; save "
-            "the state dict of one of them."
+            f"{path}: expected one network, got {len(prefixes)}, under {brief(sorted(prefixes))}; "
+            "save the state dict of one of them."
         )
     prefix = prefixes[0]
     inner = {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
@@ -141,7 +145,8 @@ def _state_dict(content: Any, path: Path) -> dict[str, StoredTensor]:
         raise ValueError(f"{path}: expected a dictionary of tensors, got {_kind(content)}.")
     tensors = {str(k): value for k, value in content.items() if isinstance(value, StoredTensor)}
     if not tensors:
-        raise ValueError(f"{path}: expected tensors only, but {list(content)[:5]} are not tensors.")
+        found = brief(list(content)[:5])
+        raise ValueError(f"{path}: expected tensors only, but {found} are not tensors.")
     return tensors
 
 

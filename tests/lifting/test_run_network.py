@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,6 +77,25 @@ def test_predict_is_independent_of_clips_in_memory(
     assert np.isfinite(whole).all()
     monkeypatch.setattr("tcpformer.lifting.lifter.CLIPS_IN_MEMORY", 7)
     np.testing.assert_allclose(lift(person).xyz, whole, atol=1e-5)
+
+
+def test_run_network_joins_batches_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of the batches that are computed side by side ends last."""
+    monkeypatch.setattr("tcpformer.lifting.run_network.CLIPS_AT_ONCE", 2)
+    clips = np.random.default_rng(0).normal(size=(7, 5, 17, 3)).astype(np.float32)
+    together = Barrier(4, timeout=20)
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        if model.workers > 1:
+            together.wait()
+            sleep(0.05 if np.array_equal(x, clips[:2]) else 0)
+        return 2 * x
+
+    model = SimpleNamespace(answer=answer, workers=4, config=SimpleNamespace(inputs=3))
+    for workers in (4, 1):
+        model.workers = workers
+        found = run_network(model, clips, H36M.mirror, flip=False)
+        np.testing.assert_array_equal(found, 2 * clips)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

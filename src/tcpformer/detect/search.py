@@ -170,19 +170,22 @@ class Searcher:
     def search(self, frames: Sequence[Frame]) -> None:
         """Search the last of some frames, and those between if that leaves doubt."""
         last = frames[-1]
-        found = self.look(last)
+        proposals = self.finder.propose_whole(last)
+        found = self.look(last, proposals)
         step = self.intervals[1]
         searched = max((person.time for person in self.before), default=last.time)
         same = self._is_whole(found, last.time - searched)
         if len(frames) > step and not (same and self._are_apart(found)):
             for frame in frames[step - 1 : -1 : step]:
-                self._add(self.look(frame))
-            found = self.look(last)
+                self._add(self.look(frame, self.finder.propose_whole(frame)))
+            found = self.look(last, proposals)
         self._add(found)
 
-    def look(self, frame: Frame) -> list[Detection]:
-        """Return the people in a frame; tiles are searched if MoveNet alone leaves doubt."""
-        proposals = self.finder.propose_whole(frame)
+    def look(self, frame: Frame, proposals: Sequence[Detection]) -> list[Detection]:
+        """Return the people in a frame; tiles are searched if MoveNet alone leaves doubt.
+
+        ``proposals`` are where MoveNet sees people.
+        """
         people = self._confirm(frame, proposals)
         due = frame.time - self.last_tiles >= self.finder.config.tiles_every_s
         if due or not self._is_whole(people, DEFAULT_TRACKER.max_gap_s):

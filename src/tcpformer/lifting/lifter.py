@@ -23,6 +23,7 @@ The body's joints are the 17 of Human3.6M, and with weights that have them feet,
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -318,7 +319,9 @@ class Lifter:
         lifted = replace(lifted, provenance={**lifted.provenance, "swaps": text})
         if lifted.sigma is None or p < LEAST_DOUBT:
             return lifted
-        other = self._lift(  # without a name for the keypoints: an hour of them is large
+        quick = copy(self)
+        quick.flip = False  # how far apart two bodies are needs no average
+        other = quick._lift(  # without a name for the keypoints: an hour of them is large
             swap_sides(swaps.motion, ~swaps.swapped), height, focal, solve_root=False
         ).camera_xyz
         sigma = np.empty_like(lifted.sigma)

@@ -1,6 +1,7 @@
 """Run a network over any number of clips, averaged with its answer to their mirror image."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ def run_network(
 
     Args:
         model: A network of `models.MODELS`, or one that another runtime computes (`answer`); it
-            gets as many of the channels as it takes.
+            gets as many of the channels as it takes. One with ``workers`` answers for as many
+            batches side by side.
         xyc: Normalized x, y and confidence.
         mirror: For each joint, the index of its left-right twin.
         flip: Average with the answer to the mirror image, mirrored back.
@@ -27,15 +29,18 @@ def run_network(
     """
     answer, swap = _answer_of(model), list(mirror)
     clips = xyc[..., : getattr(model.config, "inputs", 3)].astype(np.float32)
-    results = []
     at_once = min(CLIPS_AT_ONCE, getattr(model, "clips_at_once", CLIPS_AT_ONCE))
-    for first in range(0, len(clips), at_once):
-        x = clips[first : first + at_once]
+    batches = np.split(clips, range(at_once, len(clips), at_once))
+
+    def lift(x: Float[np.ndarray, "m t j i"]) -> Float[np.ndarray, "m s j d"]:
         y = answer(x)
-        if flip:
-            y = (y + _mirror(answer(_mirror(x, swap)), swap)) / 2
-        results.append(y)
-    return np.concatenate(results)
+        return (y + _mirror(answer(_mirror(x, swap)), swap)) / 2 if flip else y
+
+    workers = min(getattr(model, "workers", 1), len(batches))
+    if workers < 2:
+        return np.concatenate([lift(batch) for batch in batches])
+    with ThreadPoolExecutor(workers) as threads:
+        return np.concatenate(list(threads.map(lift, batches)))
 
 
 def _mirror(x: Float[np.ndarray, "n t j d"], swap: list[int]) -> Float[np.ndarray, "n t j d"]:

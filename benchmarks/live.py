@@ -5,9 +5,10 @@ usage: python benchmarks/live.py [--seconds 30] [--height 720] [--people 1 2] [-
 
 For each number of people: frames lifted a second, share of frames that were dropped, and the time
 from the moment a frame is due until its message (VMC for a person; JSON) is sent: median and 95th
-percentile. One person is the left half of the sample clip, repeated and enlarged. A message is one
-UDP datagram to this machine. CPU time is summed over threads: the number to compare on a busy
-machine. Decoding of the file, which a camera does not need, is part of it.
+percentile. One person is the left half of the sample clip, to and fro: for two seconds of it no one
+is there, for two others people pass each other. A message is one UDP datagram to this machine. CPU
+time is summed over threads: the number to compare on a busy machine. Decoding of the file, which a
+camera does not need, is part of it.
 """
 
 import argparse

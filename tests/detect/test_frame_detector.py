@@ -1,5 +1,6 @@
 """One frame after the other: ids, searches, and agreement with the detector of whole videos."""
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import replace
@@ -11,9 +12,9 @@ from paths import GOLDEN
 
 from tcpformer.detect import FrameDetector
 from tcpformer.detect.blazepose import Pose
-from tcpformer.detect.frame_detector import FramePerson
+from tcpformer.detect.frame_detector import BACKGROUND_TILES, FramePerson
 from tcpformer.detect.regions import Region, Tile
-from tcpformer.detect.search import DEFAULT_SEARCH, PersonFinder
+from tcpformer.detect.search import DEFAULT_SEARCH, PersonFinder, search_tiles
 from tcpformer.io.video import Frame
 from tcpformer.tracking.tracker import Detection
 
@@ -119,27 +120,89 @@ def test_frame_detector_searches_less_while_all_are_followed() -> None:
     assert finder.searched == list(range(0, 90, round(FPS)))
 
 
-def test_frame_detector_searches_in_the_background() -> None:
-    rails = {(100.0, 4.0): range(90), (600.0, 1.0): range(40, 90)}
+def in_background(rails: dict[tuple[float, float], range]) -> tuple[FrameDetector, RailFinder]:
+    """Return a detector that searches in the background, and its finder."""
     detector = FrameDetector(background=True)
     finder = detector.finder = RailFinder(rails)
     detector.network = RailActor(rails)
+    return detector, finder
+
+
+def blank(i: int) -> np.ndarray:
+    return np.full((200, 900, 3), i, np.uint8)
+
+
+def test_frame_detector_searches_in_the_background() -> None:
+    detector, finder = in_background({(100.0, 4.0): range(90), (600.0, 1.0): range(40, 90)})
     seen = []
     for i in range(90):
-        seen.append([p.id for p in detector(np.full((200, 900, 3), i, np.uint8), i / FPS)])
+        seen.append([p.id for p in detector(blank(i), i / FPS)])
         if detector._pending is not None:
             wait([detector._pending])
-    assert seen[0] == [0]  # the first search is waited for
+    assert seen[:2] == [[], [0]]  # what the first frame shows, the second one tells
     assert seen[-1] == [0, 1]
     assert finder.searched == [*range(0, 90, round(FPS))]
 
 
-def test_frame_detector_takes_an_image_alone() -> None:
-    detector = FrameDetector()
+def test_no_frame_waits_for_a_search_in_the_background() -> None:
+    """Neither the first one, nor those after everyone is lost."""
+    rails = {(100.0, 4.0): range(10), (100.0, 4.0001): range(40, 60)}
+    detector, finder = in_background(rails)
+    go_on, seen, propose = threading.Event(), [], finder.propose
+
+    def propose_late(frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
+        assert go_on.wait(10)
+        return propose(frame, tiles)
+
+    finder.propose = propose_late  # type: ignore[method-assign]
+    for i in range(60):
+        seen.append([p.id for p in detector(blank(i), i / FPS)])
+        if i in (4, 44):
+            go_on.set()
+        if go_on.is_set() and detector._pending is not None:
+            wait([detector._pending])
+        if i == 9:
+            go_on.clear()
+    # of frame 0; then of an old frame without people, and of frame 46
+    assert seen == [[]] * 5 + [[0]] * 5 + [[]] * 37 + [[0]] * 13
+
+
+def test_search_in_the_background_does_not_outlive_a_reset() -> None:
+    detector, _ = in_background({(100.0, 4.0): range(1)})
+    detector(blank(0), 0.0)
+    assert detector._pending is not None
+    wait([detector._pending])
+    detector.reset()
+    assert detector(blank(1), 0.0) == []
+
+
+def test_search_in_the_background_takes_all_tiles_a_few_at_a_time() -> None:
+    detector, finder = in_background({})
+    portions: list[Sequence[Tile]] = []
+
+    def propose(frame: Frame, tiles: Sequence[Tile]) -> list[Detection]:
+        portions.append(tiles)
+        return []
+
+    finder.propose = propose  # type: ignore[method-assign]
+    image = np.zeros((720, 1280, 3), np.uint8)
+    for i in range(400):
+        detector(image, i / FPS)
+        if detector._pending is not None:
+            wait([detector._pending])
+    attempts = range(len(DEFAULT_SEARCH.tile_shares))
+    expected = {tile for i in attempts for tile in search_tiles((1280, 720), i, DEFAULT_SEARCH)}
+    assert max(map(len, portions)) == BACKGROUND_TILES
+    assert {tile for portion in portions for tile in portion} == expected
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_frame_detector_takes_an_image_alone(background: bool) -> None:
+    detector = FrameDetector(background=background)
     detector.finder = RailFinder({(100.0, 4.0): range(3), (600.0, 1.0): range(3)})
     detector.network = RailActor(detector.finder.rails)
     for i in range(3):  # each is searched, and numbers start anew
-        people = detector(np.full((200, 900, 3), i, np.uint8))
+        people = detector(blank(i))
         assert [person.id for person in people] == [0, 1]
     assert detector.finder.searched == [0, 1, 2]
 

@@ -21,7 +21,11 @@ from .follow import (
     read_near,
 )
 from .onnx import WORKERS
+from .regions import Tile
 from .search import DEFAULT_SEARCH, PersonFinder, SearchConfig, search_tiles
+
+BACKGROUND_TILES = 6
+"""Tiles that a search in the background looks at, at most: what it finds is not old then."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class FrameDetector:
     ``tracker.max_gap_s``, and by the clothes within ``tracker.reid_max_absence_s``. Without the
     later frames, ids and joints differ from those of `one_pass.detect` where people are hard to
     tell apart. ``landmarks`` is "full"
-    (faster) or "heavy" (accurate). With ``background``, a search beside people who are followed
-    runs in a thread of its own, and what it finds appears some frames later: no frame waits for it.
+    (faster) or "heavy" (accurate). With ``background``, searches run in a thread of their own, and
+    what they find appears some frames later: no frame waits for it.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class FrameDetector:
     ) -> None:
         self.search, self.follow, self.tracker = search, follow, tracker
         self._searcher = ThreadPoolExecutor(1) if background else None
+        self._readers = ThreadPoolExecutor(WORKERS)
         # one thread beside the landmarks: these are waited for, the search is not
         self.finder = PersonFinder(search, threads=1 if background else None)
         self.network = LandmarkNetwork(landmarks)
@@ -88,6 +93,7 @@ class FrameDetector:
         Raises:
             ValueError: If the image is no RGB image, or the time does not increase.
         """
+        wait = self._searcher is None or time is None
         if time is None:
             self.reset()
             time = 0.0
@@ -101,7 +107,7 @@ class FrameDetector:
         frame = Frame(self._frames, time, image)
         self._frames += 1
         poses = self._follow_people(frame)
-        if (proposals := self._propose(frame, poses)) is not None:
+        if (proposals := self._propose(frame, poses, wait=wait)) is not None:
             poses |= self._add_people(frame, poses, proposals)
         self._people.forget(time)
         self._confirmed = {k: v for k, v in self._confirmed.items() if k in self._people.tracks}
@@ -115,9 +121,8 @@ class FrameDetector:
             if frame.time - track.detections[-1].time <= self.follow.extend_s
             and frame.time - self._confirmed[number] <= self.tracker.max_gap_s
         }
-        with ThreadPoolExecutor(WORKERS) as threads:
-            beside = threads.map if len(active) > 1 else map
-            found = list(beside(lambda number: self._read(frame, number, active), active))
+        beside = self._readers.map if len(active) > 1 else map
+        found = list(beside(lambda number: self._read(frame, number, active), active))
         poses = {n: pose for n, pose in zip(active, found, strict=True) if pose is not None}
         offset = {n: distance(pose.detection(), active[n]) for n, pose in poses.items()}
         distinct = drop_duplicates(poses, offset.__getitem__, self.follow)
@@ -137,7 +142,9 @@ class FrameDetector:
 
         return read_near(self.network, frame, last, expected, accepts)
 
-    def _propose(self, frame: Frame, poses: Mapping[int, Pose]) -> list[Detection] | None:
+    def _propose(
+        self, frame: Frame, poses: Mapping[int, Pose], *, wait: bool
+    ) -> list[Detection] | None:
         """Return what a search has found that is due, or that ran in the background."""
         if self._pending is not None:
             if not self._pending.done():
@@ -151,17 +158,28 @@ class FrameDetector:
         if frame.time - self._last_search < 1 / rate - 1e-6:  # times are rounded
             return None
         self._last_search = frame.time
-        height, width = frame.image.shape[:2]
-        attempt = self._empty_searches % len(self.search.tile_shares)
-        tiles = search_tiles((width, height), attempt, self.search)
+        tiles = self._next_tiles(frame, wait=wait)
         if sure and frame.time - self._last_tiles < self.search.tiles_every_s - 1e-6:
             tiles = []
         self._last_tiles = frame.time if tiles else self._last_tiles
-        if self._searcher is None or not poses:
+        if self._searcher is None or wait:
             return self.finder.propose(frame, tiles)
         kept = Frame(frame.index, frame.time, frame.image.copy())
         self._pending = self._searcher.submit(self.finder.propose, kept, tiles)
         return None
+
+    def _next_tiles(self, frame: Frame, *, wait: bool) -> list[Tile]:
+        """Return the tiles of the next search: smaller ones after each that found no one."""
+        height, width = frame.image.shape[:2]
+        attempts = range(len(self.search.tile_shares))
+        covers = [search_tiles((width, height), attempt, self.search) for attempt in attempts]
+        if not wait:
+            covers = [
+                cover[i : i + BACKGROUND_TILES]
+                for cover in covers
+                for i in range(0, len(cover), BACKGROUND_TILES)
+            ]
+        return covers[self._empty_searches % len(covers)]
 
     def _add_people(
         self, frame: Frame, poses: Mapping[int, Pose], proposals: list[Detection]

@@ -68,8 +68,8 @@ class LiveConfig:
     floor_quantile: float = 0.2
     """Of these heights, where the floor is: feet in the air are above it, errors below."""
     search_in_background: bool = False
-    """Search for newcomers in a thread of its own, so that no picture waits for it; they then
-    appear some frames later, which depends on the machine."""
+    """Search for people in a thread of its own, so that no picture waits for it; they then appear
+    some frames later, which depends on the machine."""
     max_people: int = 20
     """People lifted in one frame, those of most confidence."""
 

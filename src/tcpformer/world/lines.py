@@ -91,21 +91,23 @@ class LineEvidence:
         blur = math.radians(math.hypot(max(step, 90 / count) / 2, self.config.bent))
         up = up_of(tilt, roll).astype(np.float32)
         right = up_of(0 * tilt, roll - 90).astype(np.float32)
-        away = np.cross(up, right)
-        # Residuals and distances of the horizontal axes follow from those of right and away.
-        vertical = _agreement(up @ normal.T, up @ middle.T, half, blur, self.config)
-        n_right, n_away, m_right, m_away = (
-            axis @ points.T for points in (normal, middle) for axis in (right, away)
+        agreement = _Agreement(half, blur, self.config.pixel)
+        vertical, *level = (
+            agreement.parts(axis, normal, middle) for axis in (up, right, np.cross(up, right))
         )
+        upright = agreement(*vertical)
+        (off_right, near_right), (off_away, near_away) = level
         best = np.full(len(tilt), -np.inf)
         for turn in np.radians(np.arange(count) * 90 / count).tolist():
+            # The parts of the two horizontal axes follow from those of right and away.
             c, s = math.cos(turn), math.sin(turn)
-            total = vertical.copy()
-            for a, b in ((c, s), (-s, c)):
-                total += _agreement(
-                    a * n_right + b * n_away, a * m_right + b * m_away, half, blur, self.config
-                )
-            best = np.maximum(best, np.log1p(self.config.share * total) @ self.weight)
+            total = upright + agreement(
+                c * off_right + s * off_away, c * near_right + s * near_away
+            )
+            total += agreement(c * off_away - s * off_right, c * near_away - s * near_right)
+            total *= self.config.share
+            total += 1
+            best = np.maximum(best, np.log(total, out=total) @ self.weight)
         return best
 
 
@@ -123,17 +125,40 @@ def _planes(
     return normal / length[:, None], middle, length / 2
 
 
-def _agreement(
-    off: Float[np.ndarray, "n s"],
-    toward: Float[np.ndarray, "n s"],
-    half: Float[np.ndarray, " s"],
-    blur: float,
-    config: LinesConfig,
-) -> Float[np.ndarray, "n s"]:
-    """Return how much more likely segments are if they point to a direction than if to any.
+class _Agreement:
+    """How much more likely segments are if they point to a direction than if to any.
 
-    ``off`` is the sine of the angle between the direction and the plane of the segment, ``toward``
-    the cosine of that between the direction and the middle of the segment.
+    The angle between the plane of a segment and the direction has the variance blur^2 +
+    pixel^2 (1 + (1 - t^2) / half^2), with t the cosine of the angle between the direction and the
+    middle of the segment: the farther away the direction, the less a short segment tells of it.
     """
-    variance = config.pixel**2 * (1 + (1 - toward**2) / half**2) + blur**2
-    return np.exp(-0.5 * off**2 / variance) / np.sqrt(variance)
+
+    def __init__(self, half: Float[np.ndarray, " s"], blur: float, pixel: float) -> None:
+        self.fall = pixel / half
+        self.most = self.fall**2 + np.float32(pixel**2 + blur**2)
+
+    def parts(
+        self,
+        axis: Float[np.ndarray, "n 3"],
+        normal: Float[np.ndarray, "s 3"],
+        middle: Float[np.ndarray, "s 3"],
+    ) -> tuple[Float[np.ndarray, "n s"], Float[np.ndarray, "n s"]]:
+        """Return the sine of the angle over sqrt(2), and the root of what t takes off.
+
+        Both are linear in the direction.
+        """
+        return axis @ (normal.T * np.float32(math.sqrt(0.5))), axis @ (middle.T * self.fall)
+
+    def __call__(
+        self, off: Float[np.ndarray, "n s"], near: Float[np.ndarray, "n s"]
+    ) -> Float[np.ndarray, "n s"]:
+        """Compute it from the parts of a direction, which are used up."""
+        near *= near
+        np.subtract(self.most, near, out=near)
+        precision = np.reciprocal(near, out=near)
+        off *= off
+        off *= precision
+        np.negative(off, out=off)
+        likely = np.exp(off, out=off)
+        likely *= np.sqrt(precision, out=precision)
+        return likely

@@ -6,7 +6,9 @@ for a camera that moves later; people are masked. Edges come from OpenCV's line 
 Axis legend: ``s`` segments.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +21,8 @@ from .blazepose import Pose
 
 Gray = UInt8[np.ndarray, "_ _"]
 Boxes = Float[np.ndarray, "_ 4"]
+_AHEAD = 4
+"""Frames that wait to be looked at, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ class SceneReading:
 class SceneReader:
     """Reads a scene frame by frame: edges in the first minute, movement of the background in all.
 
-    Most frames are not looked at.
+    Most frames are not looked at. Those of `watch` are looked at by another thread.
     """
 
     def __init__(self, video: Video, config: SceneConfig = SCENE) -> None:
@@ -109,6 +113,8 @@ class SceneReader:
         self._edges: list[np.ndarray] = []
         self._flow = _BackgroundFlow(config)
         self._next = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting = deque[Future[None]]()
 
     def wants(self, frame: Frame) -> bool:
         """Return whether a frame is looked at."""
@@ -127,13 +133,21 @@ class SceneReader:
             self._edges.append(find_edges(gray, boxes, self.config))
 
     def watch(self, frame: Frame, poses: Sequence[Pose]) -> None:
-        """Look at a frame in which people have these poses, if it is wanted."""
+        """Look at a frame in which people have these poses, if it is wanted, soon."""
         if self.wants(frame):
             boxes = [_box(pose.xy[pose.visibility > 0], self.config) for pose in poses]
-            self.add(frame, np.array(boxes).reshape(-1, 4))
+            self._finish(_AHEAD)
+            look = self._thread.submit(self.add, frame, np.array(boxes).reshape(-1, 4))
+            self._waiting.append(look)
+
+    def _finish(self, most: int = 0) -> None:
+        """Wait until at most so many frames are left to look at."""
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
 
     def reading(self) -> SceneReading:
         """Return what was read."""
+        self._finish()
         segments, weight = merge_edges(self._edges, self.config)
         flow = self._flow
         return SceneReading(segments, weight, self.size, *flow.drift_and_shake(), flow.since)

@@ -133,7 +133,7 @@ class SceneReader:
             self._edges.append(find_edges(gray, boxes, self.config))
 
     def watch(self, frame: Frame, poses: Sequence[Pose]) -> None:
-        """Look at a frame in which people have these poses, if it is wanted, soon."""
+        """Look at a frame in which people have these poses, if it is wanted, in the background."""
         if self.wants(frame):
             boxes = [_box(pose.xy[pose.visibility > 0], self.config) for pose in poses]
             self._finish(_AHEAD)
@@ -141,7 +141,7 @@ class SceneReader:
             self._waiting.append(look)
 
     def _finish(self, most: int = 0) -> None:
-        """Wait until at most so many frames are left to look at."""
+        """Wait until at most ``most`` frames are left to look at."""
         while len(self._waiting) > most:
             self._waiting.popleft().result()
 

@@ -20,7 +20,7 @@ from ..weights import PACKAGED, WEIGHTS_FILE, Weights, packaged_names, read_spec
 
 GRAPH_FILE, GRAPH_KEY = "graph.onnx", "tcpformer"
 MOST_WORKERS = 16
-"""Batches side by side, unless more are asked for: each takes up to 20 MB."""
+"""Batches side by side unless a number is given: each takes up to 20 MB."""
 _threads = 0
 
 

@@ -72,7 +72,7 @@ def test_line_evidence_is_that_of_its_formula() -> None:
             c, s = np.cos(angle), np.sin(angle)
             axes = up, c * right + s * away, c * away - s * right
             total = sum(agreement(axis) for axis in axes)
-            scores.append(np.log1p(LINES.share * total) @ weight)
+            scores.append(float(np.log1p(LINES.share * total) @ weight))
         log = LINES.trust * (max(scores) - LINES.chance)
         expected.append(np.log1p(np.exp(log)))
     found = LineEvidence(SceneLines(edges, weight, SIZE), FOCAL)(at, roll, step)

@@ -11,21 +11,20 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .detect import detect_people
-from .detections import Detections
-from .io import load, save
-from .io.npz import load_keypoints, load_motion
-from .io.video import Video, open_video
-from .motion import Motion2D, Motion3D, to_skeleton
-from .options import LiftOptions
-from .pipeline import lift_file
-from .skeleton import BLAZEPOSE, BODY_26, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
-
 if TYPE_CHECKING:
+    from .detect import detect_people
     from .detect.frame_detector import FrameDetector
+    from .detections import Detections
+    from .io import load, save
+    from .io.npz import load_keypoints, load_motion
+    from .io.video import Video, open_video
     from .lifting.lifter import Lifter
     from .models.checkpoint import load_model, save_model
+    from .motion import Motion2D, Motion3D, to_skeleton
+    from .options import LiftOptions
+    from .pipeline import lift_file
     from .serve.live import LiveLifter
+    from .skeleton import BLAZEPOSE, BODY_26, COCO, H36M, HALPE26, MPI_INF_3DHP, Skeleton
     from .weights import WeightsSpec
 
 __version__ = "0.2.0"
@@ -61,18 +60,31 @@ __all__ = [
     "to_skeleton",
 ]
 
-_WITH_TORCH = {
-    "FrameDetector": ".detect.frame_detector",
-    "Lifter": ".lifting.lifter",
-    "LiveLifter": ".serve.live",
-    "WeightsSpec": ".weights",
-    "load_model": ".models.checkpoint",
-    "save_model": ".models.checkpoint",
+_HOMES = {
+    ".detect": ["detect_people"],
+    ".detect.frame_detector": ["FrameDetector"],
+    ".detections": ["Detections"],
+    ".io": ["load", "save"],
+    ".io.npz": ["load_keypoints", "load_motion"],
+    ".io.video": ["Video", "open_video"],
+    ".lifting.lifter": ["Lifter"],
+    ".models.checkpoint": ["load_model", "save_model"],
+    ".motion": ["Motion2D", "Motion3D", "to_skeleton"],
+    ".options": ["LiftOptions"],
+    ".pipeline": ["lift_file"],
+    ".serve.live": ["LiveLifter"],
+    ".skeleton": ["BLAZEPOSE", "BODY_26", "COCO", "H36M", "HALPE26", "MPI_INF_3DHP", "Skeleton"],
+    ".weights": ["WeightsSpec"],
 }
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name that needs PyTorch on first use: that takes seconds, and `--help` does not."""
-    if name not in _WITH_TORCH:
+    """Import a name on first use: all of them take a second, and those with PyTorch several."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_WITH_TORCH[name], __name__), name)
+    return getattr(import_module(_MODULES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -31,6 +31,8 @@ from tcpformer.weights import Weights
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.mp4"
 FPS = 25.0
+MOST_WARM = 250
+"""Pictures pushed before the measurement, at most, until someone is seen in them."""
 
 
 @dataclass
@@ -83,8 +85,11 @@ def measure(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         config=IN_TIME,
     )
     warm = next(open_video(path).frames()).image
-    for i in range(3):
-        lifter.push(warm, float(i))
+    for i in range(MOST_WARM):
+        answer = lifter.push(warm, i / FPS)
+        if answer is not None and answer.people:
+            break
+        time.sleep(1 / FPS)
     lifter.reset()
     counter, skeleton = Counter(), lifter.lifter.body
     senders: list[Sender] = [

@@ -1,6 +1,7 @@
 """A session with a stand-in for the lifter: order, clocks that jump, pictures of late answers."""
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -91,3 +92,50 @@ def test_delay_is_from_the_picture_to_the_message() -> None:
 def test_session_without_pictures_has_no_delay() -> None:
     _, session, _ = run([])
     assert np.isnan(session.statistics.delay(95.0))
+
+
+def shots(count: int) -> Iterator[Shot]:
+    return (Shot(np.zeros((2, 2, 3), np.uint8), i / 10, time.monotonic()) for i in range(count))
+
+
+def test_next_picture_is_lifted_while_an_answer_is_sent() -> None:
+    lifter = Echo()
+
+    class Waits(Sent):
+        overlaps = 0
+
+        def send(self, frame: LiveFrame, image: Image | None = None) -> None:
+            super().send(frame, image)
+            end = time.monotonic() + 5
+            while time.monotonic() < end and lifter.times[-1] == frame.time < 0.4:
+                time.sleep(0.001)
+            self.overlaps += lifter.times[-1] > frame.time
+
+    sent = Waits()
+    Session(lifter, [sent], print).run(shots(5))
+    assert [at for at, _ in sent.frames] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert sent.overlaps == 4
+
+
+def test_one_answer_at_most_is_on_its_way() -> None:
+    """A sender that is slower than the lifter holds it up; nothing piles up."""
+    lifter, ahead = Echo(), list[int]()
+
+    class Slow(Sent):
+        def send(self, frame: LiveFrame, image: Image | None = None) -> None:
+            time.sleep(0.02)
+            ahead.append(len(lifter.times) - 1 - round(10 * frame.time))
+
+    Session(lifter, [Slow()], print).run(shots(8))
+    assert max(ahead) <= 1
+
+
+@pytest.mark.parametrize("at", [0, 3, 5])
+def test_error_of_a_sender_ends_the_session(at: int) -> None:
+    class Full(Sent):
+        def send(self, frame: LiveFrame, image: Image | None = None) -> None:
+            if round(10 * frame.time) == at:
+                raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        Session(Echo(), [Full()], print).run(shots(6))

@@ -1,7 +1,11 @@
-"""A live session: pictures -> `LiveLifter` -> senders, and what is measured on the way."""
+"""A live session: pictures -> `LiveLifter` -> senders, and what is measured on the way.
+
+An answer is sent while the next picture is lifted.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol, runtime_checkable
@@ -67,18 +71,23 @@ class Session:
         self._last = -np.inf
         self._waiting = deque[Shot]()
         """Pictures whose answers are yet to come."""
+        self._sending = ThreadPoolExecutor(1)
+        self._message: Future[None] | None = None
+        """The newest answer, which may be on its way to the senders."""
 
     def run(self, shots: Iterable[Shot]) -> Statistics:
         """Lift pictures until they end.
 
         Raises:
-            OSError, ValueError: If a picture cannot be read or lifted.
+            OSError, ValueError: If a picture cannot be read or lifted, or an answer not be sent.
         """
-        for shot in shots:
-            if self._admit(shot.time):
-                self._lift(shot)
-        for frame in self.lifter.finish():
-            self._send(frame)
+        with self._sending:
+            for shot in shots:
+                if self._admit(shot.time):
+                    self._lift(shot)
+            for frame in self.lifter.finish():
+                self._send(frame)
+            self._await_message()
         return self.statistics
 
     def _admit(self, time: float) -> bool:
@@ -102,12 +111,22 @@ class Session:
         frame = self.lifter.push(shot.image, shot.time)
         self.statistics.lifted += 1
         if frame is not None:
-            self._send(frame)
-            self.statistics.delays.append(monotonic() - shot.taken)
+            self._send(frame, shot.taken)
 
-    def _send(self, frame: LiveFrame) -> None:
+    def _send(self, frame: LiveFrame, taken: float | None = None) -> None:
+        """Send an answer as soon as the one before was sent; ``taken`` is of the newest picture."""
         while self._waiting and self._waiting[0].time < frame.time:
             self._waiting.popleft()
         image = self._waiting.popleft().image if self._waiting else None
+        self._await_message()
+        self._message = self._sending.submit(self._hand_on, frame, image, taken)
+
+    def _await_message(self) -> None:
+        if self._message is not None:
+            self._message.result()
+
+    def _hand_on(self, frame: LiveFrame, image: Image | None, taken: float | None) -> None:
         for sender in self.senders:
             sender.send(frame, image)
+        if taken is not None:
+            self.statistics.delays.append(monotonic() - taken)

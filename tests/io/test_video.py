@@ -1,6 +1,7 @@
 """Videos: tiny files are written and read back; broken files are refused."""
 
 import collections
+import gc
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,21 @@ def corners(image: np.ndarray) -> list[str]:
     names, values = list(CORNERS), np.array(list(CORNERS.values()))
     spots = [image[y, x] for y in (h // 4, 3 * h // 4) for x in (w // 4, 3 * w // 4)]
     return [names[int(np.abs(values - spot).sum(axis=1).argmin())] for spot in spots]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux")
+def test_threads_do_not_pile_up_with_pictures(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames(np.arange(40) / 25), 25.0)
+    counts, images = list[int](), list[np.ndarray]()
+    gc.disable()
+    try:
+        for frame in open_video(tmp_path / "a.mp4").frames():
+            images.append(frame.image)
+            counts.append(len(os.listdir("/proc/self/task")))
+    finally:
+        gc.enable()
+    assert len(images) == 40
+    assert counts[-1] <= counts[1] + 4
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])

@@ -27,7 +27,7 @@ import av.video.plane
 import cv2
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import Float, UInt8
 
 from ..checks import as_path
@@ -196,10 +196,18 @@ class Video:
 
 def _to_rgb(decoded: av.video.frame.VideoFrame, aspect: float) -> Image:
     """Return a decoded picture upright, with square pixels, as RGB."""
-    width, height = _square_size(decoded.width, decoded.height, aspect)
-    if (width, height) != (decoded.width, decoded.height):
-        return _orient(decoded.reformat(width, height, "rgb24").to_ndarray(), decoded)
-    return _orient(decoded.to_ndarray(format="rgb24"), decoded)
+    size = _square_size(decoded.width, decoded.height, aspect)
+    return _orient(convert_to_rgb(decoded, *size), decoded)
+
+
+def convert_to_rgb(decoded: av.video.frame.VideoFrame, width: int, height: int) -> Image:
+    """Return a decoded picture as RGB, of some width and height.
+
+    A converter of its own, with one thread: that of the frame starts one a processor, and these
+    live on with the frame until garbage is collected.
+    """
+    converter = VideoReformatter()
+    return converter.reformat(decoded, width, height, "rgb24", threads=1).to_ndarray()
 
 
 def _read_planes(decoded: av.video.frame.VideoFrame, aspect: float) -> Planes | None:

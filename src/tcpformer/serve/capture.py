@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from ..io.video import open_video
+from ..io.video import convert_to_rgb, open_video
 
 Image = UInt8[np.ndarray, "h w 3"]
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class AddressSource:
                 container.streams.video[0].thread_type = "SLICE"  # threads by frame add delay
                 for picture in container.decode(video=0):
                     now = time.monotonic()
-                    yield Shot(picture.to_ndarray(format="rgb24"), now, now)
+                    yield Shot(convert_to_rgb(picture, picture.width, picture.height), now, now)
         except av.error.FFmpegError as error:
             raise OSError(f"{self.name} cannot be read ({error.strerror}).") from error
         raise OSError(f"{self.name} has ended.")

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 
@@ -79,3 +80,15 @@ def test_close_frees_the_port(server: SocketServer) -> None:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind((HOST, server.port))
     server.broadcast("nothing happens")
+
+
+def test_client_that_breaks_off_is_no_error(
+    server: SocketServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = client.connect(f"ws://{HOST}:{server.port}", close_timeout=0.1)
+    wait_for(server, 1)
+    lost.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    lost.socket.close()  # without a closing message
+    wait_for(server, 0)
+    server.close()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,3 +73,23 @@ def test_page_shows_picture_and_people(view: LiveView) -> None:
         assert len(visit.requests) == 1
         np.testing.assert_allclose(drawn, [200, 60, 60, 255], atol=60)  # type: ignore[arg-type]
         visit.close()
+
+
+@pytest.mark.slow
+def test_page_follows_people_who_leave_the_view(view: LiveView) -> None:
+    look = "return [...scene.controls.target.toArray()];"
+    with start_chromium() as browser:
+        visit = Visit(browser, view.address)
+        frame, looks = frame_of(walk26(1), 0), []
+        for k, shift in enumerate((0.0, 0.3, 9.0)):
+            step = np.array([shift, 0.0, 0.0])
+            people = tuple(replace(each, xyz=each.xyz + step) for each in frame.people)
+            view.send(replace(frame, people=people))
+            wait = "await new Promise((go) => setTimeout(go, 20));"
+            visit.run(f"while (tcpformer.frames < {k + 1} || scene.flight) {wait}")
+            looks.append(visit.run(look))
+        assert not visit.problems
+        visit.close()
+    first, near, far = np.array(looks)
+    np.testing.assert_array_equal(near, first)
+    np.testing.assert_allclose(far - first, [9.0, 0.0, 0.0], atol=0.01)

@@ -8,6 +8,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -133,8 +134,11 @@ class SocketServer:
 
 async def _ignore(client: Any) -> None:
     """Read what a client sends, and do nothing with it, until it goes."""
-    async for _ in client:
-        pass
+    from websockets.exceptions import ConnectionClosedError
+
+    with suppress(ConnectionClosedError):  # it went without a word
+        async for _ in client:
+            pass
 
 
 def _import_serve() -> Any:

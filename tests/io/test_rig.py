@@ -1,5 +1,6 @@
 """Laws of the rig: where joints are, how bones turn, the rest pose, the mirror image."""
 
+import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from rigs import step_degrees, world_turns
 from scipy.spatial.transform import Rotation
 from walk26 import tremble, walk26
 
+from tcpformer.io import rig, rig_fit
 from tcpformer.io.rig import (
     RiggedMotion,
     RigOptions,
@@ -195,3 +197,26 @@ def test_rig_options_name_the_choices(field: str) -> None:
     fields: Any = SimpleNamespace(**{"names": "vrm", "rest": "t-pose", field: "x"})
     with pytest.raises(ValueError, match=f"expected {field} to be one of .*, got 'x'"):
         RigOptions.__post_init__(fields)
+
+
+@pytest.mark.slow
+def test_solve_rig_takes_little_more_memory_than_its_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (rig, rig_fit):
+        monkeypatch.setattr(module, "FRAMES_AT_ONCE", 50)
+
+    def peak(frames: int) -> int:
+        motion = walk(frames, speed=0.0)
+        valid = np.arange(frames) // 300 % 3 != 1
+        motion = replace(motion, valid=valid, confidence=motion.confidence * valid[:, None])
+        tracemalloc.start()
+        try:
+            solve_rig(motion)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(60)  # what is loaded once
+    less, more = peak(900), peak(1800)
+    assert (more - less) / 900 / 8 < 1.2 * 4 * len(BONES)

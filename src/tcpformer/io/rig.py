@@ -19,7 +19,7 @@ from ..filtering.resample import resample_evenly
 from ..motion import Motion3D, seen_groups
 from ..skeleton import ANKLE_OVER_SOLE, BODY_26, H36M, SOLE_DEPTH, stature
 from .rig_feet import clear_floor
-from .rig_fit import FRAMES_AT_ONCE, fit_rig
+from .rig_fit import FRAMES_AT_ONCE, RestPose, turn_rig
 from .rig_names import PARENTS, Names, bone_names, follow_chain
 from .rig_unseen import ease_unseen, neutral_turns, seen_bones
 
@@ -110,13 +110,11 @@ def solve_rig(motion: Motion3D, options: RigOptions = RIG) -> RiggedMotion:
         ValueError: If the motion has another skeleton, or no frames.
     """
     _check_motion(motion)
-    xyz = joints_above_soles(motion)
-    even, fps = resample_evenly(xyz, motion.times, motion.fps)
-    groups, count = seen_groups(motion), len(even)
-    observed = None if xyz is even and motion.valid.all() else xyz[_shown(motion)]
-    del xyz  # an hour of it is large, as of all below
-    fit = fit_rig(even, motion.skeleton, fps, observed, groups)
-    del even, observed
+    even, fps = resample_evenly(motion.xyz, motion.times, motion.fps)
+    groups, count, rise = seen_groups(motion), len(even), _rise(motion)
+    # Interpolated frames have short bones.
+    rest = RestPose(_above_soles(motion.xyz[_shown(motion)], rise), motion.skeleton, groups)
+    fit = turn_rig(rest, count, lambda part: _above_soles(even[part], rise), fps)
     times = motion.times[0] + np.arange(count) / fps
     nearest = np.rint(np.interp(times, motion.times, np.arange(len(motion)))).astype(int)
     neutral = partial(neutral_turns, offsets=fit.offsets, hips=fit.root[:, 1])
@@ -153,11 +151,21 @@ def joints_above_soles(motion: Motion3D) -> Float[np.ndarray, "t j 3"]:
 
     The world of a motion of 17 joints has its floor at standing ankles.
     """
-    xyz = to_y_up(motion.xyz)
-    if motion.skeleton == H36M:
-        height = float(np.median(stature(motion.xyz[_shown(motion)])))
-        xyz[..., 1] += (SOLE_DEPTH + ANKLE_OVER_SOLE) * height
-    return xyz
+    return _above_soles(motion.xyz, _rise(motion))
+
+
+def _above_soles(xyz: Float[np.ndarray, "t j 3"], rise: float) -> Float[np.ndarray, "t j 3"]:
+    raised = to_y_up(xyz)
+    raised[..., 1] += rise  # in place: hours of them are large
+    return raised
+
+
+def _rise(motion: Motion3D) -> float:
+    """Return how far the floor of the motion's world is above the soles."""
+    if motion.skeleton != H36M:
+        return 0.0
+    height = float(np.median(stature(motion.xyz[_shown(motion)])))
+    return (SOLE_DEPTH + ANKLE_OVER_SOLE) * height
 
 
 def to_y_up(xyz: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:

@@ -9,7 +9,7 @@ camera, y = 0 at the soles of a standing person. Metres. Shapes: `t` frames, `j`
 of `rig_names.BONES`, `n` some joints.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
@@ -160,39 +160,41 @@ def _arrange(bundles: list[tuple[int, list[int]]], skeleton: Skeleton) -> list[_
     return arranged
 
 
-def fit_rig(
-    xyz: Joints,
-    skeleton: Skeleton,
-    fps: float,
-    observed: Float[np.ndarray, "s j 3"] | None = None,
-    groups: Collection[str] = GROUPS,
-) -> Fit:
+def fit_rig(xyz: Joints, skeleton: Skeleton, fps: float, groups: Collection[str] = GROUPS) -> Fit:
     """Find the rest pose of a clip and the rotations that bring it nearest to every frame.
+
+    Args:
+        xyz: Joints at even times.
+        skeleton: The joints, in the order of axis ``j``.
+        fps: Frames per second.
+        groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
+    """
+    return turn_rig(RestPose(xyz, skeleton, groups), len(xyz), xyz.__getitem__, fps)
+
+
+def turn_rig(rest: "RestPose", count: int, joints: Callable[[slice], Joints], fps: float) -> Fit:
+    """Find the rotations that bring a rest pose nearest to every frame.
 
     Joints do not show the twist of a limb about its length. Upper arms and thighs take it from the
     plane in which elbow and knee bend, the more the more they bend; thighs and shins also from the
     foot, and forearms from the plane in which the wrist bends, at most 45 degrees.
 
     Args:
-        xyz: Joints at even times.
-        skeleton: The joints, in the order of axis ``j``.
+        rest: The rest pose.
+        count: Number of frames.
+        joints: Returns the joints of some frames, which are at even times.
         fps: Frames per second.
-        observed: Joints for the rest pose, by default all: interpolated frames have short bones.
-        groups: Names of `GROUPS` that were seen: feet, hands and face turn by them.
     """
-    rest = RestPose(xyz if observed is None else observed, skeleton, groups)
-    del observed  # an hour of it is large
-    sigma = TWIST_SECONDS * fps
-    turns, root = np.empty((len(xyz), len(BONES), 4)), np.empty((len(xyz), 3))
+    turns, root = np.empty((count, len(BONES), 4)), np.empty((count, 3))
     reach = twist_reach(fps)
-    for start in range(0, len(xyz), FRAMES_AT_ONCE):
+    for start in range(0, count, FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
         # With the frames on both sides that smoothing reaches, parts equal the whole.
         first = max(start - reach, 0)
-        placed = rest.place(xyz[first : part.stop + reach])
+        placed = rest.place(joints(slice(first, part.stop + reach)))
         own = slice(start - first, start - first + FRAMES_AT_ONCE)
-        world = rest.turn_bones(placed, sigma)[own]
-        turns[part], root[part] = to_local(world), placed[own, skeleton.root]
+        world = rest.turn_bones(placed, TWIST_SECONDS * fps)[own]
+        turns[part], root[part] = to_local(world), placed[own, rest.root]
     return Fit(rest.offsets, rest.tails, rest.markers, turns, root, rest.foot)
 
 
@@ -213,6 +215,7 @@ class RestPose:
     def __init__(
         self, observed: Joints, skeleton: Skeleton, groups: Collection[str] = GROUPS
     ) -> None:
+        self.root = skeleton.root
         self._tree = _Tree.of(skeleton, groups)
         self._joints = _rest_joints(observed, self._tree)
         feet = self._joints if "feet" in self._tree.groups else None

@@ -76,6 +76,17 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return say
 
 
+def test_evaluate_open_names_the_file_and_the_view_that_shows_no_one(
+    lifter: Lifter, tmp_path: Path
+) -> None:
+    with np.load(benchmark_file(tmp_path / "a.npz")) as file:
+        content = dict(file)
+    content["confidence"][LENGTHS[0] : sum(LENGTHS[:2])] = 0
+    np.savez(tmp_path / "b.npz", **content)
+    with pytest.raises(ValueError, match=r"b\.npz, view 1: no one is visible"):
+        evaluate_open(lifter, tmp_path / "b.npz", noisy=True)
+
+
 @pytest.mark.parametrize("noisy", [False, True])
 def test_evaluate_open_is_perfect_for_the_truth(
     tmp_path: Path, lifter: Lifter, answers: Callable[..., None], noisy: bool

@@ -1,6 +1,7 @@
 """The open benchmark: motion capture seen by fixed cameras, with exact and with noisy 2D."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,10 +61,11 @@ def evaluate_open(  # noqa: PLR0913 - the options of a protocol are its argument
     more: list[Scores] = []
     errors: list[ErrorAndSigma] = []
     for done, view in enumerate(views, start=1):
-        motion, focal = _read_view(content, view, noisy, known_focal)
-        motion = _to_input(motion, lifter.skeleton, confidence_one)
         true = _read_truth(content, view)
-        pred, with_sigma = _lift_view(lifter, motion, focal, true[:, BODY], postprocess)
+        with _named(data, view):
+            motion, focal = _read_view(content, view, noisy, known_focal)
+            motion = _to_input(motion, lifter.skeleton, confidence_one)
+            pred, with_sigma = _lift_view(lifter, motion, focal, true[:, BODY], postprocess)
         errors += with_sigma
         scores.append(_score_view(pred[:, BODY], true[:, BODY], motion.fps))
         if pred.shape == true.shape and true.shape[1] > BODY.stop:
@@ -85,11 +87,21 @@ def errors_and_sigma(
     content = read_open_benchmark(data)
     parts = []
     for view in range(0, len(content["offsets"]) - 1, view_step):
-        motion, focal = _read_view(content, view, noisy, True)
-        lifted = lifter(_to_input(motion, lifter.skeleton), focal=focal)
+        with _named(data, view):
+            motion, focal = _read_view(content, view, noisy, True)
+            lifted = lifter(_to_input(motion, lifter.skeleton), focal=focal)
         parts.append(joint_errors_and_sigma(lifted, _read_truth(content, view)[:, BODY]))
     error, sigma = (np.concatenate(column) for column in zip(*parts, strict=True))
     return error, sigma
+
+
+@contextmanager
+def _named(data: str | Path, view: int) -> Iterator[None]:
+    """Put the file and the number of a view in front of an error."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{data}, view {view}: {error}") from error
 
 
 def _title(

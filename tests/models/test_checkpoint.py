@@ -345,3 +345,16 @@ def test_load_model_quotes_little_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no model 'yyy") as caught:
         load_model(tmp_path)
     assert len(str(caught.value)) < 1500
+
+
+def test_load_model_quotes_the_start_of_a_long_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(build(Config(frames=9, depth=1, width=8, heads=1, representation=8)), tmp_path)
+    state = load_file(tmp_path / WEIGHTS_FILE)
+    save_file({**state, "more": torch.zeros(1)}, tmp_path / WEIGHTS_FILE)
+    # without the types of the tests, a list of any length may stand at a field
+    monkeypatch.setattr(Config, "__repr__", lambda _: "Config(" + "0, " * 1000)
+    with pytest.raises(ValueError, match="the keys are not those of Config") as caught:
+        load_model(tmp_path)
+    assert len(str(caught.value)) < 1000 + len(str(tmp_path))

@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..checks import as_path
+from ..files import brief
 from ..model_files import read_model
 from ..result_folder import recover, replace_together
 from ..weights import (
@@ -178,7 +179,7 @@ def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None, bytes]:
     except _BROKEN as error:
         raise ValueError(
             f"{folder}: expected {WEIGHTS_FILE} and {CONFIG_FILE} as save_model writes them "
-            f"({type(error).__name__}: {str(error)[:_SHOWN_ERROR]})."
+            f"({type(error).__name__}: {brief(error, _SHOWN_ERROR)})."
         ) from error
     return _build_filled(config, state, folder), spec, data
 
@@ -220,7 +221,8 @@ def _build_filled(config: Any, state: State, path: str | Path) -> Network:
     }
     if any(differ.values()):
         what = "; ".join(f"{how}: {_first_few(keys)}" for how, keys in differ.items() if keys)
-        raise ValueError(f"{path}: the keys are not those of {config}. {what}.")
+        shown = brief(config, _SHOWN_ERROR)
+        raise ValueError(f"{path}: the keys are not those of {shown}. {what}.")
     for key, value in state.items():
         if not value.isfinite().all():
             raise ValueError(f"{path}: {key} holds NaN or infinite numbers; the file is damaged.")
@@ -230,7 +232,7 @@ def _build_filled(config: Any, state: State, path: str | Path) -> Network:
 
 
 _SHOWN_ERROR = 500
-"""Characters of an error, which may quote the file."""
+"""Characters of an error or a config, which may quote the file."""
 _SHOWN_KEY = 80
 """Characters of a key that a message shows; ours have fewer."""
 

@@ -249,9 +249,10 @@ class Lifter:
                 self._fix_body_swaps(motion, focal, config),
                 scale.height_of(motion.person),
             )
-            lifted = self._lift(clean_keypoints(swaps.motion, config), height, focal)
+            cleaned = [clean_keypoints(swaps.motion, config)]
+            swaps = replace(swaps, motion=motion)  # an hour of the other is large
+            lifted = self._lift(cleaned.pop(), height, focal)
             if swaps.swapped.any():
-                swaps = replace(swaps, motion=motion)  # an hour of the other is large
                 lifted = self._doubt_swaps(lifted, swaps, height, focal)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:

@@ -63,7 +63,9 @@ class Ground:
 
     def to_camera(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """Transform from the world to the camera frame: the inverse of `to_world`."""
-        return (world + np.array([0.0, 0.0, self.level])) @ self.rotation
+        camera = world @ self.rotation
+        camera += np.array([0.0, 0.0, self.level]) @ self.rotation
+        return camera
 
 
 def find_ground(

@@ -66,6 +66,18 @@ def test_threads_do_not_pile_up_with_pictures(tmp_path: Path) -> None:
     assert counts[-1] <= counts[1] + 4
 
 
+def test_decoded_pictures_do_not_wait_for_garbage_collection(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", frames(np.arange(40) / 25), 25.0)
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(frame.image.any() for frame in open_video(tmp_path / "a.mp4").frames()) == 40
+        left = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 5
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 def test_frames_inverts_write_video(tmp_path: Path, suffix: str) -> None:
     times = np.arange(20) / 25

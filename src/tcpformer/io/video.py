@@ -26,6 +26,7 @@ import av.video.frame
 import av.video.plane
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from jaxtyping import Float, UInt8
@@ -521,7 +522,8 @@ def _next_time(stamp: float | None, start: float | None, before: float, fps: flo
 def _orient(image: np.ndarray, frame: av.video.frame.VideoFrame) -> np.ndarray:
     """Turn and mirror an image by the file's display matrix, to the nearest right angle."""
     try:
-        data = frame.side_data["DISPLAYMATRIX"]  # pyright: ignore  # its stub lists other keys
+        # frame.side_data would keep itself and the frame alive until garbage is collected
+        data = SideDataContainer(frame)["DISPLAYMATRIX"]  # pyright: ignore  # its stub lists others
         matrix = np.frombuffer(bytes(data), np.int32)
     except (KeyError, ValueError):  # no matrix, or other side data that PyAV does not know
         return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))

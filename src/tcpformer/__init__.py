@@ -87,4 +87,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """List the names that are imported on first use, too."""
     return [*globals(), *__all__]

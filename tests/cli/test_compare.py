@@ -9,14 +9,21 @@ from motions import kick, motion3d
 
 from tcpformer.io.npz import save_motion
 from tcpformer.io.video import Frame, write_video
+from tcpformer.motion import Motion3D
+
+
+def save_two(folder: Path) -> Motion3D:
+    """Save and return a person who stands, as a.npz, and save one who kicks, as b.npz."""
+    still = motion3d(kick().xyz[:1].repeat(60, axis=0))
+    for name, motion in (("a", still), ("b", kick())):
+        save_motion(motion, folder / f"{name}.npz")
+    return still
 
 
 def test_compare_writes_a_report_and_prints_the_moments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    still = motion3d(kick().xyz[:1].repeat(60, axis=0))
-    for name, motion in (("a", still), ("b", kick())):
-        save_motion(motion, tmp_path / f"{name}.npz")
+    save_two(tmp_path)
     run(
         *("compare", tmp_path / "a.npz", tmp_path / "b.npz"),
         "--out",
@@ -41,9 +48,7 @@ def test_compare_refuses_less_than_one_moment(
 def test_compare_shows_the_moments_in_the_video(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    still = motion3d(kick().xyz[:1].repeat(60, axis=0))
-    for name, motion in (("a", still), ("b", kick())):
-        save_motion(motion, tmp_path / f"{name}.npz")
+    still = save_two(tmp_path)
     frames = (
         Frame(i, float(t), np.full((still.size[1], still.size[0], 3), 90, np.uint8))
         for i, t in enumerate(still.times)

@@ -52,9 +52,9 @@ class FrameDetector:
     of the frame before. A person who was lost gets the same id back by place and posture within
     ``tracker.max_gap_s``, and by the clothes within ``tracker.reid_max_absence_s``. Without the
     later frames, ids and joints differ from those of `one_pass.detect` where people are hard to
-    tell apart. ``landmarks`` is "full"
-    (faster) or "heavy" (accurate). With ``background``, searches run in a thread of their own, and
-    what they find appears some frames later: no frame waits for it.
+    tell apart. ``landmarks`` is "full" (faster) or "heavy" (accurate). With ``background``,
+    searches run in a thread of their own, and what they find appears some frames later: no frame
+    waits for it.
     """
 
     def __init__(

@@ -245,12 +245,11 @@ class Lifter:
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
-            swaps, height = (
-                self._fix_body_swaps(motion, focal, config),
-                scale.height_of(motion.person),
-            )
+            height = scale.height_of(motion.person)
+            swaps = self._fix_body_swaps(motion, focal, config)
+            # An hour of keypoints is large: those that are lifted have no name here.
             cleaned = [clean_keypoints(swaps.motion, config)]
-            swaps = replace(swaps, motion=motion)  # an hour of the other is large
+            swaps = replace(swaps, motion=motion)
             lifted = self._lift(cleaned.pop(), height, focal)
             if swaps.swapped.any():
                 lifted = self._doubt_swaps(lifted, swaps, height, focal)

@@ -136,7 +136,7 @@ async def _ignore(client: Any) -> None:
     """Read what a client sends, and do nothing with it, until it goes."""
     from websockets.exceptions import ConnectionClosedError
 
-    with suppress(ConnectionClosedError):  # it went without a word
+    with suppress(ConnectionClosedError):  # it broke off
         async for _ in client:
             pass
 

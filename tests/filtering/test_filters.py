@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from tcpformer.filtering import filters
 from tcpformer.filtering.filters import (
     AdaptiveCutoff,
     adaptive_butterworth,
     butterworth,
     estimate_noise,
     gaussian_smooth,
+    roughness,
 )
 
 
@@ -29,6 +31,30 @@ def test_butterworth_keeps_polynomials_in_time(order: int, rng: np.random.Genera
     x = (times ** (order - 1))[:, None]
     weight = rng.uniform(0, 1, 200)
     np.testing.assert_allclose(butterworth(x, times, 2.0, weight, order=order), x, atol=1e-5)
+
+
+def test_roughness_is_the_cost_of_the_second_derivative(rng: np.random.Generator) -> None:
+    times, cutoff = np.cumsum(rng.uniform(0.01, 0.05, 60)), 2.0
+    x = 3 * times**2 - times  # whose second derivative is 6
+    bands, cost = roughness(times, cutoff, 2), 0.0
+    for above, diagonal in enumerate(bands[::-1]):
+        pairs = (diagonal[above:] * x[above:] * x[: len(x) - above]).sum()
+        cost += pairs if above == 0 else 2 * pairs
+    seconds = ((times[2:] - times[:-2]) / 2).sum()
+    assert cost == pytest.approx(36 * seconds / (2 * np.pi * cutoff) ** 4, rel=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_butterworth_does_not_depend_on_the_frames_at_once(
+    order: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times, x = np.cumsum(rng.uniform(0.01, 0.05, 200)), rng.normal(size=(200, 2))
+    cutoff, weight = rng.uniform(1, 5, 200), rng.uniform(0, 1, 200)
+    whole = butterworth(x, times, cutoff, weight, order=order)
+    for frames in (1, 7, 198):
+        monkeypatch.setattr(filters, "FRAMES_AT_ONCE", frames)
+        parts = butterworth(x, times, cutoff, weight, order=order)
+        np.testing.assert_allclose(parts, whole, atol=1e-9)
 
 
 def test_gaussian_smooth_keeps_lines_to_the_ends(rng: np.random.Generator) -> None:

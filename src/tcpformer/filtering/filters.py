@@ -15,7 +15,7 @@ Times = Float[np.ndarray, " t"]
 Channels = Float[np.ndarray, "t ..."]
 _EPSILON = 1e-12
 FRAMES_AT_ONCE = 10_000
-"""Frames to which `gaussian_smooth` fits lines at a time, which bounds its memory."""
+"""Frames that are worked on at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,13 @@ def butterworth(
         raise ValueError("expected cutoffs above 0 Hz, and weights of at least 0, one above it.")
     if n == 0:
         return x.copy()
-    derivative, span = derivative_weights(times, n)
     middle = (f[n // 2 : t - n + n // 2] + f[(n + 1) // 2 : t - n + (n + 1) // 2]) / 2
-    penalty = span / (2 * np.pi * middle) ** (2 * n)
-    banded = np.zeros((n + 1, t))
-    for i in range(n + 1):
-        for k in range(n + 1 - i):
-            banded[n - i, i + k : i + k + t - n] += penalty * derivative[k] * derivative[k + i]
+    banded = roughness(times, middle, n)
     # Rounding would make the system singular where many frames in a row have weight 0.
     trust = np.maximum(w * frame_durations(times), _EPSILON * banded[n].max())
     banded[n] += trust
-    return solveh_banded(banded, trust[:, None] * x.reshape(t, -1)).reshape(x.shape)
+    right = trust[:, None] * x.reshape(t, -1)
+    return solveh_banded(banded, right, overwrite_ab=True, overwrite_b=True).reshape(x.shape)
 
 
 def frame_durations(times: Times) -> Times:
@@ -104,7 +100,30 @@ def frame_durations(times: Times) -> Times:
     return np.concatenate([gap[:1], (gap[1:] + gap[:-1]) / 2, gap[-1:]]) if len(gap) else np.ones(1)
 
 
-def derivative_weights(
+def roughness(
+    times: Times, cutoff: Float[np.ndarray, " r"] | float, order: int
+) -> Float[np.ndarray, "k t"]:
+    """Return the matrix of what `butterworth` charges a path for its derivative, banded.
+
+    Its quadratic form is the sum over runs of order + 1 frames of h (derivative)^2 /
+    (2 pi cutoff)^(2 order), with a cutoff for each run, or one for all. Row order - i holds the
+    i-th diagonal above the main one, as `scipy.linalg.solveh_banded` takes it.
+    """
+    n, runs = order, len(times) - order
+    each = np.broadcast_to(cutoff, (runs,))
+    banded = np.zeros((len(times), n + 1)).T  # as LAPACK wants it, so that it is not copied
+    for first in range(0, runs, FRAMES_AT_ONCE):
+        last = min(first + FRAMES_AT_ONCE, runs)
+        derivative, span = _derivative_weights(times[first : last + n], n)
+        cost = span / (2 * np.pi * each[first:last]) ** (2 * n)
+        for i in range(n + 1):
+            for k in range(n + 1 - i):
+                at = slice(first + i + k, last + i + k)
+                banded[n - i, at] += cost * derivative[k] * derivative[k + i]
+    return banded
+
+
+def _derivative_weights(
     times: Times, order: int
 ) -> tuple[Float[np.ndarray, "k s"], Float[np.ndarray, " s"]]:
     """Return weights of each run of order + 1 frames for the derivative, and its mean gap."""

@@ -71,10 +71,7 @@ def fit_bones(
         _newton_step(moved, relative, weight, observed)
     del observed  # large for a motion of an hour
     parts = [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(moved), FRAMES_AT_ONCE)]
-    lengths = np.empty((len(moved), len(_CHILDREN)))
-    for part in parts:
-        lengths[part] = _bones(moved[part])[1]
-    mean = weight @ lengths / weight.sum()
+    mean = sum(weight[part] @ _bones(moved[part])[1] for part in parts) / weight.sum()
     for part in parts:
         _set_lengths(moved[part], (mean + mean[_PAIRS]) / 2)
     return moved

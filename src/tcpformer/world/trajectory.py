@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import solveh_banded
 
-from ..filtering.filters import butterworth, derivative_weights, frame_durations
+from ..filtering.filters import butterworth, frame_durations, roughness
 from ..filtering.gaps import bridge
 from ..skeleton import BODY, FEET, body_skeleton
 
@@ -190,12 +190,7 @@ def solve_depth_on_contacts(
     """
     gap, step = np.diff(times), frame_durations(times)
     t = len(times)
-    banded, right = np.zeros((3, t)), np.zeros(t)
-    second, span = derivative_weights(times, 2)
-    smoothness = span / (2 * np.pi * config.depth_cutoff) ** 4
-    for i in range(3):
-        for k in range(3 - i):
-            banded[2 - i, i + k : i + k + t - 2] += smoothness * second[k] * second[k + i]
+    banded, right = roughness(times, config.depth_cutoff, 2), np.zeros(t)
     banded[2] += step
     for f in range(feet.shape[1]):
         stands = contact[:, f]
@@ -206,4 +201,4 @@ def solve_depth_on_contacts(
         banded[1, 1:] -= both * (ray[1:] * ray[:-1]).sum(axis=1)
         right[1:] -= both * (ray[1:] * slide).sum(axis=1)
         right[:-1] += both * (ray[:-1] * slide).sum(axis=1)
-    return depth + solveh_banded(banded, right)
+    return depth + solveh_banded(banded, right, overwrite_ab=True, overwrite_b=True)

@@ -21,6 +21,7 @@ from tcpformer.world.scale import (
     parse_bone_length,
     parse_heights,
     scale_to_height,
+    widen_by_height,
 )
 
 TRUE = median_height(walk())
@@ -238,10 +239,10 @@ def test_apply_scale_with_a_height_changes_nothing() -> None:
     assert apply_scale([], Scale(camera_height=1.0)) == []
 
 
-def test_apply_scale_widens_sigma_by_an_assumed_height() -> None:
+def test_widen_by_height_adds_the_spread_of_heights() -> None:
     """A joint a metre from the pelvis is off by the share of heights; the pelvis is not."""
     motion = replace(walk(5), sigma=np.full(walk(5).xyz.shape, 0.01))
-    (wide,) = apply_scale([motion], Scale())
+    wide = widen_by_height(motion, Scale())
     share = HEIGHT_SPREAD / STANDARD_HEIGHT
     relative = motion.camera_xyz - motion.camera_xyz[:, :1]
     assert wide.sigma is not None
@@ -251,19 +252,30 @@ def test_apply_scale_widens_sigma_by_an_assumed_height() -> None:
     assert "assumed height" in wide.provenance["sigma"]
 
 
-@pytest.mark.parametrize("known", [Scale(height=1.8), Scale(bone_length=("RKnee", "RAnkle", 0.5))])
-def test_apply_scale_widens_no_sigma_where_the_scale_is_known(known: Scale) -> None:
+@pytest.mark.parametrize(
+    "known",
+    [
+        Scale(height=1.8),
+        Scale(height={0: 1.8}),
+        Scale(camera_height=1.4),
+        Scale(bone_length=("RKnee", "RAnkle", 0.5)),
+    ],
+)
+def test_widen_by_height_leaves_a_known_scale(known: Scale) -> None:
     motion = replace(walk(5), sigma=np.full(walk(5).xyz.shape, 0.01))
-    (same,) = apply_scale([motion], known)
-    assert "sigma" not in same.provenance
-    assert same.sigma is not None
-    assert np.ptp(same.sigma) < 1e-12
+    assert widen_by_height(motion, known) is motion
+
+
+def test_widen_by_height_knows_each_person() -> None:
+    other = replace(walk(5), sigma=np.full(walk(5).xyz.shape, 0.01), person=1)
+    wide = widen_by_height(other, Scale(height={0: 1.8}))
+    assert "assumed height" in wide.provenance["sigma"]
 
 
 def test_widened_regions_hold_people_of_other_heights(rng: np.random.Generator) -> None:
     """People of random heights whose pose is exact: 68 % of the errors lie within one sigma."""
     motion = replace(walk(40), sigma=np.full(walk(40).xyz.shape, 1e-9))
-    (wide,) = apply_scale([motion], Scale())
+    wide = widen_by_height(motion, Scale())
     heights = rng.normal(STANDARD_HEIGHT, HEIGHT_SPREAD, 4000)
     relative = motion.camera_xyz[20, 10] - motion.camera_xyz[20, 0]
     error = (heights / STANDARD_HEIGHT - 1)[:, None] * relative

@@ -14,6 +14,7 @@
 | conversion by name | camera, root-relative | the weights' | the body's | the video's |
 | `scale_to_height` | camera, root-relative | metres | the body's | the video's |
 | `solve_root_trajectory` | camera | metres | the body's | the video's |
+| `widen_by_height` | camera | metres | the body's | the video's |
 | `postprocess` | world, and camera | metres | the body's | the video's |
 | `apply_scale` | world, and camera | metres | the body's | the video's |
 
@@ -52,7 +53,14 @@ from ..weights import Weights, weights_spec
 from ..world.camera import FROM_MOTION, choose_focal, describe_estimate, estimate_focal, to_rays
 from ..world.ground import ASSUMED_LEVEL, check_same_camera, on_shared_floor
 from ..world.lines import SceneLines
-from ..world.scale import Scale, apply_scale, choose_height, rescale, scale_to_height
+from ..world.scale import (
+    Scale,
+    apply_scale,
+    choose_height,
+    rescale,
+    scale_to_height,
+    widen_by_height,
+)
 from ..world.trajectory import median_bone_lengths, solve_root_trajectory
 from ..world.vertical import Hints, hints_from
 from .body_swaps import BodySwaps, fix_body_swaps, swap_sides
@@ -253,6 +261,7 @@ class Lifter:
             lifted = self._lift(cleaned.pop(), height, focal)
             if swaps.swapped.any():
                 lifted = self._doubt_swaps(lifted, swaps, height, focal)
+            lifted = widen_by_height(lifted, scale)
             lifted = replace(lifted, provenance={**lifted.provenance, **source})
             if keep_raw:
                 raw.append(lifted)

@@ -37,8 +37,8 @@ class Observations:
     """Weight of a joint's ray, against 1 for its position in the pose."""
 
     def during(self, part: slice) -> "Observations":
-        """Return the observations of some frames."""
-        return Observations(self.rays[part], self.root[part], self.weight[part])
+        """Return the observations of some frames, in float64."""
+        return Observations(*(np.asarray(x[part], dtype=float) for x in vars(self).values()))
 
 
 def fit_bones(

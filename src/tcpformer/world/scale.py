@@ -76,6 +76,11 @@ class Scale:
         """Return the height of a person in metres, None if it is not given."""
         return self.heights.get(person, self.heights.get(None))
 
+    def knows(self, person: int) -> bool:
+        """Return whether anything sets the scale of a person."""
+        for_all = self.camera_height is not None or self.bone_length is not None
+        return for_all or self.height_of(person) is not None
+
     def check_floor(self, *, found: bool) -> None:
         """Check that the floor, which a camera height is measured from, is looked for.
 
@@ -176,18 +181,14 @@ def median_height(motion: Motion3D) -> float:
 def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
     """Scale people of one camera, lifted at 1.70 m, to what is known about their world.
 
-    A height is already applied by lifting: a given one changes nothing here, and an assumed one
-    widens sigma.
+    A height, given or assumed, is already applied by lifting, and changes nothing here.
 
     Raises:
         ValueError: If the floor is not below the camera, or a person would be shorter than 0.3 or
             taller than 3 m.
     """
-    if scale.camera_height is None and scale.bone_length is None:
-        known = [scale.height_of(motion.person) is not None for motion in motions]
-        return [m if k else widen_by_height(m) for m, k in zip(motions, known, strict=True)]
-    if not motions:
-        return []
+    if not motions or (scale.camera_height is None and scale.bone_length is None):
+        return list(motions)
     if scale.camera_height is not None:
         factor = scale.camera_height / _height_above_floor(motions)
         source = f"camera height, given: {scale.camera_height:.2f} m above the floor"
@@ -199,13 +200,14 @@ def apply_scale(motions: Sequence[Motion3D], scale: Scale) -> list[Motion3D]:
     return [_scale_person(motion, factor, source) for motion in motions]
 
 
-def widen_by_height(motion: Motion3D) -> Motion3D:
+def widen_by_height(motion: Motion3D, scale: Scale) -> Motion3D:
     """Add to sigma what an assumed height leaves open, and to the provenance that it is in there.
 
+    Where something sets the scale of the person, the motion stays as it is.
     A person of another height is larger in all directions: the error of a joint is a share of its
     place relative to the pelvis, s^2 + (h x)^2 with the spread h of heights over the assumed one.
     """
-    if motion.sigma is None:
+    if motion.sigma is None or scale.knows(motion.person):
         return motion
     share = HEIGHT_SPREAD / STANDARD_HEIGHT
     camera, sigma = motion.camera_xyz, np.empty_like(motion.sigma)

@@ -17,7 +17,7 @@ from tcpformer.postprocess.stages import PostprocessConfig
 from tcpformer.skeleton import H36M
 from tcpformer.world import trajectory
 
-MOST = 24
+MOST = 20
 """Numbers of 8 bytes for each joint and frame: 3 of the keypoints, 12 of the result, and work."""
 SHORT, LONG = 200, 500
 LEVEL = PostprocessConfig(ground=False)

@@ -1,11 +1,13 @@
 """Results that take their places together: kills, failures, locks and files of others."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,6 +208,30 @@ def test_every_failure_leaves_old_or_new_results(
         with replace_together(folder):
             pass
         assert content(folder) in (OLD, NEW)
+
+
+@pytest.mark.parametrize("name", [JOURNAL, "b"])
+def test_a_disk_that_fails_while_predecessors_are_deleted(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The results are the new ones; the journal goes at once, others when the folder is read."""
+    write(tmp_path, "old")
+    unlink, failed = os.unlink, []
+
+    def fail_once(path: str, **more: Any) -> None:
+        if Path(path).name == name and not failed:
+            failed.append(path)
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", fail_once)
+        write(tmp_path, "new")
+    assert failed
+    assert {k: v for k, v in content(tmp_path).items() if k[0] != "."} == NEW
+    assert name != JOURNAL or content(tmp_path) == NEW
+    recover(tmp_path)
+    assert content(tmp_path) == NEW
 
 
 def test_recover_refuses_a_journal_that_names_other_folders(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def replace_together(folder: str | Path, *, owned: bool = True) -> Iterator[Repl
         OSError: If the folder cannot be written, another run writes into it, or a file in the way
             may not be replaced.
     """
-    run = Replacement(Path(folder), new_id())
+    run, placed = Replacement(Path(folder), new_id()), False
     with _locked(run.folder, run.id):
         recover(run.folder, locked=True)
         run.new.mkdir(parents=True)
@@ -86,8 +86,9 @@ def replace_together(folder: str | Path, *, owned: bool = True) -> Iterator[Repl
             if owned:
                 run.owned.update(_files(run.new))
             _put_in_place(run)
+            placed = True
         finally:
-            if not (run.hidden / JOURNAL).exists():
+            if placed or not (run.hidden / JOURNAL).exists():
                 shutil.rmtree(run.hidden, ignore_errors=True)
 
 
@@ -140,7 +141,7 @@ def recover(folder: str | Path, *, locked: bool = False) -> None:
         return
     hidden = [Path(each) for each in os.scandir(folder) if _is_hidden_folder(each)]
     if not locked:
-        if any((each / JOURNAL).exists() for each in hidden):
+        if hidden:
             with suppress(OSError), _locked(folder, new_id()):
                 recover(folder, locked=True)
         return
@@ -246,7 +247,7 @@ def _exchange_all(hidden: Path, entries: Entries, pending: list[str], owned: set
                 f"({second.strerror}); the next run into it completes them."
             ) from error
         raise
-    _delete(hidden / JOURNAL)  # if that fails, the next run does it
+    _delete(hidden / JOURNAL)  # if that fails, it goes with what is around it
 
 
 def _undo(hidden: Path, entries: Entries, owned: set[str]) -> None:

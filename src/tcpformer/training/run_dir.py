@@ -16,6 +16,7 @@ import torch
 
 from ..files import atomic_write
 from ..models.checkpoint import upgrade_state
+from ..result_folder import recover
 from .config import TrainConfig
 from .hardware import HardwareConfig
 from .presets import config_from_dict, config_from_version_0_1, config_to_dict
@@ -71,10 +72,14 @@ class RunDir:
     def start(self, config: TrainConfig, hardware: HardwareConfig, step: int, **more: Any) -> None:
         """Write run.json, and drop the rows of the log after a step, which will come again.
 
+        What an interrupted run left beside the weights is deleted.
+
         Raises:
             OSError: If the folder cannot be created.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        for weights in filter(Path.is_dir, self.folder.iterdir()):
+            recover(weights)
         rows = [row for row in self.read_log() if row["step"] <= step]
         with atomic_write(self.folder / "log.jsonl") as beside:
             beside.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -141,7 +141,7 @@ def recover(folder: str | Path, *, locked: bool = False) -> None:
         return
     hidden = [Path(each) for each in os.scandir(folder) if _is_hidden_folder(each)]
     if not locked:
-        if hidden:
+        if hidden or (folder / LOCK).exists():
             with suppress(OSError), _locked(folder, new_id()):
                 recover(folder, locked=True)
         return
@@ -153,13 +153,6 @@ def recover(folder: str | Path, *, locked: bool = False) -> None:
             pending = [name for name in entries if _is_pending(each, name, entries)]
             _exchange_all(each, entries, pending, set(journal["owned"]))
         shutil.rmtree(each, ignore_errors=True)
-
-
-def delete_leftovers(folder: Path) -> None:
-    """Delete what a run left behind that died when its results were in place, and its lock."""
-    if (folder / LOCK).exists():
-        with suppress(OSError), _locked(folder, new_id()):
-            recover(folder, locked=True)
 
 
 def _is_hidden_folder(entry: os.DirEntry[str]) -> bool:

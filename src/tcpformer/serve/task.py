@@ -19,7 +19,7 @@ from ..io import load
 from ..manifest import read_manifest
 from ..motion import Motion3D
 from ..pipeline import LiftOptions, Progress, is_lifted, package_version
-from ..result_folder import LOCK, FolderBusyError, delete_leftovers
+from ..result_folder import LOCK, FolderBusyError, recover
 from .inputs import Task
 from .parts import cut_source, delete_parts
 from .report import Line, PartLine, SplitLine, describe_motions
@@ -130,7 +130,7 @@ def run_task(job: Job, task: Task, progress: Progress) -> Line:
 
 def _run_claimed(job: Job, task: Task, progress: Progress) -> dict[str, Any]:
     """Lift a clip that no other run works on; return fields of its line."""
-    delete_leftovers(job.folder_of(task))
+    recover(job.folder_of(task))
     if is_done(job, task, hashing=True):
         return describe_present(job, task)
     return job.lift_clip(task, progress)

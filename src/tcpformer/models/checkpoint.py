@@ -80,6 +80,11 @@ def load_weights(
     return Weights(model.to(device).eval(), spec, f"{Path(source).name} sha256:{digest}")
 
 
+def recover_weights(folder: Path) -> None:
+    """Complete what an interrupted `save_model` began in a folder, and delete what it left."""
+    recover(folder)
+
+
 def save_model(model: Network, folder: str | Path, *, spec: WeightsSpec | None = None) -> None:
     """Write a network into a folder; `load_model` is the inverse.
 

@@ -15,8 +15,7 @@ from zipfile import ZIP_STORED, ZipFile
 import torch
 
 from ..files import atomic_write
-from ..models.checkpoint import upgrade_state
-from ..result_folder import recover
+from ..models.checkpoint import recover_weights, upgrade_state
 from .config import TrainConfig
 from .hardware import HardwareConfig
 from .presets import config_from_dict, config_from_version_0_1, config_to_dict
@@ -79,7 +78,7 @@ class RunDir:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for weights in filter(Path.is_dir, self.folder.iterdir()):
-            recover(weights)
+            recover_weights(weights)
         rows = [row for row in self.read_log() if row["step"] <= step]
         with atomic_write(self.folder / "log.jsonl") as beside:
             beside.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -26,7 +26,6 @@ from motions import SIZE, motion3d, walk
 from tcpformer import Lifter, save
 from tcpformer.io import read_detections
 from tcpformer.lifting import lifter
-from tcpformer.runtime.memory import trim_heap
 from tcpformer.skeleton import H36M
 from tcpformer.tracking import assemble_people
 
@@ -84,7 +83,6 @@ def measure(path: Path, weights: str, network: bool) -> dict[str, Any]:
     people = stage("read", lambda: assemble_people(read_detections(path)))
     lift = stage("load weights", lambda: Lifter(weights))
     raw = stage("lift", lambda: lift(people.pop()))
-    trim_heap()  # as `pipeline` does
     stage("write npz", lambda: save(raw, path.with_name("a.npz")))
     stage("write bvh", lambda: save(raw, path.with_name("a.bvh")))
     return {"spent": spent, "swaps": raw.provenance.get("swaps", "no sides exchanged")}

@@ -172,7 +172,7 @@ def _find(source: str | Path) -> Path:
 
 def _read_folder(folder: Path) -> tuple[Network, WeightsSpec | None, bytes]:
     """Read the network, its spec, and the bytes of its weights file."""
-    recover(folder)  # if `save_model` was killed between its two files
+    recover_weights(folder)  # if `save_model` was killed between its two files
     try:
         description = json.loads(read_model(folder / CONFIG_FILE).decode("utf-8"))
         data = read_model(folder / WEIGHTS_FILE)

@@ -71,8 +71,8 @@ class RiggedMotion:
     tails: Float[np.ndarray, "b 3"]
     """From a bone's head to its tail in the rest pose."""
     rotations: Float[np.ndarray, "t b 4"]
-    """Local unit quaternions x, y, z, w against the rest pose, of continuous sign; the root's are
-    those of the world."""
+    """Local unit quaternions x, y, z, w against the rest pose, of continuous sign, in single
+    precision; the root's are those of the world."""
     root: Float[np.ndarray, "t 3"]
     """Position of the root in the world."""
     fps: float

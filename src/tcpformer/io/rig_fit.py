@@ -185,7 +185,8 @@ def turn_rig(rest: "RestPose", count: int, joints: Callable[[slice], Joints], fp
         joints: Returns the joints of some frames, which are at even times.
         fps: Frames per second.
     """
-    turns, root = np.empty((count, len(BONES), 4)), np.empty((count, 3))
+    # Single precision is 1e-5 degrees; an hour of turns is large.
+    turns, root = np.empty((count, len(BONES), 4), dtype=np.float32), np.empty((count, 3))
     reach = twist_reach(fps)
     for start in range(0, count, FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)

@@ -204,6 +204,12 @@ def check_writable(folder: str | Path) -> None:
         delete_empty(missing)
 
 
+def delete_if_possible(path: Path) -> None:
+    """Delete a file that does no harm where it cannot be deleted."""
+    with suppress(OSError):
+        path.unlink()
+
+
 def delete_empty(folders: Iterable[Path]) -> None:
     """Delete those folders that are empty, in this order."""
     for folder in folders:

@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .files import atomic_write, delete_empty, new_id, open_locked, sync
+from .files import (
+    atomic_write,
+    delete_empty,
+    delete_if_possible,
+    new_id,
+    open_locked,
+    sync,
+)
 
 MANIFEST = "tcpformer.json"
 LOCK = ".tcpformer.lock"
@@ -115,15 +122,10 @@ def _locked(folder: Path, run: str) -> Iterator[None]:
         cleanup.callback(delete_empty, missing)
         cleanup.callback(os.close, handle)
         if os.name != "nt":  # where an open file cannot be deleted; an empty one is no harm
-            cleanup.callback(_delete, lock)
+            cleanup.callback(delete_if_possible, lock)
         os.truncate(handle, 0)
         os.write(handle, f"{run}\n".encode())
         yield
-
-
-def _delete(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
 
 
 def recover(folder: str | Path, *, locked: bool = False) -> None:
@@ -240,7 +242,7 @@ def _exchange_all(hidden: Path, entries: Entries, pending: list[str], owned: set
                 f"({second.strerror}); the next run into it completes them."
             ) from error
         raise
-    _delete(hidden / JOURNAL)  # if that fails, it goes with what is around it
+    delete_if_possible(hidden / JOURNAL)  # if that fails, it goes with what is around it
 
 
 def _undo(hidden: Path, entries: Entries, owned: set[str]) -> None:

@@ -28,7 +28,7 @@ from trainings import (
 )
 
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models import body_of, build
+from tcpformer.models import body_of, build, joints_of
 from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.motion import Motion2D
@@ -37,7 +37,7 @@ from tcpformer.training import data as sources
 from tcpformer.training import train as training
 from tcpformer.training.config import TrainConfig
 from tcpformer.training.presets import PRESETS
-from tcpformer.training.run_dir import RunDir
+from tcpformer.training.run_dir import LOCK, RunDir
 from tcpformer.training.train import build_or_load_model, train
 from tcpformer.training.validate import validate, validation_scores
 
@@ -176,6 +176,34 @@ def test_train_reports_progress_of_every_step(data: Path, tmp_path: Path) -> Non
     assert steps == [(step, 6) for step in range(1, 7)]
 
 
+def test_train_refuses_a_folder_in_which_another_run_trains(data: Path, tmp_path: Path) -> None:
+    """Two at once would mix their logs and overwrite each other's checkpoints."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    refused: list[str] = []
+
+    def start_another(step: int, total: int) -> None:
+        with pytest.raises(OSError, match=r"another run trains in .*shared") as error:
+            train(OWN, data, shared, HARDWARE)
+        refused.append(str(error.value))
+
+    first = train(OWN, data, shared, HARDWARE, progress=start_another)
+    assert len(refused) == 6
+    assert same(first, train(OWN, data, alone, HARDWARE))
+    assert sorted(p.name for p in shared.iterdir()) == sorted(p.name for p in alone.iterdir())
+
+
+def test_train_goes_on_where_a_dead_run_left_its_lock(data: Path, tmp_path: Path) -> None:
+    (tmp_path / LOCK).touch()
+    run(replace(OWN, steps=1), data, tmp_path)
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_train_that_cannot_start_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such folder"):
+        train(OWN, tmp_path / "missing", tmp_path / "new" / "run", HARDWARE)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["default", "fast"])
 def test_build_or_load_model_starts_from_packaged_weights(name: str) -> None:
     """Without their uncertainty head; the pose starts as it was."""
@@ -183,7 +211,7 @@ def test_build_or_load_model_starts_from_packaged_weights(name: str) -> None:
     network = replace(packed.config, uncertainty=False)
     model = build_or_load_model(replace(PRESETS["open"], network=network, init_from=name)).eval()
     assert not [key for key in model.state_dict() if key.startswith("uncertainty.")]
-    x = torch.randn(2, network.frames, 17, 3)
+    x = torch.randn(2, network.frames, joints_of(network), 3)
     with torch.inference_mode():
         torch.testing.assert_close(model(x), packed.float()(x))
 

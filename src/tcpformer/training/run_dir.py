@@ -4,8 +4,11 @@ Files are written beside their place and renamed, so that none is ever half writ
 """
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +17,7 @@ from zipfile import ZIP_STORED, ZipFile
 
 import torch
 
-from ..files import atomic_write
+from ..files import atomic_write, delete_empty, delete_if_possible, open_locked
 from ..models.checkpoint import recover_weights, upgrade_state
 from .config import TrainConfig
 from .hardware import HardwareConfig
@@ -23,6 +26,7 @@ from .presets import config_from_dict, config_from_version_0_1, config_to_dict
 Row = dict[str, Any]
 MAY_CHANGE = ("steps", "epochs", "cooldown")
 """Fields that may differ when a run resumes, so that one at a constant rate can be cooled down."""
+LOCK = ".training.lock"
 _PACKAGES = ("tcpformer", "torch", "numpy", "accelerate", "safetensors")
 
 
@@ -31,6 +35,30 @@ class RunDir:
     """A run's folder, which `start` creates."""
 
     folder: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder, which is created if missing.
+
+        The lock ends with the process, however it ends.
+
+        Raises:
+            OSError: If another run trains in the folder, or it cannot be written.
+        """
+        missing = [each for each in (self.folder, *self.folder.parents) if not each.exists()]
+        lock = self.folder / LOCK
+        with ExitStack() as cleanup:
+            cleanup.callback(delete_empty, missing)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if (handle := open_locked(lock)) is None:
+                raise OSError(
+                    f"another run trains in {self.folder}; wait until it ends, or give another "
+                    "folder."
+                )
+            cleanup.callback(os.close, handle)
+            if os.name != "nt":  # where an open file cannot be deleted; an empty one is no harm
+                cleanup.callback(delete_if_possible, lock)
+            yield
 
     def load_checkpoint(self, config: TrainConfig, processes: int) -> Row | None:
         """Read the checkpoint of an earlier run, also of version 0.1; None without one.

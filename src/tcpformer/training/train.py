@@ -5,6 +5,7 @@ A run's folder holds all that resuming needs; on one CPU a resumed run gives the
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -112,21 +113,23 @@ def train(  # noqa: PLR0913 - the callbacks are keyword-only
     Raises:
         FileNotFoundError: If the data are missing.
         ImportError: If the extra "research" is not installed.
+        OSError: If another run trains in the folder, or it cannot be written.
         ValueError: If data, folder, hardware and configuration do not fit each other.
     """
-    run = _start(config, data, Path(out), hardware or HardwareConfig(), build)
-    batches = _batches(run)
-    with matmul_precision(run.hardware):
-        while run.step < run.steps:
-            _take_step(run, batches)
-            _log_and_validate(run, report)
-            if run.accelerator.is_main_process:
-                _save(run)
-                progress(run.step, run.steps)
-    run.accelerator.end_training()
-    if run.accelerator.is_main_process:
-        run.folder.draw_curves()
-    return run.mean
+    with ExitStack() as lock:
+        run = _start(config, data, Path(out), hardware or HardwareConfig(), build, lock)
+        batches = _batches(run)
+        with matmul_precision(run.hardware):
+            while run.step < run.steps:
+                _take_step(run, batches)
+                _log_and_validate(run, report)
+                if run.accelerator.is_main_process:
+                    _save(run)
+                    progress(run.step, run.steps)
+        run.accelerator.end_training()
+        if run.accelerator.is_main_process:
+            run.folder.draw_curves()
+        return run.mean
 
 
 @dataclass(kw_only=True)
@@ -218,10 +221,13 @@ def _start(
     out: Path,
     hardware: HardwareConfig,
     build: Callable[[TrainConfig], nn.Module],
+    lock: ExitStack,
 ) -> Run:
-    """Set up a run, and restore an earlier one."""
+    """Set up a run, restore an earlier one, and lock the folder until ``lock`` is closed."""
     folder = RunDir(out)
     accelerator = accelerator_for(hardware, out, grad_accum_steps=config.grad_accum_steps)
+    if accelerator.is_main_process:
+        lock.enter_context(folder.locked())
     check_memory(config, memory_of(accelerator.device))
     state = folder.load_checkpoint(config, accelerator.num_processes)
     with accelerator.main_process_first():  # which may have to unpack them

@@ -69,8 +69,21 @@ def check_field_types(record: Any) -> None:
         object.__setattr__(record, each.name, Path(value))
 
 
+def check_values(kind: type, values: Mapping[str, Any]) -> None:
+    """Compare values from a file with the annotations of the dataclass that is made of them.
+
+    Raises:
+        ValueError: If a value is of another type.
+    """
+    hints = get_type_hints(kind)
+    for name in values.keys() & hints:
+        check_type(name, values[name], hints[name])
+
+
 def _fits(value: object, hint: Any) -> bool:
     kind, parts = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
     if kind in (Union, UnionType):
         return any(_fits(value, part) for part in parts)
     if kind is Literal:

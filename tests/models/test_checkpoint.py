@@ -326,6 +326,31 @@ def test_load_weights_of_0_1_gives_the_same_output(
     assert torch.equal(loaded.model(x), model(x))
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "value", "message"),
+    [
+        ("pose-transformer", ["rotary"], [False], "rotary must be True or False, got a tuple"),
+        ("hybrid", ["local_branch"], "no", "local_branch must be True or False, got the text"),
+        ("poseformerv2", ["kept_frames"], 1.5, "kept_frames must be a whole number"),
+        ("whole-body", ["more", "rotary"], 1, "rotary must be True or False, got the number 1"),
+        ("whole-body", ["hang_on"], "abc", "hang_on"),
+    ],
+)
+def test_load_model_refuses_fields_of_another_type(
+    name: str, path: list[str], value: object, message: str, tmp_path: Path
+) -> None:
+    """A list that holds False, or the text "no", would count as True."""
+    save_model(build(MODELS[name].config(**TINY_MODELS[name])), tmp_path)
+    about = json.loads((tmp_path / CONFIG_FILE).read_text())
+    place = about["model"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (tmp_path / CONFIG_FILE).write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path)
+
+
 def test_load_model_refuses_ablation_of_0_1(tmp_path: Path) -> None:
     save_as_0_1(build(TINY), tmp_path, "tcpformer")
     (tmp_path / CONFIG_FILE).write_text(_describe(tmp_path, "model", modules="pum"))

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..checks import as_path
+from ..checks import as_path, check_values
 from ..files import brief
 from ..model_files import read_model
 from ..result_folder import recover, replace_together
@@ -148,12 +148,14 @@ def read_config(architecture: str, fields: Mapping[str, Any]) -> Any:
     """Return the config that a file of any version describes.
 
     Raises:
-        ValueError: If there is no such network, or its fields are wrong.
+        ValueError: If there is no such network, or its fields are wrong or of another type.
         TypeError: If a field is unknown.
     """
-    name, fields = upgrade_config(architecture, fields)
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}
-    return model_kind(name).config(**values)
+    name, values = upgrade_config(architecture, fields)
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    kind = model_kind(name).config
+    check_values(kind, values)
+    return kind(**values)
 
 
 def _find(source: str | Path) -> Path:

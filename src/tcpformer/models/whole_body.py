@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..checks import check_values
 from . import hybrid, pose_transformer, tcpformer
 from .layers import JOINTS, check_clips
 
@@ -50,6 +51,7 @@ class Config:
         for name, kind in kinds.items():
             value = getattr(self, name)
             if isinstance(value, Mapping):  # as a file has it
+                check_values(kind, value)
                 object.__setattr__(self, name, kind(**value))
             elif not isinstance(value, kind):
                 raise ValueError(f"{name} must be a {kind.__qualname__}, got {value!r}.")

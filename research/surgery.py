@@ -48,6 +48,8 @@ def convert_model(model: Network, config: Any) -> Network:
     if type(config) is Config and isinstance(model, PoseTransformer):
         return add_joint_layers(model, config)
     if type(config) is PoseConfig and isinstance(model, PoseTransformer):
+        if config.layers > model.config.layers:
+            return add_layers(model, config)
         return change_clip_length(model, config)
     raise _no_way(model, config)
 
@@ -150,6 +152,26 @@ def change_clip_length(poses: PoseTransformer, config: PoseConfig) -> PoseTransf
         raise _no_way(poses, config)
     result = PoseTransformer(config)
     result.load_state_dict(poses.state_dict())
+    return result
+
+
+def add_layers(poses: PoseTransformer, config: PoseConfig) -> PoseTransformer:
+    """Return almost the same function with more layers, spread evenly between those there are.
+
+    A new layer is near the identity, as `layers.LayerScale` starts.
+
+    Raises:
+        ValueError: If anything else differs.
+    """
+    if replace(poses.config, layers=config.layers) != config:
+        raise _no_way(poses, config)
+    result = PoseTransformer(config)
+    old = poses.poses.layers
+    at = [round((i + 1) * config.layers / len(old)) - 1 for i in range(len(old))]
+    state = {k: v for k, v in poses.state_dict().items() if not k.startswith("poses.layers.")}
+    result.load_state_dict(state, strict=False)
+    for layer, place in zip(old, at, strict=True):
+        result.poses.layers[place].load_state_dict(layer.state_dict())
     return result
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         swapped = np.zeros(len(motion), dtype=bool)
         swapped[first : first + length] = True
         focal = motion.focal or assumed_focal(motion.size)
-        lift = partial(lifter._run, focal=focal)
+        lift = partial(lifter._run_on_body, focal=focal)
         found = fix_body_swaps(swap_sides(motion, swapped), lift, focal).swapped
         right, wrong = found & swapped, found & ~swapped
         counts[share] += [1, right.sum(), swapped.sum(), wrong.sum(), (~swapped).sum()]

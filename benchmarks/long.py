@@ -22,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from motions import SIZE, motion3d, walk
+from walk26 import walk26
 
 from tcpformer import Lifter, save
 from tcpformer.io import read_detections
@@ -61,8 +62,8 @@ def write_keypoints(path: Path, frames: int, swapped: float = 0.0) -> None:
 
 def stand_in(model: Any, xyc: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
     """Return an answer of the right shape: the same pose in every frame, and sigma."""
-    pose = walk(1).camera_xyz[0]
     answer = np.zeros((*xyc.shape[:3], 3 if model.uncertainty is None else 6), dtype=np.float32)
+    pose = (walk(1) if xyc.shape[2] == len(H36M.joints) else walk26(1)).camera_xyz[0]
     answer[..., :3] = pose - pose[H36M.root]
     return answer
 

@@ -2,9 +2,9 @@
 
 usage: python tools/pack_weights.py RUN [NAME] [--body WEIGHTS] [--region-scale X]
 
-RUN is a folder that `tcpformer train` wrote. With --body, RUN's network of 26 joints is hung on a
-body network of 17 joints, a packaged name or a folder, whose spec the result takes over; RUN may
-then be the output of `tcpformer calibrate`, so that both have an uncertainty head. --region-scale
+RUN is a folder that `tcpformer train` or `tcpformer calibrate` wrote. With --body, RUN's network of
+26 joints is hung on a body network of 17 joints, that of a packaged name or a folder, whose spec
+the result takes over; RUN must then have an uncertainty head if the body has one. --region-scale
 sets the half-axes, in sigma, of the region that holds 90 %, as benchmarks/coverage.py finds them.
 
 Packaged weights lift at half the frame rate of the capture with half the frame step: the same
@@ -15,6 +15,7 @@ import argparse
 import gzip
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from make_graphs import make_graph
@@ -64,12 +65,12 @@ def hang(more: Weights, body: str) -> Weights:
     below = load_weights(body)
     if below.spec is None:
         raise SystemExit(f"{body}: expected weights that tell their spec.")
+    first = body_of(below.model)
+    config: Any = first.config
     network = build(
-        whole_body.Config(
-            body=below.model.config, body_model=name_of(below.model.config), more=more.model.config
-        )
+        whole_body.Config(body=config, body_model=name_of(config), more=more.model.config)
     )
-    network.body.load_state_dict(below.model.state_dict())
+    network.body.load_state_dict(first.state_dict())
     network.more.load_state_dict(more.model.state_dict())
     return Weights(network.eval(), replace(below.spec, skeleton="body26"), below.name)
 

@@ -34,7 +34,7 @@ def stretch(first: int, last: int) -> np.ndarray:
 
 
 def fix(lifter: Lifter, motion: Motion2D) -> BodySwaps:
-    return fix_body_swaps(motion, partial(lifter._run, focal=FOCAL), FOCAL)
+    return fix_body_swaps(motion, partial(lifter._run_on_body, focal=FOCAL), FOCAL)
 
 
 def test_swap_sides_twice_changes_nothing(noisy: Motion2D) -> None:

@@ -15,7 +15,6 @@ from tcpformer.lifting.causal import (
     sample_linearly,
 )
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models.checkpoint import load_weights
 from tcpformer.motion import Motion2D
 from tcpformer.skeleton import BODY_26, H36M
 
@@ -29,10 +28,7 @@ def lifter() -> Lifter:
 
 
 def live_lifter(lookahead: int) -> Lifter:
-    weights = load_weights("fast")
-    assert weights.spec is not None
-    spec = replace(weights.spec, last_frames=6)
-    return Lifter(replace(weights, spec=spec), "cpu", flip=False, lookahead=lookahead)
+    return Lifter("live", "cpu", flip=False, lookahead=lookahead)
 
 
 def numbers(frames: int, fps: float = 30.0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,5 @@
 """Live lifting: laws of causality and bounds, then agreement with the whole clip."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from motions import SIZE, walk2d
@@ -19,9 +17,7 @@ from tcpformer.weights import Weights
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    found = load_weights("fast")
-    assert found.spec is not None
-    return replace(found, spec=replace(found.spec, last_frames=6))
+    return load_weights("live")
 
 
 def live(weights: Weights, lookahead: int = 0, **options: object) -> LiveLifter:

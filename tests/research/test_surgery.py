@@ -11,6 +11,7 @@ from trainings import POSEFORMER, same
 
 from research.surgery import (
     add_joint_layers,
+    add_layers,
     average_models,
     change_clip_length,
     convert_model,
@@ -244,3 +245,26 @@ def test_main_converts_joins_and_averages(tmp_path: Path) -> None:
     assert load_model(tmp_path / "wide").config == both.config
     main(["mean", str(tmp_path / "both"), str(tmp_path / "wide"), str(tmp_path / "mean")])
     assert load_model(tmp_path / "mean").config == both.config
+
+
+@pytest.mark.parametrize("layers", [3, 5, 8])
+def test_add_layers_computes_almost_the_same(layers: int) -> None:
+    """A new layer adds 1e-5 times its answer, and the old ones keep their order."""
+    torch.manual_seed(0)
+    poses = PoseTransformer(PosesConfig(frames=9, layers=2, width=8, heads=2, channels=4)).eval()
+    with torch.no_grad():
+        for name, parameter in poses.named_parameters():
+            if name.endswith("gain"):
+                parameter.fill_(0.5)
+    deeper = convert_model(poses, replace(poses.config, layers=layers)).eval()
+    x = torch.randn(3, 9, 17, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(deeper(x), poses(x), atol=1e-3, rtol=0)
+    gains = [float(layer[0].scale.gain[0].detach()) for layer in deeper.poses.layers]  # type: ignore[operator,union-attr]
+    assert gains.count(0.5) == 2
+
+
+def test_add_layers_refuses_another_width() -> None:
+    poses = PoseTransformer(PosesConfig(frames=9, layers=1, width=8, heads=2, channels=4))
+    with pytest.raises(ValueError, match="cannot convert"):
+        add_layers(poses, replace(poses.config, layers=2, width=16))

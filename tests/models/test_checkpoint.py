@@ -339,7 +339,7 @@ def test_load_weights_of_0_1_gives_the_same_output(
 def test_load_model_refuses_fields_of_another_type(
     name: str, path: list[str], value: object, message: str, tmp_path: Path
 ) -> None:
-    """A list that holds False, or the text "no", would count as True."""
+    """Refuse a list that holds False, or the text "no": they would count as True."""
     save_model(build(MODELS[name].config(**TINY_MODELS[name])), tmp_path)
     about = json.loads((tmp_path / CONFIG_FILE).read_text())
     place = about["model"]

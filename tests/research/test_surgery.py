@@ -249,7 +249,7 @@ def test_main_converts_joins_and_averages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layers", [3, 5, 8])
 def test_add_layers_computes_almost_the_same(layers: int) -> None:
-    """A new layer adds 1e-5 times its answer, and the old ones keep their order."""
+    """Check that a new layer adds 1e-5 times its answer, and that the old ones are all there."""
     torch.manual_seed(0)
     poses = PoseTransformer(PosesConfig(frames=9, layers=2, width=8, heads=2, channels=4)).eval()
     with torch.no_grad():

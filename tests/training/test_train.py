@@ -177,7 +177,7 @@ def test_train_reports_progress_of_every_step(data: Path, tmp_path: Path) -> Non
 
 
 def test_train_refuses_a_folder_in_which_another_run_trains(data: Path, tmp_path: Path) -> None:
-    """Two at once would mix their logs and overwrite each other's checkpoints."""
+    """Keep two from mixing their logs and overwriting each other's checkpoints."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     refused: list[str] = []
 

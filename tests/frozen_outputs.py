@@ -8,7 +8,8 @@ With a prefix, only the arrays whose names start with it are recorded anew.
 Frozen are the detections and the finished and raw motion of the sample clip, its BVH, the scores of
 the open benchmark's excerpt, the loss of 20 training steps and the answers of exported networks.
 The comparison prints, for every array, whether it is equal to the last bit, and otherwise the
-largest relative difference; on another machine 1e-6 is allowed.
+largest relative difference; on another machine 1e-4 is allowed, ten times what single precision
+leaves open.
 """
 
 import re
@@ -34,7 +35,7 @@ from tcpformer.runtime.export import export  # noqa: E402
 from tcpformer.training.train import train  # noqa: E402
 
 RECORD = TESTS / "golden/frozen_outputs.npz"
-TOLERANCE = 1e-6
+TOLERANCE = 1e-4
 
 Arrays = dict[str, np.ndarray]
 

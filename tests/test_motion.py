@@ -17,6 +17,7 @@ from tcpformer.motion import (
     Motion2D,
     Motion3D,
     check_times,
+    in_single_precision,
     read_only,
     seen_groups,
     to_skeleton,
@@ -294,6 +295,19 @@ def test_check_times_bounds_the_frames_of_a_second() -> None:
     check_times(np.arange(12_000) / 5000)
     with pytest.raises(ValueError, match="at most 10000 frames within a second"):
         check_times(np.arange(12_000) / 50_000)
+
+
+def test_motion2d_keeps_single_precision_and_makes_half_double() -> None:
+    m = random_motion()
+    single = in_single_precision(m)
+    assert (single.xy.dtype, single.confidence.dtype) == (np.float32, np.float32)
+    assert single.times.dtype == np.float64
+    np.testing.assert_allclose(single.xy, m.xy, rtol=1e-6)
+    assert replace(single).xy is single.xy
+    half = replace(m, xy=m.xy.astype(np.float16), confidence=m.confidence.astype(np.float16))
+    assert (half.xy.dtype, half.confidence.dtype) == (np.float64, np.float64)
+    for target in (H36M, COCO):
+        assert to_skeleton(single, target).xy.dtype == np.float32
 
 
 def test_motion2d_does_not_copy_its_arrays() -> None:

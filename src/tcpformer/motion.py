@@ -139,6 +139,7 @@ class Motion2D(Frames):
         focal_source: Where the focal length comes from, in words.
 
     Its arrays cannot be written to, ``==`` compares values, and a slice of frames is a motion.
+    Positions and confidence are float64, or float32 if they are given so.
 
     Raises:
         ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
@@ -159,7 +160,7 @@ class Motion2D(Frames):
 
     def __post_init__(self) -> None:
         for name in ("xy", "confidence"):
-            _set(self, name, as_floats(name, getattr(self, name)))
+            _set(self, name, as_floats(name, getattr(self, name), single=True))
         _check_2d(self)
         check_fields(self)
         set_field_types(self)
@@ -204,7 +205,7 @@ class Motion3D(Frames):
             enter. None if gravity and floor are not estimated.
 
     Its arrays cannot be written to, ``==`` compares values, and a slice of frames is a motion, in
-    the world of the whole.
+    the world of the whole. Lifting gives float32, but for the times.
 
     Raises:
         ValueError: If a field is of another type, shapes disagree, numbers are not finite, a size,
@@ -297,8 +298,11 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return np.ndarray(array.shape, array.dtype, array.tobytes())
 
 
-def as_floats(name: str, values: object) -> np.ndarray:
-    """Return real numbers as float64, without a copy where they are; else raise ValueError."""
+def as_floats(name: str, values: object, *, single: bool = False) -> np.ndarray:
+    """Return real numbers as float64, without a copy where they are; else raise ValueError.
+
+    With ``single``, float32 stays as it is.
+    """
     try:
         array = np.asarray(values)
     except ValueError:
@@ -307,7 +311,18 @@ def as_floats(name: str, values: object) -> np.ndarray:
         ) from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be real numbers, got an array of type {array.dtype}.")
-    return np.asarray(array, dtype=np.float64)
+    return array if single and array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
+
+
+def in_single_precision(motion: Motion2D) -> Motion2D:
+    """Keep positions and confidence in half the memory: hours of them are large.
+
+    All that follows from them is in single precision too: a ten-thousandth of a pixel, and a
+    micrometre at ten metres. Positions of missing joints, which may be any number, are moved to
+    within ``LIMITS.max_xy``.
+    """
+    xy = np.clip(motion.xy, -LIMITS.max_xy, LIMITS.max_xy).astype(np.float32)
+    return replace(motion, xy=give(xy), confidence=give(motion.confidence.astype(np.float32)))
 
 
 def set_field_types(record: Any) -> None:
@@ -532,7 +547,8 @@ def to_skeleton(motion: Motion2D, target: Skeleton) -> Motion2D:
     weights = conversion(motion.skeleton, target)
     from_ears = _with_both_ears(motion)
     least = [from_ears.confidence[:, p].min(axis=1, initial=float(p.any())) for p in weights != 0]
-    xy, confidence = np.einsum("js,tsx->tjx", weights, from_ears.xy), np.stack(least, axis=1)
+    xy = np.einsum("js,tsx->tjx", weights.astype(motion.xy.dtype), from_ears.xy)
+    confidence = np.stack(least, axis=1)
     ears = [ear for ear in ("LEar", "REar") if ear in target.index and ear in motion.skeleton.index]
     there, here = target.indices(*ears), motion.skeleton.indices(*ears)
     xy[:, there], confidence[:, there] = motion.xy[:, here], motion.confidence[:, here]

@@ -38,6 +38,17 @@ def test_measure_quality_counts_bridged_joints_and_pixels() -> None:
     assert found.reprojection == pytest.approx(5)
 
 
+@pytest.mark.parametrize("fps", [30.0, 240.0, 1000.0])
+def test_jitter_is_that_of_the_movement_at_any_rate(fps: float) -> None:
+    """And not of rounding: lifted motions are in single precision."""
+    motion = walk(int(fps), fps, speed=0.5)
+    names = ("xyz", "camera_xyz")
+    single = replace(motion, **{n: getattr(motion, n).astype(np.float32) for n in names})
+    assert measure_quality(single).jitter == pytest.approx(measure_quality(motion).jitter, rel=0.02)
+    usual = measure_quality(walk(120, 120.0, speed=0.5)).jitter
+    assert measure_quality(motion).jitter == pytest.approx(usual, rel=0.2)
+
+
 def test_measure_quality_refuses_three_frames() -> None:
     with pytest.raises(ValueError, match="at least 4 frames"):
         measure_quality(walk(3))

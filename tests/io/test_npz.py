@@ -199,9 +199,12 @@ def test_load_names_a_missing_file(tmp_path: Path, load: Callable[[Path], Any]) 
 # motion files
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
 @pytest.mark.parametrize("frames", [1, 20])
-def test_load_motion_inverts_save_motion(tmp_path: Path, frames: int) -> None:
+def test_load_motion_inverts_save_motion(tmp_path: Path, frames: int, precision: type) -> None:
     m = walk(frames)
+    names = ("xyz", "camera_xyz", "xy", "confidence")
+    m = replace(m, **{name: getattr(m, name).astype(precision) for name in names})
     m = replace(m, valid=np.arange(frames) % 3 == 0, provenance={"weights": "größer"})
     m = replace(m, ground_sigma=(3.0, 1.5, 0.1))
     path = tmp_path / "motion.npz"

@@ -108,4 +108,4 @@ def test_lifter_widens_sigma_where_half_is_swapped(
     assert certain.sigma is not None
     arms = H36M.indices("LWrist", "RWrist")
     assert doubtful.sigma[:, arms].mean() > 2 * certain.sigma[:, arms].mean()
-    assert (doubtful.sigma >= certain.sigma - 1e-12).all()
+    assert (doubtful.sigma >= certain.sigma - 1e-6).all()

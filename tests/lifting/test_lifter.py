@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tcpformer.filtering.gaps import fill_gaps
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.windows import window_indices
 from tcpformer.models.checkpoint import save_model
-from tcpformer.motion import Motion2D
+from tcpformer.motion import Motion2D, Motion3D
 from tcpformer.skeleton import H36M, MPI_INF_3DHP, conversion
 from tcpformer.weights import WeightsSpec
 
@@ -178,6 +179,59 @@ def test_predict_is_independent_of_batch_size(
     np.testing.assert_allclose(lift.predict(person, FOCAL), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("fps", [24.0, 50.0])
+@pytest.mark.parametrize("name", SPECS)
+def test_lift_is_independent_of_the_frames_kept_at_a_time(
+    tmp_path: Path, name: str, fps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers for a long motion are not in memory all at once; where it is cut is no matter."""
+    figure = walk(500, fps, speed=0.1)
+    noise = np.random.default_rng(0).normal(0, 3, figure.xy.shape)
+    lift, person = lifter(tmp_path, SPECS[name]), replace(seen(figure), xy=figure.xy + noise)
+    whole = lift(person, postprocess=None)
+    for span in (130, 301):
+        monkeypatch.setattr("tcpformer.lifting.lifter.SPAN", span)
+        again = lift(person, postprocess=None)
+        np.testing.assert_allclose(again.camera_xyz, whole.camera_xyz, atol=3e-6)
+        if whole.sigma is not None:
+            assert again.sigma is not None
+            np.testing.assert_allclose(again.sigma, whole.sigma, rtol=1e-5)
+
+
+def test_lift_of_a_high_rate_is_independent_of_the_frames_kept_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 1000 frames per second the average over interleaved clips reaches 160 frames."""
+    lift = lifter(tmp_path, WeightsSpec(fps=1000.0, frame_step=3))
+    figure = walk(900, 1000.0)
+    noise = np.random.default_rng(0).normal(0, 3, figure.xy.shape)
+    person = replace(seen(figure), xy=figure.xy + noise)
+    whole = lift.predict(person, FOCAL)
+    monkeypatch.setattr("tcpformer.lifting.lifter.SPAN", 400)
+    np.testing.assert_allclose(lift.predict(person, FOCAL), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_lift_gives_single_precision(tmp_path: Path, name: str) -> None:
+    lift = lifter(tmp_path, SPECS[name])
+    _check_precision(lift(seen(walk(60, 60.0))))
+    shank = "RKnee", "RAnkle", np.float64(0.2)
+    _check_precision(lift(seen(walk(20)), bone_length=shank, focal="motion"))
+
+
+@pytest.mark.parametrize(("weights", "joints"), [("live", None), ("fast", 17), ("default", 17)])
+def test_lift_by_packaged_weights_gives_single_precision(weights: str, joints: Any) -> None:
+    _check_precision(Lifter(weights, "cpu", joints=joints)(seen(walk(30))))
+
+
+def _check_precision(motion: Motion3D) -> None:
+    arrays = [motion.xyz, motion.camera_xyz, motion.xy, motion.confidence]
+    for array in arrays + [motion.sigma] * (motion.sigma is not None):
+        assert array is not None
+        assert array.dtype == np.float32
+    assert motion.times.dtype == np.float64
+
+
 # Gaps
 
 
@@ -209,6 +263,17 @@ def test_lift_ignores_position_of_unseen_joint(tmp_path: Path) -> None:
     assert motions[0].valid.all()
 
 
+def test_lift_takes_any_number_for_the_position_of_an_unseen_joint(tmp_path: Path) -> None:
+    person = seen(walk(30))
+    confidence, xy = person.confidence.copy(), person.xy.copy()
+    confidence[10:15, H36M.index["LWrist"]] = 0
+    lift = lifter(tmp_path)
+    for wild in (1e39, -1e300):  # beyond single precision
+        xy[10:15, H36M.index["LWrist"]] = wild
+        motions = [lift(replace(person, xy=p, confidence=confidence)) for p in (person.xy, xy)]
+        np.testing.assert_array_equal(motions[0].xyz, motions[1].xyz)
+
+
 def test_lift_refuses_motion_without_valid_frame(tmp_path: Path) -> None:
     person = seen(walk(10))
     with pytest.raises(ValueError, match="no one is visible"):
@@ -217,4 +282,5 @@ def test_lift_refuses_motion_without_valid_frame(tmp_path: Path) -> None:
 
 def test_lift_keeps_keypoints_of_fill_gaps(tmp_path: Path) -> None:
     person = replace(seen(walk(30)), valid=np.arange(30) % 7 != 3)
-    np.testing.assert_array_equal(lifter(tmp_path)(person).xy, fill_gaps(person).xy)
+    lifted = lifter(tmp_path)(person)
+    np.testing.assert_allclose(lifted.xy, fill_gaps(person).xy, rtol=1e-6)  # single precision

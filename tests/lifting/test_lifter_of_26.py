@@ -52,7 +52,7 @@ def test_lift_of_17_joints_is_the_first_17_before_post_processing(folder: Path) 
     body = Lifter(folder, "cpu", joints=17)(person, postprocess=None)
     assert body.skeleton == H36M
     for name in ("camera_xyz", "xy", "confidence", "sigma"):
-        np.testing.assert_allclose(getattr(body, name), getattr(whole, name)[:, BODY], atol=1e-9)
+        np.testing.assert_allclose(getattr(body, name), getattr(whole, name)[:, BODY], atol=2e-6)
 
 
 def test_lift_refuses_more_joints_than_the_weights_give(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_lifted_walk_projects_onto_its_keypoints(
     apart = projected(motion.camera_xyz, figure)[:, BODY] - motion.xy[:, BODY]
     apart = np.linalg.norm(apart, axis=-1)
     tall = np.ptp(figure.xy[..., 1], axis=1).mean()
-    np.testing.assert_array_equal(motion.xy[:, BODY], figure.xy)
+    np.testing.assert_allclose(motion.xy[:, BODY], figure.xy, rtol=1e-6)
     assert np.median(apart) < 0.03 * tall
     assert np.percentile(apart, 99) < 0.2 * tall
 
@@ -82,16 +82,16 @@ def test_lifted_walk_has_its_floor_under_the_feet(
     lower = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2].min(axis=1)
     assert np.median(lower) == pytest.approx(0, abs=0.095)
     assert lower.min() == pytest.approx(0, abs=0.19)
-    np.testing.assert_allclose(ground_of(motion).to_world(motion.camera_xyz), motion.xyz, atol=1e-9)
+    np.testing.assert_allclose(ground_of(motion).to_world(motion.camera_xyz), motion.xyz, atol=2e-6)
 
 
 def test_raw_world_stands_on_lowest_ankle(tmp_path: Path) -> None:
     motion = lifter(tmp_path)(seen(walk(30)), postprocess=None)
     feet = motion.xyz[:, [H36M.index["LAnkle"], H36M.index["RAnkle"]], 2]
-    assert feet.min() == pytest.approx(0, abs=1e-12)
+    assert feet.min() == pytest.approx(0, abs=1e-6)
     assert "postprocess" not in motion.provenance
     world = motion.camera_xyz[..., [0, 2, 1]] * [1, 1, -1]
-    np.testing.assert_allclose(motion.xyz - motion.xyz[:1, :1], world - world[:1, :1], atol=1e-9)
+    np.testing.assert_allclose(motion.xyz - motion.xyz[:1, :1], world - world[:1, :1], atol=2e-6)
 
 
 @pytest.mark.parametrize("height", [None, 0.9, 1.83])
@@ -99,7 +99,7 @@ def test_raw_world_stands_on_lowest_ankle(tmp_path: Path) -> None:
 def test_stature_is_the_given_height(tmp_path: Path, name: str, height: float | None) -> None:
     motion = lifter(tmp_path, SPECS[name])(seen(walk(40)), height=height)
     wanted = STANDARD_HEIGHT if height is None else height
-    assert np.median(stature(motion.xyz)) == pytest.approx(wanted, rel=1e-9)
+    assert np.median(stature(motion.xyz)) == pytest.approx(wanted, rel=1e-6)
     assert f"{wanted:.2f} m" in motion.provenance["scale"]
     assert ("given" in motion.provenance["scale"]) == (height is not None)
 
@@ -108,7 +108,7 @@ def test_provenance_names_weights_and_focal_length(tmp_path: Path) -> None:
     person, lift = seen(walk(12)), lifter(tmp_path)
     confidence = np.linspace(0.2, 0.9, 12 * 17).reshape(12, 17)
     motion = lift(replace(person, confidence=confidence))
-    np.testing.assert_array_equal(motion.confidence, confidence)
+    np.testing.assert_allclose(motion.confidence, confidence, rtol=1e-6)
     assert motion.valid.all()
     assert (motion.fps, motion.size, motion.provenance["weights"]) == (30.0, person.size, lift.name)
     assert (motion.focal, motion.provenance["focal"]) == (FOCAL, "given with the 2D motion")
@@ -125,7 +125,7 @@ def test_lift_returns_human36m_keypoints_of_a_detector(tmp_path: Path) -> None:
     motion = lifter(tmp_path)(
         Motion2D(xy, np.ones((12, 17)), (1280, 720), 30.0, COCO), postprocess=None
     )
-    np.testing.assert_allclose(motion.xy, conversion(COCO, H36M) @ xy)
+    np.testing.assert_allclose(motion.xy, conversion(COCO, H36M) @ xy, atol=1e-3)
 
 
 @pytest.mark.parametrize("height", [0.0, -1.7, 170.0, float("nan"), float("inf")])

@@ -30,6 +30,14 @@ def test_make_rigid_of_rigid_bodies_changes_nothing() -> None:
     np.testing.assert_allclose(make_rigid(xyz, xyz[:, BODY], EVERY), xyz, atol=1e-9)
 
 
+def test_make_rigid_writes_where_it_reads(rng: np.random.Generator) -> None:
+    xyz = walk26(60).xyz + rng.normal(0, 0.02, (60, 26, 3))
+    body = xyz[:, BODY] + 0.1
+    wanted = make_rigid(xyz, body, EVERY)
+    assert make_rigid(xyz, body, EVERY, xyz) is xyz
+    np.testing.assert_array_equal(xyz, wanted)
+
+
 def test_make_rigid_keeps_distances_and_the_body(rng: np.random.Generator) -> None:
     xyz = relative(tremble(walk26(60), rng).xyz)
     rigid = make_rigid(xyz, xyz[:, BODY], EVERY)

@@ -66,6 +66,19 @@ def test_bend_leg_reaches_what_is_nearer_than_the_foot() -> None:
     np.testing.assert_allclose(bend_leg(xyz, 0, target)[:, FEET[0]], target, atol=1e-9)
 
 
+def test_bend_leg_keeps_a_straight_leg_still_in_single_precision() -> None:
+    """The side to which it bends is a small difference, which rounding must not decide."""
+    rng = np.random.default_rng(0)
+    down = rng.normal(size=(300, 3))
+    xyz = np.repeat(rng.uniform(2, 6, (300, 1, 3)), 17, axis=1)
+    xyz[:, FEET[0]] += 0.9 * down / np.linalg.norm(down, axis=-1, keepdims=True)
+    xyz[:, KNEES[0]] = (xyz[:, HIPS[0]] + xyz[:, FEET[0]]) / 2
+    xyz = xyz.astype(np.float32)
+    moved = bend_leg(xyz, 0, xyz[:, FEET[0]])
+    assert moved.dtype == np.float32
+    np.testing.assert_allclose(moved, xyz, atol=2e-5)
+
+
 @pytest.mark.parametrize("straight", [0.9, 0.99, 0.9999, 1.0])
 def test_bend_leg_leaves_slack_however_far_the_target(straight: float) -> None:
     xyz, target = legs(straight, np.linspace(0, 0.5, 501))

@@ -29,6 +29,16 @@ def test_find_outliers_of_an_exact_motion_finds_none() -> None:
     assert not find_outliers(walk2d(120)).any()
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_find_outliers_of_a_joint_that_is_hardly_detected(precision: type) -> None:
+    """The square of such a confidence is 0 in single precision."""
+    true = walk2d(60)
+    confidence = true.confidence.copy()
+    confidence[:, WRIST] = 1e-30
+    found = find_outliers(replace(true, confidence=confidence.astype(precision)))
+    assert not found.any()
+
+
 def test_torso_length_scales_with_the_image() -> None:
     motion = walk2d(30)
     assert torso_length(replace(motion, xy=3 * motion.xy)) == pytest.approx(

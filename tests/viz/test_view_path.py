@@ -51,6 +51,19 @@ def test_find_camera_is_where_the_motion_was_seen_from() -> None:
     np.testing.assert_allclose(rotation @ [0, 0, 1], [0, 1, 0], atol=1e-9)
 
 
+def test_find_camera_of_hours_in_single_precision() -> None:
+    """A sum of a million coordinates in single precision would be off by millimetres."""
+    short = motion(3, x=2.0, depth=7.0)
+    fields = {
+        name: np.resize(getattr(short, name), (60_000, *getattr(short, name).shape[1:]))
+        for name in ("xyz", "camera_xyz", "xy", "confidence", "valid")
+    }
+    joints = {name: fields[name].astype(np.float32) for name in ("xyz", "camera_xyz")}
+    long = replace(short, **fields | joints, times=np.arange(60_000) / short.fps)
+    for one, other in zip(find_camera(long), find_camera(short), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 @pytest.mark.parametrize("side", ["camera", "turn"])
 def test_at_begins_with_the_view_of_the_camera(side: str) -> None:
     person = motion(50, x=2.0)

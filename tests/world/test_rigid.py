@@ -1,6 +1,7 @@
 """Shapes that keep their distances, turned freely."""
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
 from tcpformer.world.rigid import fit_shape, place_shape
@@ -36,6 +37,19 @@ def test_fit_shape_of_one_point_is_its_mean_distance(rng: np.random.Generator) -
     points = rng.normal(size=(50, 1, 3))
     length = np.linalg.norm(points, axis=-1).mean()
     assert np.isclose(np.linalg.norm(fit_shape(points)), length)
+
+
+def test_shapes_are_independent_of_the_frames_at_once(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = turned(rng.normal(size=(3, 3)), 40, rng) + rng.normal(0, 0.1, (40, 3, 3))
+    weight = rng.uniform(0.1, 1, (40, 3))
+    shape = fit_shape(points)
+    placed = place_shape(shape, points), place_shape(points[::-1], points, weight)
+    monkeypatch.setattr("tcpformer.world.rigid.FRAMES_AT_ONCE", 7)
+    np.testing.assert_allclose(fit_shape(points), shape, atol=1e-9)
+    again = place_shape(shape, points), place_shape(points[::-1], points, weight)
+    np.testing.assert_allclose(again, placed, atol=1e-12)
 
 
 def test_place_shape_is_exact_for_a_turned_shape(rng: np.random.Generator) -> None:

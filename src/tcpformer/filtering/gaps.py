@@ -24,7 +24,7 @@ def smooth_uncertain(motion: Motion2D, unit: float) -> Motion2D:
     xy = motion.xy.copy()
     for j in np.flatnonzero(detected.sum(axis=0) >= 3):
         at = np.flatnonzero(detected[:, j])
-        x, confidence = motion.xy[at, j], motion.confidence[at, j]
+        x, confidence = motion.xy[at, j], motion.confidence[at, j].astype(float)
         keep = np.minimum(confidence / np.median(confidence), 1.0)[:, None] ** 2
         weight = (confidence / confidence.max()) ** _CONFIDENCE_POWER
         path = unit * adaptive_butterworth(x / unit, motion.times[at], _PATH_CUTOFF, weight)

@@ -76,7 +76,7 @@ def _limit_band(motion: Motion2D, fps: float) -> tuple[Points, Times]:
     # Reflected about the ends, which so stay where they are.
     wide = np.pad(both, ((more, more), (0, 0)), mode="reflect", reflect_type="odd")
     both = gaussian_filter1d(wide, sigma, axis=0)[more:-more]
-    return both[:, 1:].reshape(xy.shape), both[:, 0]
+    return both[:, 1:].reshape(xy.shape).astype(xy.dtype), both[:, 0]
 
 
 def resample_evenly(
@@ -129,7 +129,7 @@ def interpolate_at(
 def _evaluate(
     spline: Callable[..., Any], x: Points, times: Times, wanted: NewTimes
 ) -> Float[np.ndarray, "s j d"]:
-    out = np.empty((len(wanted), *x.shape[1:]))
+    out = np.empty((len(wanted), *x.shape[1:]), dtype=x.dtype)
     for joint in range(x.shape[1]):  # all at once take several times their memory
         out[:, joint] = spline(times, x[:, joint])(wanted)
     return out
@@ -142,6 +142,11 @@ def distinct_frames(times: Times) -> Bool[np.ndarray, " t"]:
     return np.append(True, intervals > MIN_INTERVAL * median)
 
 
+def reach_of_alternation(seconds: float, fps: float) -> int:
+    """Return how many frames before and after each one `remove_alternation` averages over."""
+    return max(2, round(4 * seconds * fps))
+
+
 def remove_alternation(x: Points, seconds: float, fps: float, out: Points | None = None) -> Points:
     """Average over time to remove what alternates; constant acceleration passes unchanged.
 
@@ -149,8 +154,7 @@ def remove_alternation(x: Points, seconds: float, fps: float, out: Points | None
     (a kernel of fourth order). Beyond the ends, the end values continue. The result is written to
     ``out``, which may be x, by default to a new array.
     """
-    sigma = seconds * fps
-    reach = max(2, round(4 * sigma))
+    sigma, reach = seconds * fps, reach_of_alternation(seconds, fps)
     t = np.arange(-reach, reach + 1)
     bell = np.exp(-(t**2) / (2 * sigma**2))
     m0, m2, m4 = (float((bell * t**k).sum()) for k in (0, 2, 4))

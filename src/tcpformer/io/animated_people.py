@@ -110,9 +110,9 @@ def find_camera(motions: Sequence[Motion3D]) -> StillCamera | None:
     """Return where the camera stood; None if it moved, or there are too few joints to tell."""
     motion = motions[0]
     inside, world = motion.camera_xyz.reshape(-1, 3), motion.xyz.reshape(-1, 3)
-    a, b = inside - inside.mean(axis=0), world - world.mean(axis=0)
-    turn = nearest_rotation(b.T @ a)[0]
-    position = world.mean(axis=0) - turn @ inside.mean(axis=0)
+    middle, there = (x.mean(axis=0, dtype=float) for x in (inside, world))
+    turn = nearest_rotation((world - there).T @ (inside - middle))[0]
+    position = there - turn @ middle
     if np.abs(inside @ turn.T + position - world).max() > MAX_CAMERA_ERROR:
         return None
     axes = turn @ np.diag([1.0, -1.0, -1.0])  # right, up, backwards

@@ -109,6 +109,7 @@ def arrays_of(motion: Motion3D, frames: slice = slice(None)) -> dict[str, np.nda
 
 
 def _rounded(name: str, array: np.ndarray) -> np.ndarray:
+    array = array.astype(float)  # rounded in single precision, 0.1 would have 17 digits
     if name in _DECIMALS:
         return array.round(_DECIMALS[name]) + 0.0  # not -0.0
     return np.where(array > 0, np.maximum(array.round(6), _LEAST_CONFIDENCE), 0.0)

@@ -201,7 +201,9 @@ def _parse_motion(data: Mapping[str, np.ndarray]) -> Motion3D:
         raise ValueError(f"expected {k} joints in axis 1 of {by_joint}.")
     skeleton, order = identify(_joint_names(data))
     check_size_and_rate(data["size"], data["fps"])
-    fields: dict[str, Any] = {key: as_floats(key, data[key])[:, order] for key in by_joint}
+    fields: dict[str, Any] = {
+        key: as_floats(key, data[key], single=True)[:, order] for key in by_joint
+    }
     scale = "region_scale" if "region_scale" in data else "reach"
     return Motion3D(
         **fields,

@@ -300,7 +300,9 @@ def _rest_joints(xyz: Joints, tree: _Tree) -> Offsets:
     for first in range(0, len(xyz), FRAMES_AT_ONCE):
         part = xyz[first : first + FRAMES_AT_ONCE]
         chest = _chest(part, skeleton, np.eye(3))
-        lean += _turn(chest.swapaxes(1, 2), part[:, neck] - part[:, thorax]).sum(axis=0)
+        lean += _turn(chest.swapaxes(1, 2), part[:, neck] - part[:, thorax]).sum(
+            axis=0, dtype=float
+        )
     lean *= (Y + Z) / len(xyz)
     offsets[neck] = np.linalg.norm(offsets[neck]) * _unit(lean, Y)
     return offsets
@@ -353,7 +355,7 @@ def _mean_shape(bones: Bones, start: Offsets) -> Offsets:
     shape = start
     for _ in range(10):
         turns = _align(shape[None], bones, np.eye(3))
-        shape = _turn(turns.swapaxes(1, 2)[:, None], bones).mean(axis=0)
+        shape = _turn(turns.swapaxes(1, 2)[:, None], bones).mean(axis=0, dtype=float)
     return shape
 
 

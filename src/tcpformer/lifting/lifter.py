@@ -35,8 +35,20 @@ from jaxtyping import Float, Int
 
 from ..checks import check_type, describe
 from ..filtering.gaps import fill_gaps
-from ..filtering.resample import interpolate_at, remove_alternation, resample
-from ..motion import REGION_SCALE, Motion2D, Motion3D, give, to_skeleton
+from ..filtering.resample import (
+    interpolate_at,
+    reach_of_alternation,
+    remove_alternation,
+    resample,
+)
+from ..motion import (
+    REGION_SCALE,
+    Motion2D,
+    Motion3D,
+    give,
+    in_single_precision,
+    to_skeleton,
+)
 from ..postprocess.stages import PostprocessConfig, clean_keypoints, postprocess
 from ..runtime.choose import Backend, Precision, open_for_lifting
 from ..skeleton import (
@@ -57,6 +69,7 @@ from ..world.scale import (
     Scale,
     apply_scale,
     choose_height,
+    median_stature,
     rescale,
     scale_to_height,
     widen_by_height,
@@ -83,6 +96,10 @@ FRAMES_AT_ONCE = 4096
 LEAST_DOUBT = 1e-6
 """Probability of exchanged sides from which on sigma tells it: bodies that are half a metre apart
 make sigma of 20 mm wider by 0.03 %."""
+SPAN, SPAN_MARGIN = 20_000, 100
+"""Frames at the weights' rate for which the network's answer is kept at a time, and frames on
+either side, beyond the reach of `remove_alternation`, on which the answer for them depends: splines
+forget a frame within 30."""
 STEADY_SECONDS = 0.04
 """Standard deviation of the kernel that removes what alternates between interleaved clips; it keeps
 97 % of a movement at 3 Hz and 81 % at 5 Hz."""
@@ -254,6 +271,7 @@ class Lifter:
 
         def lift(motion: Motion2D) -> Motion3D:
             height = scale.height_of(motion.person)
+            motion = in_single_precision(motion)
             swaps = self._fix_body_swaps(motion, focal, config)
             # An hour of keypoints is large: those that are lifted have no name here.
             cleaned = [clean_keypoints(swaps.motion, config)]
@@ -352,7 +370,10 @@ class Lifter:
             return focal, {}
         if focal != FROM_MOTION:
             raise ValueError(f"focal must be pixels, {FROM_MOTION!r} or None, got {focal!r}.")
-        unknown = (clean_keypoints(replace(motion, focal=None), config) for motion in motions)
+        unknown = (
+            clean_keypoints(in_single_precision(replace(motion, focal=None)), config)
+            for motion in motions
+        )
         estimate, sigma = estimate_focal(
             [
                 self._lift(motion, scale.height_of(motion.person), None, solve_root=False)
@@ -416,18 +437,18 @@ class Lifter:
         pose, sigma, valid = prediction.pose, prediction.sigma, motion.valid
         if self.spec.unit == "screen":  # the unit changes as the person comes nearer
             pose = scale_to_height(pose, height, valid=valid, times=motion.times)
-        size = float(np.linalg.norm(pose))
+        size = median_stature(pose, valid)
         metric = scale_to_height(pose, height, valid=valid, out=pose)
         if sigma is None or self.spec.unit == "screen":
             return _Prediction(metric, None)
-        sigma *= float(np.linalg.norm(metric)) / max(size, 1e-9)
+        sigma *= height / size
         return _Prediction(metric, sigma)
 
     def _predict(self, motion: Motion2D, focal: float) -> _Prediction:
         """Predict the body and its sigma of a prepared motion, in the weights' unit."""
         pose, log_sigma = self._run(motion, focal)
         if self.body != self.skeleton:
-            pose = conversion(self.skeleton, self.body) @ pose
+            pose = conversion(self.skeleton, self.body).astype(pose.dtype) @ pose
         pose -= pose[:, H36M.root, None]
         if self.uncertainty is None:
             return _Prediction(pose, None)
@@ -446,15 +467,32 @@ class Lifter:
         """
         if self.spec.last_frames:
             return self._run_causally(motion, focal)
-        answer, times = self._run_evenly(resample(motion, self.spec.fps), focal)
-        pose = interpolate_at(answer[..., :3], times, motion.times)
-        return pose, interpolate_at(answer[..., 3:], times, motion.times, smooth=False)
+        even = resample(motion, self.spec.fps)
+        clips = self._clips(len(even))
+        own = len(motion), len(self.skeleton.joints)
+        pose = np.empty((*own, 3), dtype=motion.xy.dtype)
+        log_sigma = np.empty((*own, 0 if self.uncertainty is None else 3), dtype=motion.xy.dtype)
+        starts = np.arange(0, len(even), SPAN)
+        margin = SPAN_MARGIN + reach_of_alternation(STEADY_SECONDS, self.spec.fps)
+        edges = np.append(np.searchsorted(motion.times, even.times[starts]), len(motion))
+        for start, first, last in zip(starts.tolist(), edges[:-1], edges[1:], strict=True):
+            if first == last:  # a long pause
+                continue
+            near = slice(max(start - margin, 0), min(start + SPAN + margin, len(even)))
+            answer = self._run_evenly(even, clips, near, focal)
+            at, wanted = even.times[near], motion.times[first:last]
+            pose[first:last] = interpolate_at(answer[..., :3], at, wanted)
+            log_sigma[first:last] = interpolate_at(answer[..., 3:], at, wanted, smooth=False)
+        return pose, log_sigma
 
     def _run_evenly(
-        self, even: Motion2D, focal: float
-    ) -> tuple[Float[np.ndarray, "t j d"], Float[np.ndarray, " t"]]:
-        """Run the network over a motion at the weights' rate; return its answer, and the times."""
-        clips = self._clips(len(even))
+        self, even: Motion2D, clips: Int[np.ndarray, "n t"], frames: slice, focal: float
+    ) -> Float[np.ndarray, "s j d"]:
+        """Run the network over the clips that answer for some frames of a motion at its rate."""
+        if self.center_only:
+            clips = clips[frames]
+        else:
+            clips = clips[(clips[:, -1] >= frames.start) & (clips[:, 0] < frames.stop)]
 
         def run(part: Int[np.ndarray, "m t"]) -> Float[np.ndarray, "m s j d"]:
             normalized = self._normalize(even, part, focal)
@@ -465,7 +503,7 @@ class Lifter:
             return np.concatenate([pose, answer[..., 3:]], axis=-1)
 
         parts = np.split(clips, range(CLIPS_IN_MEMORY, len(clips), CLIPS_IN_MEMORY))
-        return self._join(map(run, parts), clips, len(even)), even.times
+        return self._join(map(run, parts), clips - frames.start, frames.stop - frames.start)
 
     def _run_causally(
         self, motion: Motion2D, focal: float
@@ -486,6 +524,7 @@ class Lifter:
                 for part in parts
             ]
         )
+        answer = answer.astype(motion.xy.dtype)
         return answer[..., :3], answer[..., 3:]
 
     def answer_clips(
@@ -569,7 +608,8 @@ class Lifter:
         assert head is not None
         prior_std, time_constant = head.prior_std, head.time_constant
         joints = conversion(self.skeleton, self.body)
-        sigma = np.empty((len(log_sigma), len(joints), 3)) if out is None else out
+        shape = len(log_sigma), len(joints), 3
+        sigma = np.empty(shape, dtype=log_sigma.dtype) if out is None else out
         for first in range(0, len(sigma), FRAMES_AT_ONCE):
             part = np.s_[first : first + FRAMES_AT_ONCE]
             own = rotate_sigma(np.exp(log_sigma[part]), look_at_rotation(rays[part]))
@@ -655,5 +695,5 @@ def _relative(xyz: Float[np.ndarray, "t j 3"]) -> Float[np.ndarray, "t j 3"]:
 
 def _rescale_like(raw: Motion3D, before: Motion3D, after: Motion3D) -> Motion3D:
     """Scale a raw motion by the factor between two finished ones."""
-    factor = float(np.linalg.norm(after.camera_xyz) / np.linalg.norm(before.camera_xyz))
-    return rescale(raw, factor, after.provenance["scale"])
+    one, other = (median_stature(m.camera_xyz, m.valid) for m in (before, after))
+    return rescale(raw, other / one, after.provenance["scale"])

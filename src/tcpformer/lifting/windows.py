@@ -84,7 +84,7 @@ def stitch(
     out, done = whole, 0
     for part in parts:
         rows, axes = slice(done, done + len(part)), (..., *(part.ndim - 2) * (None,))
-        out = out if done else np.zeros((total, *part.shape[2:]))
+        out = out if done else np.zeros((total, *part.shape[2:]), dtype=part.dtype)
         np.add.at(out, at[rows], weight[rows][axes] * part)
         done = rows.stop
     out /= whole.reshape(total, *(out.ndim - 1) * (1,))

@@ -144,8 +144,9 @@ def _linearize(
     """Yield some frames at a time: which, the minimum of their cost, and the linearization."""
     for start in range(0, len(x), FRAMES_AT_ONCE):
         part = slice(start, start + FRAMES_AT_ONCE)
-        target, inverse = _quadratic_cost(relative[part], observed and observed.during(part))
-        yield part, target, _linearization(x[part], target, inverse)
+        given, now = relative[part].astype(float), x[part].astype(float)
+        target, inverse = _quadratic_cost(given, observed and observed.during(part))
+        yield part, target, _linearization(now, target, inverse)
 
 
 def _linearization(

@@ -13,11 +13,13 @@ BODIES = {
     for parent in sorted({BODY_26.parents[joint] for joint in range(BODY.stop, 26)})
 }
 """Joints of each rigid body, by the joint about which it turns."""
-_MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def make_rigid(
-    relative: Joints, body: Float[np.ndarray, "t 17 3"], counted: Bool[np.ndarray, " t"]
+    relative: Joints,
+    body: Float[np.ndarray, "t 17 3"],
+    counted: Bool[np.ndarray, " t"],
+    out: Joints | None = None,
 ) -> Joints:
     """Fit feet, hands and face to a body, each with one shape, the same left and right.
 
@@ -25,13 +27,24 @@ def make_rigid(
         relative: Joints of `BODY_26`, which give shapes and how they are turned.
         body: The Human3.6M joints of the result.
         counted: Frames that give the shapes; at least one.
+        out: Where the result is written, which may be ``relative``; by default a new array.
     """
-    result = np.concatenate([body, relative[:, BODY.stop :]], axis=1)
-    about = {parent: relative[:, own] - relative[:, [parent]] for parent, own in BODIES.items()}
+    shapes = {parent: _fit_one(relative, parent, counted) for parent in BODIES}
+    result = np.empty_like(relative) if out is None else out
     for parent, own in BODIES.items():
-        twin = BODY_26.mirror[parent]
-        order = [BODIES[twin].index(BODY_26.mirror[joint]) for joint in own]
-        mirrored = about[twin][counted][:, order] * _MIRROR
-        shape = fit_shape(np.concatenate([about[parent][counted], mirrored]))
-        result[:, own] = body[:, [parent]] + place_shape(shape, about[parent])
+        about = relative[:, own] - relative[:, [parent]]
+        result[:, own] = body[:, [parent]] + place_shape(shapes[parent], about)
+    result[:, BODY] = body
     return result
+
+
+def _fit_one(
+    relative: Joints, parent: int, counted: Bool[np.ndarray, " t"]
+) -> Float[np.ndarray, "n 3"]:
+    """Fit the shape of the joints about one, and of the mirror image of those about its twin."""
+    own, twin = BODIES[parent], BODY_26.mirror[parent]
+    others = [BODY_26.mirror[joint] for joint in own]
+    here = (relative[:, own] - relative[:, [parent]])[counted]
+    there = (relative[:, others] - relative[:, [twin]])[counted]
+    there[..., 0] *= -1
+    return fit_shape(np.concatenate([here, there]))

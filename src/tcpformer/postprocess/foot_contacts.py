@@ -118,7 +118,8 @@ def bend_leg(
     Inverse kinematics of two bones: with a the thigh, b the shank and d the distance from hip to
     ankle, the knee is (a^2 - b^2 + d^2) / 2 d along the way and off it by Pythagoras.
     """
-    hip, knee, ankle = (xyz[:, [HIPS, KNEES, FEET][k][f]].copy() for k in range(3))
+    # In double precision: the side to which a straight leg bends is a small difference.
+    hip, knee, ankle = (xyz[:, joints[f]].astype(float) for joints in (HIPS, KNEES, FEET))
     thigh, shank = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(ankle - knee, axis=-1)
     span = target - hip
     distance = np.maximum(np.linalg.norm(span, axis=-1), 1e-9)

@@ -59,7 +59,8 @@ def find_outliers(motion: Motion2D, config: OutlierConfig = OUTLIERS) -> Bool[np
     cutoff = AdaptiveCutoff(config.path_cutoff, config.path_gain)
     for j in np.flatnonzero(seen.sum(axis=0) >= 3):
         at = np.flatnonzero(seen[:, j])
-        xy, confidence = motion.xy[at, j] / unit, motion.confidence[at, j]
+        # In double precision: the square of a tiny confidence is 0 in single.
+        xy, confidence = motion.xy[at, j] / unit, motion.confidence[at, j].astype(float)
         weight, off = confidence**2, np.zeros(len(at))
         for _ in range(config.rounds):
             path = adaptive_butterworth(xy, motion.times[at], cutoff, weight)

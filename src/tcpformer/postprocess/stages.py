@@ -250,7 +250,7 @@ def _smooth_pose(motion: Motion3D, config: PostprocessConfig) -> _Person:
             relative[:, BODY], motion.valid * 1.0, _observations(person, relative, config)
         )
         more = relative.shape[1] > BODY.stop
-        relative = make_rigid(relative, body, motion.valid) if more else body
+        relative = make_rigid(relative, body, motion.valid, relative) if more else body
     relative *= height / _median_height(relative, motion)
     motion = _with_joints(motion, relative)  # the joints before are not needed any more
     person = replace(person, motion=motion, pose=relative)

@@ -87,7 +87,7 @@ def find_camera(
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
     """Return the rotation from camera to world axes, and the place of the camera in the world."""
     rotation = ground_of(motion).rotation
-    world, seen = (x.reshape(-1, 3).mean(axis=0) for x in (motion.xyz, motion.camera_xyz))
+    world, seen = (x.mean(axis=(0, 1), dtype=float) for x in (motion.xyz, motion.camera_xyz))
     return rotation, world - rotation @ seen
 
 

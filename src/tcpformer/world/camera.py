@@ -48,7 +48,7 @@ def to_rays(
     xy: Float[np.ndarray, "*batch 2"], size: tuple[int, int], focal: float
 ) -> Float[np.ndarray, "*batch 2"]:
     """Map pixels to rays (x / z, y / z) of a camera whose principal point is the image center."""
-    rays = xy - np.array(size) / 2
+    rays = xy - (np.array(size) / 2).astype(xy.dtype)
     rays /= focal  # in place: those of hours are large
     return rays
 

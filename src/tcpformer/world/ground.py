@@ -28,6 +28,8 @@ Vector = Float[np.ndarray, " 3"]
 
 ASSUMED_LEVEL = "the camera is taken to be level"
 """Source of a ground that is not estimated."""
+FRAMES_MEASURED = 10_000
+"""Most frames, evenly spaced, from which the floor of a finished motion is recovered."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ class Ground:
 
     def to_world(self, camera: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """Transform from the camera frame to the world, whose origin is below the camera."""
-        world = camera @ self.rotation.T
+        world = camera @ self.rotation.T.astype(camera.dtype)
         world -= np.array([0.0, 0.0, self.level])
         return world
 
     def to_camera(self, world: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
         """Transform from the world to the camera frame: the inverse of `to_world`."""
-        camera = world @ self.rotation
+        camera = world @ self.rotation.astype(world.dtype)
         camera += np.array([0.0, 0.0, self.level]) @ self.rotation
         return camera
 
@@ -197,7 +199,10 @@ def _lower_if_below(
 
 def ground_of(motion: Motion3D) -> Ground:
     """Recover the floor of a motion from its camera frame and its world (Kabsch, 1976)."""
-    camera, world = motion.camera_xyz.reshape(-1, 3), motion.xyz.reshape(-1, 3)
+    every = 1 + len(motion) // FRAMES_MEASURED
+    camera, world = (
+        xyz[::every].reshape(-1, 3).astype(float) for xyz in (motion.camera_xyz, motion.xyz)
+    )
     a, b = camera - camera.mean(axis=0), world - world.mean(axis=0)
     u, _, vt = np.linalg.svd(a.T @ b)
     up = (u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt)[:, 2]

@@ -10,6 +10,8 @@ Bodies = Float[np.ndarray, "t n 3"]
 
 ROUNDS = 5
 """Alignments of a shape with all frames; it is found to a micrometre."""
+FRAMES_AT_ONCE = 10_000
+"""Frames that are turned at a time: rotations take several times the memory of the points."""
 
 
 def nearest_rotation(
@@ -35,10 +37,13 @@ def fit_shape(points: Bodies) -> Float[np.ndarray, "n 3"]:
 
     Gower, "Generalized Procrustes analysis", Psychometrika 1975. Its orientation has no meaning.
     """
-    shape = points[np.argmax((points**2).sum(axis=(1, 2)))]
+    shape = points[np.argmax(np.einsum("tnk,tnk->t", points, points))]
     for _ in range(ROUNDS):
-        rotation, _ = nearest_rotation(np.swapaxes(points, 1, 2) @ shape)
-        shape = (points @ rotation).mean(axis=0)
+        total = np.zeros(shape.shape)
+        for part in _parts(points):
+            rotation, _ = nearest_rotation(np.swapaxes(points[part], 1, 2) @ shape)
+            total += (points[part] @ rotation).sum(axis=0, dtype=float)
+        shape = total / len(points)
     return shape
 
 
@@ -48,6 +53,14 @@ def place_shape(
     weight: Float[np.ndarray, "t n"] | None = None,
 ) -> Bodies:
     """Turn a shape about its origin to where it is nearest to the points of each frame."""
-    weighted = points if weight is None else points * weight[..., None]
-    rotation, _ = nearest_rotation(np.swapaxes(shape, -1, -2) @ weighted)
-    return shape @ rotation
+    placed = np.empty_like(points)
+    for part in _parts(points):
+        own = shape if shape.ndim == 2 else shape[part]
+        weighted = points[part] if weight is None else points[part] * weight[part, :, None]
+        rotation, _ = nearest_rotation(np.swapaxes(own, -1, -2) @ weighted)
+        placed[part] = own @ rotation
+    return placed
+
+
+def _parts(frames: Bodies) -> list[slice]:
+    return [slice(i, i + FRAMES_AT_ONCE) for i in range(0, len(frames), FRAMES_AT_ONCE)]

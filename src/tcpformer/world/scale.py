@@ -165,12 +165,18 @@ def scale_to_height(
             does while a person comes nearer; each frame is scaled by what is measured around it.
         out: Where the result is written, which may be ``relative``; by default a new array.
     """
-    measured = np.maximum(stature(relative), 1e-9)
     if times is None:
-        return np.multiply(relative, height / np.median(measured[valid]), out=out)
+        return np.multiply(relative, height / median_stature(relative, valid), out=out)
+    measured = np.maximum(stature(relative), 1e-9)
     measured = np.interp(times, times[valid], measured[valid])
     size = np.exp(gaussian_smooth(np.log(measured), times, SIZE_SECONDS))
-    return np.multiply(relative, (height / size)[:, None, None], out=out)
+    factor = (height / size).astype(relative.dtype)
+    return np.multiply(relative, factor[:, None, None], out=out)
+
+
+def median_stature(relative: Float[np.ndarray, "t j 3"], valid: Bool[np.ndarray, " t"]) -> float:
+    """Measure the body height of joints: median over valid frames, in their unit, above 0."""
+    return max(float(np.median(stature(relative)[valid])), 1e-9)
 
 
 def median_height(motion: Motion3D) -> float:
@@ -224,7 +230,7 @@ def widen_by_height(motion: Motion3D, scale: Scale) -> Motion3D:
 
 def rescale(motion: Motion3D, factor: float, source: str) -> Motion3D:
     """Scale the world, pose and sigma; ``source`` tells where the factor comes from."""
-    ground = motion.ground_sigma
+    factor, ground = float(factor), motion.ground_sigma
     return replace(
         motion,
         xyz=factor * motion.xyz,

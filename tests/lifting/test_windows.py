@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from tcpformer.lifting.windows import centered_window_indices, split, stitch, window_indices
+from tcpformer.lifting.windows import (
+    centered_window_indices,
+    cut_spans,
+    split,
+    stitch,
+    window_indices,
+)
 
 LENGTHS = [1, 2, 5, 26, 27, 28, 53, 54, 55, 81, 100, 201]
 
@@ -116,3 +122,13 @@ def test_centered_window_indices_refuse_numbers_out_of_range(
 ) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {total}, {frames}, {spacing}"):
         centered_window_indices(total, frames, frame_step=spacing)
+
+
+@pytest.mark.parametrize("margin", [0, 7, 300])
+@pytest.mark.parametrize("total", LENGTHS)
+def test_cut_spans_cover_every_frame_once_and_what_is_beside_them(total: int, margin: int) -> None:
+    frames, spans = np.arange(total), cut_spans(total, 27, margin)
+    np.testing.assert_array_equal(np.concatenate([frames[span] for span, _ in spans]), frames)
+    for span, near in spans:
+        beside = (frames >= span.start - margin) & (frames < span.stop + margin)
+        np.testing.assert_array_equal(frames[near], frames[beside])

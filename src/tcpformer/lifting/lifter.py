@@ -81,7 +81,7 @@ from .causal import CausalClips, ClipShape, causal_clips, hold_last
 from .normalize import NormalizedClips, look_at_rotation, normalize_clips
 from .run_network import run_network
 from .uncertainty import DEFINITION_STD, rotate_sigma, seconds_unseen, widen_unseen
-from .windows import centered_window_indices, split, stitch, window_indices
+from .windows import centered_window_indices, cut_spans, split, stitch, window_indices
 
 log = logging.getLogger(__name__)
 
@@ -469,20 +469,20 @@ class Lifter:
             return self._run_causally(motion, focal)
         even = resample(motion, self.spec.fps)
         clips = self._clips(len(even))
-        own = len(motion), len(self.skeleton.joints)
-        pose = np.empty((*own, 3), dtype=motion.xy.dtype)
-        log_sigma = np.empty((*own, 0 if self.uncertainty is None else 3), dtype=motion.xy.dtype)
-        starts = np.arange(0, len(even), SPAN)
+        size = len(motion), len(self.skeleton.joints)
+        pose = np.empty((*size, 3), dtype=motion.xy.dtype)
+        log_sigma = np.empty((*size, 0 if self.uncertainty is None else 3), dtype=motion.xy.dtype)
         margin = SPAN_MARGIN + reach_of_alternation(STEADY_SECONDS, self.spec.fps)
-        edges = np.append(np.searchsorted(motion.times, even.times[starts]), len(motion))
-        for start, first, last in zip(starts.tolist(), edges[:-1], edges[1:], strict=True):
-            if first == last:  # a long pause
+        for span, near in cut_spans(len(even), SPAN, margin):
+            end = float(even.times[span.stop]) if span.stop < len(even) else np.inf
+            edges = np.array([float(even.times[span.start]), end])
+            own = slice(*np.searchsorted(motion.times, edges).tolist())
+            if own.start == own.stop:  # a long pause
                 continue
-            near = slice(max(start - margin, 0), min(start + SPAN + margin, len(even)))
             answer = self._run_evenly(even, clips, near, focal)
-            at, wanted = even.times[near], motion.times[first:last]
-            pose[first:last] = interpolate_at(answer[..., :3], at, wanted)
-            log_sigma[first:last] = interpolate_at(answer[..., 3:], at, wanted, smooth=False)
+            at, wanted = even.times[near], motion.times[own]
+            pose[own] = interpolate_at(answer[..., :3], at, wanted)
+            log_sigma[own] = interpolate_at(answer[..., 3:], at, wanted, smooth=False)
         return pose, log_sigma
 
     def _run_evenly(

@@ -61,6 +61,16 @@ def centered_window_indices(
     return np.arange(total)[:, None] + frame_step * (np.arange(frames) - frames // 2)
 
 
+def cut_spans(total: int, length: int, margin: int) -> list[tuple[slice, slice]]:
+    """Cut a motion of ``total`` frames into spans of ``length``, the last one shorter.
+
+    Returns the frames of each span, and the same with ``margin`` frames more on either side, as far
+    as the motion goes.
+    """
+    spans = [slice(i, min(i + length, total)) for i in range(0, total, length)]
+    return [(s, slice(max(s.start - margin, 0), min(s.stop + margin, total))) for s in spans]
+
+
 def split(
     x: Shaped[np.ndarray, "total ..."], clips: Int[np.ndarray, "n t"]
 ) -> Shaped[np.ndarray, "n t ..."]:

@@ -84,6 +84,25 @@ def test_make_open_benchmark_depends_on_sequence_and_camera(mocap: Path, tmp_pat
     np.testing.assert_array_equal(one["noisy_xy"], two["noisy_xy"][first])
 
 
+def test_make_open_benchmark_of_some_subjects_has_their_views_alone(
+    golden: dict[str, np.ndarray], mocap: Path, tmp_path: Path
+) -> None:
+    """Of any split, and the views are those that the whole has."""
+    subjects = [str(name) for name in golden["mocap_subject"]]
+    splits = [str(name) for name in golden["mocap_split"]]
+    trained = subjects[splits.index("train")]
+    make_open_benchmark(mocap, tmp_path / "one.npz", subjects=[trained])
+    make_open_benchmark(mocap, tmp_path / "all.npz", subjects=sorted(set(subjects)))
+    one, every = (read_open_benchmark(tmp_path / f"{name}.npz") for name in ("one", "all"))
+    names = np.load(tmp_path / "all.npz")["subject"]
+    assert set(names) == set(subjects)
+    rows = np.repeat(names, np.diff(every["offsets"])) == trained
+    assert 0 < rows.sum() < len(rows)
+    np.testing.assert_array_equal(one["noisy_xy"], every["noisy_xy"][rows])
+    with pytest.raises(ValueError, match="no sequence belongs to 'P9'; found"):
+        make_open_benchmark(mocap, tmp_path / "none.npz", subjects=[trained, "P9"])
+
+
 def test_make_open_benchmark_equals_golden(
     golden: dict[str, np.ndarray], mocap: Path, tmp_path: Path
 ) -> None:

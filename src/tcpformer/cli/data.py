@@ -47,9 +47,13 @@ def mocap(
 
 
 def open_benchmark(
-    source: tyro.conf.Positional[Path], *, out: Path, extra: Path | None = None
+    source: tyro.conf.Positional[Path],
+    *,
+    out: Path,
+    extra: Path | None = None,
+    subjects: tuple[str, ...] = (),
 ) -> None:
-    """Generate the open benchmark from the test subjects of motion capture.
+    """Generate the open benchmark from the test subjects of motion capture, or from others.
 
     Version 1 has 17 joints, version 2 feet, hands and face as well.
 
@@ -57,10 +61,11 @@ def open_benchmark(
         source: Motion capture, as `tcpformer data mocap` writes it; 26 joints give version 2.
         out: The .npz to write.
         extra: File of feet, hands and face beside a source of 17 joints, which gives version 2.
+        subjects: Names of the subjects instead, of any split.
     """
     from ..datasets.open_benchmark import make_open_benchmark
 
-    make_open_benchmark(source, out, extra=extra)
+    make_open_benchmark(source, out, extra=extra, subjects=subjects)
     show_written(out)
 
 

@@ -9,7 +9,7 @@ capture gives the same file to the bit. `synthetic` draws views of the same kind
 may change, only the random process is shared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,17 @@ Path2D = Float[np.ndarray, "t j 2"]
 Known = Bool[np.ndarray, "t j"]
 
 
-def make_open_benchmark(
+def make_open_benchmark(  # noqa: PLR0913 - options by keyword
     source: str | Path,
     target: str | Path,
     *,
     extra: str | Path | None = None,
     split: str = "test",
+    subjects: Sequence[str] = (),
     cameras: int = 2,
     seed: int = 2026,
 ) -> None:
-    """Generate views of every sequence of a split and write the benchmark.
+    """Generate views of every sequence of a split, or of some subjects, and write the benchmark.
 
     Args:
         source: Motion capture, as `tcpformer data mocap` writes it, with activities: of 17 joints
@@ -57,12 +58,13 @@ def make_open_benchmark(
         target: The npz to write.
         extra: Feet, hands and face of a source of 17 joints, which give version 2; the floor stays
             where it is.
+        subjects: Names of subjects, whose sequences are taken instead of those of ``split``.
         cameras: Views of each sequence.
         seed: Randomness depends on it and on the numbers of the sequence and the camera alone.
 
     Raises:
         ValueError: If the source is no motion capture of 17 or 26 joints, ``extra`` is not of the
-            same sequences, or the split is empty.
+            same sequences, or the split is empty or a subject is not in it.
     """
     texts = ("split", "name", "subject", "activity", "joints", "parents")
     data = read_mocap(source, texts)
@@ -73,10 +75,12 @@ def make_open_benchmark(
         )
     if extra is not None:
         data = add_points(data, source, extra)
-    chosen = np.flatnonzero(data["split"] == split)
-    if len(chosen) == 0:
-        found = brief(sorted({str(name) for name in data["split"]}))
-        raise ValueError(f"{source}: no sequence belongs to {split!r}; found {found}.")
+    column, names = ("subject", subjects) if subjects else ("split", [split])
+    for name in names:
+        if name not in data[column]:
+            found = brief(sorted({str(name) for name in data[column]}))
+            raise ValueError(f"{source}: no sequence belongs to {name!r}; found {found}.")
+    chosen = np.flatnonzero(np.isin(data[column], names))
     views = []
     for s in chosen:
         part = slice(*data["offsets"][s : s + 2])

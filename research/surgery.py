@@ -3,6 +3,7 @@
     python -m research.surgery convert WEIGHTS NETWORK OUT    NETWORK: weights, or a configuration
     python -m research.surgery join TCPFORMER POSES OUT [--share 0.5] [--keep 1.0]
     python -m research.surgery mean WEIGHTS WEIGHTS OUT
+    python -m research.surgery hang BODY MORE OUT
 
 WEIGHTS are a packaged name or a folder (RUN/weights). `tcpformer train open --config.init-from OUT`
 trains the result.
@@ -16,7 +17,7 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from tcpformer.models import Network, body_of, build
+from tcpformer.models import Network, body_of, build, name_of, whole_body
 from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config, HybridTCPFormer
 from tcpformer.models.pose_transformer import Config as PoseConfig
@@ -191,6 +192,25 @@ def average_models(first: nn.Module, second: nn.Module) -> nn.Module:
     return first
 
 
+def hang_more(body: Network, more: PoseTransformer) -> whole_body.WholeBody:
+    """Return a network of a whole body from one of 17 joints and one of all.
+
+    It lifts the body as the first does, and the joints that hang on it as the second does beside
+    its own; the second does not read the answer of the first yet, and nothing is corrected.
+    """
+    body, more = without_uncertainty(body), without_uncertainty(more)
+    name = name_of(body.config)
+    result = build(whole_body.Config(body=body.config, body_model=name, more=more.config))
+    state = result.state_dict() | {f"body.{k}": v for k, v in body.state_dict().items()}
+    for key, value in more.state_dict().items():
+        own = state[f"more.{key}"]
+        if own.shape != value.shape:  # it reads the answer of the body too
+            value = torch.cat([value, own.new_zeros(len(own), own.shape[1] - value.shape[1])], 1)
+        state[f"more.{key}"] = value
+    result.load_state_dict(state)
+    return result
+
+
 def _as_hybrid(config: PaperConfig) -> Config:
     return config if isinstance(config, Config) else Config.extending(config)
 
@@ -237,6 +257,14 @@ def mean(first: str, second: str, out: Path, /) -> None:
     save_model(average_models(one.model, other.model).eval(), out, spec=one.spec)
 
 
+def hang(body: str, more: str, out: Path, /) -> None:
+    """Join a body and a pose transformer of all joints into one network of a whole body."""
+    below, all_joints = _load_body(body), load_weights(more)
+    if not (isinstance(all_joints.model, PoseTransformer) and all_joints.spec):
+        raise SystemExit(f"expected a pose transformer of 26 joints, got {more}.")
+    save_model(hang_more(below.model, all_joints.model).eval(), out, spec=all_joints.spec)
+
+
 def _load_body(weights: str) -> Weights:
     """Load weights; of a whole body, those of the body alone."""
     loaded = load_weights(weights)
@@ -252,7 +280,7 @@ def _duration(spec: WeightsSpec | None) -> tuple[object, ...]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    verbs: dict[str, Any] = {"convert": convert, "join": join, "mean": mean}
+    verbs: dict[str, Any] = {"convert": convert, "join": join, "mean": mean, "hang": hang}
     tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m research.surgery", args=arguments)
 
 

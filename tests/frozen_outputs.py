@@ -28,7 +28,7 @@ from trainings import HARDWARE, MOCAP, data_of  # noqa: E402 - found below tests
 
 from tcpformer import Lifter, detect_people, open_video, save  # noqa: E402
 from tcpformer.evaluation.open_benchmark import evaluate_open  # noqa: E402
-from tcpformer.models import body_of  # noqa: E402
+from tcpformer.models import joints_of  # noqa: E402
 from tcpformer.models.checkpoint import load_weights  # noqa: E402
 from tcpformer.runtime.backends import load_exported  # noqa: E402
 from tcpformer.runtime.export import export  # noqa: E402
@@ -93,10 +93,12 @@ def exports(folder: Path) -> Arrays:
     """Return what an exported `fast` network answers in ONNX Runtime, and the network itself."""
     weights = load_weights("fast")
     generator = torch.Generator().manual_seed(0)
-    clip = torch.rand((2, weights.model.config.frames, 17, 3), generator=generator) * 2 - 1
+    config = weights.model.config
+    size = (2, config.frames, joints_of(config), 3)
+    clip = torch.rand(size, generator=generator) * 2 - 1
     with torch.inference_mode():
         arrays = {"network_fast": weights.model(clip).numpy()}
-        arrays["network_default"] = body_of(load_weights("default").model)(clip).numpy()
+        arrays["network_default"] = load_weights("default").model(clip).numpy()
         export(weights, folder / "fast.onnx", "onnx")
         arrays["onnx_fast"] = load_exported(folder / "fast.onnx").model(clip).numpy()
     return arrays

@@ -1,11 +1,9 @@
 """Put the weights of a training run into the package, in float16, and compress their log.
 
-usage: python tools/pack_weights.py RUN [NAME] [--body WEIGHTS] [--region-scale X]
+usage: python tools/pack_weights.py RUN [NAME] [--region-scale X]
 
-RUN is a folder that `tcpformer train` or `tcpformer calibrate` wrote. With --body, RUN's network of
-26 joints is hung on a body network of 17 joints, that of a packaged name or a folder, whose spec
-the result takes over; RUN must then have an uncertainty head if the body has one. --region-scale
-sets the half-axes, in sigma, of the region that holds 90 %, as benchmarks/coverage.py finds them.
+RUN is a folder that `tcpformer train` or `tcpformer calibrate` wrote. --region-scale sets the
+half-axes, in sigma, of the region that holds 90 %, as benchmarks/coverage.py finds them.
 
 Packaged weights lift at half the frame rate of the capture with half the frame step: the same
 seconds in a clip, half the work, and the same error (docs/weights.md).
@@ -15,13 +13,11 @@ import argparse
 import gzip
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from make_graphs import make_graph
 from refresh_sha256 import refresh
 
-from tcpformer.models import body_of, build, name_of, whole_body
 from tcpformer.models.checkpoint import load_weights, save_model
 from tcpformer.weights import PACKAGED, Weights
 
@@ -30,13 +26,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("name", nargs="?", default="default")
-    parser.add_argument("--body")
     parser.add_argument("--region-scale", type=float)
     args = parser.parse_args(arguments)
     folder = args.run / "weights" if (args.run / "weights").exists() else args.run
-    loaded = load_weights(folder)
-    loaded = at_half_rate(loaded, folder) if args.body is None else hang(loaded, args.body)
-    head = body_of(loaded.model).uncertainty
+    loaded = at_half_rate(load_weights(folder), folder)
+    head = loaded.model.uncertainty
     if args.region_scale is not None and head is not None:
         head.region_scale.fill_(args.region_scale)
     exact = {key: value.clone() for key, value in loaded.model.state_dict().items()}
@@ -58,21 +52,6 @@ def at_half_rate(loaded: Weights, folder: Path) -> Weights:
         raise SystemExit(f"{folder}: expected weights with an even frame_step, got {trained}.")
     half = replace(trained, fps=trained.fps / 2, frame_step=trained.frame_step // 2)
     return replace(loaded, spec=half)
-
-
-def hang(more: Weights, body: str) -> Weights:
-    """Return one network of a body and of feet, hands and face that hang on it."""
-    below = load_weights(body)
-    if below.spec is None:
-        raise SystemExit(f"{body}: expected weights that tell their spec.")
-    first = body_of(below.model)
-    config: Any = first.config
-    network = build(
-        whole_body.Config(body=config, body_model=name_of(config), more=more.model.config)
-    )
-    network.body.load_state_dict(first.state_dict())
-    network.more.load_state_dict(more.model.state_dict())
-    return Weights(network.eval(), replace(below.spec, skeleton="body26"), below.name)
 
 
 def write_log(run: Path) -> None:

@@ -16,6 +16,7 @@ from research.surgery import (
     change_clip_length,
     convert_model,
     extend,
+    hang_more,
     join_models,
     main,
 )
@@ -268,3 +269,33 @@ def test_add_layers_refuses_another_width() -> None:
     poses = PoseTransformer(PosesConfig(frames=9, layers=1, width=8, heads=2, channels=4))
     with pytest.raises(ValueError, match="cannot convert"):
         add_layers(poses, replace(poses.config, layers=2, width=16))
+
+
+@pytest.mark.parametrize("head", [False, True])
+@torch.inference_mode()
+def test_hang_more_lifts_the_body_as_one_network_and_hangs_the_others_as_the_other(
+    head: bool,
+) -> None:
+    """Whether these have an uncertainty head or not."""
+    body = HybridTCPFormer(replace(_lively(9, pose_layers=1).config, uncertainty=head)).eval()
+    torch.manual_seed(1)
+    sizes: dict[str, Any] = {"frames": 9, "layers": 2, "width": 16, "heads": 2, "channels": 8}
+    more = PoseTransformer(PosesConfig(**sizes, joints=26, uncertainty=head)).eval()
+    whole = hang_more(body, more).eval()
+    x = torch.randn(2, 9, 26, 3)
+    answer, expected = whole(x), more(x)
+    torch.testing.assert_close(answer[:, :, :17], body(x[:, :, :17]))
+    parents = list(whole.config.hang_on)
+    hung = expected[:, :, 17:] - expected[:, :, parents]
+    torch.testing.assert_close(answer[:, :, 17:] - answer[:, :, parents], hung)
+
+
+def test_hang_writes_a_network_that_training_starts_from(tmp_path: Path) -> None:
+    sizes: dict[str, Any] = {"frames": 9, "layers": 1, "width": 8, "heads": 2, "channels": 4}
+    spec = WeightsSpec(skeleton="body26", fps=50.0, frame_step=12)
+    save_model(_lively(9), tmp_path / "body", spec=spec)
+    save_model(PoseTransformer(PosesConfig(**sizes, joints=26)), tmp_path / "more", spec=spec)
+    main(["hang", *(str(tmp_path / name) for name in ("body", "more", "out"))])
+    assert load_model(tmp_path / "out").config.joints == 26
+    with pytest.raises(SystemExit, match="expected a pose transformer of 26 joints"):
+        main(["hang", *(str(tmp_path / name) for name in ("body", "body", "out"))])

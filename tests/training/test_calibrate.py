@@ -136,7 +136,7 @@ def test_calibrate_verb_writes_weights_with_the_same_poses(
     [
         ({"spec": None}, "expected weights of normalization 'centered-camera'"),
         ({"spec": WeightsSpec(unit="screen")}, "expected weights of normalization"),
-        ({"model": nn.Linear(2, 2)}, "expected weights of a TCPFormer or PoseTransformer"),
+        ({"model": nn.Linear(2, 2)}, "expected weights of a TCPFormer, PoseTransformer or"),
     ],
 )
 def test_calibrate_refuses_other_weights(

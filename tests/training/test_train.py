@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mocaps import mocap_file
 from motions import walk
+from tiny_configs import TINY as TINY_SIZES
 from torch import nn
 from trainings import (
     HARDWARE,
@@ -28,7 +30,7 @@ from trainings import (
 )
 
 from tcpformer.lifting.lifter import Lifter
-from tcpformer.models import body_of, build, joints_of
+from tcpformer.models import body_of, build, joints_of, whole_body
 from tcpformer.models.checkpoint import load_model, load_weights, save_model
 from tcpformer.models.hybrid import Config as Hybrid
 from tcpformer.motion import Motion2D
@@ -232,6 +234,39 @@ def test_train_starts_from_the_network_that_build_returns(data: Path, tmp_path: 
     config = replace(OWN, lr=0.0, steps=1, weight_decay=0.0)
     mean = train(config, data, tmp_path, HARDWARE, build=lambda config: deepcopy(start))
     assert same(mean, start)
+
+
+@pytest.mark.parametrize(
+    ("learning", "parts"),
+    [
+        ("all", {"body", "more", "correct", "share"}),
+        ("correction", {"more", "correct", "share"}),
+        ("share", {"share"}),
+    ],
+)
+def test_learning_keeps_all_other_weights_to_the_bit(
+    learning: Any, parts: set[str], tmp_path: Path
+) -> None:
+    network = whole_body.Config(**TINY_SIZES["whole-body"])
+    torch.manual_seed(3)
+    start = build(network).eval()
+    nn.init.normal_(start.correct[-1].weight)
+    save_model(start, tmp_path / "start")
+    config = replace(
+        MOCAP, network=network, steps=4, init_from=str(tmp_path / "start"), learning=learning
+    )
+    mean, _ = run(config, mocap_file(tmp_path / "mocap.npz", groups=True), tmp_path / "run")
+    before = start.state_dict()
+    moved = [key for key, value in mean.state_dict().items() if not value.equal(before[key])]
+    assert {key.split(".")[0] for key in moved} == parts
+    assert len(moved) == sum(key.split(".")[0] in parts for key in before)
+
+
+@pytest.mark.parametrize("wrong", [{"network": TINY, "init_from": "default"}, {}])
+def test_learning_needs_a_whole_body_and_its_weights(wrong: dict[str, Any]) -> None:
+    network = whole_body.Config(**TINY_SIZES["whole-body"])
+    with pytest.raises(ValueError, match="as init_from has them"):
+        replace(MOCAP, **({"network": network, "learning": "share"} | wrong))
 
 
 def test_train_accumulates_gradients_like_one_large_batch(data: Path, tmp_path: Path) -> None:

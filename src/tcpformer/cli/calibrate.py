@@ -26,7 +26,7 @@ def calibrate(
     The poses stay the same, to the bit.
 
     Args:
-        weights: A packaged name or a folder, of a TCPFormer or PoseTransformer that was trained on
+        weights: A packaged name or a folder, of a network that was trained on
             the split "train" of the same motion capture.
         data: Motion capture with the splits "train" and "val".
         out: Folder for the weights; may be the one that they come from.

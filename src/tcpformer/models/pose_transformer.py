@@ -8,7 +8,7 @@ Notable:
 - A linear map leads the flat pose past the layers.
 
 Axes: b batch, t frame, j joint, w channel of a pose's token, c channel of a joint's, r channel of
-its representation.
+its representation, g channel given beside the joints.
 """
 
 from dataclasses import dataclass
@@ -53,13 +53,16 @@ class Config:
 
 
 class PoseTransformer(nn.Module):
-    """The whole network: 2D joints with confidence in, root-relative 3D joints out."""
+    """The whole network: 2D joints with confidence in, root-relative 3D joints out.
 
-    def __init__(self, config: Config) -> None:
+    In another network it may read ``given`` more channels of every frame (`whole_body`).
+    """
+
+    def __init__(self, config: Config, given: int = 0) -> None:
         super().__init__()
         self.config = config
         r = config.representation
-        self.poses = PoseEncoder(config)
+        self.poses = PoseEncoder(config, given)
         self.head = nn.Linear(r, 3)
         self.uncertainty = UncertaintyHead(r, config.joints) if config.uncertainty else None
 
@@ -67,20 +70,22 @@ class PoseTransformer(nn.Module):
         """Lift clips of exactly `config.frames` frames of normalized x, y and confidence."""
         return self.head(self.represent(xyc))
 
-    def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
+    def represent(
+        self, xyc: Float[Tensor, "b t j 3"], given: Float[Tensor, "b t g"] | None = None
+    ) -> Float[Tensor, "b t j r"]:
         """Compute the feature of every joint in every frame, in (-1, 1), that the heads read."""
         check_clips(xyc, self.config.frames, joints=self.config.joints)
-        return self.poses(xyc)[1]
+        return self.poses(xyc, given)[1]
 
 
 class PoseEncoder(nn.Module):
     """Everything but the heads: the token of every joint, and its representation."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, given: int = 0) -> None:
         super().__init__()
         w, c, j = config.width, config.channels, config.joints
         self.joints = j
-        self.embed = nn.Linear(j * 3, w)
+        self.embed = nn.Linear(j * 3 + given, w)
         positions = nn.Parameter(torch.zeros(config.frames, 1, w))
         self.position = None if config.rotary else positions
         self.layers = nn.Sequential(
@@ -88,14 +93,15 @@ class PoseEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(w)
         self.split = nn.Linear(w, j * c)
-        self.skip = nn.Linear(j * 3, j * c)
+        self.skip = nn.Linear(j * 3 + given, j * c)
         self.joint_norm = nn.LayerNorm(c)
         self.features = nn.Linear(c, config.representation)
 
     def forward(
-        self, xyc: Float[Tensor, "b t j 3"]
+        self, xyc: Float[Tensor, "b t j 3"], given: Float[Tensor, "b t g"] | None = None
     ) -> tuple[Float[Tensor, "b t j c"], Float[Tensor, "b t j r"]]:
-        flat = rearrange(xyc, "b t j i -> b t 1 (j i)")
+        flat = xyc.flatten(2) if given is None else torch.cat([xyc.flatten(2), given], dim=-1)
+        flat = rearrange(flat, "b t i -> b t 1 i")
         poses = self.embed(flat)
         if self.position is not None:
             poses = poses + self.position

@@ -1,11 +1,12 @@
 """Feet, hands and face beside the body: two networks in one, ours and not of any paper.
 
-The first lifts the 17 joints of the body; its answer stays what it is, to the bit. The second, a
-small `PoseTransformer` of all joints, tells where each of the others lies from the joint that it
-hangs on: heel and ball of the foot from the ankle, knuckles from the wrist, nose and ears from the
-base of the skull. So a source without feet, hands or face is lifted as well as before.
+The first lifts the 17 joints of the body. The second, a small `PoseTransformer` of all joints,
+reads the 2D and the answer of the first. It tells where each of the others lies from the joint that
+it hangs on: heel and ball of the foot from the ankle, knuckles from the wrist, nose and ears from
+the base of the skull. A correction of all joints reads the features of both: the second is cheap,
+so it can see more motion in training, and other people than the first.
 
-Axes: b batch, t frame, j joint, k joint of the body, r and q channels of the representations.
+Axes: b batch, t frame, j joint, r channel of the representation.
 """
 
 from collections.abc import Mapping
@@ -19,16 +20,18 @@ from torch import Tensor, nn
 from ..checks import check_values
 from . import hybrid, pose_transformer, tcpformer
 from .layers import JOINTS, check_clips
+from .pose_transformer import PoseTransformer
+from .uncertainty_head import UncertaintyHead
 
-SMALLEST_SIGMA = 0.01
-"""Metres that a joint of feet, hands or face may at least be off from the joint it hangs on."""
+HIDDEN = 128
+"""Channels of the correction between its two maps."""
+FIRST_SHARE = 2.0
+"""Logit of the share of the correction that counts, in a new network."""
 _BODIES: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "hybrid": (hybrid.Config, hybrid.HybridTCPFormer),
     "tcpformer": (tcpformer.Config, tcpformer.TCPFormer),
-    "pose-transformer": (pose_transformer.Config, pose_transformer.PoseTransformer),
+    "pose-transformer": (pose_transformer.Config, PoseTransformer),
 }
-Features = tuple[Float[Tensor, "b t k r"], Float[Tensor, "b t j q"]]
-"""The representations of the two networks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ class Config:
     """Name of the first network: "hybrid", "tcpformer" or "pose-transformer"."""
     hang_on: tuple[int, ...] = (6, 3, 6, 3, 13, 16, 9, 9, 9)
     """For each joint beyond the body's, the one of the body that it hangs on."""
+    uncertainty: bool = False
+    """Whether there is an `UncertaintyHead`; the pose stays the same."""
 
     def __post_init__(self) -> None:
         if self.body_model not in _BODIES:
@@ -60,6 +65,8 @@ class Config:
                 f"expected a body of {JOINTS} joints and {self.more.frames} frames, got "
                 f"{self.body.joints} and {self.body.frames}."
             )
+        if self.more.uncertainty or getattr(self.body, "uncertainty", False):
+            raise ValueError("expected body and more with uncertainty=False; the whole has a head.")
         joints = range(JOINTS)
         if self.more.joints != JOINTS + len(self.hang_on) or not set(self.hang_on) <= {*joints}:
             raise ValueError(
@@ -77,11 +84,6 @@ class Config:
         """Joints of a pose."""
         return self.more.joints
 
-    @property
-    def uncertainty(self) -> bool:
-        """Whether both networks have an `UncertaintyHead`."""
-        return self.more.uncertainty and getattr(self.body, "uncertainty", False)
-
 
 class WholeBody(nn.Module):
     """The whole network: 2D joints with confidence in, root-relative 3D joints out."""
@@ -90,48 +92,45 @@ class WholeBody(nn.Module):
         super().__init__()
         self.config = config
         self.body: Any = _BODIES[config.body_model][1](config.body)
-        self.more: Any = pose_transformer.PoseTransformer(config.more)
-
-    @property
-    def uncertainty(self) -> "WholeBodyUncertainty | None":
-        """The heads of both networks as one."""
-        return WholeBodyUncertainty(self) if self.config.uncertainty else None
+        self.more: Any = PoseTransformer(config.more, given=3 * JOINTS)
+        self.of_body, self.of_more = self.body.head.in_features, config.more.representation
+        features = self.of_body + self.of_more
+        last = nn.Linear(HIDDEN, 3, bias=False)
+        nn.init.zeros_(last.weight)
+        self.correct = nn.Sequential(nn.Linear(features, HIDDEN), nn.GELU(), last)
+        self.share = nn.Linear(features, 1)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, FIRST_SHARE)
+        self.uncertainty = UncertaintyHead(features, config.joints) if config.uncertainty else None
 
     def forward(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j 3"]:
         """Lift clips of exactly `config.frames` frames of normalized x, y and confidence."""
         return self.head(self.represent(xyc))
 
-    def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Features:
-        """Compute the features of every joint in every frame that the heads read."""
+    def represent(self, xyc: Float[Tensor, "b t j 3"]) -> Float[Tensor, "b t j r"]:
+        """Compute the features of every joint in every frame, in (-1, 1), that the heads read.
+
+        They are those of both networks; the first has none for a joint beyond its own, which gets
+        those of the joint it hangs on.
+        """
         check_clips(xyc, self.config.frames, joints=self.config.joints)
-        return self.body.represent(xyc[:, :, :JOINTS]), self.more.represent(xyc)
+        body = self.body.represent(xyc[:, :, :JOINTS])
+        more = self.more.represent(xyc, self.body.head(body).flatten(2))
+        return torch.cat([body[:, :, self._hangs_on], more], dim=-1)
 
-    def head(self, features: Features) -> Float[Tensor, "b t j 3"]:
-        """Compute the pose from the features of both networks."""
-        body, more = self.body.head(features[0]), self.more.head(features[1])
-        hang_on = list(self.config.hang_on)
-        return torch.cat([body, body[:, :, hang_on] + more[:, :, JOINTS:] - more[:, :, hang_on]], 2)
+    def head(self, features: Float[Tensor, "b t j r"]) -> Float[Tensor, "b t j 3"]:
+        """Compute the pose: the first network's, what hangs on it, and the correction.
 
+        Of the correction of the body a share counts, 0 to 1, which is one for a clip and follows
+        from the mean of its features; what hangs on the body is corrected as a whole.
+        """
+        of_body, of_more = features.split([self.of_body, self.of_more], dim=-1)
+        share = self.share(features.mean(dim=(1, 2), keepdim=True)).sigmoid()
+        correction = self.correct(features)
+        more = self.more.head(of_more) + correction
+        hung = more - more[:, :, self._hangs_on]  # 0 for the joints of the body
+        return self.body.head(of_body) + share * correction[:, :, self._hangs_on] + hung
 
-class WholeBodyUncertainty:
-    """The uncertainty of all joints from the heads of both networks.
-
-    The variance of a joint is that of the joint it hangs on, and what the second network takes its
-    own answers for the two to differ in variance.
-    """
-
-    def __init__(self, network: WholeBody) -> None:
-        self.network = network
-        body, more = network.body.uncertainty, network.more.uncertainty
-        self.region_scale, self.time_constant = body.region_scale, body.time_constant
-        self.prior_std = torch.cat([body.prior_std, more.prior_std[JOINTS:]])
-
-    def __call__(
-        self, features: Features, xyc: Float[Tensor, "b t j 3"]
-    ) -> Float[Tensor, "b t j 3"]:
-        """Compute log sigma of every joint along the axes of the network's output."""
-        hang_on = list(self.network.config.hang_on)
-        body = self.network.body.uncertainty(features[0], xyc[:, :, :JOINTS])
-        more = (2 * self.network.more.uncertainty(features[1], xyc)).exp()
-        added = (more[:, :, JOINTS:] - more[:, :, hang_on]).clamp(min=SMALLEST_SIGMA**2)
-        return torch.cat([body, ((2 * body[:, :, hang_on]).exp() + added).log() / 2], dim=2)
+    @property
+    def _hangs_on(self) -> list[int]:
+        return [*range(JOINTS), *self.config.hang_on]

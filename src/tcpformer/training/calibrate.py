@@ -37,7 +37,7 @@ from ..lifting.uncertainty import (
     sigma_distance,
     widen_unseen,
 )
-from ..models import Network, build, hybrid, joints_of, tcpformer, whole_body
+from ..models import Network, build, hybrid, joints_of, tcpformer
 from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
 from ..skeleton import BODY, BODY_26, H36M, STANDARD_HEIGHT
@@ -117,7 +117,8 @@ def calibrate(
     """Add an uncertainty head to weights, in place of one that they have.
 
     Args:
-        weights: Of a TCPFormer or PoseTransformer, trained on the split "train" of the same data.
+        weights: Of a TCPFormer, PoseTransformer or WholeBody, trained on the split "train" of the
+            same data.
         data: Motion capture with the splits "train" and "val".
         progress: Called with the parts of the work done, and their number.
 
@@ -155,9 +156,9 @@ def fit_head(
     ``mocap`` holds people that it was trained on, ``frame_step`` is the number of frames of the
     capture from one frame of a clip to the next.
     """
-    torch.manual_seed(config.seed)
-    head = UncertaintyHead(model.head.in_features, joints_of(model.config))
     x, error = _clip_errors(model, mocap, frame_step, config)
+    torch.manual_seed(config.seed)
+    head = UncertaintyHead(x.shape[1] // 2 - 3, joints_of(model.config))
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=config.steps)
     for _ in range(config.steps):
@@ -378,9 +379,11 @@ def _with_uncertainty(weights: Weights) -> Network:
     config, spec = weights.model.config, weights.spec
     if type(config) is tcpformer.Config:
         config = hybrid.Config.extending(config)
-    if not hasattr(config, "uncertainty") or isinstance(config, whole_body.Config):
+    if not hasattr(config, "uncertainty"):
         kind = type(weights.model).__name__
-        raise ValueError(f"expected weights of a TCPFormer or PoseTransformer, got {kind}.")
+        raise ValueError(
+            f"expected weights of a TCPFormer, PoseTransformer or WholeBody, got {kind}."
+        )
     if spec is None or (spec.normalization, spec.unit) != ("centered-camera", "metres"):
         raise ValueError(
             f"{weights.name}: expected weights of normalization 'centered-camera' and unit "

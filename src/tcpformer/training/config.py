@@ -6,7 +6,7 @@ from itertools import chain
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from ..models import MODELS, hybrid, name_of
+from ..models import MODELS, hybrid, name_of, whole_body
 
 if TYPE_CHECKING:
     Network = Any
@@ -131,6 +131,9 @@ class TrainConfig:
     """Largest norm of a step's gradient; 0 for no limit."""
     ema_decay: float = 0.0
     """Decay of the moving average of the weights, which is what is saved; 0 for none."""
+    learning: Literal["all", "correction", "share"] = "all"
+    """Weights of a "whole-body" network that learn: all, all but the body's, or those of the share
+    of the correction alone; the others stay as ``init_from`` has them."""
     seed: int = 0
     split: str = "train"
     """Split of motion capture or of your own data to train on; "a+b" joins two."""
@@ -179,6 +182,12 @@ def _conflicts(config: TrainConfig) -> Iterator[str]:
         yield (
             f"expected a batch of at most {MAX_BATCH_FRAMES:,} frames, got batch_size="
             f"{config.batch_size} clips of {config.network.frames}; use grad_accum_steps."
+        )
+    whole = isinstance(config.network, whole_body.Config)
+    if config.learning != "all" and not (whole and config.init_from):
+        yield (
+            f"learning={config.learning!r} keeps weights of a whole-body network as init_from has "
+            f"them, got {name_of(config.network)!r} and init_from={config.init_from!r}."
         )
     if config.last_frames > config.network.frames:
         yield (

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from ..models import whole_body
 from ..models.tcpformer import Config as TCPFormer
 from ..optional import missing_extra
 from .config import TrainConfig
@@ -123,6 +124,8 @@ def check_memory(config: TrainConfig, memory: float) -> None:
         ValueError: If it does not.
     """
     network, clips = config.network, config.batch_size
+    if isinstance(network, whole_body.Config):
+        network = network.body if config.learning == "all" else network.more
     tokens = network.frames * (network.joints if isinstance(network, TCPFormer) else 1)
     depth = getattr(network, "depth", 0) or getattr(network, "layers", 1)
     wanted = 4 * clips * tokens * network.width * depth

@@ -25,11 +25,15 @@ _RMS = 0.2
 
 
 def optimizer_for(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return the optimizer; biases, norms and gains do not decay unless ``decay_all``."""
+    """Return the optimizer of the weights that learn.
+
+    Biases, norms and gains do not decay unless ``decay_all``.
+    """
+    learning = [p for p in model.parameters() if p.requires_grad]
     if config.optimizer == "adam-amsgrad":
-        return torch.optim.Adam(model.parameters(), lr=config.lr, amsgrad=True, fused=True)
-    matrices = [p for p in model.parameters() if p.ndim > 1 or config.decay_all]
-    others = [p for p in model.parameters() if p.ndim <= 1 and not config.decay_all]
+        return torch.optim.Adam(learning, lr=config.lr, amsgrad=True, fused=True)
+    matrices = [p for p in learning if p.ndim > 1 or config.decay_all]
+    others = [p for p in learning if p.ndim <= 1 and not config.decay_all]
     groups: list[dict[str, Any]] = [{"params": matrices}]
     if others:
         groups.append({"params": others, "weight_decay": 0.0})

@@ -21,7 +21,6 @@ from torch.utils.data import DataLoader
 from .. import models
 from ..models import body_of, joints_of
 from ..models.checkpoint import load_model, save_model
-from ..models.whole_body import WholeBody
 from ..runtime.memory import keep_freed_memory
 from .config import TrainConfig
 from .data import ProcessBatches, Source, open_source
@@ -47,6 +46,8 @@ LOG_EVERY = 100
 """Steps."""
 VALIDATE_EVERY = 500
 """Steps, unless `HardwareConfig.validate_every` or epochs are given."""
+_LEARNING = {"all": "", "correction": ("more.", "correct.", "share."), "share": "share."}
+"""What the names of the weights that learn begin with, by `TrainConfig.learning`."""
 
 
 def build_or_load_model(config: TrainConfig) -> nn.Module:
@@ -74,13 +75,16 @@ def build_or_load_model(config: TrainConfig) -> nn.Module:
             f"init_from: expected weights of {config.network}, got {model.config}; convert them "
             "with research/surgery.py."
         )
-    return model.train()
+    model = model.train()
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name.startswith(_LEARNING[config.learning]))
+    return model
 
 
 def without_uncertainty(model: models.Network) -> models.Network:
     """Return the network without its uncertainty head, which no longer fits after a step."""
     config: Any = model.config
-    if not getattr(config, "uncertainty", False) or isinstance(model, WholeBody):
+    if not getattr(config, "uncertainty", False):
         return model
     result = models.build(replace(config, uncertainty=False))
     state = model.state_dict()

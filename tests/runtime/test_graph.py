@@ -104,4 +104,4 @@ def test_lifting_works_where_torch_is_missing() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "(30, 17, 3) True\n"
+    assert done.stdout == "(30, 26, 3) True\n"

@@ -64,7 +64,7 @@ def frames(people: int, height: int, seconds: float) -> Iterator[Frame]:
 
 
 def causal_weights(name: str) -> "str | Weights":
-    """Return the weights; "fast" stands in for ones of live use, of the same size and time."""
+    """Return the weights; "fast" stands in for ones of live use; it has two networks, they one."""
     from dataclasses import replace
 
     if name != "fast":

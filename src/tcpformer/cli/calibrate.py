@@ -26,8 +26,8 @@ def calibrate(
     The poses stay the same, to the bit.
 
     Args:
-        weights: A packaged name or a folder, of a network that was trained on
-            the split "train" of the same motion capture.
+        weights: A packaged name or a folder, of a network that was trained on the split "train" of
+            the same motion capture.
         data: Motion capture with the splits "train" and "val".
         out: Folder for the weights; may be the one that they come from.
         clips: Clips of each camera domain to fit on.

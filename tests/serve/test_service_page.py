@@ -115,6 +115,7 @@ def test_page_lifts_a_camera_and_a_file(
         page.wait_for_selector("#result:not([hidden])")
         viewer = page.frame_locator("#viewer")
         viewer.locator("#canvas").wait_for()
+        page.frames[-1].wait_for_function("globalThis.tcpformer")  # its script may still load
         page.frames[-1].evaluate("tcpformer.ready")
         time.sleep(1)
         if shots:

@@ -291,6 +291,7 @@ def test_train_with_activation_checkpointing_gives_the_same_bits(
     assert same(kept, twice)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_train_with_workers_gives_the_same_bits(
     accumulate: int, data: Path, tmp_path: Path

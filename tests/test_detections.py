@@ -1,9 +1,12 @@
 """`Detections`: its shape checks, and the rows of each frame."""
 
+import logging
+
 import numpy as np
 import pytest
 
-from tcpformer.detections import Detections
+from tcpformer.detections import Detections, drop_origin
+from tcpformer.motion import Motion2D
 from tcpformer.skeleton import COCO
 
 
@@ -18,6 +21,26 @@ def detections(**changes: object) -> Detections:
         "skeleton": COCO,
     }
     return Detections(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_drop_origin_warns_and_keeps_everything_else(caplog: pytest.LogCaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    xy, confidence = rng.uniform(1, 400, (5, 17, 2)), rng.uniform(0.1, 1, (5, 17))
+    xy[2, 3:5], xy[3, 0, 0] = 0, 0  # two at the corner; one at the left edge, which is a place
+    confidence[4, 0], xy[4, 0] = 0, 0  # not detected already
+    motion = Motion2D(xy, confidence, (640, 480), 30.0, COCO)
+    with caplog.at_level(logging.WARNING):
+        found = drop_origin(motion)
+    assert "2 keypoints lie at exactly (0, 0)" in caplog.text
+    changed = np.argwhere(found.confidence != motion.confidence)
+    np.testing.assert_array_equal(changed, [[2, 3], [2, 4]])
+    assert (found.confidence[2, 3:5] == 0).all()
+    np.testing.assert_array_equal(found.xy, motion.xy)
+
+
+def test_drop_origin_returns_what_has_none() -> None:
+    rows = detections(xy=np.ones((3, 17, 2)))
+    assert drop_origin(rows) is rows
 
 
 def test_by_frame_yields_the_rows_of_every_frame() -> None:

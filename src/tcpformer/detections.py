@@ -3,9 +3,11 @@
 Axes: n detections of a person in a frame, k joints, t frames.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +16,7 @@ from .checks import check_type, describe
 from .motion import (
     SKELETON_HINT,
     ArrayRecord,
+    Motion2D,
     as_floats,
     check_confidence,
     check_fields,
@@ -22,6 +25,8 @@ from .motion import (
     set_field_types,
 )
 from .skeleton import Skeleton
+
+log = logging.getLogger(__name__)
 
 MAX_ID = 200
 """Characters of the identity of a person, at most."""
@@ -161,6 +166,25 @@ class Detections(ArrayRecord):
         starts = np.searchsorted(self.frame, np.arange(len(self.times) + 1))
         for first, last in pairwise(starts):
             yield slice(int(first), int(last))
+
+
+Keypoints = TypeVar("Keypoints", Motion2D, Detections)
+
+
+def drop_origin(keypoints: Keypoints) -> Keypoints:
+    """Return keypoints in which those at exactly (0, 0) have confidence 0, and warn of them.
+
+    Programs write joints there that they did not find, some with a confidence above 0.
+    """
+    found = (keypoints.confidence > 0) & ~keypoints.xy.any(axis=-1)
+    if not found.any():
+        return keypoints
+    log.warning(
+        "warning: %d keypoints lie at exactly (0, 0) with a confidence above 0, and count as not "
+        "detected: programs write there what they did not find",
+        found.sum(),
+    )
+    return replace(keypoints, confidence=np.where(found, 0, keypoints.confidence))
 
 
 def _is_short_text(name: object) -> bool:

@@ -23,7 +23,8 @@ def read_npy(path: Path, given: RateAndSize) -> Detections:
     if array.ndim not in (3, 4) or array.shape[-1] != 3:
         raise ValueError(
             f"{path}: expected an array (t, n, k, 3), or (t, k, 3) of one person, with x, y and "
-            f"confidence last, got {array.shape}. Joints without confidence: append a column of 1."
+            f"confidence last, got {array.shape}. Joints without confidence: append a column of 1, "
+            "and 0 where a joint is missing."
         )
     array = array[:, None] if array.ndim == 3 else array
     if np.nanmin(array[..., 2], initial=0) < 0 or np.nanmax(array[..., 2], initial=0) > 1:

@@ -34,6 +34,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..checks import check_type, describe
+from ..detections import drop_origin
 from ..filtering.gaps import fill_gaps
 from ..filtering.resample import (
     interpolate_at,
@@ -264,14 +265,14 @@ class Lifter:
         check_same_camera(motions)
         if not motions:
             return [], []
-        _warn_of_heights(scale, motions)
+        _warn_of_people(scale, motions)
         hints = replace(hints, focal_known=focal is not None or motions[0].focal is not None)
         focal, source = self._choose_focal(motions, scale, focal, config)
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
             height = scale.height_of(motion.person)
-            motion = in_single_precision(motion)
+            motion = in_single_precision(drop_origin(motion))
             swaps = self._fix_body_swaps(motion, focal, config)
             # An hour of keypoints is large: those that are lifted have no name here.
             cleaned = [clean_keypoints(swaps.motion, config)]
@@ -663,9 +664,15 @@ def _check_arguments(motions: object, focal: object, config: object) -> None:
     )
 
 
-def _warn_of_heights(scale: Scale, motions: Sequence[Motion2D]) -> None:
-    """Warn of heights of people who are not there."""
+def _warn_of_people(scale: Scale, motions: Sequence[Motion2D]) -> None:
+    """Warn of heights of people who are not there, and of people with the same number."""
     people = {motion.person for motion in motions}
+    if len(people) < len(motions):
+        log.warning(
+            "warning: %d motions have the numbers %s; heights and names of files go by the number: "
+            "give each its own, Motion2D(..., person=1)",
+            *(len(motions), ", ".join(map(str, sorted(people)))),
+        )
     for person in scale.heights.keys() - people - {None}:
         log.warning(
             "warning: a height is given for person %s, who is not lifted; lifted are %s",

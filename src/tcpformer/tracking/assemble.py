@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float
 
-from ..detections import Detections
+from ..detections import Detections, drop_origin
 from ..motion import Motion2D
 from .join import join_tracks
 from .tracker import (
@@ -60,6 +60,7 @@ def assemble_people(
         ValueError: If no trunk is seen in any frame, there is no such person, or there are more
             than `MAX_PERSON_FRAMES`.
     """
+    detections = drop_origin(detections)
     if detections.tracked:
         return _assemble_tracked(detections, person, min_seconds)
     detections = remove_doubles(detections)

@@ -120,7 +120,7 @@ def test_measure_gait_of_a_motion() -> None:
     xyz[:, BODY] += np.linspace(0, 1, len(TIMES))[:, None, None] * way
     xyz[:, POINTS] = feet.reshape(-1, 4, 3)
     xyz[..., 1] += 8
-    motion = replace(motion3d(xyz, FPS), sigma=np.full(xyz.shape, 0.02))
+    motion = replace(seen_whole(motion3d(xyz, FPS)), sigma=np.full(xyz.shape, 0.02))
     gait = measure_gait(motion)
     assert gait.summaries()["speed"]["both"].mean == pytest.approx(1.4 / 1.1, rel=0.005)
     assert gait.strides[0].length_sigma == pytest.approx(0.02 * 2**0.5)
@@ -129,17 +129,22 @@ def test_measure_gait_of_a_motion() -> None:
     assert gait.describe_left_out() == ""
 
 
+def seen_whole(motion: Motion3D) -> Motion3D:
+    """The motion, with all joints in the middle of the picture."""
+    return replace(motion, xy=0 * motion.xy + np.array(motion.size) / 2)
+
+
 def turned(motion: Motion3D, degrees: float) -> Motion3D:
     """The walk of a person whose body above the feet is tipped over to the front."""
     xyz, above = motion.xyz.copy(), [j for j in range(26) if j not in POINTS]
     tip = Rotation.from_euler("x", degrees, degrees=True)
     hip = xyz[:, :1]
     xyz[:, above] = hip + tip.apply((xyz[:, above] - hip).reshape(-1, 3)).reshape(-1, len(above), 3)
-    return motion3d(xyz, motion.fps)
+    return seen_whole(motion3d(xyz, motion.fps))
 
 
 def test_measure_gait_keeps_who_leans_and_leaves_out_who_tumbles() -> None:
-    motion = walk26(120)
+    motion = seen_whole(walk26(120))
     count = len(measure_gait(motion).strides)
     assert len(measure_gait(turned(motion, 30)).strides) == count > 2
     gait = measure_gait(turned(motion, 150))
@@ -159,12 +164,42 @@ def test_measure_gait_leaves_out_who_does_not_go_forwards(speed: float) -> None:
     assert "0 left and 0 right strides; left out" in gait.table()
 
 
+def test_measure_gait_leaves_out_a_foot_that_stays_where_it_is() -> None:
+    """The pelvis goes on, and the feet are lifted in place."""
+    motion = walk26(120)
+    xyz = motion.xyz.copy()
+    feet = np.array(POINTS)
+    xyz[:, feet, :2] -= xyz[:, :1, :2] - xyz[:1, :1, :2]  # walking in place
+    strides = measure_gait(motion).strides
+    gait = measure_gait(motion3d(xyz, motion.fps))
+    assert strides
+    assert gait.strides == ()
+    assert "with the foot put down less than 0.2 m away" in gait.left_out
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_measure_gait_leaves_out_feet_at_the_edge_of_the_picture(side: int) -> None:
+    """The ball of one foot leaves through the left, or the lower, edge near the end."""
+    motion = seen_whole(walk26(120))
+    everything = measure_gait(motion)
+    last = everything.strides[-1]
+    xy = motion.xy.copy()
+    late = motion.times > last.start + last.time / 2
+    xy[late, POINTS[1], side] = [3, motion.size[1] - 3][side]
+    gait = measure_gait(replace(motion, xy=xy))
+    gone = last.start + last.time / 2
+    kept = [stride for stride in everything.strides if stride.start + stride.time < gone]
+    assert list(gait.strides) == kept != []
+    assert set(gait.left_out) == {"with a foot at the edge of the picture"}
+
+
 @pytest.mark.parametrize("angle", [0.0, 1.0, 3.0])
 def test_measure_gait_does_not_see_the_heading(angle: float) -> None:
     motion = walk26(120)
     around = Rotation.from_euler("z", angle)
     xyz = around.apply(motion.xyz.reshape(-1, 3).copy()).reshape(motion.xyz.shape)
-    strides, others = (measure_gait(m).strides for m in (motion, motion3d(xyz, motion.fps)))
+    there = seen_whole(motion3d(xyz, motion.fps))
+    strides, others = (measure_gait(m).strides for m in (seen_whole(motion), there))
     assert [s.length for s in strides] == pytest.approx([s.length for s in others])
 
 

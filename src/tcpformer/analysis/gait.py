@@ -31,7 +31,9 @@ class GaitConfig:
     upright: float = 45.0
     """Degrees that the trunk leans from the vertical at most during a stride."""
     progress: float = 0.2
-    """Metres that the pelvis moves to where it looks in a stride, at least."""
+    """Metres that the pelvis moves to where it looks in a stride, and the foot moves, at least."""
+    edge: float = 0.01
+    """Of the longer side of the picture; a foot that is closer to its edge is not seen whole."""
 
 
 GAIT = GaitConfig()
@@ -171,6 +173,12 @@ def _why_not_walking(motion: Motion3D, stride: Stride, config: GaitConfig) -> st
     way, ahead = (hip[-1] - hip[0])[:2], np.array([side[1], -side[0]])
     if way @ ahead < config.progress * np.linalg.norm(ahead):
         return f"less than {config.progress:g} m forwards"
+    if stride.length < config.progress:
+        return f"with the foot put down less than {config.progress:g} m away"
+    feet = motion.xy[during][:, POINTS]
+    margin = config.edge * max(motion.size)
+    if feet.min() < margin or (feet > np.subtract(motion.size, margin)).any():
+        return "with a foot at the edge of the picture"
     return ""
 
 

@@ -9,6 +9,7 @@ from commands import refused, run, written
 from motions import walk
 from walk26 import walk26
 
+from tcpformer.io import save
 from tcpformer.io.npz import save_motion
 
 
@@ -19,6 +20,21 @@ def test_angles_writes_tables_and_strides(
     run("angles", tmp_path / "motion.npz", "--out", tmp_path / "new")
     assert written(tmp_path / "new") == ["angles.csv", "angles.mot", "strides.csv"]
     assert "stride length, m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".glb"])
+def test_angles_reads_every_format_that_keeps_a_motion(suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"motion{suffix}"
+    save(walk26(100), source)
+    run("angles", source, "--out", tmp_path / "new")
+    assert written(tmp_path / "new") == ["angles.csv", "angles.mot", "strides.csv"]
+
+
+def test_angles_refuses_several_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = tmp_path / "both.json"
+    save([walk26(50), replace(walk26(50), person=1)], both)
+    assert "expected the motion of one person, got 2" in refused(capsys, "angles", both)
+    assert written(tmp_path) == ["both.json"]
 
 
 def test_angles_names_what_17_joints_do_not_show(

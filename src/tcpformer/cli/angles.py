@@ -17,16 +17,16 @@ def angles(
     left empty in the CSV.
 
     Args:
-        motion: A motion.npz.
+        motion: A motion of one person as .npz, .json, .csv, .parquet or .glb.
         out: Folder of the results (default: that of the motion).
         plot: Write angles.png, too; needs the extra `plot`.
     """
     from ..analysis.angles import ANGLES, measure_angles
+    from ..io import load_person
     from ..io.angle_table import write_angles
     from ..io.mot import write_mot
-    from ..io.npz import load_motion
 
-    source = load_motion(motion)
+    source = load_person(motion)
     folder = motion.parent if out is None else out
     found = measure_angles(source)
     known = found.known()

@@ -24,8 +24,8 @@ def compare(
     """Compare two motions and write a report as one HTML file, with pictures.
 
     Args:
-        a: The motion.npz of the reference.
-        b: The motion.npz that is compared with it: moved to A's time, heading and body height.
+        a: The reference: a motion of one person as .npz, .json, .csv, .parquet or .glb.
+        b: The motion that is compared with it: moved to A's time, heading and body height.
         out: The report.
         time: dtw aligns by the likeness of poses; part does, where B is a part of A; events lets
             the strikes of the feet meet; none starts both together.
@@ -36,13 +36,13 @@ def compare(
         video_b: The video of B.
     """
     from ..analysis.compare import CompareConfig, compare_motions
-    from ..io.npz import load_motion
+    from ..io import load_person
     from ..viz.comparison_page import describe_moment, write_comparison
 
     if moments < 1:
         raise ValueError(f"moments must be at least 1, got {moments}.")
     config = CompareConfig(time=time, space=space, moments=moments)
-    motions = load_motion(a), load_motion(b)
+    motions = load_person(a), load_person(b)
     found = compare_motions(*motions, config)
     rows = [moment.frame for moment in found.moments]
     stills = {

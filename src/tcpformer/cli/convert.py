@@ -25,7 +25,10 @@ def convert(
     from ..io import GROUP_WRITERS, check_writable_suffix, load, save
 
     if not motions or (to is None) == (out is None):
-        raise ValueError("give at least one motion, and either --to FORMAT or -o FILE.")
+        given = f"{len(motions)} motions and {'neither' if to is None else 'both'}"
+        raise ValueError(
+            f"expected at least one motion, and either --to FORMAT or -o FILE, got {given}."
+        )
     if out is not None:
         check_writable_suffix(out.suffix, out.name)
         save([motion for path in motions for motion in load(path)], out)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from ..io import READERS
+from ..io import MOTION_READERS, READERS, load
 from ..io.npz import load_motion
 from ..io.pictures import find_pictures
 from ..io.video import Video, open_video
@@ -35,7 +35,8 @@ def view(
     The page needs no network and no installation: open it in a browser, or send it.
 
     Args:
-        run: Folder of the results of `tcpformer lift`, or a motion.npz.
+        run: Folder of the results of `tcpformer lift`, or a motion as .npz, .json, .csv, .parquet
+            or .glb.
         out: The page (default: view.html in that folder).
         video: The video, if it is not where the run found it.
         place: "inside" puts the video into the page, "beside" copies it to a file beside the page;
@@ -68,8 +69,8 @@ def read_run(run: Path) -> tuple[dict[int, Motion3D], Manifest | None, Path]:
         ValueError: If a file is no motion, or people were seen by several cameras.
     """
     if run.is_file():
-        motion = load_motion(run)
-        return {motion.person: motion}, None, run.parent
+        motions = load(run) if run.suffix.lower() in MOTION_READERS else [load_motion(run)]
+        return {motion.person: motion for motion in motions}, None, run.parent
     if not run.is_dir():
         raise FileNotFoundError(f"no such folder: {run}; expected one that `tcpformer lift` wrote.")
     paths = sorted(run.glob("person_*/motion.npz"), key=lambda path: (len(str(path)), str(path)))

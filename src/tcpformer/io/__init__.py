@@ -7,7 +7,7 @@ from pathlib import Path
 from ..analysis.angles import measure_angles
 from ..detections import Detections
 from ..files import brief
-from ..motion import Motion3D
+from ..motion import Motion2D, Motion3D
 from ..optional import missing_extra
 from .bvh import write_bvh
 from .c3d import write_c3d
@@ -150,7 +150,7 @@ def save(
         OSError: If the folder does not exist or cannot be written.
     """
     path, suffix = Path(path), check_writable_suffix(Path(path).suffix, Path(path).name)
-    motions = [motion] if isinstance(motion, Motion3D) else list(motion)
+    motions = [motion] if isinstance(motion, Motion2D | Motion3D) else list(motion)
     for each in motions:
         if not isinstance(each, Motion3D):
             raise ValueError(f"save takes a Motion3D or several, got {type(each).__name__}.")
@@ -219,3 +219,23 @@ def load(path: str | Path) -> list[Motion3D]:
     except (*MALFORMED, ValueError) as error:
         text = brief(error, MAX_MESSAGE)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+
+
+def load_person(path: str | Path) -> Motion3D:
+    """Read the 3D motion of one person, from any format that keeps all of it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds several people or no whole motion, or is damaged.
+        ImportError: If the format needs a package that is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in MOTION_READERS:
+        return load_motion(path)
+    motions = load(path)
+    if len(motions) != 1:
+        raise ValueError(
+            f"{path}: expected the motion of one person, got {len(motions)}; `tcpformer convert "
+            f"{path.name} --to npz` writes each into a file."
+        )
+    return motions[0]

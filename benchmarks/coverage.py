@@ -1,16 +1,20 @@
 """How much the 90 % region holds, joint group by joint group, of people lifted as users lift them.
 
 usage: python benchmarks/coverage.py MOCAP.npz SPLIT [--weights W] [--subjects A B] [--every N]
-           [--fit]
+           [--filmed N] [--fit]
 
 Sequences of motion capture are seen by one camera of the open benchmark each, with exact and with
 noisy 2D, and lifted without a height. Prints the share within the region for each group, and the
-half-axes, in sigma, that would hold 90 % of all. --fit prints the `DEFINITION_STD` of each group
+half-axes, in sigma, that would hold 90 % of all. --filmed N also prints the share for N motions of
+these people as filmed: other proportions and cameras, parts unseen or out of the picture, all of
+standard height. --fit prints the `DEFINITION_STD` of each group
 with which the region holds 90 %, each person and each kind of 2D counting the same.
 """
 
 import argparse
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +22,10 @@ import torch
 from jaxtyping import Float, Shaped
 from scipy.optimize import bisect
 
-from tcpformer.datasets.mocap import Mocap, load_mocap, read_mocap
+from tcpformer.datasets.mocap import load_mocap, read_mocap
+from tcpformer.datasets.synthetic.as_filmed import generate_filmed_motions
 from tcpformer.datasets.synthetic.benchmark_like import generate_benchmark_motions
+from tcpformer.datasets.synthetic.motions import SyntheticMotion
 from tcpformer.lifting.lifter import Lifter
 from tcpformer.lifting.uncertainty import (
     DEFINITION_STD,
@@ -40,8 +46,9 @@ GROUPS = {
     "elbows": ("LElbow", "RElbow"),
     "wrists": ("LWrist", "RWrist"),
 }
-MAX_FRAMES, FRAME_STEP = 400, 3
-"""Frames of a sequence; every third counts, since neighbors have similar errors."""
+SEED, MAX_FRAMES, FRAME_STEP = 101, 400, 3
+"""Of the cameras and errors; frames of a sequence; every third counts, since neighbors have similar
+errors."""
 
 
 MOST_STD = 0.1
@@ -57,14 +64,11 @@ class Residuals(NamedTuple):
 
 
 def measure(
-    lifter: Lifter, mocap: Mocap, subjects: np.ndarray, *, noisy: bool, every: int
+    lifter: Lifter, motions: Iterator[SyntheticMotion], subjects: Iterable[str]
 ) -> Residuals:
-    """Lift every n-th sequence without a height."""
+    """Lift motions of these people without a height."""
     parts = []
-    motions = generate_benchmark_motions(
-        mocap, noisy=noisy, max_frames=MAX_FRAMES, seed=101, every=every
-    )
-    for subject, motion in zip(subjects[::every], motions, strict=True):
+    for subject, motion in zip(subjects, motions, strict=True):
         lifted = lifter(motion.detected, focal=motion.detected.focal)
         error, sigma = joint_errors_and_sigma(lifted, motion.truth[:, BODY])
         person = np.full(len(error), subject)
@@ -96,6 +100,17 @@ def fit_definition(kinds: list[Residuals], group: str, region_scale: float) -> f
     return float(root)
 
 
+def print_shares(kind: str, found: Residuals, region_scale: float) -> Float[np.ndarray, "t j"]:
+    """Print the share in the region, and return the errors in sigma."""
+    distance = sigma_distance(found.error, found.sigma)
+    whole = coverage(found.error, found.sigma, region_scale)
+    print(f"{kind}: off by {whole['mean_error']:.1f} mm, in the region {whole['region']:.1f} %")
+    for group in GROUPS:
+        inside = (distance[:, columns_of(group)] < region_scale).mean()
+        print(f"  {group}: {100 * inside:.0f} %", flush=True)
+    return distance
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("mocap")
@@ -103,6 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", default="default")
     parser.add_argument("--subjects", nargs="*")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--filmed", type=int, default=0)
     parser.add_argument("--fit", action="store_true")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -115,14 +131,15 @@ def main(arguments: list[str] | None = None) -> None:
         subjects = subjects[kept]
     kinds, distances = [], []
     for kind in ("exact", "noisy"):
-        found = measure(lifter, mocap, subjects, noisy=kind == "noisy", every=args.every)
-        kinds.append(found)
-        distances.append(sigma_distance(found.error, found.sigma))
-        whole = coverage(found.error, found.sigma, lifter.region_scale)
-        print(f"{kind}: off by {whole['mean_error']:.1f} mm, in the region {whole['region']:.1f} %")
-        for group in GROUPS:
-            inside = (distances[-1][:, columns_of(group)] < lifter.region_scale).mean()
-            print(f"  {group}: {100 * inside:.0f} %", flush=True)
+        motions = generate_benchmark_motions(
+            mocap, noisy=kind == "noisy", max_frames=MAX_FRAMES, seed=SEED, every=args.every
+        )
+        kinds.append(measure(lifter, motions, subjects[:: args.every]))
+        distances.append(print_shares(kind, kinds[-1], lifter.region_scale))
+    if args.filmed:
+        motions = generate_filmed_motions(mocap, count=args.filmed, seed=SEED)
+        found = measure(lifter, motions, repeat("unknown", args.filmed))
+        print_shares("as filmed", found, lifter.region_scale)
     needed = np.quantile(np.concatenate(distances), REGION_SHARE)
     print(f"half-axes: {lifter.region_scale:.2f} sigma; {needed:.2f} would hold 90 % of both")
     for group in GROUPS if args.fit else ():

@@ -265,7 +265,7 @@ def lift_clips(
 ) -> list[Clip]:
     """Return the clips of one view of the benchmark."""
     from tcpformer.analysis.metrics import n_mpjpe, p_mpjpe
-    from tcpformer.skeleton import STANDARD_HEIGHT
+    from tcpformer.skeleton import BODY, STANDARD_HEIGHT
 
     part = slice(*content["offsets"][view : view + 2])
     xy = content["noisy_xy" if noisy else "xy"][part] / 10.0
@@ -274,7 +274,7 @@ def lift_clips(
     motion = Motion2D(xy, confidence, (width, height), fps, H36M)
     true, rotation = content["relative"][part] * 1e-4, content["rotation"][view]
     focal = float(content["focal"][view])
-    pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)
+    pred = lifter.predict_rigid(motion, height=STANDARD_HEIGHT, focal=focal)[:, BODY]
     pred = pred * (pred * true).sum() / (pred * pred).sum()
     errors, length = 1000 * n_mpjpe(pred, true), min(round(CLIP_SECONDS * fps), len(true))
     name, activity = str(content["name"][view]), str(content["activity"][view])

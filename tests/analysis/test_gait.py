@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from motions import motion3d, walk
 from scipy.spatial.transform import Rotation
-from walk26 import walk26
+from walk26 import seen_whole, walk26
 from walkers import Walker
 
 from tcpformer.analysis.footfalls import DETECTOR, POINTS
@@ -127,11 +127,6 @@ def test_measure_gait_of_a_motion() -> None:
     assert "stride length, m" in gait.table()
     assert gait.left_out == ()
     assert gait.describe_left_out() == ""
-
-
-def seen_whole(motion: Motion3D) -> Motion3D:
-    """The motion, with all joints in the middle of the picture."""
-    return replace(motion, xy=0 * motion.xy + np.array(motion.size) / 2)
 
 
 def turned(motion: Motion3D, degrees: float) -> Motion3D:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from walk26 import body_of, walk26
+from walk26 import body_of, seen_whole, walk26
 
 from tcpformer.analysis.angles import ANGLES, measure_angles
 from tcpformer.analysis.gait import measure_gait
@@ -39,7 +39,7 @@ def test_write_angles_writes_sigma_beside_the_angles(tmp_path: Path) -> None:
 
 
 def test_write_strides_writes_a_line_a_stride(tmp_path: Path) -> None:
-    gait = measure_gait(walk26(120))
+    gait = measure_gait(seen_whole(walk26(120)))
     write_strides(gait, tmp_path / "s.csv")
     table = rows(tmp_path / "s.csv")
     assert len(table) == len(gait.strides) > 2

@@ -92,6 +92,11 @@ def masked(motion: Motion3D, *groups: list[int]) -> Motion3D:
     return replace(motion, confidence=confidence)
 
 
+def seen_whole(motion: Motion3D) -> Motion3D:
+    """Return a motion with all joints in the middle of the picture, wherever the person walks."""
+    return replace(motion, xy=0 * motion.xy + np.array(motion.size) / 2)
+
+
 def tremble(motion: Motion3D, rng: np.random.Generator, error: float = 0.01) -> Motion3D:
     """Return the motion as a network predicts it, with independent noise."""
     return motion3d(motion.xyz + rng.normal(0, error, motion.xyz.shape), motion.fps)

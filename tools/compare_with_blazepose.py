@@ -126,7 +126,7 @@ def main() -> None:
     chosen = number_people(tracks)
     others = [track for track in tracks if track not in chosen.values()]
     persons = assemble_people(follow_people(video, chosen, others, network))
-    lifter, rows = Lifter("default"), []
+    lifter, rows = Lifter("default", joints=17), []  # as many as both have
     print("| | bones' change of length, mm | left against right, mm | jitter, m/s³ |")
     print("|---|---|---|---|")
     images = {frame.index: frame.image for frame in video.frames() if frame.index in FRAMES}

@@ -43,7 +43,7 @@ def main() -> None:
     arguments = parser(__doc__, every=5)
     args = arguments.parse_args()
     true, found, best, sigma = rows(
-        Lifter(args.weights, "cpu", flip=False), args.data, args.every
+        Lifter(args.weights, "cpu", flip=False, joints=17), args.data, args.every
     ).T
     print(f"{len(true)} views; error of the focal length, %; sigma: {100 * sigma.mean():.0f}")
     print("| focal length | median error, % | root mean square | correlation with the truth |")

@@ -6,6 +6,7 @@ With flip averaging, without post-processing: normalization, windows, the networ
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -19,6 +20,7 @@ from lifters import seen
 from motions import walk
 
 from tcpformer import Lifter
+from tcpformer.models.checkpoint import load_model
 from tcpformer.weights import packaged_names
 
 FRAMES, FPS = 1800, 30.0
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # of ONNX Runtime
     motion = seen(walk(FRAMES, FPS, speed=0.0))
     lifters = {name: Lifter(name, "cpu") for name in packaged_names()}
     times: dict[str, list[float]] = {name: [] for name in lifters}
@@ -42,7 +45,7 @@ def main() -> None:
     reference = statistics.median(times["default"])
     print("| weights | parameters | ms a frame | of default's |\n|---|---|---|---|")
     for name, seconds in times.items():
-        count = sum(p.numel() for p in lifters[name].model.parameters())
+        count = sum(p.numel() for p in load_model(name).parameters())
         median = statistics.median(seconds)
         print(f"| {name} | {count:,} | {1000 * median / FRAMES:.2f} | {median / reference:.2f} |")
 

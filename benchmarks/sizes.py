@@ -6,7 +6,6 @@ With flip averaging, without post-processing: normalization, windows, the networ
 """
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from motions import walk
 
 from tcpformer import Lifter
 from tcpformer.models.checkpoint import load_model
+from tcpformer.runtime.graph import set_graph_threads
 from tcpformer.weights import packaged_names
 
 FRAMES, FPS = 1800, 30.0
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # of ONNX Runtime
+    set_graph_threads(args.threads)
     motion = seen(walk(FRAMES, FPS, speed=0.0))
     lifters = {name: Lifter(name, "cpu") for name in packaged_names()}
     times: dict[str, list[float]] = {name: [] for name in lifters}

@@ -1,9 +1,18 @@
 """Benchmarks that lift views of the open benchmark: they run with weights of 26 joints."""
 
 import runpy
+from collections.abc import Iterator
 
 import pytest
 from paths import EXCERPT, ROOT
+
+from tcpformer.runtime.graph import set_graph_threads
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    yield
+    set_graph_threads(0)
 
 
 @pytest.mark.parametrize("name", ["angles", "focal", "gravity", "scale"])
@@ -26,7 +35,6 @@ def test_sizes_names_every_weights(
     found = runpy.run_path(str(ROOT / "benchmarks" / "sizes.py"))
     monkeypatch.setitem(found["main"].__globals__, "FRAMES", 60)
     monkeypatch.setattr("sys.argv", ["sizes", "--rounds", "1"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     found["main"]()
     printed = capsys.readouterr().out
     assert all(f"| {name} |" in printed for name in ("default", "fast", "live"))

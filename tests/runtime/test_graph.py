@@ -86,6 +86,7 @@ def graph_sums() -> dict[Path, str]:
 
 
 def test_set_graph_threads_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_graph_threads(0)  # tests before may have run a command with --threads
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert open_graph("fast").model.workers == 3
     set_graph_threads(2)

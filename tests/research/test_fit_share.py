@@ -71,7 +71,8 @@ def test_fit_share_changes_the_share_alone(
             body_model="pose-transformer",
         )
     )
-    torch.nn.init.normal_(model.correct[-1].weight, std=0.1)
+    for weights in model.correct.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
     spec = WeightsSpec(skeleton="body26", fps=50.0, frame_step=2)
     save_model(model, tmp_path / "before", spec=spec)
     data = mocap_file(tmp_path / "mocap.npz", groups=True)

@@ -35,7 +35,16 @@ def test_drop_origin_warns_and_keeps_everything_else(caplog: pytest.LogCaptureFi
     changed = np.argwhere(found.confidence != motion.confidence)
     np.testing.assert_array_equal(changed, [[2, 3], [2, 4]])
     assert (found.confidence[2, 3:5] == 0).all()
+    assert found.valid.all()
     np.testing.assert_array_equal(found.xy, motion.xy)
+
+
+def test_drop_origin_leaves_no_valid_frame_without_joints() -> None:
+    xy, confidence = np.full((3, 17, 2), 9.0), np.ones((3, 17))
+    xy[1] = 0
+    valid = np.array([True, True, False])
+    motion = Motion2D(xy, confidence, (640, 480), 30.0, COCO, valid=valid)
+    assert drop_origin(motion).valid.tolist() == [True, False, False]
 
 
 def test_drop_origin_returns_what_has_none() -> None:

@@ -174,7 +174,8 @@ Keypoints = TypeVar("Keypoints", Motion2D, Detections)
 def drop_origin(keypoints: Keypoints) -> Keypoints:
     """Return keypoints in which those at exactly (0, 0) have confidence 0, and warn of them.
 
-    Programs write joints there that they did not find, some with a confidence above 0.
+    Programs write joints there that they did not find, some with a confidence above 0. A frame of a
+    motion that has no others is not valid.
     """
     found = (keypoints.confidence > 0) & ~keypoints.xy.any(axis=-1)
     if not found.any():
@@ -184,7 +185,11 @@ def drop_origin(keypoints: Keypoints) -> Keypoints:
         "detected: programs write there what they did not find",
         found.sum(),
     )
-    return replace(keypoints, confidence=np.where(found, 0, keypoints.confidence))
+    confidence = np.where(found, 0, keypoints.confidence)
+    if isinstance(keypoints, Detections):
+        return replace(keypoints, confidence=confidence)
+    emptied = found.any(axis=-1) & ~confidence.any(axis=-1)
+    return replace(keypoints, confidence=confidence, valid=keypoints.valid & ~emptied)
 
 
 def _is_short_text(name: object) -> bool:

@@ -85,6 +85,16 @@ def test_joints_project_near_their_keypoints(weights: Weights) -> None:
     assert np.median(np.linalg.norm(projected - motion.xy[-1], axis=1)) < 12
 
 
+def test_keypoints_at_the_origin_count_as_not_detected(weights: Weights) -> None:
+    missing = rows(walk2d(20)).copy()
+    missing[::3, 11:13] = 0.0
+    found = missing.copy()
+    found[::3, 11:13, 2] = 1.0
+    expected = run(live(weights), [missing])
+    for one, other in zip(run(live(weights), [found]), expected, strict=True):
+        np.testing.assert_array_equal(one.people[0].xyz, other.people[0].xyz)
+
+
 def test_feet_stand_on_the_floor_and_the_head_is_above(weights: Weights) -> None:
     person = run(live(weights, height=1.8), [rows(walk2d(60))])[-1].people[0]
     assert 0.0 < person.xyz[:, 2].min() < 0.25

@@ -266,13 +266,14 @@ class Lifter:
         if not motions:
             return [], []
         _warn_of_people(scale, motions)
+        motions = [drop_origin(motion) for motion in motions]
         hints = replace(hints, focal_known=focal is not None or motions[0].focal is not None)
         focal, source = self._choose_focal(motions, scale, focal, config)
         raw: list[Motion3D] = []
 
         def lift(motion: Motion2D) -> Motion3D:
             height = scale.height_of(motion.person)
-            motion = in_single_precision(drop_origin(motion))
+            motion = in_single_precision(motion)
             swaps = self._fix_body_swaps(motion, focal, config)
             # An hour of keypoints is large: those that are lifted have no name here.
             cleaned = [clean_keypoints(swaps.motion, config)]

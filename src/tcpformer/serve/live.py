@@ -306,13 +306,15 @@ class LiveLifter:
         ]
 
     def _check_keypoints(self, joints: Any) -> Float[np.ndarray, "k 3"]:
-        given = np.asarray(joints, dtype=np.float64)
+        given = np.array(joints, dtype=np.float64)
         expected = (len(self.skeleton.joints), 3)
         if given.shape != expected or not np.isfinite(given).all():
             raise ValueError(
                 f"expected an RGB image of uint8, or for each person {expected} finite numbers (x, "
                 f"y, confidence) of skeleton {self.skeleton.name!r}, got {given.shape}."
             )
+        nowhere = ~given[:, :2].any(axis=1)  # as programs write what they did not find
+        given[nowhere, 2] = 0.0
         return given
 
     def _see(self, found: DetectedPerson, time: float) -> bool:

@@ -188,6 +188,20 @@ def test_measure_gait_leaves_out_feet_at_the_edge_of_the_picture(side: int) -> N
     assert set(gait.left_out) == {"with a foot at the edge of the picture"}
 
 
+@pytest.mark.parametrize("found", [0.5, 0.9])
+def test_measure_gait_leaves_out_feet_that_are_not_detected(found: float) -> None:
+    """In half of the frames, but not in a tenth of them."""
+    motion = seen_whole(walk26(120))
+    confidence = motion.confidence.copy()
+    confidence[np.arange(120) % 10 >= round(10 * found), POINTS[0]] = 0
+    gait = measure_gait(replace(motion, confidence=confidence))
+    if found < 0.75:
+        assert gait.strides == ()
+        assert set(gait.left_out) == {"with a foot that is not detected"}
+    else:
+        assert gait.strides == measure_gait(motion).strides != ()
+
+
 @pytest.mark.parametrize("angle", [0.0, 1.0, 3.0])
 def test_measure_gait_does_not_see_the_heading(angle: float) -> None:
     motion = walk26(120)

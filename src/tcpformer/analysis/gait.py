@@ -34,6 +34,8 @@ class GaitConfig:
     """Metres that the pelvis moves to where it looks in a stride, and the foot moves, at least."""
     edge: float = 0.01
     """Of the longer side of the picture; a foot that is closer to its edge is not seen whole."""
+    unseen: float = 0.25
+    """Share of a stride in which a foot is not detected, at most, of who has feet detected."""
 
 
 GAIT = GaitConfig()
@@ -175,10 +177,14 @@ def _why_not_walking(motion: Motion3D, stride: Stride, config: GaitConfig) -> st
         return f"less than {config.progress:g} m forwards"
     if stride.length < config.progress:
         return f"with the foot put down less than {config.progress:g} m away"
-    feet = motion.xy[during][:, POINTS]
+    feet, detected = motion.xy[during][:, POINTS], motion.confidence[during][:, POINTS] > 0
     margin = config.edge * max(motion.size)
-    if feet.min() < margin or (feet > np.subtract(motion.size, margin)).any():
+    outside = (feet < margin).any(axis=-1) | (feet > np.subtract(motion.size, margin)).any(axis=-1)
+    if (outside & detected).any():
         return "with a foot at the edge of the picture"
+    gone = ~detected.all(axis=1)
+    if motion.confidence[:, POINTS].any() and gone.mean() > config.unseen:
+        return "with a foot that is not detected"
     return ""
 
 

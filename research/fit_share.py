@@ -70,6 +70,8 @@ def make_clips(
     )
     xyc, flat, true = map(torch.from_numpy, (batch.xyc, batch.flat, batch.xyz))
     exact = (xyc[:, :, :JOINTS, 2] == 1).flatten(1).all(dim=1)
+    if exact.all() or not exact.any():
+        raise SystemExit(f"{data}: give more --clips, so that some are exact and some are not.")
     sure = xyc[~exact].clone()
     sure[..., 2] = (sure[..., 2] > 0).to(sure.dtype)
     return {

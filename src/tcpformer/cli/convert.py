@@ -17,7 +17,7 @@ def convert(
     """Write motions in another format; `tcpformer formats` lists them.
 
     Args:
-        motions: Files that keep all of a motion: motion.npz, or .json, .csv, .parquet.
+        motions: Files that keep all of a motion: .npz, .json, .csv, .parquet or .glb.
         to: The format, such as glb or trc; each file gets a neighbor of this suffix. Several people
             of a file stay in one file where the format can hold them, else each gets their own.
         out: The one file to write, whose suffix is the format; people of all motions go into it.
@@ -25,9 +25,10 @@ def convert(
     from ..io import GROUP_WRITERS, check_writable_suffix, load, save
 
     if not motions or (to is None) == (out is None):
-        given = f"{len(motions)} motions and {'neither' if to is None else 'both'}"
+        which = [name for name, value in (("--to", to), ("-o", out)) if value is not None]
         raise ValueError(
-            f"expected at least one motion, and either --to FORMAT or -o FILE, got {given}."
+            "expected at least one motion, and either --to FORMAT or -o FILE, got "
+            f"{len(motions)} motions and {' and '.join(which) or 'neither'}."
         )
     if out is not None:
         check_writable_suffix(out.suffix, out.name)

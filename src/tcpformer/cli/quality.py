@@ -23,7 +23,8 @@ def quality(motion: tyro.conf.Positional[Path], *, raw: Path | None = None) -> N
 
     finished = load_person(motion)
     beside = motion.with_name("motion_raw.npz")
-    before = raw if raw is not None else beside if beside.exists() and beside != motion else None
+    is_run = motion.name == "motion.npz"  # another file beside may be of another person
+    before = raw if raw is not None else beside if is_run and beside.exists() else None
     if "postprocess" not in finished.provenance:
         first, finished = finished, postprocess([finished], DEFAULT_POSTPROCESS)[0]
     elif before is not None:

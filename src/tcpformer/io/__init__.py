@@ -136,8 +136,8 @@ def save(
 ) -> None:
     """Write the motion of one person, or of several seen by one camera, in the format of a suffix.
 
-    `docs/files.md` lists the formats and what each holds; ".npz", ".json", ".csv" and ".parquet"
-    keep everything, and `load` reads them back.
+    `docs/files.md` lists the formats and what each holds; ".npz", ".json", ".csv", ".parquet"
+    and ".glb" keep everything, and `load` reads them back.
 
     Args:
         motion: One person, or several where the format can hold them (`GROUP_WRITERS`).

@@ -7,8 +7,8 @@ Sequences of motion capture are seen by one camera of the open benchmark each, w
 noisy 2D, and lifted without a height. Prints the share within the region for each group, and the
 half-axes, in sigma, that would hold 90 % of all. --filmed N also prints the share for N motions of
 these people as filmed: other proportions and cameras, parts unseen or out of the picture, all of
-standard height. --fit prints the `DEFINITION_STD` of each group
-with which the region holds 90 %, each person and each kind of 2D counting the same.
+standard height. --fit prints the `DEFINITION_STD` of each group with which the region holds 90 %,
+each person and each kind of 2D counting the same.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from .checks import check_type, describe
 from .motion import (
@@ -171,13 +171,17 @@ class Detections(ArrayRecord):
 Keypoints = TypeVar("Keypoints", Motion2D, Detections)
 
 
+def at_origin(xy: Float[np.ndarray, "*n 2"]) -> Bool[np.ndarray, "*n"]:
+    """Return which keypoints lie at exactly (0, 0), where programs write what they did not find."""
+    return (xy[..., 0] == 0) & (xy[..., 1] == 0)
+
+
 def drop_origin(keypoints: Keypoints) -> Keypoints:
     """Return keypoints in which those at exactly (0, 0) have confidence 0, and warn of them.
 
-    Programs write joints there that they did not find, some with a confidence above 0. A frame of a
-    motion that has no others is not valid.
+    A frame of a motion that has no others is not valid.
     """
-    found = (keypoints.confidence > 0) & ~keypoints.xy.any(axis=-1)
+    found = (keypoints.confidence > 0) & at_origin(keypoints.xy)
     if not found.any():
         return keypoints
     log.warning(

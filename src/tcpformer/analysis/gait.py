@@ -177,6 +177,11 @@ def _why_not_walking(motion: Motion3D, stride: Stride, config: GaitConfig) -> st
         return f"less than {config.progress:g} m forwards"
     if stride.length < config.progress:
         return f"with the foot put down less than {config.progress:g} m away"
+    return _why_not_seen(motion, during, config)
+
+
+def _why_not_seen(motion: Motion3D, during: Bool[np.ndarray, " t"], config: GaitConfig) -> str:
+    """Return why the feet are not seen well enough in some frames; "" if they are."""
     feet, detected = motion.xy[during][:, POINTS], motion.confidence[during][:, POINTS] > 0
     margin = config.edge * max(motion.size)
     outside = (feet < margin).any(axis=-1) | (feet > np.subtract(motion.size, margin)).any(axis=-1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from ..io import MOTION_READERS, READERS, load
+from ..io import READERS, load
 from ..io.npz import load_motion
 from ..io.pictures import find_pictures
 from ..io.video import Video, open_video
@@ -69,8 +69,7 @@ def read_run(run: Path) -> tuple[dict[int, Motion3D], Manifest | None, Path]:
         ValueError: If a file is no motion, or people were seen by several cameras.
     """
     if run.is_file():
-        motions = load(run) if run.suffix.lower() in MOTION_READERS else [load_motion(run)]
-        return {motion.person: motion for motion in motions}, None, run.parent
+        return {motion.person: motion for motion in load(run)}, None, run.parent
     if not run.is_dir():
         raise FileNotFoundError(f"no such folder: {run}; expected one that `tcpformer lift` wrote.")
     paths = sorted(run.glob("person_*/motion.npz"), key=lambda path: (len(str(path)), str(path)))

@@ -229,13 +229,10 @@ def load_person(path: str | Path) -> Motion3D:
         ValueError: If it holds several people or no whole motion, or is damaged.
         ImportError: If the format needs a package that is not installed.
     """
-    path = Path(path)
-    if path.suffix.lower() not in MOTION_READERS:
-        return load_motion(path)
     motions = load(path)
     if len(motions) != 1:
         raise ValueError(
             f"{path}: expected the motion of one person, got {len(motions)}; `tcpformer convert "
-            f"{path.name} --to npz` writes each into a file."
+            f"{path} --to npz` writes each into a file."
         )
     return motions[0]

@@ -17,6 +17,8 @@ HIDDEN = 32
 RESTING_BEND = 0.003
 """Offset of the log of the input's second difference, in input units: smaller ones count as
 rest."""
+BESIDE = 3
+"""Inputs of a joint beside its representation: see `uncertainty_inputs`."""
 
 
 class UncertaintyHead(nn.Module):
@@ -36,7 +38,7 @@ class UncertaintyHead(nn.Module):
 
     def __init__(self, representation: int, joints: int) -> None:
         super().__init__()
-        self.expand = nn.Linear(2 * (representation + 3), HIDDEN)
+        self.expand = nn.Linear(2 * (representation + BESIDE), HIDDEN)
         self.contract = nn.Linear(HIDDEN, 3)
         self.register_buffer("region_scale", torch.tensor(2.5))
         self.register_buffer("prior_std", torch.zeros(joints))

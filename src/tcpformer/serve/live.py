@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..detect.frame_detector import FrameDetector
+from ..detections import at_origin
 from ..filtering.gh_filter import GhFilter
 from ..lifting.causal import CausalClips, History, LastSeen
 from ..lifting.lifter import Lifter
@@ -313,8 +314,7 @@ class LiveLifter:
                 f"expected an RGB image of uint8, or for each person {expected} finite numbers (x, "
                 f"y, confidence) of skeleton {self.skeleton.name!r}, got {given.shape}."
             )
-        nowhere = ~given[:, :2].any(axis=1)  # as programs write what they did not find
-        given[nowhere, 2] = 0.0
+        given[at_origin(given[:, :2]), 2] = 0.0
         return given
 
     def _see(self, found: DetectedPerson, time: float) -> bool:

@@ -38,7 +38,7 @@ from ..lifting.uncertainty import (
     widen_unseen,
 )
 from ..models import Network, build, hybrid, joints_of, tcpformer
-from ..models.uncertainty_head import UncertaintyHead, uncertainty_inputs
+from ..models.uncertainty_head import BESIDE, UncertaintyHead, uncertainty_inputs
 from ..runtime.device import prepare_for_inference
 from ..skeleton import BODY, BODY_26, H36M, STANDARD_HEIGHT
 from ..weights import Weights
@@ -158,7 +158,7 @@ def fit_head(
     """
     x, error = _clip_errors(model, mocap, frame_step, config)
     torch.manual_seed(config.seed)
-    head = UncertaintyHead(x.shape[1] // 2 - 3, joints_of(model.config))
+    head = UncertaintyHead(x.shape[1] // 2 - BESIDE, joints_of(model.config))
     optimizer = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=config.steps)
     for _ in range(config.steps):
